@@ -1,0 +1,38 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench crash
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create .venv with the exact locked versions (instant when up to date)
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Machi needs Python 3.11 or newer: make PYTHON=python3.13 setup" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup ## start the town: broker on 1026, MQTT on 1883, page on http://localhost:8080
+	$(BIN)/machi up
+
+test: setup ## run every check of behaviour, with coverage (ARGS="-k name" narrows it)
+	$(BIN)/python -m pytest --cov $(ARGS)
+
+lint: setup ## check style, format, types, import directions and licences
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/licences.py
+
+bench: setup ## measure against a bare ASGI server and write bench/REPORT.md
+	$(BIN)/python -m bench
+
+crash: setup ## kill the broker 50 times under load and compare with what it answered
+	$(BIN)/python -m tests.crash --kills 50

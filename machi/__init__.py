@@ -1,0 +1,1 @@
+"""The front door: settings, command line, supervisor and the demo town."""
