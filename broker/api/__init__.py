@@ -1,0 +1,1 @@
+"""HTTP binding: one module per resource of the specification; negotiation, parameters, errors."""

@@ -1,0 +1,28 @@
+"""What the handlers work with: the parts of one running broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.api.rendered import Rendered
+from broker.entities.service import Entities
+from broker.guard import Guard
+from broker.jsonld.loader import ContextLoader
+from broker.metrics import Metrics
+from broker.settings import Settings
+from broker.store.contract import Store
+from broker.subscriptions.live import Feed
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The parts of one running broker, made once at start."""
+
+    settings: Settings
+    store: Store
+    guard: Guard
+    entities: Entities
+    contexts: ContextLoader
+    feed: Feed
+    rendered: Rendered
+    metrics: Metrics

@@ -1,0 +1,150 @@
+"""The request object handlers get: parsed as far as every operation needs, and no further."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from broker.api.negotiate import media_type
+from broker.api.response import JSON
+from broker.errors import BadRequestData, InvalidRequest, LengthRequired, PayloadTooLarge
+from broker.guard import Caller
+
+if TYPE_CHECKING:
+    from broker.api.table import Route
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_TENANT = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")
+
+
+class Disconnected(Exception):
+    """The client went away before its body had arrived."""
+
+
+class Request:
+    """One HTTP request on its way through the fast lane.
+
+    `path` holds the decoded values of the route's `{…}` segments in order; `query` the
+    parameters, each at most once and known to the route.
+    """
+
+    __slots__ = (
+        "caller", "headers", "max_body", "path", "query", "receive", "route", "scope", "tenant",
+    )  # fmt: skip
+
+    def __init__(
+        self, scope: Scope, receive: Receive, route: Route, path: list[str], max_body: int
+    ) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.route = route
+        self.path = path
+        self.max_body = max_body
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        raw = scope["query_string"]
+        self.query: dict[str, str] = parse_query(raw, route) if raw else {}
+        self.tenant = self._tenant()
+        self.caller = Caller()
+
+    def _tenant(self) -> str:
+        value = self.headers.get(b"ngsild-tenant")
+        place = "header:NGSILD-Tenant"
+        if value is None:
+            if self.route.tenant_parameter:
+                value = self.query.get("tenant", "").encode()
+                place = "query:tenant"
+            if not value:
+                return ""
+        if not _TENANT.fullmatch(value):
+            raise BadRequestData(
+                "The tenant name is not usable.",
+                place=place,
+                remedy="Use 1 to 64 letters, digits, `_`, `.` or `-`; not `.` or `-` at the ends.",
+            )
+        return value.decode()
+
+    def text_headers(self) -> dict[str, str]:
+        """Return all headers as text, names in lower case."""
+        return {k.decode("latin-1"): v.decode("latin-1") for k, v in self.headers.items()}
+
+    def accept(self) -> bytes:
+        """Return the media type of the response; raises NotAcceptable."""
+        value = self.headers.get(b"accept")
+        return JSON if value is None else media_type(value, self.route.geojson)
+
+    async def body(self) -> bytes:
+        """Return the whole body; raises LengthRequired, PayloadTooLarge, InvalidRequest."""
+        length = self.headers.get(b"content-length")
+        if length is None:
+            raise LengthRequired(
+                "The request has no Content-Length.",
+                place="header:Content-Length",
+                remedy="Send the body in one piece with its length; chunked bodies are not taken.",
+            )
+        if not length.isdigit() or int(length) > self.max_body:
+            raise PayloadTooLarge(
+                f"The body is larger than {self.max_body} bytes.",
+                place="body:",
+                remedy="Send less at once, for instance several smaller batches.",
+            )
+        message = await self.receive()
+        chunk: bytes = message.get("body", b"")
+        if not message.get("more_body", False) and message["type"] == "http.request":
+            return chunk
+        chunks = [chunk]
+        while message["type"] == "http.request" and message.get("more_body", False):
+            message = await self.receive()
+            chunks.append(message.get("body", b""))
+        if message["type"] != "http.request":
+            raise Disconnected
+        return b"".join(chunks)
+
+
+def parse_query(raw: bytes, route: Route) -> dict[str, str]:
+    """Return the query parameters, refusing repeated, unknown and undecodable ones."""
+    try:
+        pairs = parse_qsl(
+            raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=100
+        )
+    except ValueError:
+        raise InvalidRequest(
+            "The query string is not percent-encoded UTF-8 with at most 100 parameters.",
+            place="query:",
+            remedy="Percent-encode each parameter value as UTF-8.",
+        ) from None
+    query = dict(pairs)
+    if len(query) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidRequest(
+            f"The parameter `{twice}` is given more than once.",
+            place=f"query:{twice}",
+            remedy="Give each parameter once; lists are separated by commas.",
+        )
+    for name in query:
+        if name not in route.known:
+            raise InvalidRequest(
+                f"`{name}` is not a parameter of {route.method} {route.template}.",
+                place=f"query:{name}",
+                remedy="Use only these: " + (", ".join(sorted(route.known)) or "none") + ".",
+            )
+    return query
+
+
+def decode_segment(segment: bytes) -> str:
+    """Return one path segment percent-decoded; raises BadRequestData where it is not UTF-8."""
+    if b"%" in segment:
+        segment = unquote_to_bytes(segment)
+    try:
+        return segment.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequestData(
+            "The path is not percent-encoded UTF-8.",
+            place="path:",
+            remedy="Percent-encode ids and names as UTF-8.",
+        ) from None

@@ -1,0 +1,132 @@
+"""The dispatch table: one list of routes that the fast lane dispatches by, and that makes the
+OpenAPI document, the API page and the tripwire test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from broker.api.response import Response
+
+if TYPE_CHECKING:
+    from broker.api.broker import Broker
+    from broker.api.request import Request
+
+Handler: TypeAlias = "Callable[[Broker, Request], Awaitable[Response]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A query parameter: its JSON Schema, what it does, and an example."""
+
+    name: str
+    text: str
+    schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request body is: a component schema's name, and an example."""
+
+    schema: str
+    example: Any
+    types: tuple[str, ...] = ("application/json", "application/ld+json")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation: how it is reached, what it takes, what it answers.
+
+    `answers` maps success statuses to (text, component schema or None); `errors` lists the
+    statuses of its problem documents beyond those every operation can have. `geojson` tells
+    that GeoJSON can be produced, `tenant_parameter` that the tenant may come as a parameter
+    (for browsers, which cannot set headers on an EventSource).
+    """
+
+    method: str
+    template: str
+    handler: Handler
+    name: str
+    summary: str
+    text: str = ""
+    tag: str = "Entities"
+    query: tuple[Param, ...] = ()
+    body: Body | None = None
+    answers: dict[int, tuple[str, str | None]] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
+    if_match: bool = False
+    idempotent_key: bool = False
+    geojson: bool = False
+    tenant_parameter: bool = False
+    known: frozenset[str] = field(init=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "known", frozenset(param.name for param in self.query))
+
+
+class _Node:
+    __slots__ = ("literal", "routes", "wild")
+
+    def __init__(self) -> None:
+        self.literal: dict[bytes, _Node] = {}
+        self.wild: _Node | None = None
+        self.routes: dict[str, Route] = {}
+
+
+class Found:
+    """A path of the table: its routes by method and the raw values of its wildcards."""
+
+    __slots__ = ("empty_child", "routes", "values")
+
+    def __init__(
+        self, routes: dict[str, Route], values: list[bytes], empty_child: dict[str, Route]
+    ) -> None:
+        self.routes = routes
+        self.values = values
+        self.empty_child = empty_child
+
+
+class Table:
+    """Routes in a tree of path segments: dispatch costs one dict look-up a segment."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self._root = _Node()
+        for route in self.routes:
+            node = self._root
+            for segment in route.template.strip("/").split("/"):
+                if segment.startswith("{"):
+                    node.wild = node = node.wild or _Node()
+                else:
+                    node = node.literal.setdefault(segment.encode(), _Node())
+            node.routes[route.method] = route
+
+    def find(self, raw_path: bytes) -> Found | None:
+        """Return what lies at a raw (still percent-encoded) path, or None.
+
+        `/x` and `/x/` are alike. With a trailing slash, `empty_child` has the routes that an
+        empty last segment would have been a value for.
+        """
+        segments = raw_path.split(b"/")
+        trailing = len(segments) > 2 and segments[-1] == b""
+        if trailing:
+            segments.pop()
+        node: _Node | None = self._root
+        values: list[bytes] = []
+        for segment in segments[1:]:
+            assert node is not None
+            following = node.literal.get(segment)
+            if following is None:
+                following = node.wild
+                if following is None:
+                    return None
+                values.append(segment)
+            node = following
+        assert node is not None
+        if not node.routes:
+            return None
+        wild = node.wild.routes if trailing and node.wild else {}
+        return Found(node.routes, values, wild)

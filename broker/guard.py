@@ -1,0 +1,99 @@
+"""The guard: who may see and do what, asked on every read and write (DESIGN §9).
+
+A policy implements `Guard`; the broker calls it and never looks inside. `OpenGuard` allows
+everything: an open NGSI-LD broker, as the conformance suites expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from broker.model.entity import Entity
+from broker.query.ast import EntityQuery
+from broker.store.contract import Committed
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the client program, the person behind it, their roles, and what for."""
+
+    client: str = ""
+    user: str | None = None
+    roles: frozenset[str] = frozenset()
+    purpose: str | None = None
+
+
+class Action(StrEnum):
+    """What a caller wants to do with entities."""
+
+    READ = "read"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    ADMINISTER = "administer"
+
+
+class Guard(Protocol):
+    """The contract of a policy. Refusals are raised as `broker.errors.Forbidden`.
+
+    A refusal must not depend on whether a hidden thing exists.
+    """
+
+    def identify(self, headers: Mapping[str, str]) -> Caller:
+        """Return the caller a request's headers (lower-case names) stand for."""
+        ...
+
+    def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
+        """Refuse an operation before anything is looked up. `entity_id` is None for sets."""
+        ...
+
+    def may_write(
+        self, caller: Caller, tenant: str, before: Entity | None, after: Entity | None
+    ) -> None:
+        """Refuse a change, given the entity before and after, inside the writing transaction."""
+        ...
+
+    def narrow(self, caller: Caller, tenant: str, query: EntityQuery) -> EntityQuery:
+        """Return the query with what the caller may not see taken out of its reach.
+
+        Conditions on hidden attributes must be rewritten so that their value cannot be probed.
+        """
+        ...
+
+    def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
+        """Return the entity as the caller may see it, or None where it is hidden whole.
+
+        Returns the same object where nothing is hidden; never changes it in place.
+        """
+        ...
+
+    def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
+        """Decide on one live change at the moment it is sent: as it is, transformed, or None."""
+        ...
+
+
+class OpenGuard:
+    """Allows everything (`--auth off`). The client is what the header `Machi-Client` claims."""
+
+    def identify(self, headers: Mapping[str, str]) -> Caller:
+        return Caller(client=headers.get("machi-client", ""))
+
+    def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
+        return None
+
+    def may_write(
+        self, caller: Caller, tenant: str, before: Entity | None, after: Entity | None
+    ) -> None:
+        return None
+
+    def narrow(self, caller: Caller, tenant: str, query: EntityQuery) -> EntityQuery:
+        return query
+
+    def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
+        return entity
+
+    def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
+        return committed

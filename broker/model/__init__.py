@@ -1,0 +1,1 @@
+"""Entities and attributes: data model, input validation, representations. Pure: no I/O."""

@@ -1,0 +1,1 @@
+"""Query languages: text → AST → (SQL | predicate). Pure: no I/O."""

@@ -1,0 +1,41 @@
+"""What a broker can be told at its start."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one broker process. Sizes are bytes, times seconds.
+
+    `allow_egress` lists networks (CIDR) that outgoing requests may reach although they are not
+    public. `allow_hosts` lists names beyond `host` and loopback that the Host header may carry.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 1026
+    data: Path = field(default_factory=lambda: Path("data"))
+    auth: str = "off"
+    allow_egress: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
+    max_body: int = 8 * MIB
+    max_batch: int = 1000
+    max_operations: int = 500
+    max_limit: int = 1000
+    feed_days: int = 7
+    render_cache: int = 48 * MIB
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the broker is reachable from this machine only."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False

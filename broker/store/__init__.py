@@ -1,0 +1,1 @@
+"""Where entities live: the Store contract, the in-memory reference engine, SQLite."""

@@ -1,0 +1,230 @@
+"""The Store contract: what the broker needs of an engine, and nothing more (DESIGN §4, §7, §8).
+
+An engine keeps entities by tenant, one append-only change feed, the answers to idempotent
+requests and the rules by type. Everything an engine is asked to write in one `work` is
+committed together with its change rows, or not at all.
+
+`work` functions are coroutines over a `Tx`. They await nothing but the Tx: an engine may run
+many of them in one commit, and may run one again if the commit conflicts, so they have no
+effect outside the Tx. An exception undoes what this `work` wrote and is raised to the caller;
+its neighbours in the same commit are untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+from broker.model.entity import Entity
+from broker.query.ast import EntityQuery
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored entity. `version` starts at 1 and rises by 1 at each change of the entity.
+
+    Treat `entity` as read-only: engines may hand out the same object again.
+    """
+
+    entity: Entity
+    version: int
+
+
+class Kind(StrEnum):
+    """What happened to the entity."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the change feed.
+
+    `seq` is gapless over the whole store and in commit order. `delta` holds the parts of the
+    entity that changed, as they are now, and `before` the same parts as they were
+    (`broker.model.change` makes and applies them); for CREATE `before` is None and `delta`
+    the whole entity, for DELETE the other way round.
+    """
+
+    seq: int
+    tenant: str
+    entity_id: str
+    version: int
+    kind: Kind
+    at: str
+    delta: dict[str, Any] | None
+    before: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A change as listeners see it right after its commit: with the entity before and after."""
+
+    change: Change
+    before: Entity | None
+    after: Entity | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A remembered answer to an idempotent request: `digest` is of the request's body."""
+
+    digest: bytes
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a query. `total` is given when the query asked to count."""
+
+    records: list[Record]
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRules:
+    """Rules the store enforces on entities of a type, whatever the caller may (DESIGN §8).
+
+    `append_only`: entities are created, never changed or deleted.
+    `writers`: only these clients may write.
+    `balanced`: attribute IRI whose numbers, summed over everything one `work` changes, add up
+    to zero; apart for each value of the attribute `balanced_by` where that is given.
+    `bounded`: attribute IRI → (minimum, maximum), either may be None.
+    """
+
+    append_only: bool = False
+    writers: frozenset[str] | None = None
+    balanced: str | None = None
+    balanced_by: str | None = None
+    bounded: tuple[tuple[str, float | None, float | None], ...] = ()
+
+
+class Tx(Protocol):
+    """One unit of work on one tenant. All methods see what this `work` has written so far."""
+
+    tenant: str
+
+    async def get(self, entity_id: str) -> Record | None:
+        """Return the entity as this unit of work sees it."""
+        ...
+
+    async def put(self, entity: Entity, before: Record | None) -> Record:
+        """Store `entity`: a creation where `before` is None, else the successor of `before`.
+
+        Appends the change row, updates the indexes, checks the rules by type, and returns the
+        new record. `before` must be what `get` returned. Raises AlreadyExists for a creation
+        on an existing id, Conflict where a rule refuses.
+        """
+        ...
+
+    async def delete(self, before: Record) -> int:
+        """Delete the entity, append the change row, and return the version of the deletion."""
+        ...
+
+    async def answer(self, key: str) -> Answer | None:
+        """Return the remembered answer of an idempotency key."""
+        ...
+
+    async def remember(self, key: str, answer: Answer) -> None:
+        """Remember an answer; forgotten after the store's idempotency retention (default 7 days)."""
+        ...
+
+    async def set_rules(self, type_iri: str, rules: TypeRules | None) -> None:
+        """Set, or with None remove, the rules of a type."""
+        ...
+
+    async def rules(self) -> dict[str, TypeRules]:
+        """Return the rules of this tenant by type IRI."""
+        ...
+
+
+Work = Callable[[Tx], Awaitable[T]]
+Listener = Callable[[list[Committed]], None]
+
+
+class Store(Protocol):
+    """An engine. Opened once, used from one event loop, closed once."""
+
+    async def open(self) -> None:
+        """Make the store ready: create or migrate its files, recover after a crash."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what was accepted, refuse new work, and release the files."""
+        ...
+
+    async def write(
+        self, tenant: str, work: Work[T], *, client: str = "", create_tenant: bool = False
+    ) -> T:
+        """Run `work` and commit it; return its result when it is durable.
+
+        `client` is who writes, for the rules by type. Raises NonexistentTenant where the
+        tenant is unknown and `create_tenant` is false; with `create_tenant` the tenant is
+        created in the same commit, only if `work` succeeds.
+        """
+        ...
+
+    async def get(self, tenant: str, entity_id: str) -> Record | None:
+        """Return the committed entity. Raises NonexistentTenant."""
+        ...
+
+    async def get_many(self, tenant: str, ids: Iterable[str]) -> list[Record]:
+        """Return the committed entities among `ids`, in the order asked."""
+        ...
+
+    async def query(self, tenant: str, query: EntityQuery) -> Page:
+        """Return the committed entities that satisfy `query`, ordered by id (code points)."""
+        ...
+
+    async def changes(
+        self,
+        after: int,
+        *,
+        tenant: str | None = None,
+        entity_id: str | None = None,
+        until: int | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """Return changes with `after < seq <= until`, oldest first."""
+        ...
+
+    def span(self) -> tuple[int, int]:
+        """Return (oldest seq still kept, newest committed seq); (1, 0) for an empty feed."""
+        ...
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` after each commit with its changes in order; return the way to stop it.
+
+        Called on the event loop; must not block or raise.
+        """
+        ...
+
+    async def prune(self, before: str) -> int:
+        """Forget changes and remembered answers older than the time `before`; return how many.
+
+        Works in short slices that never hold writers up. Sequence numbers are never reused.
+        """
+        ...
+
+    async def tenants(self) -> list[str]:
+        """Return the names of all tenants, the default tenant `""` first."""
+        ...
+
+    async def drop_tenant(self, tenant: str) -> None:
+        """Delete a tenant whole: entities, changes, answers, rules, names."""
+        ...
+
+    async def rules(self, tenant: str) -> dict[str, TypeRules]:
+        """Return the committed rules by type IRI."""
+        ...
+
+    def count(self) -> dict[str, int]:
+        """Return cheap figures for /metrics: entities, changes, commits, queue length, …"""
+        ...
