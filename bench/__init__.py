@@ -1,0 +1,1 @@
+"""Benchmarks: the broker against a bare ASGI server. See `python -m bench --help`."""

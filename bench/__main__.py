@@ -1,0 +1,128 @@
+"""`python -m bench`: measure the broker against a bare ASGI server, and write the report."""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench import machine
+from bench.figures import Figure, Rate
+from bench.race import measure_race
+from bench.rates import COUNT, TARGETS, Say, measure_rates, seeded_broker
+from bench.report import figure_table, rate_table, render
+from bench.requests import RequestFailed
+from bench.scale import measure_empty_start, measure_scale
+from bench.wrk import CONNECTIONS, LoadFailed
+from tests.support.server import ServerFailed, broker
+
+REPORT = Path(__file__).parent / "REPORT.md"
+PARTS = [*TARGETS, "batch", "race", "scale", "start"]
+
+EPILOGUE = """\
+operations (requests per CPU-second, as a ratio to a bare server):
+  retrieve  GET an entity by id          create  POST an entity of 15 attributes
+  update    PATCH one attribute          query   type and selective q, limit 20
+  mix       60 % retrieve, 25 % update, 10 % query, 5 % create
+others (wall time, memory):
+  batch     upsert of 1,000 entities     race    200 clients add -1 to 100
+  scale     100,000 entities             start   on an empty folder
+
+examples:
+  python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
+  python -m bench --quick                  everything in short, about 2 minutes, prints only
+  python -m bench retrieve --rounds 3      one operation, prints only
+"""
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure the broker against a bare ASGI server under the same load.",
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="part",
+        help=f"one or more of: {', '.join(PARTS)} (default: all)",
+    )
+    parser.add_argument("--quick", action="store_true", help="3 rounds of 1 s, and no report file")
+    parser.add_argument("--rounds", type=int, help="rounds per operation (default 11)")
+    parser.add_argument("--seconds", type=int, help="length of one measurement (default 2)")
+    parser.add_argument("--folder", type=Path, help="where the files lie (default: a temporary)")
+    parser.add_argument("--report", type=Path, help=f"where to write (default bench/{REPORT.name})")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    return options
+
+
+def measure(
+    folder: Path, parts: list[str], rounds: int, seconds: int, say: Say
+) -> tuple[list[Rate], list[Figure]]:
+    """Measure the parts asked for."""
+    rates: list[Rate] = []
+    figures: list[Figure] = []
+    operations = [name for name in TARGETS if name in parts]
+    places = {name: folder / name for name in ("rates", "race", "scale")}
+    for place in places.values():
+        place.mkdir()
+    if operations:
+        rates, batches = measure_rates(places["rates"], operations, rounds, seconds, say)
+        figures += batches if "batch" in parts else []
+    elif "batch" in parts:
+        with seeded_broker(places["rates"], COUNT) as (_, _, _, created):
+            figures.append(created)
+    if "race" in parts:
+        with broker(places["race"] / "data", places["race"] / "broker.log") as server:
+            figures.append(measure_race(server, rounds))
+        say("race done")
+    if "scale" in parts:
+        figures += measure_scale(places["scale"], seconds, say)
+    if "start" in parts:
+        figures.append(measure_empty_start(folder))
+    return rates, figures
+
+
+def main() -> int:
+    """Run the benchmark; return the exit code."""
+    options = arguments()
+    parts = options.parts or PARTS
+    rounds = options.rounds or (3 if options.quick else 11)
+    seconds = options.seconds or (1 if options.quick else 2)
+    begun = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"[{time.monotonic() - begun:5.0f} s] {line}", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="machi-bench-", dir=options.folder) as name:
+        folder = Path(name)
+        try:
+            rates, figures = measure(folder, parts, rounds, seconds, say)
+        except (LoadFailed, RequestFailed, ServerFailed) as failure:
+            print(f"bench: {failure}", file=sys.stderr)
+            return 1
+        described = machine.describe(folder)
+    print()
+    for table in (rate_table(rates) if rates else [], figure_table(figures) if figures else []):
+        print("\n".join(table))
+    where = options.report or (REPORT if parts == PARTS and not options.quick else None)
+    if where is not None:
+        text = render(
+            rates,
+            figures,
+            described,
+            connections=CONNECTIONS,
+            seconds=seconds,
+            rounds=rounds,
+            count=COUNT,
+        )
+        where.write_text(text + "\n" if not text.endswith("\n") else text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

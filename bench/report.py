@@ -1,0 +1,71 @@
+"""The report: what was measured, how, on what, and whether the targets are met."""
+
+from statistics import median
+
+from bench.figures import Figure, Rate, number
+
+METHOD = """\
+Speed is **requests per CPU-second of the server process** (user and system time of all its
+threads, from `/proc`), divided by the same figure of a bare ASGI application under the same load
+in the same round. The bare application (`bench/bare.py`) runs on uvicorn with uvloop and
+httptools, one worker; it answers 600 bytes of JSON to GET, and parses the body of everything else
+with orjson. Both servers get the same requests from wrk with 1 thread and {connections} keep-alive
+connections on the same machine; rounds alternate, cells last {seconds} s, {rounds} rounds.
+A target is held against the median.
+
+The broker is one process with a new file, `synchronous=FULL`, the change feed on and every
+attribute indexed as it is by default. It holds {count:,} entities of 15 attributes (about 1.4 KB
+as sent). *retrieve*: by id, uniform over all. *update*: PATCH of one number to a new value.
+*create*: POST of an entity with 15 attributes. *query*: type and `q` on a number that selects
+0.1 % of the entities, limit 20. *mix*: 60 % retrieve, 25 % update, 10 % query, 5 % create. Every
+answer of a cell must be a success. Created entities are deleted between the cells, outside the
+measured time. Batches, race and starts are wall time; a start counts from the command to the first
+200 of `/ready`; memory is read after loading, after each load with reads and writes, and after
+each start.
+"""
+
+
+def render(rates: list[Rate], figures: list[Figure], machine: list[str], **method: int) -> str:
+    """Return the report as Markdown."""
+    lines = ["# Benchmark report", "", "Written by `make bench`.", ""]
+    lines += ["## Machine and versions", "", *(f"- {line}" for line in machine), ""]
+    if rates:
+        lines += ["## Operations against a bare ASGI server", "", *rate_table(rates), ""]
+    if figures:
+        lines += ["## Wall time, memory, start", "", *figure_table(figures), ""]
+    lines += ["## Method", "", METHOD.format(**method)]
+    return "\n".join(lines)
+
+
+def rate_table(rates: list[Rate]) -> list[str]:
+    """Return the table of ratios."""
+    rows = [
+        "| operation | ratio: min | median | max | target | | per CPU-second | bare |"
+        " requests/s | p50 ms | p99 ms |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for rate in rates:
+        ratio = rate.ratio
+        cells = [
+            rate.name,
+            *(f"{value:.3f}" for value in ratio.spread),
+            str(ratio.target or "–"),
+            ratio.verdict,
+            number(median(cell.per_cpu for cell in rate.broker)),
+            number(median(cell.per_cpu for cell in rate.bare)),
+            number(median(cell.per_second for cell in rate.broker)),
+            number(median(cell.p50_ms for cell in rate.broker)),
+            number(median(cell.p99_ms for cell in rate.broker)),
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def figure_table(figures: list[Figure]) -> list[str]:
+    """Return the table of everything that is not a ratio."""
+    rows = ["| what | unit | min | median | max | target | |", "|---|---|---|---|---|---|---|"]
+    for figure in figures:
+        spread = [number(value) for value in figure.spread]
+        cells = [figure.name, figure.unit, *spread, str(figure.target or "–"), figure.verdict]
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows

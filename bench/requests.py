@@ -1,0 +1,58 @@
+"""A few plain requests to the broker, for seeding and for checks around the measurement."""
+
+import http.client
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import orjson
+
+from tests.support.server import HOST, Server
+
+API = "/ngsi-ld/v1"
+BATCH = 1000
+
+
+class RequestFailed(Exception):
+    """The broker answered otherwise than the benchmark needs."""
+
+
+class Requests:
+    """Requests to one broker, each over a connection of its own: cells between them take long."""
+
+    def __init__(self, server: Server) -> None:
+        self._port = server.port
+
+    def send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Return status and body of the answer."""
+        headers = {"Content-Type": "application/json"} if body else {}
+        with closing(http.client.HTTPConnection(HOST, self._port, timeout=60)) as connection:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def expect(self, status: int, method: str, path: str, document: Any = None) -> Any:
+        """Send a document; return the answer's. Raises RequestFailed on another status."""
+        body = None if document is None else orjson.dumps(document)
+        got, answer = self.send(method, path, body)
+        if got != status:
+            raise RequestFailed(f"{method} {path}: {got} {answer[:500].decode()}")
+        return orjson.loads(answer) if answer else None
+
+    def upsert(self, body: bytes) -> float:
+        """Send one batch upsert and return the seconds it took."""
+        begun = time.perf_counter()
+        status, answer = self.send("POST", f"{API}/entityOperations/upsert", body)
+        taken = time.perf_counter() - begun
+        if status not in {201, 204}:
+            raise RequestFailed(f"batch upsert: {status} {answer[:500].decode()}")
+        return taken
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete entities, `BATCH` at a time; those already gone do not matter."""
+        for start in range(0, len(ids), BATCH):
+            body = orjson.dumps(list(ids[start : start + BATCH]))
+            status, answer = self.send("POST", f"{API}/entityOperations/delete", body)
+            if status not in {204, 207}:
+                raise RequestFailed(f"batch delete: {status} {answer[:500].decode()}")
