@@ -67,6 +67,11 @@ class Layer:
     pointer: str = ""
     url: str | None = None
 
+    @property
+    def reference(self) -> str:
+        """The place in the request that this layer stands at or comes from."""
+        return self.place + self.pointer if self.url is None else self.place
+
     def fault(self, detail: str, remedy: str, *entries: str) -> BadRequestData:
         """Return the error for a fault at an entry of this layer."""
         pointer = self.pointer + "".join("/" + escape(entry) for entry in entries)

@@ -1,0 +1,134 @@
+"""Fetching one remote context document over HTTP, within limits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from broker.egress import Egress, EgressRefused
+from broker.jsonld.core import CORE_URL, is_core
+from broker.model.entity import Json
+
+DEFAULT_FRESH = 3600.0
+SHORTEST_FRESH = 30.0
+LONGEST_FRESH = 86400.0
+
+_HEADERS = {
+    "Accept": "application/ld+json, application/json;q=0.9",
+    "User-Agent": "Machi",
+}
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Unavailable(Exception):
+    """The document cannot be had: refused, unreachable, too slow, not answered with success."""
+
+
+class NotAContext(Exception):
+    """There is a document, and it is no context document within the limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A context document: the value of its @context, and how long it may be used unasked.
+
+    `url` is where it was found after redirects, `digest` identifies its bytes, `fresh` is in
+    seconds, `size` in bytes.
+    """
+
+    url: str
+    context: Json
+    digest: bytes
+    fresh: float
+    size: int
+
+
+async def fetch(
+    session: aiohttp.ClientSession, egress: Egress, url: str, *, max_bytes: int, redirects: int
+) -> Document:
+    """Return the context document at a URL. Raises Unavailable or NotAContext.
+
+    Every redirect is checked against the egress rule; one that leads to the core context is not
+    followed, since the core is built in.
+    """
+    target = url
+    try:
+        for _ in range(redirects + 1):
+            checked = egress.check_url(target)
+            async with session.get(checked, headers=_HEADERS, allow_redirects=False) as response:
+                if response.status not in _REDIRECTS:
+                    return await _read(response, target, max_bytes)
+                target = _location(response, checked)
+            if is_core(target):
+                return Document(target, CORE_URL, b"core", LONGEST_FRESH, 0)
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise Unavailable(_reason(error)) from None
+    raise Unavailable(f"It redirects more than {redirects} times.")
+
+
+async def _read(response: aiohttp.ClientResponse, url: str, max_bytes: int) -> Document:
+    if not 200 <= response.status < 300:
+        raise Unavailable(f"It answers with status {response.status}.")
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(65536):
+        body += chunk
+        if len(body) > max_bytes:
+            raise NotAContext(f"It is larger than {max_bytes} bytes.")
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise NotAContext("It is not JSON.") from None
+    if not isinstance(document, dict) or "@context" not in document:
+        raise NotAContext("It is not a JSON object with @context.")
+    digest = hashlib.blake2b(body, digest_size=32).digest()
+    return Document(url, document["@context"], digest, freshness(response.headers), len(body))
+
+
+def freshness(headers: Mapping[str, str]) -> float:
+    """Return for how many seconds an answer may be used without asking again (RFC 9111 §4.2).
+
+    From Cache-Control (`s-maxage`, then `max-age`), else Expires, else an hour; never under 30
+    seconds, since a context is needed by every request that names it, nor over a day.
+    """
+    directives: dict[str, str] = {}
+    for directive in headers.get("Cache-Control", "").lower().split(","):
+        name, _, value = directive.strip().partition("=")
+        directives[name] = value.strip('" ')
+    seconds = DEFAULT_FRESH
+    if "no-store" in directives or "no-cache" in directives:
+        seconds = 0.0
+    elif (age := directives.get("s-maxage", directives.get("max-age"))) is not None:
+        seconds = float(age) if age.isdecimal() else 0.0
+    elif "Expires" in headers and "Date" in headers:
+        try:
+            expires = parsedate_to_datetime(headers["Expires"]).timestamp()
+            seconds = expires - parsedate_to_datetime(headers["Date"]).timestamp()
+        except ValueError:
+            seconds = 0.0
+    return min(max(seconds, SHORTEST_FRESH), LONGEST_FRESH)
+
+
+def _location(response: aiohttp.ClientResponse, base: URL) -> str:
+    location = response.headers.get("Location")
+    if not location:
+        raise Unavailable("It redirects to nowhere.")
+    return str(base.join(URL(location)))
+
+
+def _reason(error: Exception) -> str:
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, EgressRefused):
+        return str(cause)
+    if isinstance(cause, TimeoutError):
+        return "It does not answer in time."
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "Its host name cannot be resolved."
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "No connection can be made."
+    return "It does not answer in proper HTTP."
