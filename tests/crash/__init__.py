@@ -1,0 +1,1 @@
+"""Crashes and power cuts under load. See `python -m tests.crash --help`."""
