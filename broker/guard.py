@@ -39,10 +39,14 @@ class Action(StrEnum):
 class Guard(Protocol):
     """The contract of a policy. Refusals are raised as `broker.errors.Forbidden`.
 
-    A refusal must not depend on whether a hidden thing exists.
+    A refusal must not depend on whether a hidden thing exists. `transparent` says that `view`
+    never hides or changes anything, for any caller: the broker may then skip parsing a stored
+    document only to show it, and answer from rendered bytes. `allow` is asked all the same.
     """
 
-    def identify(self, headers: Mapping[str, str]) -> Caller:
+    transparent: bool
+
+    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
         """Return the caller a request's headers (lower-case names) stand for."""
         ...
 
@@ -75,11 +79,17 @@ class Guard(Protocol):
         ...
 
 
+_ANYONE = Caller()
+
+
 class OpenGuard:
     """Allows everything (`--auth off`). The client is what the header `Machi-Client` claims."""
 
-    def identify(self, headers: Mapping[str, str]) -> Caller:
-        return Caller(client=headers.get("machi-client", ""))
+    transparent = True
+
+    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
+        client = headers.get(b"machi-client")
+        return _ANYONE if client is None else Caller(client=client.decode("latin-1"))
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
         return None

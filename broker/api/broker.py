@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.api.rendered import Rendered
+from broker.api.table import Table
 from broker.entities.service import Entities
 from broker.guard import Guard
 from broker.jsonld.loader import ContextLoader
@@ -19,6 +20,7 @@ class Broker:
     """The parts of one running broker, made once at start."""
 
     settings: Settings
+    table: Table
     store: Store
     guard: Guard
     entities: Entities

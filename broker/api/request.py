@@ -34,7 +34,8 @@ class Request:
     """
 
     __slots__ = (
-        "caller", "headers", "max_body", "path", "query", "receive", "route", "scope", "tenant",
+        "_raw", "caller", "headers", "max_body", "path", "query", "receive", "route", "scope",
+        "tenant",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +51,7 @@ class Request:
         self.query: dict[str, str] = parse_query(raw, route) if raw else {}
         self.tenant = self._tenant()
         self.caller = Caller()
+        self._raw: bytes | None = None
 
     def _tenant(self) -> str:
         value = self.headers.get(b"ngsild-tenant")
@@ -68,17 +70,18 @@ class Request:
             )
         return value.decode()
 
-    def text_headers(self) -> dict[str, str]:
-        """Return all headers as text, names in lower case."""
-        return {k.decode("latin-1"): v.decode("latin-1") for k, v in self.headers.items()}
-
     def accept(self) -> bytes:
         """Return the media type of the response; raises NotAcceptable."""
         value = self.headers.get(b"accept")
         return JSON if value is None else media_type(value, self.route.geojson)
 
     async def body(self) -> bytes:
-        """Return the whole body; raises LengthRequired, PayloadTooLarge, InvalidRequest."""
+        """Return the whole body, as often as asked; raises LengthRequired, PayloadTooLarge."""
+        if self._raw is None:
+            self._raw = await self._read()
+        return self._raw
+
+    async def _read(self) -> bytes:
         length = self.headers.get(b"content-length")
         if length is None:
             raise LengthRequired(

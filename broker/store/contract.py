@@ -33,6 +33,11 @@ class Record:
     entity: Entity
     version: int
 
+    @property
+    def id(self) -> str:
+        """The entity's id; engines that parse documents late answer it without parsing."""
+        return self.entity["id"]  # type: ignore[no-any-return]
+
 
 class Kind(StrEnum):
     """What happened to the entity."""

@@ -1,0 +1,79 @@
+"""The ASGI application: FastAPI as the shell, the fast lane in front of it (DESIGN §5)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+
+from broker import __version__
+from broker.api.broker import Broker
+from broker.api.lane import Lane
+from broker.api.rendered import Rendered
+from broker.api.routes import TABLE
+from broker.clock import Clock, now
+from broker.egress import Egress
+from broker.entities.service import Entities
+from broker.guard import Guard, OpenGuard
+from broker.jsonld.loader import ContextLoader
+from broker.metrics import Metrics
+from broker.settings import Settings
+from broker.store.contract import Store
+from broker.subscriptions.live import Feed
+
+
+async def start(
+    settings: Settings, store: Store, *, guard: Guard | None = None, clock: Clock = now
+) -> Broker:
+    """Open the store and put the parts of a broker together."""
+    await store.open()
+    guard = guard or OpenGuard()
+    egress = Egress(local=settings.auth == "off" and settings.loopback, allow=settings.allow_egress)
+    broker = Broker(
+        settings=settings,
+        table=TABLE,
+        store=store,
+        guard=guard,
+        entities=Entities(store, guard, clock),
+        contexts=ContextLoader(egress),
+        feed=Feed(store),
+        rendered=Rendered(settings.render_cache),
+        metrics=Metrics(),
+    )
+    store.listen(broker.rendered.forget)
+    broker.metrics.gauge(store.count)
+    broker.metrics.gauge(broker.rendered.figures)
+    return broker
+
+
+async def stop(broker: Broker) -> None:
+    """End the followers, then close what was opened."""
+    broker.feed.close()
+    await broker.contexts.close()
+    await broker.store.close()
+
+
+def application(broker: Broker) -> Lane:
+    """Return the ASGI application of a started broker; its lifespan ends the broker."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await stop(broker)
+
+    shell = FastAPI(
+        title="Machi broker",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+    )
+
+    @shell.get("/", include_in_schema=False)
+    async def home() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    return Lane(TABLE, broker, shell)

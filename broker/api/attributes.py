@@ -1,0 +1,118 @@
+"""`/entities/{id}/attrs` and `/attrs/{attr}`: append, update, partial update, replace, delete."""
+
+from __future__ import annotations
+
+from broker.api import params
+from broker.api.body import json_and_context, link_context
+from broker.api.broker import Broker
+from broker.api.request import Request
+from broker.api.response import Response, json_response, no_content
+from broker.api.selection import target
+from broker.entities.semantics import (
+    UpdateResult,
+    append,
+    delete_attribute,
+    partial_update,
+    replace_attribute,
+    update_attributes,
+)
+from broker.errors import BadRequestData
+from broker.jsonld.context import Context
+from broker.model.entity import DEFAULT, Entity
+from broker.model.names import check_entity_id, check_name
+from broker.model.parse import parse_attribute, parse_fragment
+
+
+def _updated(result: UpdateResult) -> Response:
+    if not result.not_updated:
+        return no_content()
+    refused = [{"attributeName": name, "reason": why} for name, why in result.not_updated]
+    return json_response({"updated": list(result.updated), "notUpdated": refused}, 207)
+
+
+async def append_attributes(broker: Broker, request: Request) -> Response:
+    """Append attributes; existing instances are replaced unless `noOverwrite` (§5.6.3)."""
+    check_entity_id(request.path[0], "path:id")
+    keep = "noOverwrite" in params.options(request.query, frozenset({"noOverwrite"}))
+    value, context = await json_and_context(broker, request)
+    fragment = parse_fragment(value, context, nulls=False)
+
+    def edit(entity: Entity, now: str) -> tuple[Entity, UpdateResult]:
+        return append(entity, fragment, now, no_overwrite=keep)
+
+    _, result = await broker.entities.change(
+        request.caller, request.tenant, target(request, context), edit
+    )
+    return _updated(result)
+
+
+async def update(broker: Broker, request: Request) -> Response:
+    """Update attributes: replace, append, or delete by NGSI-LD Null (§5.6.2)."""
+    check_entity_id(request.path[0], "path:id")
+    value, context = await json_and_context(broker, request)
+    fragment = parse_fragment(value, context, nulls=True)
+
+    def edit(entity: Entity, now: str) -> tuple[Entity, UpdateResult]:
+        return update_attributes(entity, fragment, now)
+
+    _, result = await broker.entities.change(
+        request.caller, request.tenant, target(request, context), edit
+    )
+    return _updated(result)
+
+
+def _attribute(request: Request, context: Context, deletable: bool = False) -> str:
+    """Return the attribute IRI named in the path; `scope` only where it is `deletable`."""
+    check_entity_id(request.path[0], "path:id")
+    name = request.path[1]
+    check_name(name, "path:attr")
+    if name in ("id", "type", "@context") or (name == "scope" and not deletable):
+        raise BadRequestData(
+            f"`{name}` is a member of the entity, not an attribute.",
+            place="path:attr",
+            remedy="Change it with PATCH or PUT on the entity.",
+        )
+    return context.expand(name)
+
+
+async def partial(broker: Broker, request: Request) -> Response:
+    """Merge members into one attribute instance (§5.6.4)."""
+    value, context = await json_and_context(broker, request)
+    iri = _attribute(request, context)
+    instances = parse_attribute(iri, value, context, nulls=True, partial=True)
+
+    def edit(entity: Entity, now: str) -> tuple[Entity, None]:
+        return partial_update(entity, iri, instances, now), None
+
+    await broker.entities.change(request.caller, request.tenant, target(request, context), edit)
+    return no_content()
+
+
+async def replace(broker: Broker, request: Request) -> Response:
+    """Replace one attribute, instance by instance (§5.6.19)."""
+    value, context = await json_and_context(broker, request)
+    iri = _attribute(request, context)
+    instances = parse_attribute(iri, value, context, nulls=False, partial=False)
+
+    def edit(entity: Entity, now: str) -> tuple[Entity, None]:
+        return replace_attribute(entity, iri, instances, now), None
+
+    await broker.entities.change(request.caller, request.tenant, target(request, context), edit)
+    return no_content()
+
+
+async def delete(broker: Broker, request: Request) -> Response:
+    """Delete one attribute instance, or all of them (§5.6.5)."""
+    context = await link_context(broker, request)
+    iri = _attribute(request, context, deletable=True)
+    delete_all = params.boolean(request.query, "deleteAll")
+    dataset = request.query.get("datasetId", DEFAULT)
+
+    def edit(entity: Entity, now: str) -> tuple[Entity, None]:
+        return (
+            delete_attribute(entity, iri, dataset=dataset, delete_all=delete_all, now=now),
+            None,
+        )
+
+    await broker.entities.change(request.caller, request.tenant, target(request, context), edit)
+    return no_content()

@@ -1,0 +1,274 @@
+"""`/entityOperations/*`: many entities in one request, each on its own (§5.6.7–§5.6.10, §5.6.20).
+
+Elements are validated and written one by one, in order; the store's group commit puts many of
+them into one transaction. One that fails never harms another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias
+
+from broker.api import params
+from broker.api.body import (
+    context_in_plain_json,
+    link_context,
+    media,
+    parse_json,
+    refuse_link,
+    take_context,
+)
+from broker.api.broker import Broker
+from broker.api.request import Request
+from broker.api.response import LD, Response, json_response, no_content
+from broker.entities import semantics
+from broker.entities.service import Target
+from broker.errors import AlreadyExists, BadRequestData, MachiError
+from broker.guard import Action
+from broker.jsonld.context import Context
+from broker.model.entity import Entity
+from broker.model.names import check_entity_id
+from broker.model.parse import parse_entity, parse_fragment
+from broker.store.contract import Tx
+
+Parse: TypeAlias = Callable[[Any, Context], Entity]
+Prepare: TypeAlias = Callable[[Any], Awaitable[Entity]]
+Write: TypeAlias = Callable[[Entity], Coroutine[Any, Any, bool]]
+"""Writes one element; tells whether the entity is new."""
+
+
+async def _array(broker: Broker, request: Request) -> tuple[list[Any], bytes]:
+    kind = media(request)
+    items = parse_json(await request.body())
+    if not isinstance(items, list) or not items:
+        raise BadRequestData(
+            "The body is not a JSON array with at least one element.",
+            place="body:",
+            remedy="Send an array: [{…}, …].",
+        )
+    if any(item is None for item in items):
+        raise BadRequestData(
+            "The array holds null.",
+            place=f"body:/{items.index(None)}",
+            remedy="Leave the element out.",
+        )
+    if len(items) > broker.settings.max_batch:
+        raise BadRequestData(
+            f"The array has {len(items)} elements; {broker.settings.max_batch} are taken at once.",
+            place="body:",
+            remedy="Send several smaller batches.",
+        )
+    if kind == LD:
+        refuse_link(request)
+    return items, kind
+
+
+def _failed(entity_id: Any, index: int, error: MachiError) -> dict[str, Any]:
+    told = error.problem()
+    if told["place"].startswith("body:"):
+        told["place"] = f"body:/{index}{told['place'][5:]}"
+    else:
+        told["place"] = f"body:/{index}"
+    return {"entityId": entity_id if isinstance(entity_id, str) else "", "error": told}
+
+
+def _elements(broker: Broker, kind: bytes, shared: Context, parse: Parse) -> Prepare:
+    """Return how an element becomes an expanded entity, with its own or the shared @context."""
+
+    async def prepare(item: Any) -> Entity:
+        if not isinstance(item, dict):
+            raise BadRequestData(
+                "The element is not a JSON object.",
+                place="body:",
+                remedy="Send entities as objects.",
+            )
+        if kind == LD:
+            return parse(item, await take_context(broker, item, "body:"))
+        if "@context" in item:
+            raise context_in_plain_json("body:/@context")
+        return parse(item, shared)
+
+    return prepare
+
+
+class _Outcome:
+    """What became of each element, by index."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, bool]] = []
+        self.errors: list[dict[str, Any]] = []
+
+    @property
+    def new(self) -> list[str]:
+        return [entity_id for entity_id, fresh in self.done if fresh]
+
+    def partial(self) -> Response:
+        succeeded = list(dict.fromkeys(entity_id for entity_id, _ in self.done))
+        return json_response({"success": succeeded, "errors": self.errors}, 207)
+
+
+async def _run(items: list[Any], prepare: Prepare, write: Write) -> _Outcome:
+    """Prepare and write each element; writes start in order and share commits."""
+    outcome = _Outcome()
+    started: list[tuple[int, str, asyncio.Task[bool]]] = []
+    failures: list[tuple[int, dict[str, Any]]] = []
+    for index, item in enumerate(items):
+        try:
+            entity = await prepare(item)
+        except MachiError as error:
+            given = item.get("id", item.get("@id")) if isinstance(item, dict) else item
+            failures.append((index, _failed(given, index, error)))
+        else:
+            started.append((index, entity["id"], asyncio.create_task(write(entity))))
+    results = await asyncio.gather(*(task for _, _, task in started), return_exceptions=True)
+    for (index, entity_id, _), result in zip(started, results, strict=True):
+        if isinstance(result, MachiError):
+            failures.append((index, _failed(entity_id, index, result)))
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            outcome.done.append((entity_id, result))
+    outcome.errors = [error for _, error in sorted(failures, key=lambda pair: pair[0])]
+    return outcome
+
+
+async def _entities(broker: Broker, request: Request, parse: Parse, write: Write) -> _Outcome:
+    items, kind = await _array(broker, request)
+    shared = await link_context(broker, request)
+    return await _run(items, _elements(broker, kind, shared, parse), write)
+
+
+def _entity(value: Any, context: Context) -> Entity:
+    return parse_entity(value, context)
+
+
+def _fragment(nulls: bool) -> Parse:
+    def parse(value: Any, context: Context) -> Entity:
+        entity_id = value.get("id", value.get("@id"))
+        if not isinstance(entity_id, str):
+            raise BadRequestData(
+                "The element has no id.", place="body:/id", remedy="Add the entity's id."
+            )
+        check_entity_id(entity_id, "body:/id")
+        fragment = parse_fragment(value, context, nulls=nulls)
+        fragment["id"] = entity_id
+        return fragment
+
+    return parse
+
+
+async def create(broker: Broker, request: Request) -> Response:
+    """Create many entities."""
+
+    async def write(entity: Entity) -> bool:
+        await broker.entities.create(request.caller, request.tenant, entity)
+        return True
+
+    outcome = await _entities(broker, request, _entity, write)
+    return outcome.partial() if outcome.errors else json_response(outcome.new, 201)
+
+
+async def upsert(broker: Broker, request: Request) -> Response:
+    """Create or replace (or, with `options=update`, update) many entities."""
+    tokens = params.options(request.query, frozenset({"replace", "update"}))
+    update = "update" in tokens
+
+    async def write(entity: Entity) -> bool:
+        return await _upsert(broker, request, entity, update)
+
+    outcome = await _entities(broker, request, _fragment_or_entity if update else _entity, write)
+    if outcome.errors:
+        return outcome.partial()
+    return json_response(outcome.new, 201) if outcome.new else no_content()
+
+
+def _fragment_or_entity(value: Any, context: Context) -> Entity:
+    if "type" in value or "@type" in value:
+        return parse_entity(value, context)
+    return _fragment(nulls=True)(value, context)
+
+
+async def _upsert(broker: Broker, request: Request, entity: Entity, update: bool) -> bool:
+    caller, guard = request.caller, broker.guard
+    guard.allow(caller, request.tenant, Action.CREATE, entity["id"])
+    guard.allow(caller, request.tenant, Action.UPDATE, entity["id"])
+
+    def edit(current: Entity, now: str) -> tuple[Entity, None]:
+        if update:
+            return semantics.update_attributes(current, entity, now)[0], None
+        return semantics.replace(current, entity, now), None
+
+    async def work(tx: Tx) -> bool:
+        if await tx.get(entity["id"]) is None:
+            if "type" not in entity:
+                raise BadRequestData(
+                    "The entity does not exist and the element has no type to create it with.",
+                    place="body:/type",
+                    remedy="Add the entity's type.",
+                )
+            await broker.entities.create_in(tx, caller, entity)
+            return True
+        await broker.entities.change_in(tx, caller, Target(entity["id"]), edit)
+        return False
+
+    return await broker.store.write(request.tenant, work, client=caller.client, create_tenant=True)
+
+
+async def update(broker: Broker, request: Request) -> Response:
+    """Append attributes to many entities, or with `noOverwrite` only new ones."""
+    keep = "noOverwrite" in params.options(request.query, frozenset({"noOverwrite"}))
+
+    async def write(fragment: Entity) -> bool:
+        def edit(entity: Entity, now: str) -> tuple[Entity, semantics.UpdateResult]:
+            if keep:
+                return semantics.append(entity, fragment, now, no_overwrite=True)
+            return semantics.update_attributes(entity, fragment, now)
+
+        _, result = await broker.entities.change(
+            request.caller, request.tenant, Target(fragment["id"]), edit
+        )
+        if keep and result.not_updated:
+            raise AlreadyExists(
+                "Attributes exist already: " + ", ".join(n for n, _ in result.not_updated),
+                place="body:",
+                remedy="Leave them out, or drop options=noOverwrite.",
+            )
+        return False
+
+    outcome = await _entities(broker, request, _fragment(nulls=not keep), write)
+    return outcome.partial() if outcome.errors else no_content()
+
+
+async def merge(broker: Broker, request: Request) -> Response:
+    """Merge fragments into many entities."""
+
+    async def write(fragment: Entity) -> bool:
+        def edit(entity: Entity, now: str) -> tuple[Entity, None]:
+            return semantics.merge(entity, fragment, now), None
+
+        await broker.entities.change(request.caller, request.tenant, Target(fragment["id"]), edit)
+        return False
+
+    outcome = await _entities(broker, request, _fragment(nulls=True), write)
+    return outcome.partial() if outcome.errors else no_content()
+
+
+async def delete(broker: Broker, request: Request) -> Response:
+    """Delete many entities by id."""
+    items, _ = await _array(broker, request)
+
+    async def prepare(item: Any) -> Entity:
+        if not isinstance(item, str):
+            raise BadRequestData(
+                "The element is not an id.", place="body:", remedy="Send ids as strings."
+            )
+        check_entity_id(item, "body:")
+        return {"id": item}
+
+    async def write(entity: Entity) -> bool:
+        await broker.entities.delete(request.caller, request.tenant, Target(entity["id"]))
+        return False
+
+    outcome = await _run(items, prepare, write)
+    return outcome.partial() if outcome.errors else no_content()

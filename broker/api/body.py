@@ -1,0 +1,154 @@
+"""Request bodies: media type, JSON, and the @context that applies to them (§6.3.5)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from broker.api.broker import Broker
+from broker.api.request import Request
+from broker.errors import BadRequestData, InvalidRequest, UnsupportedMediaType
+from broker.jsonld.context import Context
+from broker.jsonld.core import CORE_CONTEXT
+
+_LINK = re.compile(
+    rb"<([^<>]*)>\s*;[^,<]*?rel\s*=\s*\"?http://www\.w3\.org/ns/json-ld#context\"?", re.IGNORECASE
+)
+_MAX_DEPTH = 100
+_MERGE_PATCH = b"application/merge-patch+json"
+
+
+async def link_context(broker: Broker, request: Request) -> Context:
+    """Return the @context of the Link header, or the core context."""
+    if b"link" not in request.headers:
+        return CORE_CONTEXT
+    url = _link(request)
+    if url is None:
+        return CORE_CONTEXT
+    return broker.contexts.ready(url) or await broker.contexts.resolve(url)
+
+
+def _link(request: Request) -> str | None:
+    found = [
+        match[1]
+        for name, value in request.scope["headers"]
+        if name == b"link"
+        for match in _LINK.finditer(value)
+    ]
+    if len(found) > 1:
+        raise BadRequestData(
+            "There is more than one JSON-LD context Link.",
+            place="header:Link",
+            remedy="Send one, or put an array in the body's @context as application/ld+json.",
+        )
+    return found[0].decode("latin-1") if found else None
+
+
+def media(request: Request) -> bytes:
+    """Return the media type of the body; raises UnsupportedMediaType."""
+    kind = request.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+    if kind not in (b"application/json", b"application/ld+json") and not (
+        kind == _MERGE_PATCH and request.route.method == "PATCH"
+    ):
+        raise UnsupportedMediaType(
+            "The body is not announced as JSON.",
+            place="header:Content-Type",
+            remedy="Send Content-Type: application/json, or application/ld+json with @context.",
+        )
+    if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise UnsupportedMediaType(
+            "Compressed bodies are not taken.",
+            place="header:Content-Encoding",
+            remedy="Send the body uncompressed.",
+        )
+    return kind
+
+
+def parse_json(raw: bytes) -> Any:
+    """Return the JSON value; raises InvalidRequest with line and column, or for deep nesting.
+
+    Of repeated keys the last counts. Integers beyond 64 bits become floating point.
+    """
+    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH and _depth(raw) > _MAX_DEPTH:
+        raise BadRequestData(
+            f"The body is nested deeper than {_MAX_DEPTH} levels.",
+            place="body:",
+            remedy="Flatten the value, or carry it as a JSON string.",
+        )
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            if raw
+            else "The body is empty.",
+            place="body:",
+            remedy="Send one JSON document in UTF-8.",
+        ) from None
+
+
+def _depth(raw: bytes) -> int:
+    depth = deepest = 0
+    for token in re.finditer(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', raw, re.DOTALL):
+        mark = token[0][:1]
+        if mark in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in b"]}":
+            depth -= 1
+    return deepest
+
+
+async def json_and_context(broker: Broker, request: Request) -> tuple[Any, Context]:
+    """Return the body without its @context, and the context that applies."""
+    kind = media(request)
+    value = parse_json(await request.body())
+    if kind != b"application/ld+json":
+        if isinstance(value, dict) and "@context" in value:
+            raise context_in_plain_json("body:/@context")
+        return value, await link_context(broker, request)
+    refuse_link(request)
+    if not isinstance(value, dict):
+        raise BadRequestData(
+            "The body is not a JSON object.",
+            place="body:",
+            remedy="Send one JSON object with @context.",
+        )
+    return value, await take_context(broker, value, "body:")
+
+
+def refuse_link(request: Request) -> None:
+    """Raise BadRequestData where a JSON-LD body comes with a context Link."""
+    if b"link" in request.headers and _link(request) is not None:
+        raise BadRequestData(
+            "A JSON-LD body carries its own @context; a context Link beside it is not allowed.",
+            place="header:Link",
+            remedy="Drop the Link header, or send the body as application/json.",
+        )
+
+
+def context_in_plain_json(place: str) -> BadRequestData:
+    """Return the error for @context in application/json."""
+    return BadRequestData(
+        "@context is not allowed in application/json.",
+        place=place,
+        remedy="Send Content-Type: application/ld+json, or name the context in a Link header.",
+    )
+
+
+async def take_context(broker: Broker, value: dict[str, Any], place: str) -> Context:
+    """Remove @context from `value` and return it resolved; raises BadRequestData if missing."""
+    if "@context" not in value:
+        raise BadRequestData(
+            "An application/ld+json body needs @context.",
+            place=place,
+            remedy="Add @context, or send Content-Type: application/json.",
+        )
+    source = value.pop("@context")
+    if isinstance(source, str):
+        ready = broker.contexts.ready(source)
+        if ready is not None:
+            return ready
+    return await broker.contexts.resolve(source)

@@ -1,0 +1,69 @@
+"""`/openapi.json` and `/docs`: the API explained by the table that dispatches it."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+
+import orjson
+from jinja2 import Environment, PackageLoader
+
+from broker import __version__
+from broker.api import openapi as openapi_document
+from broker.api.broker import Broker
+from broker.api.request import Request
+from broker.api.response import JSON, Response
+from broker.api.table import Route, Table
+
+_PAGE_HEADERS = [
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+@cache
+def _document(table: Table) -> bytes:
+    return orjson.dumps(openapi_document.document(table, __version__))
+
+
+async def openapi(broker: Broker, request: Request) -> Response:
+    """Return the OpenAPI document."""
+    return Response(200, _document(broker.table), [(b"content-type", JSON)])
+
+
+def curl(route: Route, base: str) -> str:
+    """Return the operation as a curl line that can be pasted into a shell."""
+    path = route.template.replace("{id}", "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi")
+    path = path.replace("{attr}", "waterLevel").replace("{type}", "Event")
+    if route.name == "query_entities":
+        path += "?type=RiverLevelStation&options=keyValues"
+    parts = ["curl", "-i"] if route.name != "stream" else ["curl", "-N"]
+    if route.method != "GET":
+        parts += ["-X", route.method]
+    parts.append(shlex.quote(base + path))
+    if route.body is not None:
+        parts += ["-H", shlex.quote("Content-Type: application/json"), "-d"]
+        parts.append(shlex.quote(orjson.dumps(route.body.example).decode()))
+    return " ".join(parts)
+
+
+@cache
+def _page(table: Table, base: str) -> bytes:
+    tags: dict[str, list[Route]] = {}
+    for route in table.routes:
+        tags.setdefault(route.tag, []).append(route)
+    environment = Environment(
+        loader=PackageLoader("broker.api"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.get_template("docs.html")
+    page = template.render(
+        tags=tags, base=base, curl=curl, headers=openapi_document.headers, version=__version__
+    )
+    return page.encode()
+
+
+async def page(broker: Broker, request: Request) -> Response:
+    """Return the API page."""
+    base = f"http://{broker.settings.host}:{broker.settings.port}"
+    return Response(200, _page(broker.table, base), list(_PAGE_HEADERS))

@@ -1,0 +1,148 @@
+"""`/entities` and `/entities/{id}`: one entity whole, and queries (§6.4, §6.5)."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from broker.api import params, show
+from broker.api.body import json_and_context, link_context
+from broker.api.broker import Broker
+from broker.api.request import Request
+from broker.api.response import GEO, Headers, Response, no_content
+from broker.api.selection import entity_query, target
+from broker.api.show import LOCATION, View
+from broker.entities.semantics import merge, replace
+from broker.entities.service import Target
+from broker.errors import BadRequestData, ResourceNotFound
+from broker.guard import Action
+from broker.jsonld.context import Context
+from broker.model.entity import Entity
+from broker.model.names import check_entity_id
+from broker.model.parse import parse_entity, parse_fragment
+from broker.query.ast import EntityQuery
+
+ENTITIES = "/ngsi-ld/v1/entities/"
+
+
+def _view(request: Request, context: Context) -> View:
+    media = request.accept()
+    query = request.query
+    geometry = query.get("geometryProperty") if query else None
+    if geometry is not None and media != GEO:
+        raise BadRequestData(
+            "geometryProperty needs GeoJSON.",
+            place="query:geometryProperty",
+            remedy="Send Accept: application/geo+json, or leave geometryProperty out.",
+        )
+    attrs = params.names(query, "attrs") if query else None
+    kept = None if attrs is None else frozenset(map(context.expand, attrs))
+    form = params.form(query, kept)
+    if media != GEO:
+        return View(form, context, media)
+    return View(form, context, media, context.expand(geometry) if geometry else LOCATION)
+
+
+async def retrieve(broker: Broker, request: Request) -> Response:
+    """Return one entity."""
+    context = await link_context(broker, request)
+    view = _view(request, context)
+    entity_id = request.path[0]
+    if broker.guard.transparent and "type" not in request.query:
+        broker.guard.allow(request.caller, request.tenant, Action.READ, entity_id)
+        rendering = broker.rendered.get(request.tenant, entity_id, view.key)
+        if rendering is not None:
+            return show.kept(request, view, rendering)
+    check_entity_id(entity_id, "path:id")
+    generation = broker.rendered.generation
+    wanted = target(request, context) if request.query else Target(entity_id)
+    record = await broker.entities.retrieve(request.caller, request.tenant, wanted)
+    attrs = view.form.attrs
+    if attrs is not None and not any(iri in record.entity["attrs"] for iri in attrs):
+        raise ResourceNotFound(
+            f"{entity_id} has none of the attributes asked for.",
+            place="query:attrs",
+            remedy="Check the attribute names and the @context they are expanded with.",
+        )
+    return show.one(broker, request, view, record, generation)
+
+
+async def query(broker: Broker, request: Request) -> Response:
+    """Return a page of entities."""
+    context = await link_context(broker, request)
+    view = _view(request, context)
+    asked = entity_query(request.query, context, view.form.attrs, broker.settings.max_limit)
+    generation = broker.rendered.generation
+    found = EntityQuery(asked.where, asked.limit + 1, asked.offset, asked.count, asked.after)
+    page = await broker.entities.query(request.caller, request.tenant, found)
+    response = show.many(broker, request, view, page.records[: asked.limit], generation)
+    if page.total is not None:
+        response.headers.append((b"ngsild-results-count", str(page.total).encode()))
+    response.headers += _page_links(request, view, asked, len(page.records) > asked.limit)
+    return response
+
+
+def _page_links(request: Request, view: View, asked: EntityQuery, more: bool) -> Headers:
+    links = []
+    if asked.limit:
+        if more:
+            links.append(_page_link(request, view, "next", asked.offset + asked.limit, asked.limit))
+        if asked.offset:
+            before = max(0, asked.offset - asked.limit)
+            links.append(_page_link(request, view, "prev", before, asked.limit))
+    return links
+
+
+def _page_link(
+    request: Request, view: View, relation: str, offset: int, limit: int
+) -> tuple[bytes, bytes]:
+    pairs = {**request.query, "offset": str(offset), "limit": str(limit)}
+    path = request.scope["path"].rstrip("/")
+    url = f"{quote(path)}?{urlencode(sorted(pairs.items()), quote_via=quote)}"
+    return b"link", f'<{url}>; rel="{relation}"; type="{view.media.decode()}"'.encode()
+
+
+async def create(broker: Broker, request: Request) -> Response:
+    """Create an entity."""
+    value, context = await json_and_context(broker, request)
+    fragment = parse_entity(value, context)
+    await broker.entities.create(request.caller, request.tenant, fragment)
+    return Response(201, b"", [(b"location", location(fragment["id"]))])
+
+
+def location(entity_id: str) -> bytes:
+    """Return the relative URL of an entity, percent-encoded where it must be."""
+    return (ENTITIES + quote(entity_id, safe=":@!$&'()*+,;=~")).encode()
+
+
+async def replace_entity(broker: Broker, request: Request) -> Response:
+    """Replace all attributes, types and scopes of an entity (§5.6.18)."""
+    check_entity_id(request.path[0], "path:id")
+    value, context = await json_and_context(broker, request)
+    fragment = parse_entity(value, context, entity_id=request.path[0])
+
+    def edit(entity: Entity, now: str) -> tuple[Entity, None]:
+        return replace(entity, fragment, now), None
+
+    await broker.entities.change(request.caller, request.tenant, target(request, context), edit)
+    return no_content()
+
+
+async def merge_entity(broker: Broker, request: Request) -> Response:
+    """Merge a fragment into an entity (§5.6.17)."""
+    check_entity_id(request.path[0], "path:id")
+    value, context = await json_and_context(broker, request)
+    form = params.form({k: v for k, v in request.query.items() if k in ("options", "format")})
+    fragment = parse_fragment(value, context, nulls=True, simplified=form.kind == "simplified")
+
+    def edit(entity: Entity, now: str) -> tuple[Entity, None]:
+        return merge(entity, fragment, now), None
+
+    await broker.entities.change(request.caller, request.tenant, target(request, context), edit)
+    return no_content()
+
+
+async def delete(broker: Broker, request: Request) -> Response:
+    """Delete an entity."""
+    context = await link_context(broker, request)
+    await broker.entities.delete(request.caller, request.tenant, target(request, context))
+    return no_content()

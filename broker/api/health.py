@@ -1,0 +1,25 @@
+"""`/health`, `/ready`, `/metrics`: how the broker is."""
+
+from __future__ import annotations
+
+from broker.api.broker import Broker
+from broker.api.request import Request
+from broker.api.response import Response, json_response
+
+
+async def health(broker: Broker, request: Request) -> Response:
+    """Tell that the process answers."""
+    return json_response({"status": "ok"})
+
+
+async def ready(broker: Broker, request: Request) -> Response:
+    """Tell that the store answers too, and how far the feed is."""
+    oldest, newest = broker.store.span()
+    await broker.store.tenants()
+    return json_response({"status": "ready", "feed": {"oldest": oldest, "newest": newest}})
+
+
+async def metrics(broker: Broker, request: Request) -> Response:
+    """Return figures in the Prometheus text format."""
+    text = broker.metrics.text().encode()
+    return Response(200, text, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])

@@ -1,0 +1,120 @@
+"""The OpenAPI 3.1 document, made from the dispatch table."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from broker.api.schemas import SCHEMAS
+from broker.api.table import Param, Route, Table
+
+_PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+_COMMON_ERRORS = {
+    400: "The request breaks a rule; `place` says where, `remedy` what to do.",
+    406: "Accept names nothing that can be produced.",
+}
+_BODY_ERRORS = {
+    411: "The body came without Content-Length.",
+    413: "The body is too large.",
+    415: "Content-Type or Content-Encoding is not taken.",
+}
+_ERRORS = {
+    403: "Refused.",
+    404: "No such entity, attribute or tenant.",
+    409: "It exists already, or a rule of the type refuses.",
+    412: "A precondition did not hold.",
+    422: "The Idempotency-Key was used with another body.",
+    504: "A remote @context could not be fetched.",
+}
+
+
+def document(table: Table, version: str) -> dict[str, Any]:
+    """Return the OpenAPI document of all routes."""
+    paths: dict[str, Any] = {}
+    for route in table.routes:
+        paths.setdefault(route.template, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Machi broker",
+            "version": version,
+            "description": "NGSI-LD (ETSI GS CIM 009 V1.9.1) and Machi's extensions under /ex.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": SCHEMAS},
+    }
+
+
+def _parameter(where: str, name: str, text: str, schema: Any, required: bool) -> dict[str, Any]:
+    return {
+        "in": where, "name": name, "description": text, "schema": schema, "required": required,
+    }  # fmt: skip
+
+
+def _query(param: Param) -> dict[str, Any]:
+    told = _parameter("query", param.name, param.text, param.schema, False)
+    if param.example is not None:
+        told["example"] = param.example
+    return told
+
+
+def headers(route: Route) -> list[tuple[str, str, str]]:
+    """Return the request headers an operation reads: (name, what for, example)."""
+    found = []
+    if route.template.startswith("/ngsi-ld"):
+        found = [
+            ("NGSILD-Tenant", "The tenant; absent: the default tenant.", "drill"),
+            ("Link", "The @context that names are expanded with.", ""),
+        ]
+    if route.if_match:
+        found.append(("If-Match", "Only if the entity is still at this ETag.", '"v3-1f2e"'))
+    if route.idempotent_key:
+        found.append(("Idempotency-Key", "Makes repeating the request harmless.", "8f14e45f"))
+    return found
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    parameters = [
+        _parameter("path", name, f"The {name}, percent-encoded.", {"type": "string"}, True)
+        for name in re.findall(r"{(\w+)}", route.template)
+    ]
+    parameters += [_query(param) for param in route.query]
+    parameters += [
+        _parameter("header", name, text, {"type": "string"}, False)
+        for name, text, _ in headers(route)
+    ]
+    told: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "tags": [route.tag],
+        "parameters": parameters,
+        "responses": _responses(route),
+    }
+    if route.text:
+        told["description"] = route.text
+    if route.body is not None:
+        schema = {"$ref": f"#/components/schemas/{route.body.schema}"}
+        told["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": route.body.example}},
+        }
+    return told
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for status, (text, schema) in route.answers.items():
+        answer: dict[str, Any] = {"description": text}
+        if schema is not None:
+            ref = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+            answer["content"] = {"application/json": ref}
+        told[str(status)] = answer
+    errors = dict(_COMMON_ERRORS)
+    if route.body is not None:
+        errors |= _BODY_ERRORS
+    if route.template.startswith("/ngsi-ld"):
+        errors |= {status: _ERRORS[status] for status in (403, 404, *route.errors)}
+    for status, text in sorted(errors.items()):
+        told[str(status)] = {"description": text, "content": _PROBLEM}
+    return told

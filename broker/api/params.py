@@ -1,0 +1,148 @@
+"""Query parameters: what each is for, and how its text becomes a value."""
+
+from __future__ import annotations
+
+from broker.api.table import Param
+from broker.errors import BadRequestData, InvalidRequest
+from broker.model.names import check_name
+from broker.model.render import Form
+
+_FORMATS = {
+    "normalized": "normalized",
+    "concise": "concise",
+    "simplified": "simplified",
+    "keyValues": "simplified",
+}
+
+TYPE = Param(
+    "type",
+    "Entity type selection: names or IRIs joined by `,` or `|` (any), `(A;B)` (all).",
+    example="RiverLevelStation",
+)
+ID = Param(
+    "id", "Comma-separated entity ids.", example="urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
+)
+ID_PATTERN = Param(
+    "idPattern", "Regular expression (RE2) the id must contain a match of.", example="hitoyoshi$"
+)
+ATTRS = Param(
+    "attrs",
+    "Comma-separated attribute names: keep these, and only entities having one.",
+    example="waterLevel",
+)
+Q = Param("q", "Condition on attributes (§4.9).", example="waterLevel>=3.4")
+GEOREL = Param("georel", "Geographical relation (§4.10).", example="near;maxDistance==2000")
+GEOMETRY = Param("geometry", "Type of the reference geometry.", example="Point")
+COORDINATES = Param(
+    "coordinates", "Coordinates of the reference geometry, as JSON.", example="[130.757,32.213]"
+)
+GEOPROPERTY = Param(
+    "geoproperty", "The GeoProperty to compare; default `location`.", example="location"
+)
+GEOMETRY_PROPERTY = Param(
+    "geometryProperty", "GeoJSON only: the GeoProperty that becomes `geometry`.", example="location"
+)
+LIMIT = Param(
+    "limit",
+    "Entities in a page; 0 only with `count=true`.",
+    {"type": "integer", "minimum": 0, "maximum": 1000, "default": 20},
+)
+OFFSET = Param("offset", "Entities to skip.", {"type": "integer", "minimum": 0, "default": 0})
+COUNT = Param(
+    "count",
+    "Tell the total in the header NGSILD-Results-Count.",
+    {"type": "boolean", "default": False},
+)
+FORMAT = Param("format", "Representation.", {"type": "string", "enum": sorted(_FORMATS)})
+OPTIONS = Param(
+    "options",
+    "Comma-separated: representations as in `format`, and `sysAttrs`.",
+    example="keyValues,sysAttrs",
+)
+LOCAL = Param(
+    "local",
+    "Only entities of this broker; always so while it forwards nothing.",
+    {"type": "boolean"},
+)
+DATASET_ID = Param("datasetId", "The instance to act on; default: the default instance.")
+DELETE_ALL = Param(
+    "deleteAll", "Delete all instances of the attribute.", {"type": "boolean", "default": False}
+)
+
+
+def boolean(query: dict[str, str], name: str) -> bool:
+    """Return a boolean parameter, false where absent; upper and lower case count alike."""
+    text = query.get(name)
+    if text is None:
+        return False
+    lowered = text.lower()
+    if lowered not in ("true", "false"):
+        raise BadRequestData(
+            f"`{name}` is neither true nor false.",
+            place=f"query:{name}",
+            remedy=f"Send {name}=true, or leave it out.",
+        )
+    return lowered == "true"
+
+
+def whole(query: dict[str, str], name: str, default: int, maximum: int) -> int:
+    """Return a non-negative integer parameter; raises BadRequestData (§6.3.10)."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) <= maximum):
+        raise BadRequestData(
+            f"`{name}` is not a whole number from 0 to {maximum}.",
+            place=f"query:{name}",
+            remedy=f"Send {name}={default}, for instance.",
+        )
+    return int(text)
+
+
+def names(query: dict[str, str], name: str) -> tuple[str, ...] | None:
+    """Return a list of attribute names as written, each checked; None where absent."""
+    text = query.get(name)
+    if text is None:
+        return None
+    found = tuple(part.strip() for part in text.split(","))
+    for one in found:
+        check_name(one, f"query:{name}")
+    return found
+
+
+def options(query: dict[str, str], allowed: frozenset[str]) -> frozenset[str]:
+    """Return the tokens of `options`; raises InvalidRequest on one that is not `allowed`."""
+    text = query.get("options")
+    if not text:
+        return frozenset()
+    tokens = frozenset(part.strip() for part in text.split(","))
+    unknown = tokens - allowed
+    if unknown:
+        raise InvalidRequest(
+            f"`{min(unknown)}` is not an option of this operation.",
+            place="query:options",
+            remedy="Use only these: " + ", ".join(sorted(allowed)) + ".",
+        )
+    return tokens
+
+
+_READ_OPTIONS = frozenset(_FORMATS) | {"sysAttrs"}
+_PLAIN = Form("normalized")
+
+
+def form(query: dict[str, str], attrs: frozenset[str] | None = None) -> Form:
+    """Return the representation asked for; `format` beats `options` (§6.3.7)."""
+    if not query:
+        return _PLAIN
+    tokens = options(query, _READ_OPTIONS)
+    kind = next((_FORMATS[token] for token in sorted(tokens) if token in _FORMATS), "normalized")
+    given = query.get("format")
+    if given is not None:
+        if given not in _FORMATS:
+            raise InvalidRequest(
+                f"`{given}` is not a representation.",
+                place="query:format",
+                remedy="Use one of " + ", ".join(sorted(_FORMATS)) + ".",
+            )
+        kind = _FORMATS[given]
+    return Form(kind, "sysAttrs" in tokens, attrs)  # type: ignore[arg-type]

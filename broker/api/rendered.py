@@ -1,0 +1,97 @@
+"""Rendered entities by version: what a read answers without parsing and writing JSON again.
+
+Reads are bounded by JSON work, so the bytes of a representation are kept until the entity
+changes. The store's listener empties an entity's entry before its write is answered; a reader
+notes `generation` before it asks the store, and a rendering is kept only if nothing was
+committed since. An entry is therefore never older than what a client has been told.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from hashlib import blake2b
+
+from broker.store.contract import Committed
+
+
+class Rendering:
+    """One representation of one version: its JSON and, made when first asked, its ETag."""
+
+    __slots__ = ("_etag", "body", "version")
+
+    def __init__(self, version: int, body: bytes) -> None:
+        self.version = version
+        self.body = body
+        self._etag: bytes | None = None
+
+    @property
+    def etag(self) -> bytes:
+        """The strong entity tag: the version, then a hash of the representation."""
+        if self._etag is None:
+            digest = blake2b(self.body, digest_size=8).hexdigest()
+            self._etag = f'"v{self.version}-{digest}"'.encode()
+        return self._etag
+
+
+class Rendered:
+    """A bounded map (tenant, id) → {representation: Rendering}, least recently used first out.
+
+    `limit` is in bytes of JSON; the overhead of an entry is counted as 500 bytes.
+    """
+
+    _OVERHEAD = 500
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self.generation = 0
+        self._entries: OrderedDict[tuple[str, str], dict[Hashable, Rendering]] = OrderedDict()
+
+    def get(self, tenant: str, entity_id: str, form: Hashable) -> Rendering | None:
+        """Return the rendering of the entity's current version in this form, if kept."""
+        key = (tenant, entity_id)
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        self._entries.move_to_end(key)
+        return entry.get(form)
+
+    def put(
+        self, tenant: str, entity_id: str, form: Hashable, rendering: Rendering, generation: int
+    ) -> None:
+        """Keep a rendering made from what the store gave after `generation` was noted."""
+        if generation != self.generation:
+            return
+        key = (tenant, entity_id)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = {}
+        if form in entry:
+            return
+        entry[form] = rendering
+        self._size += len(rendering.body) + self._OVERHEAD
+        while self._size > self._limit:
+            _, dropped = self._entries.popitem(last=False)
+            self._shrink(dropped)
+
+    def forget(self, committed: Sequence[Committed]) -> None:
+        """Drop what these changes made stale: the store's listener."""
+        self.generation += 1
+        for one in committed:
+            entry = self._entries.pop((one.change.tenant, one.change.entity_id), None)
+            if entry is not None:
+                self._shrink(entry)
+
+    def clear(self) -> None:
+        """Drop everything, as when a tenant is deleted."""
+        self.generation += 1
+        self._entries.clear()
+        self._size = 0
+
+    def figures(self) -> dict[str, float]:
+        """Return sizes for /metrics."""
+        return {"rendered_bytes": self._size, "rendered_entities": len(self._entries)}
+
+    def _shrink(self, entry: dict[Hashable, Rendering]) -> None:
+        self._size -= sum(len(one.body) + self._OVERHEAD for one in entry.values())

@@ -1,0 +1,222 @@
+"""Every operation the broker has, in one list."""
+
+from __future__ import annotations
+
+from broker.api import (
+    attributes,
+    batch,
+    docs,
+    entities,
+    health,
+    params,
+    rules,
+    stream,
+    transactions,
+)
+from broker.api.table import Body, Param, Route, Table
+
+V1 = "/ngsi-ld/v1"
+EX = "/ngsi-ld/ex/v1"
+
+_STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
+_LEVEL = {
+    "type": "Property",
+    "value": 3.42,
+    "unitCode": "MTR",
+    "observedAt": "2020-07-03T19:10:00Z",
+}
+_ENTITY = {
+    "id": _STATION,
+    "type": "RiverLevelStation",
+    "name": "人吉",
+    "waterLevel": _LEVEL,
+    "location": {"type": "Point", "coordinates": [130.757, 32.213]},
+}
+_SIMPLE = {"id": _STATION, "type": "RiverLevelStation", "waterLevel": 3.42}
+
+_SELECTION = (
+    params.TYPE, params.ID, params.ID_PATTERN, params.ATTRS, params.Q, params.GEOREL,
+    params.GEOMETRY, params.COORDINATES, params.GEOPROPERTY,
+)  # fmt: skip
+_SHOWN = (params.FORMAT, params.OPTIONS, params.GEOMETRY_PROPERTY, params.LOCAL)
+_NONE: dict[int, tuple[str, str | None]] = {204: ("Done.", None)}
+_SOME: dict[int, tuple[str, str | None]] = {
+    204: ("All done.", None),
+    207: ("Some done; the rest is listed with reasons.", "UpdateResult"),
+}
+_BATCH: dict[int, tuple[str, str | None]] = {
+    204: ("All done.", None),
+    207: ("Each element's success or error.", "BatchOperationResult"),
+}
+_NO_OVERWRITE = Param(
+    "options",
+    "`noOverwrite`: leave attributes alone that exist.",
+    {"type": "string", "enum": ["noOverwrite"]},
+)
+
+_ENTITIES = [
+    Route(
+        "GET", f"{V1}/entities", entities.query, "query_entities", "Query entities",
+        "At least one of type, attrs, q, georel or local=true is needed. Pages are ordered by id.",
+        query=(*_SELECTION, params.LIMIT, params.OFFSET, params.COUNT, *_SHOWN),
+        answers={200: ("A page of entities.", "EntityList")}, geojson=True,
+    ),
+    Route(
+        "POST", f"{V1}/entities", entities.create, "create_entity", "Create an entity",
+        body=Body("Entity", _ENTITY), query=(params.LOCAL,),
+        answers={201: ("Created; Location has its path.", None)}, errors=(409, 504),
+    ),
+    Route(
+        "GET", f"{V1}/entities/{{id}}", entities.retrieve, "retrieve_entity", "Retrieve an entity",
+        query=(params.TYPE, params.ATTRS, *_SHOWN),
+        answers={200: ("The entity.", "Entity"), 304: ("As in If-None-Match.", None)},
+        errors=(404,), geojson=True,
+    ),
+    Route(
+        "PUT", f"{V1}/entities/{{id}}", entities.replace_entity, "replace_entity",
+        "Replace an entity", body=Body("Entity", _ENTITY), query=(params.TYPE, params.LOCAL),
+        answers=_NONE, errors=(404, 409, 412, 504), if_match=True,
+    ),
+    Route(
+        "PATCH", f"{V1}/entities/{{id}}", entities.merge_entity, "merge_entity",
+        "Merge a fragment into an entity",
+        "Merge patch (RFC 7396) with NGSI-LD Null (`urn:ngsi-ld:null`) to delete.",
+        body=Body("EntityFragment", {"waterLevel": _LEVEL}),
+        query=(params.TYPE, params.FORMAT, params.OPTIONS, params.LOCAL),
+        answers=_NONE, errors=(404, 409, 412, 504), if_match=True,
+    ),
+    Route(
+        "DELETE", f"{V1}/entities/{{id}}", entities.delete, "delete_entity", "Delete an entity",
+        query=(params.TYPE, params.LOCAL), answers=_NONE, errors=(404, 409, 412), if_match=True,
+    ),
+]  # fmt: skip
+
+_ATTRIBUTES = [
+    Route(
+        "POST", f"{V1}/entities/{{id}}/attrs", attributes.append_attributes, "append_attributes",
+        "Append attributes", body=Body("EntityFragment", {"waterLevel": _LEVEL}),
+        query=(params.TYPE, _NO_OVERWRITE, params.LOCAL), answers=_SOME,
+        errors=(404, 409, 412, 504), if_match=True, tag="Attributes",
+    ),
+    Route(
+        "PATCH", f"{V1}/entities/{{id}}/attrs", attributes.update, "update_attributes",
+        "Update attributes", body=Body("EntityFragment", {"waterLevel": _LEVEL}),
+        query=(params.TYPE, params.LOCAL), answers=_SOME, errors=(404, 409, 412, 504),
+        if_match=True, tag="Attributes",
+    ),
+    Route(
+        "PATCH", f"{V1}/entities/{{id}}/attrs/{{attr}}", attributes.partial,
+        "partial_attribute_update", "Change members of one attribute",
+        body=Body("AttributeFragment", {"value": 3.5}), query=(params.TYPE, params.LOCAL),
+        answers=_NONE, errors=(404, 409, 412, 504), if_match=True, tag="Attributes",
+    ),
+    Route(
+        "PUT", f"{V1}/entities/{{id}}/attrs/{{attr}}", attributes.replace, "replace_attribute",
+        "Replace one attribute", body=Body("AttributeFragment", _LEVEL),
+        query=(params.TYPE, params.LOCAL), answers=_NONE, errors=(404, 409, 412, 504),
+        if_match=True, tag="Attributes",
+    ),
+    Route(
+        "DELETE", f"{V1}/entities/{{id}}/attrs/{{attr}}", attributes.delete, "delete_attribute",
+        "Delete one attribute", query=(
+            params.TYPE, params.DATASET_ID, params.DELETE_ALL, params.LOCAL,
+        ),
+        answers=_NONE, errors=(404, 409, 412), if_match=True, tag="Attributes",
+    ),
+]  # fmt: skip
+
+_BATCHES = [
+    Route(
+        "POST", f"{V1}/entityOperations/create", batch.create, "batch_create",
+        "Create many entities", body=Body("EntityList", [_ENTITY]), query=(params.LOCAL,),
+        answers={201: ("The ids created.", "IdList"), 207: _BATCH[207]}, errors=(504,),
+        tag="Batch",
+    ),
+    Route(
+        "POST", f"{V1}/entityOperations/upsert", batch.upsert, "batch_upsert",
+        "Create or replace many entities", body=Body("EntityList", [_ENTITY]),
+        query=(
+            Param(
+                "options", "`replace` (default) or `update` entities that exist.",
+                {"type": "string", "enum": ["replace", "update"]},
+            ),
+            params.LOCAL,
+        ),
+        answers={201: ("The ids created.", "IdList"), **_BATCH}, errors=(504,), tag="Batch",
+    ),
+    Route(
+        "POST", f"{V1}/entityOperations/update", batch.update, "batch_update",
+        "Append attributes to many entities", body=Body("EntityList", [_ENTITY]),
+        query=(_NO_OVERWRITE, params.LOCAL), answers=_BATCH, errors=(404, 504), tag="Batch",
+    ),
+    Route(
+        "POST", f"{V1}/entityOperations/merge", batch.merge, "batch_merge",
+        "Merge fragments into many entities", body=Body("EntityList", [_ENTITY]),
+        query=(params.LOCAL,), answers=_BATCH, errors=(404, 504), tag="Batch",
+    ),
+    Route(
+        "POST", f"{V1}/entityOperations/delete", batch.delete, "batch_delete",
+        "Delete many entities", body=Body("IdList", [_STATION]), query=(params.LOCAL,),
+        answers=_BATCH, errors=(404,), tag="Batch",
+    ),
+]  # fmt: skip
+
+_EXTENSIONS = [
+    Route(
+        "POST", f"{EX}/transactions", transactions.run, "run_transaction",
+        "Run operations, all or nothing",
+        "create, append, merge, replace, delete, check (a precondition without a write) and add "
+        "(a number ± n within min and max, applied in the store). Preconditions: ifMatch, "
+        "ifNoneMatch. Repeat with the same Idempotency-Key to get the same answer again.",
+        body=Body(
+            "Transaction",
+            {"operations": [{"op": "add", "id": "urn:ngsi-ld:Event:1", "attribute": "seats",
+                             "value": -1, "min": 0}]},
+        ),
+        answers={200: ("Each operation's version.", "TransactionResult")},
+        errors=(404, 409, 412, 422, 504), idempotent_key=True, tag="Extensions",
+    ),
+    Route(
+        "GET", f"{EX}/stream", stream.stream, "stream", "Follow changes (Server-Sent Events)",
+        "Events `open`, `enter`, `update`, `leave`, `delete`, `reset`; each event's id is the "
+        "change's sequence number, to come back with as Last-Event-ID.",
+        query=(
+            params.TYPE, params.ID, params.ID_PATTERN, params.Q, params.FORMAT, params.OPTIONS,
+            Param("tenant", "The tenant, where no header can be set."),
+            Param("context", "URL of the @context, where no Link header can be set."),
+            Param("lastEventId", "Resume after this event, where no header can be set."),
+        ),
+        answers={200: ("The stream.", None)}, errors=(404, 504), tag="Extensions",
+        tenant_parameter=True,
+    ),
+    Route(
+        "GET", f"{EX}/typeRules", rules.list_rules, "list_type_rules", "List rules by type",
+        answers={200: ("All rules.", "TypeRulesList")}, errors=(404,), tag="Extensions",
+    ),
+    Route(
+        "PUT", f"{EX}/typeRules/{{type}}", rules.put_rules, "put_type_rules",
+        "Set the rules of a type",
+        "appendOnly, writer, balanced (sums to zero in each write), bounded (a number's range).",
+        body=Body("TypeRules", {"bounded": [{"attribute": "seats", "min": 0}]}), answers=_NONE,
+        errors=(504,), tag="Extensions",
+    ),
+    Route(
+        "DELETE", f"{EX}/typeRules/{{type}}", rules.delete_rules, "delete_type_rules",
+        "Remove the rules of a type", answers=_NONE, errors=(404,), tag="Extensions",
+    ),
+]  # fmt: skip
+
+_OPERATOR = [
+    Route("GET", "/health", health.health, "health", "The process answers",
+          answers={200: ("It does.", "Status")}, tag="Operator"),
+    Route("GET", "/ready", health.ready, "ready", "The store answers",
+          answers={200: ("It does.", "Status")}, tag="Operator"),
+    Route("GET", "/metrics", health.metrics, "metrics", "Figures for Prometheus",
+          answers={200: ("Text format 0.0.4.", None)}, tag="Operator"),
+    Route("GET", "/openapi.json", docs.openapi, "openapi", "This API as OpenAPI 3.1",
+          answers={200: ("The document.", None)}, tag="Operator"),
+    Route("GET", "/docs", docs.page, "docs", "This API as a page",
+          answers={200: ("HTML.", None)}, tag="Operator"),
+]  # fmt: skip
+
+TABLE = Table([*_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_EXTENSIONS, *_OPERATOR])

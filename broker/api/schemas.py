@@ -1,0 +1,120 @@
+"""JSON Schemas of what the API takes and gives, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_URI = {"type": "string", "format": "uri"}
+_TYPE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+SCHEMAS: dict[str, Any] = {
+    "Entity": {
+        "type": "object",
+        "required": ["id", "type"],
+        "properties": {
+            "id": _URI,
+            "type": _TYPE,
+            "scope": _TYPE,
+            "location": {"type": "object"},
+        },
+        "additionalProperties": True,
+        "description": "Normalized or concise; attributes are objects, arrays or plain values.",
+    },
+    "EntityFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
+    "AttributeFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
+    "EntityList": {"type": "array", "items": {"$ref": "#/components/schemas/Entity"}},
+    "IdList": {"type": "array", "items": _URI},
+    "UpdateResult": {
+        "type": "object",
+        "properties": {
+            "updated": {"type": "array", "items": {"type": "string"}},
+            "notUpdated": {"type": "array", "items": {"type": "object"}},
+        },
+        "required": ["updated", "notUpdated"],
+    },
+    "BatchOperationResult": {
+        "type": "object",
+        "properties": {
+            "success": {"type": "array", "items": {"type": "string"}},
+            "errors": {"type": "array", "items": {"type": "object"}},
+        },
+        "required": ["success", "errors"],
+    },
+    "Transaction": {
+        "type": "object",
+        "required": ["operations"],
+        "additionalProperties": False,
+        "properties": {
+            "operations": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["op"],
+                    "properties": {
+                        "op": {
+                            "enum": [
+                                "create", "append", "merge", "replace", "delete", "check", "add",
+                            ]
+                        },
+                        "id": _URI,
+                        "entity": {"$ref": "#/components/schemas/Entity"},
+                        "attrs": {"$ref": "#/components/schemas/EntityFragment"},
+                        "attribute": {"type": "string"},
+                        "value": {"type": "number"},
+                        "min": {"type": "number"},
+                        "max": {"type": "number"},
+                        "q": {"type": "string"},
+                        "noOverwrite": {"type": "boolean"},
+                        "ifMatch": {"type": "string"},
+                        "ifNoneMatch": {"const": "*"},
+                    },
+                },
+            }
+        },
+    },
+    "TransactionResult": {
+        "type": "object",
+        "required": ["results"],
+        "properties": {
+            "results": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "op": {"type": "string"},
+                        "id": {"type": "string"},
+                        "version": {"type": "integer"},
+                    },
+                },
+            }
+        },
+    },
+    "TypeRules": {
+        "type": "object",
+        "properties": {
+            "appendOnly": {"type": "boolean"},
+            "writer": {"type": "array", "items": {"type": "string"}},
+            "balanced": {
+                "type": "object",
+                "required": ["attribute"],
+                "properties": {"attribute": {"type": "string"}, "by": {"type": "string"}},
+            },
+            "bounded": {"type": "array", "items": {"type": "object"}},
+        },
+    },
+    "TypeRulesList": {"type": "array", "items": {"$ref": "#/components/schemas/TypeRules"}},
+    "Status": {"type": "object", "properties": {"status": {"type": "string"}}},
+    "ProblemDetails": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "place", "remedy"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "place": {"type": "string"},
+            "remedy": {"type": "string"},
+        },
+    },
+}  # fmt: skip

@@ -1,0 +1,80 @@
+"""Entity queries from URL parameters (§4.9, §4.10, §4.17, §5.7.2)."""
+
+from __future__ import annotations
+
+from broker.api import params
+from broker.api.request import Request
+from broker.entities.precondition import parse_if_match
+from broker.entities.service import Target
+from broker.errors import BadRequestData
+from broker.jsonld.context import Context
+from broker.model.names import check_entity_id
+from broker.query.ast import And, EntityQuery, Exists, Node, Or, Path
+from broker.query.geo import parse_geo
+from broker.query.ids import parse_id_pattern, parse_ids
+from broker.query.predicate import compile_predicate
+from broker.query.q import parse_q
+from broker.query.types import parse_types
+
+
+def target(request: Request, context: Context) -> Target:
+    """Return the entity named in the path, with If-Match and type selection."""
+    entity_id = request.path[0]
+    check_entity_id(entity_id, "path:id")
+    tag = request.headers.get(b"if-match")
+    versions = parse_if_match(tag.decode("latin-1"), "header:If-Match") if tag else None
+    types = request.query.get("type")
+    matches = compile_predicate(parse_types(types, context.expand)) if types else None
+    return Target(entity_id, tag is not None, versions, matches)
+
+
+def where(query: dict[str, str], context: Context, attrs: frozenset[str] | None) -> list[Node]:
+    """Return the conditions of a query's parameters, to be joined by AND."""
+    nodes: list[Node] = []
+    if "type" in query and query["type"] != "*":
+        nodes.append(parse_types(query["type"], context.expand))
+    if "id" in query:
+        nodes.append(parse_ids(query["id"]))
+    if "idPattern" in query:
+        nodes.append(parse_id_pattern(query["idPattern"]))
+    if attrs is not None:
+        nodes.append(Or(tuple(Exists(Path((iri,))) for iri in sorted(attrs))))
+    if "q" in query:
+        nodes.append(parse_q(query["q"], context.expand))
+    if any(name in query for name in ("georel", "geometry", "coordinates")):
+        nodes.append(
+            parse_geo(
+                query.get("georel"),
+                query.get("geometry"),
+                query.get("coordinates"),
+                query.get("geoproperty"),
+                context.expand,
+            )
+        )
+    return nodes
+
+
+def entity_query(
+    query: dict[str, str], context: Context, attrs: frozenset[str] | None, max_limit: int
+) -> EntityQuery:
+    """Return the query; raises BadRequestData for one that would select everything."""
+    if not any(name in query for name in ("type", "attrs", "q", "georel")) and not params.boolean(
+        query, "local"
+    ):
+        raise BadRequestData(
+            "The query selects by none of type, attrs, q and georel.",
+            place="query:",
+            remedy="Add type=…, or local=true to list everything this broker has.",
+        )
+    count = params.boolean(query, "count")
+    limit = params.whole(query, "limit", 20, max_limit)
+    if limit == 0 and not count:
+        raise BadRequestData(
+            "limit=0 asks for nothing.",
+            place="query:limit",
+            remedy="Add count=true to get the total only, or raise limit.",
+        )
+    offset = params.whole(query, "offset", 0, 10**9)
+    nodes = where(query, context, attrs)
+    node = nodes[0] if len(nodes) == 1 else And(tuple(nodes))
+    return EntityQuery(node, limit, offset, count)

@@ -1,0 +1,1 @@
+"""Provision and consumption of entities: pure write semantics, the service, transactions."""

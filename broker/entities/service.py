@@ -1,0 +1,150 @@
+"""What can be done with entities, with the guard asked each time (DESIGN §9).
+
+Methods take the caller and the tenant, work on expanded entities only, and raise the
+exceptions of `broker.errors`. Semantics are the pure functions of `broker.entities.semantics`;
+here they meet the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from broker.clock import Clock
+from broker.entities.precondition import check_version
+from broker.entities.semantics import created
+from broker.errors import ResourceNotFound
+from broker.guard import Action, Caller, Guard
+from broker.model.entity import Entity
+from broker.query.ast import EntityQuery
+from broker.store.contract import Page, Record, Store, Tx
+
+R = TypeVar("R")
+Edit = Callable[[Entity, str], tuple[Entity, R]]
+Matches = Callable[[Entity], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The entity an operation is about, and what must be true of it.
+
+    `versions` is a parsed If-Match (see `precondition`), in force where `guarded` is set;
+    `matches` a type selection that must hold, or the entity counts as not found.
+    """
+
+    entity_id: str
+    guarded: bool = False
+    versions: frozenset[int] | None = None
+    matches: Matches | None = None
+
+
+def not_found(entity_id: str) -> ResourceNotFound:
+    """Return the error for an entity that does not exist or is hidden from the caller."""
+    return ResourceNotFound(
+        f"There is no entity {entity_id}.",
+        place="path:id",
+        remedy="Check the id and the tenant (header NGSILD-Tenant), or create the entity first.",
+    )
+
+
+class Entities:
+    """Reads and writes of entities through guard and store."""
+
+    def __init__(self, store: Store, guard: Guard, clock: Clock) -> None:
+        self.store = store
+        self.guard = guard
+        self.clock = clock
+
+    async def retrieve(self, caller: Caller, tenant: str, target: Target) -> Record:
+        """Return the entity as the caller may see it."""
+        self.guard.allow(caller, tenant, Action.READ, target.entity_id)
+        record = await self.store.get(tenant, target.entity_id)
+        return self._seen(caller, tenant, target, record)
+
+    async def query(self, caller: Caller, tenant: str, query: EntityQuery) -> Page:
+        """Return a page of entities as the caller may see them."""
+        self.guard.allow(caller, tenant, Action.READ, None)
+        page = await self.store.query(tenant, self.guard.narrow(caller, tenant, query))
+        if self.guard.transparent:
+            return page
+        records = []
+        for record in page.records:
+            seen = self.guard.view(caller, tenant, record.entity)
+            if seen is not None:
+                records.append(Record(seen, record.version))
+        return Page(records, page.total)
+
+    async def create(self, caller: Caller, tenant: str, fragment: Entity) -> Record:
+        """Create an entity; raises AlreadyExists."""
+        self.guard.allow(caller, tenant, Action.CREATE, fragment["id"])
+
+        async def work(tx: Tx) -> Record:
+            return await self.create_in(tx, caller, fragment)
+
+        return await self.store.write(tenant, work, client=caller.client, create_tenant=True)
+
+    async def create_in(self, tx: Tx, caller: Caller, fragment: Entity) -> Record:
+        """Create an entity within a unit of work."""
+        entity = created(fragment, self.clock())
+        self.guard.may_write(caller, tx.tenant, None, entity)
+        return await tx.put(entity, None)
+
+    async def change(
+        self, caller: Caller, tenant: str, target: Target, edit: Edit[R]
+    ) -> tuple[Record, R]:
+        """Apply `edit` to the entity; return its new record and what `edit` tells."""
+        self.guard.allow(caller, tenant, Action.UPDATE, target.entity_id)
+
+        async def work(tx: Tx) -> tuple[Record, R]:
+            return await self.change_in(tx, caller, target, edit)
+
+        return await self.store.write(tenant, work, client=caller.client)
+
+    async def change_in(
+        self, tx: Tx, caller: Caller, target: Target, edit: Edit[R]
+    ) -> tuple[Record, R]:
+        """Apply `edit` within a unit of work. An edit that returns its input writes nothing."""
+        record = await self.existing(tx, caller, target)
+        entity, told = edit(record.entity, self.clock())
+        if entity is record.entity:
+            return record, told
+        self.guard.may_write(caller, tx.tenant, record.entity, entity)
+        return await tx.put(entity, record), told
+
+    async def delete(self, caller: Caller, tenant: str, target: Target) -> int:
+        """Delete the entity; return the version of the deletion."""
+        self.guard.allow(caller, tenant, Action.DELETE, target.entity_id)
+
+        async def work(tx: Tx) -> int:
+            return await self.delete_in(tx, caller, target)
+
+        return await self.store.write(tenant, work, client=caller.client)
+
+    async def delete_in(self, tx: Tx, caller: Caller, target: Target) -> int:
+        """Delete the entity within a unit of work."""
+        record = await self.existing(tx, caller, target)
+        self.guard.may_write(caller, tx.tenant, record.entity, None)
+        return await tx.delete(record)
+
+    async def existing(self, tx: Tx, caller: Caller, target: Target) -> Record:
+        """Return the stored record of a target the caller can see and whose versions match."""
+        record = await tx.get(target.entity_id)
+        self._seen(caller, tx.tenant, target, record)
+        assert record is not None
+        if target.guarded:
+            check_version(target.versions, record.version, target.entity_id, "header:If-Match")
+        return record
+
+    def _seen(self, caller: Caller, tenant: str, target: Target, record: Record | None) -> Record:
+        if record is None:
+            raise not_found(target.entity_id)
+        if not self.guard.transparent:
+            entity = self.guard.view(caller, tenant, record.entity)
+            if entity is None:
+                raise not_found(target.entity_id)
+            if entity is not record.entity:
+                record = Record(entity, record.version)
+        if target.matches is not None and not target.matches(record.entity):
+            raise not_found(target.entity_id)
+        return record

@@ -1,0 +1,112 @@
+"""One broker process: settings in, an HTTP server until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+
+import uvicorn
+
+from broker.api.app import application, start
+from broker.api.broker import Broker
+from broker.settings import Settings
+from broker.store.sqlite import SqliteStore
+
+log = logging.getLogger("machi.broker")
+
+_PRUNE_EVERY = 3600.0
+
+
+class CannotListen(Exception):
+    """The broker cannot have the address it was told; the text says why and what to do."""
+
+
+class _Server(uvicorn.Server):
+    """Ends live streams as soon as it is told to stop, so that it need not wait for them."""
+
+    def __init__(self, config: uvicorn.Config, broker: Broker) -> None:
+        super().__init__(config)
+        self._broker = broker
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._broker.feed.close()
+        super().handle_exit(sig, frame)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address; raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(2048)
+    except (OSError, OverflowError) as error:
+        sock.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise CannotListen(
+                f"Port {port} on {host} is in use. Stop the program that has it, "
+                f"or choose another port with --port, for instance --port {port + 1}."
+            ) from None
+        raise CannotListen(
+            f"Cannot listen on {host}, port {port}: {error}. Check --host and --port."
+        ) from None
+    return sock
+
+
+async def _prune(broker: Broker) -> None:
+    """Forget what is older than the feed's retention, once an hour."""
+    while True:
+        day = datetime.now(UTC) - timedelta(days=broker.settings.feed_days)
+        oldest = day.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        forgotten = await broker.store.prune(oldest)
+        if forgotten:
+            log.info("forgot %d changes older than %s", forgotten, oldest)
+        await asyncio.sleep(_PRUNE_EVERY)
+
+
+async def _run(settings: Settings, sock: socket.socket) -> None:
+    broker = await start(settings, SqliteStore(settings.data))
+    config = uvicorn.Config(
+        application(broker),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=5,
+    )
+    pruning = asyncio.create_task(_prune(broker))
+    log.info(
+        "broker ready on http://%s:%d (API page: /docs), data in %s",
+        settings.host, settings.port, settings.data,
+    )  # fmt: skip
+    try:
+        await _Server(config, broker).serve(sockets=[sock])
+    finally:
+        pruning.cancel()
+        with suppress(asyncio.CancelledError):
+            await pruning
+
+
+def serve(settings: Settings) -> None:
+    """Run a broker until SIGINT or SIGTERM. Raises CannotListen, and the store's own errors."""
+    sock = listen(settings.host, settings.port)
+    try:
+        with asyncio.Runner(loop_factory=_uvloop) as runner:
+            runner.run(_run(settings, sock))
+    finally:
+        sock.close()
+
+
+def _uvloop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()

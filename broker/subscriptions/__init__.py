@@ -1,0 +1,1 @@
+"""Who is told of changes: live streams from the change feed, and what they match."""
