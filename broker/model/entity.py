@@ -49,5 +49,6 @@ PRIMARY: Final[dict[str, str]] = {
 
 def instance_times(instance: Instance, owner_created: str) -> tuple[str, str]:
     """Return the effective (createdAt, modifiedAt) of an instance, given its owner's createdAt."""
-    created = instance.get("createdAt", owner_created)
-    return created, instance.get("modifiedAt", created)
+    created: str = instance.get("createdAt", owner_created)
+    modified: str = instance.get("modifiedAt", created)
+    return created, modified

@@ -1,0 +1,45 @@
+"""DateTime values: checked, never rewritten (§4.6.3)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from broker.model.place import At, bad, show
+
+_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,6})?Z")
+_LONGEST = len("2020-07-04T06:00:00.000000Z")
+
+
+def is_datetime(value: Any) -> bool:
+    """Tell whether `value` is a UTC DateTime as §4.6.3 writes it.
+
+    `YYYY-MM-DDThh:mm:ssZ`, with 1 to 6 digits after `.` or `,` where there is a fraction.
+    """
+    return type(value) is str and len(value) <= _LONGEST and _is_datetime(value)
+
+
+@lru_cache(maxsize=4096)
+def _is_datetime(text: str) -> bool:
+    if _FORM.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text[:19])
+    except ValueError:
+        return False
+    return True
+
+
+def check_datetime(value: Any, at: At) -> str:
+    """Return `value` as it came, or refuse what is no DateTime."""
+    if not is_datetime(value):
+        raise bad(
+            at,
+            f"{show(value)} is not a DateTime.",
+            "Write the time in UTC as YYYY-MM-DDThh:mm:ssZ, for example 2020-07-04T06:30:00Z; "
+            "up to six digits may follow the seconds (…:00.5Z).",
+        )
+    text: str = value
+    return text
