@@ -55,7 +55,7 @@ def parse_attributes(
             check_attribute_name(term, (at, term))
         iri = expand(term)
         if iri in attrs:
-            raise _twice(iri, (at, term))
+            raise given_twice(iri, (at, term))
         if iri in _SPECIAL_IRIS:
             attrs[iri] = parse_special(iri, value, (at, term), context, mode)
         elif type(value) is dict and _is_expanded(value):
@@ -104,6 +104,12 @@ def parse_special(iri: str, body: Any, at: At, context: Names, mode: Mode) -> In
     if iri in RESERVED_IRIS:
         raise reserved(iri, at)
     instances = parse_instances(body, at, context, mode)
+    check_geo_only(iri, instances, at)
+    return instances
+
+
+def check_geo_only(iri: str, instances: Instances, at: At) -> None:
+    """Refuse an attribute of GEO_ONLY that is anything but a GeoProperty."""
     for instance in instances.values():
         if instance is not None and instance.get("type", "GeoProperty") != "GeoProperty":
             raise bad(
@@ -112,7 +118,6 @@ def parse_special(iri: str, body: Any, at: At, context: Names, mode: Mode) -> In
                 'Send a geometry, for example {"type": "GeoProperty", "value": '
                 '{"type": "Point", "coordinates": [130.76, 32.21]}}.',
             )
-    return instances
 
 
 def parse_instances(body: Any, at: At, context: Names, mode: Mode, depth: int = 0) -> Instances:
@@ -306,7 +311,7 @@ def _parse_others(
             if iri in RESERVED_SUB_IRIS:
                 raise reserved(member, here)
             if iri in subs:
-                raise _twice(iri, here)
+                raise given_twice(iri, here)
             whole = mode if mode.nested else Mode(nulls=mode.nulls)
             subs[iri] = parse_instances(value, here, context, whole, depth + 1)
     if len(subs) > ATTRIBUTES:
@@ -358,7 +363,8 @@ def null_refused(at: At) -> Exception:
     )
 
 
-def _twice(iri: str, at: At) -> Exception:
+def given_twice(iri: str, at: At) -> Exception:
+    """Return the error for an attribute that stands in a body under two names."""
     return bad(
         at,
         f"The attribute {iri} is given twice, under two names of the @context.",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.model.attribute import Instances, null_refused
+from broker.model.attribute import (
+    GEO_ONLY,
+    Instances,
+    check_geo_only,
+    given_twice,
+    null_refused,
+)
 from broker.model.entity import DEFAULT, NULL, Instance
 from broker.model.geometry import is_geometry
 from broker.model.kinds import KIND_OF
@@ -37,7 +43,11 @@ def parse_simplified(
         iri = context.expand(check_attribute_name(term, here))
         if iri in RESERVED_IRIS:
             raise reserved(term, here)
+        if iri in attrs:
+            raise given_twice(iri, here)
         attrs[iri] = _parse_attribute(value, here, context, mode)
+        if iri in GEO_ONLY:
+            check_geo_only(iri, attrs[iri], here)
     return attrs
 
 

@@ -1,0 +1,53 @@
+"""The attribute an operation is about: found, or the error that says what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from broker.errors import ResourceNotFound
+from broker.model.entity import DEFAULT, Attributes, Entity, Instance
+from broker.model.limits import ATTRIBUTES, INSTANCES
+from broker.model.place import bad
+
+PATH = "path:attrId"
+
+
+def instances_of(entity: Entity, iri: str, place: str = PATH) -> dict[str, Instance]:
+    """Return the instances of an attribute. Raises ResourceNotFound."""
+    instances: dict[str, Instance] | None = entity["attrs"].get(iri)
+    if instances is None:
+        raise ResourceNotFound(
+            f"The entity has no attribute {iri}.",
+            place=place,
+            remedy="Check the name and the @context it is expanded with, or append the attribute.",
+        )
+    return instances
+
+
+def instance_missing(iri: str, dataset: str, place: str = PATH) -> ResourceNotFound:
+    """Return the error for an attribute that lacks this instance."""
+    which = "default instance" if dataset == DEFAULT else f"instance with datasetId {dataset}"
+    return ResourceNotFound(
+        f"The attribute {iri} has no {which}.",
+        place=place,
+        remedy="Name an instance by its datasetId; the default instance has none.",
+    )
+
+
+def with_instances(entity: Entity, iri: str, instances: dict[str, Instance], now: str) -> Entity:
+    """Return the entity with other instances of one attribute; without it where there are none."""
+    attrs = {name: kept for name, kept in entity["attrs"].items() if name != iri or instances}
+    if instances:
+        attrs[iri] = instances
+    return {**entity, "modifiedAt": now, "attrs": attrs}
+
+
+def check_size(attrs: Attributes | dict[str, Any], place: str = "body:") -> None:
+    """Refuse attributes that would take an entity past its limits."""
+    if len(attrs) > ATTRIBUTES or any(len(item) > INSTANCES for item in attrs.values()):
+        raise bad(
+            place,
+            f"The entity would have more than {ATTRIBUTES} attributes, or one of them more than "
+            f"{INSTANCES} instances.",
+            "Delete what is no longer needed, or spread it over several entities.",
+        )
