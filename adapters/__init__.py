@@ -1,4 +1,5 @@
 """Device adapters, one folder per protocol or vendor.
 
-Each turns what a device sends into entity changes, and entity commands into what the device understands.
+Each turns what a device sends into entity changes, and entity commands into what the device
+understands.
 """

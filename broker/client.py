@@ -1,0 +1,433 @@
+"""The async NGSI-LD client that apps and adapters use. It speaks HTTP and knows nothing else.
+
+    async with Client("http://127.0.0.1:1026", tenant="drill", name="alerts") as broker:
+        station = await broker.retrieve("urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi")
+        await broker.merge(station["id"], {"stage": {"type": "Property", "value": 2}})
+
+Entities travel in normalized form. One client stands for one tenant and one @context.
+
+Errors: `ClientError` is the root. `Unreachable` says that no answer came; `Refused` and its
+kinds (`BadRequest`, `Forbidden`, `NotFound`, `AlreadyExists`, `PreconditionFailed`,
+`Unprocessable`, `Unavailable`) carry the broker's problem document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+
+Json = Any
+Entity = dict[str, Any]
+API: Final = "/ngsi-ld/v1"
+EXTENSIONS: Final = "/ngsi-ld/ex/v1"
+PAGE: Final = 500
+
+
+class ClientError(Exception):
+    """Root of what the client raises."""
+
+
+class Unreachable(ClientError):
+    """No answer: connection refused, broken off, or timed out, after all tries."""
+
+
+class Refused(ClientError):
+    """The broker answered with an error. `problem` is its problem document (RFC 9457)."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(
+            f"{status} {problem.get('title', '')}: {problem.get('detail', '')} "
+            f"[{problem.get('place', '?')}] {problem.get('remedy', '')}".strip()
+        )
+        self.status = status
+        self.problem = problem
+
+
+class BadRequest(Refused):
+    """400: the request breaks a rule of the data model or of a grammar."""
+
+
+class Forbidden(Refused):
+    """403: the guard refuses this caller, or the query is too complex."""
+
+
+class NotFound(Refused):
+    """404: no such entity, attribute or tenant."""
+
+
+class AlreadyExists(Refused):
+    """409: the entity exists, or the change breaks a rule of its type."""
+
+
+class PreconditionFailed(Refused):
+    """412: a precondition did not hold; in a transaction `problem["operation"]` says which."""
+
+
+class Unprocessable(Refused):
+    """422: understood and not possible, or an idempotency key used again with another body."""
+
+
+class Unavailable(Refused):
+    """5xx: the broker cannot answer now."""
+
+
+KINDS: Final[dict[int, type[Refused]]] = {
+    400: BadRequest,
+    403: Forbidden,
+    404: NotFound,
+    409: AlreadyExists,
+    412: PreconditionFailed,
+    422: Unprocessable,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How to try again: `attempts` in all (None: for ever), back-off in seconds, full jitter."""
+
+    attempts: int | None = 5
+    first: float = 0.2
+    longest: float = 5.0
+
+    def delay(self, attempt: int) -> float:
+        """Return the pause after the failed try number `attempt` (from 1)."""
+        ceiling: float = min(self.longest, self.first * 2.0 ** min(attempt - 1, 16))
+        return ceiling * (0.5 + random.random() / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a live stream.
+
+    `kind`: `open` (connected), `enter`, `update`, `leave`, `delete`, `reset` (changes were
+    missed for good: read the present state again), `lost` (disconnected; the client goes on
+    trying and will send `open` again). `seq` is the place in the change feed; `changed` names
+    the attributes that changed; `entity` is normalized, None after `leave` and `delete`.
+    """
+
+    kind: str
+    seq: int
+    id: str = ""
+    version: int = 0
+    at: str = ""
+    changed: tuple[str, ...] = ()
+    entity: Entity | None = None
+
+
+def value(entity: Entity, attribute: str, default: Json = None) -> Json:
+    """Return an attribute's value: of a Property, an object URI, a language map, or `default`.
+
+    Of an attribute with several instances (`datasetId`) the first is taken.
+    """
+    instance = entity.get(attribute)
+    if isinstance(instance, list):
+        instance = instance[0] if instance else None
+    if not isinstance(instance, dict):
+        return default
+    for member in ("value", "object", "languageMap", "json"):
+        if member in instance:
+            return instance[member]
+    return default
+
+
+def observed_at(entity: Entity, attribute: str) -> str | None:
+    """Return when an attribute's value was measured, as it came, or None."""
+    instance = entity.get(attribute)
+    if isinstance(instance, list):
+        instance = instance[0] if instance else None
+    found = instance.get("observedAt") if isinstance(instance, dict) else None
+    return found if isinstance(found, str) else None
+
+
+class Client:
+    """A connection to one tenant of a broker. Use as an async context manager.
+
+    `context` is the URL of the @context to send as Link header; None means the core context.
+    `name` goes out as `Machi-Client`. `sleep` is replaceable so that tests need not wait.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        tenant: str = "",
+        context: str | None = None,
+        name: str = "",
+        retry: Retry = Retry(),
+        timeout: float = 15.0,
+        silence: float = 45.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.tenant = tenant
+        self._retry = retry
+        self._silence = silence
+        self._sleep = sleep
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._headers = {"Accept": "application/json"}
+        if tenant:
+            self._headers["NGSILD-Tenant"] = tenant
+        if name:
+            self._headers["Machi-Client"] = name
+        if context:
+            rel = "http://www.w3.org/ns/json-ld#context"
+            self._headers["Link"] = f'<{context}>; rel="{rel}"; type="application/ld+json"'
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(headers=self._headers)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections. The client cannot be used afterwards."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def create(self, entity: Entity) -> None:
+        """Create an entity. Raises AlreadyExists. Not repeated once it may have been sent."""
+        await self._call("POST", f"{API}/entities", body=entity)
+
+    async def retrieve(self, entity_id: str, *, attrs: Iterable[str] = ()) -> Entity:
+        """Return an entity. Raises NotFound."""
+        return (await self.retrieve_with_version(entity_id, attrs=attrs))[0]
+
+    async def retrieve_with_version(
+        self, entity_id: str, *, attrs: Iterable[str] = ()
+    ) -> tuple[Entity, str]:
+        """Return an entity and the version to give as `ifMatch` (`"v3"`). Raises NotFound."""
+        params = {"attrs": ",".join(attrs)} if attrs else {}
+        path = f"{API}/entities/{quote(entity_id, safe=':')}"
+        body, headers = await self._call("GET", path, params=params, idempotent=True)
+        return body, headers.get("ETag", "").strip('"').split("-")[0]
+
+    async def query(
+        self,
+        *,
+        type: str | None = None,
+        id: str | None = None,
+        q: str | None = None,
+        attrs: Iterable[str] = (),
+        limit: int | None = None,
+    ) -> list[Entity]:
+        """Return the entities that match, page by page, at most `limit` of them."""
+        found: list[Entity] = []
+        params = {"type": type, "id": id, "q": q, "attrs": ",".join(attrs) or None}
+        sent = {name: text for name, text in params.items() if text is not None}
+        while limit is None or len(found) < limit:
+            wanted = PAGE if limit is None else min(PAGE, limit - len(found))
+            paging = {"limit": str(wanted), "offset": str(len(found))}
+            page, _ = await self._call(
+                "GET", f"{API}/entities", params={**sent, **paging}, idempotent=True
+            )
+            found += page
+            if len(page) < wanted:
+                break
+        return found
+
+    async def upsert(self, entities: list[Entity]) -> None:
+        """Create the entities, replacing those that exist. Raises Refused where some failed."""
+        answer, _ = await self._call(
+            "POST", f"{API}/entityOperations/upsert", body=entities, idempotent=True
+        )
+        if isinstance(answer, dict) and answer.get("errors"):
+            raise Refused(207, {"title": "Some entities failed", "detail": str(answer["errors"])})
+
+    async def append(self, entity_id: str, attributes: Mapping[str, Json]) -> None:
+        """Set attributes, replacing whole instances that exist. Raises NotFound."""
+        path = f"{API}/entities/{quote(entity_id, safe=':')}/attrs"
+        await self._call("POST", path, body=attributes, idempotent=True)
+
+    async def merge(
+        self, entity_id: str, attributes: Mapping[str, Json], *, if_match: str | None = None
+    ) -> None:
+        """Merge attributes into an entity (merge patch). Raises NotFound, PreconditionFailed."""
+        path = f"{API}/entities/{quote(entity_id, safe=':')}"
+        headers = {"If-Match": f'"{if_match}"'} if if_match else {}
+        await self._call(
+            "PATCH", path, body=attributes, headers=headers, idempotent=if_match is None
+        )
+
+    async def delete(self, entity_id: str) -> None:
+        """Delete an entity. Raises NotFound. Not repeated once it may have been sent."""
+        await self._call("DELETE", f"{API}/entities/{quote(entity_id, safe=':')}")
+
+    async def transactions(
+        self, operations: list[dict[str, Any]], *, idempotency_key: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Carry out operations all together or not at all; return one result per operation.
+
+        An operation is `{"op": "create"|"merge"|"append"|"replace"|"delete"|"check"|"add", …}`.
+        With a key the call is repeated safely: it takes effect once. Raises AlreadyExists,
+        PreconditionFailed, Unprocessable; `problem["operation"]` is the index of the culprit.
+        """
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        answer, _ = await self._call(
+            "POST",
+            f"{EXTENSIONS}/transactions",
+            body={"operations": operations},
+            headers=headers,
+            idempotent=idempotency_key is not None,
+        )
+        results: list[dict[str, Any]] = answer["results"]
+        return results
+
+    async def stream(
+        self,
+        *,
+        type: str | None = None,
+        id: str | None = None,
+        q: str | None = None,
+        after: int | None = None,
+    ) -> AsyncIterator[Event]:
+        """Follow changes for ever, resuming by itself where the connection broke.
+
+        Starts behind the feed's place `after`, or with what comes next where it is None.
+        Raises Refused where the broker will not serve such a stream (but waits out 5xx).
+        """
+        params = {
+            name: text
+            for name, text in {"type": type, "id": id, "q": q}.items()
+            if text is not None
+        }
+        failures = 0
+        while True:
+            try:
+                async for event in self._connected(params, after):
+                    failures = 0
+                    if event.kind != "open" or after is None:
+                        after = event.seq
+                    yield event
+            except Unavailable:
+                pass
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                pass
+            failures += 1
+            if failures == 1:
+                yield Event("lost", after or 0)
+            await self._sleep(Retry(attempts=None).delay(failures))
+
+    async def _connected(
+        self, params: Mapping[str, str], after: int | None
+    ) -> AsyncIterator[Event]:
+        headers = {"Accept": "text/event-stream"}
+        if after is not None:
+            headers["Last-Event-ID"] = str(after)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=self._silence)
+        async with self._open().get(
+            f"{self.url}{EXTENSIONS}/stream", params=params, headers=headers, timeout=timeout
+        ) as response:
+            if response.status != 200:
+                raise _refusal(response.status, await response.read())
+            async for event in parse_events(response.content):
+                yield event
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool = False,
+    ) -> tuple[Any, Mapping[str, str]]:
+        data = None if body is None else orjson.dumps(body)
+        sent = {**(headers or {})}
+        if data is not None:
+            sent["Content-Type"] = "application/json"
+        attempt = 0
+        while True:
+            attempt += 1
+            last = self._retry.attempts is not None and attempt >= self._retry.attempts
+            try:
+                async with self._open().request(
+                    method,
+                    f"{self.url}{path}",
+                    params=params,
+                    data=data,
+                    headers=sent,
+                    timeout=self._timeout,
+                ) as response:
+                    content = await response.read()
+                    if response.status < 400:
+                        return (orjson.loads(content) if content else None), response.headers
+                    refusal = _refusal(response.status, content)
+                    if not (idempotent and response.status == 503) or last:
+                        raise refusal
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                unsent = isinstance(error, aiohttp.ClientConnectorError)
+                if last or not (idempotent or unsent):
+                    raise Unreachable(
+                        f"{self.url} gives no answer: {str(error) or 'timed out'}"
+                    ) from error
+            await self._sleep(self._retry.delay(attempt))
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise ClientError("the client is not open: use `async with Client(...)`")
+        return self._session
+
+
+def _refusal(status: int, content: bytes) -> Refused:
+    try:
+        problem = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {
+            "title": "Error",
+            "status": status,
+            "detail": content[:200].decode(errors="replace"),
+        }
+    kind = KINDS.get(status, Unavailable if status >= 500 else Refused)
+    return kind(status, problem)
+
+
+async def parse_events(lines: AsyncIterator[bytes] | aiohttp.StreamReader) -> AsyncIterator[Event]:
+    """Parse Server-Sent Events (WHATWG HTML §9.2.6) into the events of the broker's stream."""
+    kind, seq, data = "", 0, b""
+    async for raw in lines:
+        line = raw.rstrip(b"\r\n")
+        if not line:
+            if kind:
+                yield _event(kind, seq, orjson.loads(data) if data else {})
+            kind, data = "", b""
+            continue
+        field, _, text = line.partition(b":")
+        text = text.removeprefix(b" ")
+        if field == b"event":
+            kind = text.decode()
+        elif field == b"id" and text.isdigit():
+            seq = int(text)
+        elif field == b"data":
+            data += b"\n" + text if data else text
+
+
+def _event(kind: str, seq: int, data: Json) -> Event:
+    members = data if isinstance(data, dict) else {}
+    return Event(
+        kind=kind,
+        seq=seq,
+        id=members.get("id") or "",
+        version=members.get("version") or 0,
+        at=members.get("at") or "",
+        changed=tuple(members.get("changed") or ()),
+        entity=members.get("entity"),
+    )

@@ -1,0 +1,70 @@
+"""The town's simulated devices: four gauges that report an ordinary river."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import math
+from datetime import UTC, datetime
+
+import aiomqtt
+
+from adapters.contract import Message
+from adapters.river_gauge.fake import FakeGauge
+from machi.seed.town import Gauge, gauges
+
+log = logging.getLogger("machi.devices")
+
+SWELL = 0.04
+PERIOD = 3600.0
+
+
+def ordinary_level(gauge: Gauge, moment: datetime) -> float:
+    """Return the level in metres a gauge reports at a moment: a slow, small swell."""
+    phase = 2 * math.pi * moment.timestamp() / PERIOD
+    return round(gauge.ordinary_level + SWELL * math.sin(phase), 3)
+
+
+async def run(host: str, port: int, every: float) -> None:
+    """Report all gauges every so many seconds until cancelled; wait out an absent MQTT broker."""
+    devices = [(g, FakeGauge(g.dev_eui, g.local, g.sensor_height)) for g in gauges()]
+    told = False
+    while True:
+        try:
+            async with aiomqtt.Client(host, port, protocol=aiomqtt.ProtocolVersion.V311) as client:
+                while True:
+                    now = datetime.now(UTC)
+                    for gauge, device in devices:
+                        message = _report(gauge, device, now)
+                        await client.publish(message.topic, message.payload, qos=1)
+                    if not told:
+                        log.info(
+                            "ready: %d simulated gauges report every %g s", len(devices), every
+                        )
+                        told = True
+                    await asyncio.sleep(every)
+        except aiomqtt.MqttError as error:
+            log.warning("MQTT at %s:%d is away: %s", host, port, error)
+            await asyncio.sleep(2.0)
+
+
+def _report(gauge: Gauge, device: FakeGauge, now: datetime) -> Message:
+    text = now.isoformat(timespec="milliseconds")
+    return device.message(text, level=ordinary_level(gauge, now), battery=100)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="machi.devices", description="Simulated devices.")
+    parser.add_argument("--mqtt-host", default="127.0.0.1")
+    parser.add_argument("--mqtt-port", type=int, default=1883)
+    parser.add_argument("--every", type=float, default=10.0, help="seconds between two reports")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run(options.mqtt_host, options.mqtt_port, options.every))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The front door's exceptions: each ends a command with a message, a remedy and an exit code."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MachiCommandError(Exception):
+    """Root of what commands end with. `remedy` says what to do next."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class PortBusy(MachiCommandError):
+    """A port is taken, so one of the town's processes cannot start."""
+
+    exit_code = 3
+
+
+class NotReachable(MachiCommandError):
+    """A running town is needed, and part of it gives no answer."""
+
+    exit_code = 4
+
+
+class ChildFailed(MachiCommandError):
+    """One of the town's processes does not come up."""
+
+    exit_code = 5
+
+
+class DataFaulty(MachiCommandError):
+    """`machi check` found faults in a data folder, or a backup cannot be used."""
+
+    exit_code = 6

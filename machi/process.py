@@ -1,0 +1,87 @@
+"""One process of the town: start it, pass its lines on, know when it is ready, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+READY = re.compile(r"\bready(:| on )")
+GRACE = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a process does: its short name in the log, its Python module and arguments.
+
+    A process says a line with `ready:` or `ready on` when it can do its work.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+
+
+class Child:
+    """A running process of a role. `say` gets each line it prints."""
+
+    def __init__(self, role: Role, say: Callable[[str, str], None]) -> None:
+        self.role = role
+        self.ready = asyncio.Event()
+        self._say = say
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the process in a session of its own, so that Ctrl-C reaches the supervisor only."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            self.role.module,
+            *self.role.arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+        self._reader = asyncio.create_task(self._read())
+
+    async def wait(self) -> int:
+        """Wait for the end of the process and of its output; return its exit code."""
+        if self._process is None or self._reader is None:
+            raise RuntimeError("not started")
+        code = await self._process.wait()
+        await self._reader
+        return code
+
+    async def stop(self) -> None:
+        """Ask the process to end; kill it where it does not within the grace time."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), GRACE)
+        except TimeoutError:
+            self._say(self.role.name, f"does not stop within {GRACE:.0f} s; killed")
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _read(self) -> None:
+        stream = self._process.stdout if self._process else None
+        if stream is None:
+            return
+        while line := await stream.readline():
+            text = line.decode(errors="replace").rstrip()
+            if READY.search(text):
+                self.ready.set()
+            if text:
+                self._say(self.role.name, text)

@@ -1,0 +1,78 @@
+"""Put the demo town into a broker. Idempotent: what is there already is left as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from broker.client import AlreadyExists, Client, Entity, NotFound, PreconditionFailed
+from machi.seed.town import drill_entities, town_entities
+
+FIRST_RUN = "none"
+"""The drill run stations belong to before any drill was played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """How many entities were created and how many were there before."""
+
+    created: int
+    present: int
+
+
+async def plant(town: Client, drill: Client) -> Planted:
+    """Create what is missing of the town and of its drill tenant."""
+    first = await _create_missing(town, town_entities())
+    second = await _create_missing(drill, drill_entities(FIRST_RUN))
+    return Planted(first.created + second.created, first.present + second.present)
+
+
+async def reset_drill(drill: Client, run: str, extra: Sequence[Entity], now: datetime) -> None:
+    """Set the drill tenant back to the start of a drill, in one transaction.
+
+    Stations, devices and lights are as seeded and marked with the new `run`; the alerts of
+    earlier runs are gone; `extra` entities (the Drill itself) are put as given.
+    """
+    wanted = [*drill_entities(run, now), *extra]
+    present = await _present(drill, wanted)
+    operations: list[dict[str, Any]] = [
+        {"op": "replace" if entity["id"] in present else "create", "entity": entity}
+        for entity in wanted
+    ]
+    try:
+        alerts = await drill.query(type="Alert")
+    except NotFound:
+        alerts = []
+    operations += [{"op": "delete", "id": alert["id"]} for alert in alerts]
+    await drill.transactions(operations, idempotency_key=f"drill-{run}")
+
+
+async def _create_missing(client: Client, entities: list[Entity], tries: int = 3) -> Planted:
+    present = await _present(client, entities)
+    missing = [entity for entity in entities if entity["id"] not in present]
+    if missing:
+        operations = [{"op": "create", "entity": e, "ifNoneMatch": "*"} for e in missing]
+        try:
+            await client.transactions(operations)
+        except (AlreadyExists, PreconditionFailed):
+            if tries == 1:
+                raise
+            # Somebody else is planting too: look again, then create only what is still missing.
+            return await _create_missing(client, entities, tries - 1)
+    return Planted(len(missing), len(entities) - len(missing))
+
+
+async def _present(client: Client, entities: Sequence[Entity]) -> set[str]:
+    types = {name for entity in entities for name in _types(entity)}
+    try:
+        found = await client.query(type=",".join(sorted(types)))
+    except NotFound:
+        return set()
+    return {entity["id"] for entity in found}
+
+
+def _types(entity: Entity) -> list[str]:
+    types = entity["type"]
+    return types if isinstance(types, list) else [types]

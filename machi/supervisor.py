@@ -1,0 +1,186 @@
+"""`machi up`: every process of the town under one roof."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from broker.client import Client
+from machi.errors import ChildFailed
+from machi.ports import require_free
+from machi.process import Child, Role
+from machi.seed.plant import plant
+from machi.seed.town import DRILL_TENANT
+
+HOST = "127.0.0.1"
+START_LIMIT = 30.0
+HEALTHY = 60.0
+LONGEST_PAUSE = 30.0
+
+Say = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TownSettings:
+    """Ports, data folder and what to leave out."""
+
+    broker_port: int = 1026
+    mqtt_port: int = 1883
+    portal_port: int = 8080
+    data: Path = field(default_factory=lambda: Path("data"))
+    devices: bool = True
+
+    @property
+    def broker(self) -> str:
+        """Return the URL of the town's broker."""
+        return f"http://{HOST}:{self.broker_port}"
+
+
+def servers(settings: TownSettings) -> list[Role]:
+    """Return the processes everything else leans on."""
+    broker = ("broker", "--host", HOST, "--port", str(settings.broker_port))
+    return [
+        Role("broker", "machi", (*broker, "--data", str(settings.data), "--auth", "off")),
+        Role("mqtt", "machi.mqtt", ("--host", HOST, "--port", str(settings.mqtt_port))),
+    ]
+
+
+def workers(settings: TownSettings) -> list[Role]:
+    """Return the processes that need the servers and the planted town."""
+    broker = ("--broker", settings.broker)
+    mqtt = ("--mqtt-host", HOST, "--mqtt-port", str(settings.mqtt_port))
+    port = ("--host", HOST, "--port", str(settings.portal_port))
+    drill = ("--drill-tenant", DRILL_TENANT)
+    roles = [
+        Role("gauges", "adapters.river_gauge", (*broker, *mqtt, "--tenant", DRILL_TENANT)),
+        Role("alerts", "apps.alerts", (*broker, *drill)),
+        Role("portal", "apps.portal", (*broker, *port, *drill)),
+    ]
+    if settings.devices:
+        roles.append(Role("devices", "machi.devices", mqtt))
+    return roles
+
+
+class Supervisor:
+    """Starts the town's processes in order, keeps them running, stops them in reverse."""
+
+    def __init__(self, settings: TownSettings, say: Say) -> None:
+        self._settings = settings
+        self._say = say
+        self._children: dict[str, Child] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Bring the town up and hold it until SIGINT or SIGTERM.
+
+        Raises PortBusy before anything is started, ChildFailed where a process does not come up.
+        """
+        settings = self._settings
+        require_free(HOST, settings.broker_port, "The broker", "--broker-port")
+        require_free(HOST, settings.mqtt_port, "The MQTT broker", "--mqtt-port")
+        require_free(HOST, settings.portal_port, "The portal", "--portal-port")
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        begun = time.monotonic()
+        up = asyncio.create_task(self._bring_up(begun))
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({up, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if up.done():
+                up.result()
+            await stopped
+        finally:
+            up.cancel()
+            stopped.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ChildFailed):
+                await up
+            await self._bring_down()
+
+    async def _bring_up(self, begun: float) -> None:
+        settings = self._settings
+        self._say("machi", f"starting the town; its data are in {settings.data.resolve()}")
+        await self._start_all(servers(settings))
+        async with (
+            Client(settings.broker, name="seed") as town,
+            Client(settings.broker, tenant=DRILL_TENANT, name="seed") as drill,
+        ):
+            planted = await plant(town, drill)
+        self._say("machi", f"{planted.created} entities planted, {planted.present} were there")
+        await self._start_all(workers(settings))
+        for line in _welcome(settings, time.monotonic() - begun):
+            self._say("machi", line)
+
+    async def _start_all(self, roles: list[Role]) -> None:
+        starts = [asyncio.create_task(self._start(role)) for role in roles]
+        try:
+            await asyncio.gather(*starts)
+        finally:
+            for start in starts:
+                start.cancel()
+
+    async def _start(self, role: Role) -> None:
+        child = Child(role, self._say)
+        self._children[role.name] = child
+        await child.start()
+        ended = asyncio.create_task(child.wait())
+        ready = asyncio.create_task(child.ready.wait())
+        done, _ = await asyncio.wait(
+            {ended, ready}, timeout=START_LIMIT, return_when=asyncio.FIRST_COMPLETED
+        )
+        ready.cancel()
+        if ready not in done:
+            why = f"ended with code {ended.result()}" if ended in done else "is not ready in time"
+            ended.cancel()
+            raise ChildFailed(
+                f"{role.name} {why}.", remedy=f"Its lines above, marked `{role.name}`, say why."
+            )
+        self._keepers.append(asyncio.create_task(self._keep(role, ended)))
+
+    async def _keep(self, role: Role, ended: asyncio.Task[int]) -> None:
+        """Start a process again whenever it ends, waiting longer after each quick failure."""
+        failures, began = 0, time.monotonic()
+        while True:
+            code = await ended
+            failures = 0 if time.monotonic() - began > HEALTHY else failures + 1
+            pause = min(LONGEST_PAUSE, 0.5 * 2 ** max(0, failures - 1))
+            self._say(role.name, f"ended with code {code}; starting again in {pause:.1f} s")
+            await asyncio.sleep(pause)
+            began = time.monotonic()
+            child = Child(role, self._say)
+            self._children[role.name] = child
+            await child.start()
+            ended = asyncio.create_task(child.wait())
+
+    async def _bring_down(self) -> None:
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        if self._children:
+            self._say("machi", "stopping the town")
+        children = list(self._children.values())
+        first = [child for child in children if child.role.name not in ("broker", "mqtt")]
+        await asyncio.gather(*(child.stop() for child in first))
+        await asyncio.gather(*(child.stop() for child in children))
+        if children:
+            self._say("machi", "stopped")
+
+
+def _welcome(settings: TownSettings, seconds: float) -> list[str]:
+    ports = ""
+    if (settings.broker_port, settings.mqtt_port) != (1026, 1883):
+        ports = f" --broker {settings.broker} --mqtt-port {settings.mqtt_port}"
+    return [
+        f"the town is up in {seconds:.1f} s",
+        f"  page     http://localhost:{settings.portal_port}",
+        f"  broker   http://localhost:{settings.broker_port}/ngsi-ld/v1/entities?type=EvacuationShelter",
+        f"  MQTT     {HOST}:{settings.mqtt_port}",
+        f"play the flood of 4 July 2020:  machi replay kuma-2020 --speed 600{ports}",
+        "stop with Ctrl-C",
+    ]
