@@ -1,0 +1,1 @@
+"""Whole processes, used as their users do."""
