@@ -16,9 +16,10 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
 
-from broker.model.entity import Attributes, Entity
+from broker.model.entity import Attributes, Entity, Instance
 
 Delta: TypeAlias = dict[str, Any]
+AttributeDelta: TypeAlias = dict[str, dict[str, Instance | None]]
 
 
 class Changed(Protocol):
@@ -104,9 +105,11 @@ def reconstruct(
         after = before
 
 
-def _diff_attributes(before: Attributes, after: Attributes) -> tuple[Attributes, Attributes]:
-    delta: Attributes = {}
-    prior: Attributes = {}
+def _diff_attributes(
+    before: Attributes, after: Attributes
+) -> tuple[AttributeDelta, AttributeDelta]:
+    delta: AttributeDelta = {}
+    prior: AttributeDelta = {}
     if before is after:
         return delta, prior
     for iri, new in after.items():
@@ -116,19 +119,19 @@ def _diff_attributes(before: Attributes, after: Attributes) -> tuple[Attributes,
         datasets = [d for d in old if d not in new]
         datasets += [d for d, instance in new.items() if not _same(instance, old.get(d))]
         if datasets:
-            delta[iri] = {dataset: new.get(dataset) for dataset in datasets}  # type: ignore[misc]
-            prior[iri] = {dataset: old.get(dataset) for dataset in datasets}  # type: ignore[misc]
+            delta[iri] = {dataset: new.get(dataset) for dataset in datasets}
+            prior[iri] = {dataset: old.get(dataset) for dataset in datasets}
     for iri, old in before.items():
         if iri not in after:
-            delta[iri] = dict.fromkeys(old)  # type: ignore[arg-type]
-            prior[iri] = dict(old)
+            delta[iri] = dict.fromkeys(old)
+            prior[iri] = {**old}
     return delta, prior
 
 
-def _applied_attributes(attributes: Attributes, delta: Attributes) -> Attributes:
+def _applied_attributes(attributes: Attributes, delta: AttributeDelta) -> Attributes:
     changed = dict(attributes)
     for iri, instances in delta.items():
-        merged = {**attributes.get(iri, {}), **instances}
+        merged: dict[str, Instance | None] = {**attributes.get(iri, {}), **instances}
         kept = {dataset: instance for dataset, instance in merged.items() if instance is not None}
         if kept:
             changed[iri] = kept

@@ -1,0 +1,227 @@
+"""The reference engine: everything in memory, nothing clever.
+
+It says what the other engines must do, and is the oracle of the property tests. Documents are
+kept as JSON, so that nobody can change what is stored by changing what was handed in.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import orjson
+
+from broker.clock import Clock, now
+from broker.query.ast import EntityQuery
+from broker.query.predicate import compile_predicate
+from broker.store.contract import (
+    Answer,
+    Change,
+    Committed,
+    Listener,
+    Page,
+    Record,
+    TypeRules,
+    Work,
+)
+from broker.store.refusals import closed, encode, nonexistent
+from broker.store.tx import UnitOfWork, run
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Town:
+    """What one tenant has."""
+
+    documents: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    answers: dict[str, tuple[Answer, str]] = field(default_factory=dict)
+    rules: dict[str, TypeRules] = field(default_factory=dict)
+
+
+class _Draft:
+    """The `Backend` of one unit of work: a copy of the tenant that replaces it on success."""
+
+    def __init__(self, town: _Town, seq: int) -> None:
+        self.town = _Town(dict(town.documents), dict(town.answers), dict(town.rules))
+        self.changes: list[Change] = []
+        self._first = seq + 1
+
+    async def load(self, entity_id: str) -> Record | None:
+        return _record(self.town, entity_id)
+
+    async def next_seq(self) -> int:
+        return self._first + len(self.changes)
+
+    async def write(self, committed: Committed) -> None:
+        change = committed.change
+        if committed.after is None:
+            del self.town.documents[change.entity_id]
+        else:
+            self.town.documents[change.entity_id] = (encode(committed.after), change.version)
+        self.changes.append(copy.deepcopy(change))
+
+    async def load_answer(self, key: str) -> Answer | None:
+        return self.town.answers.get(key, (None, ""))[0]
+
+    async def save_answer(self, key: str, answer: Answer, at: str) -> None:
+        self.town.answers[key] = (answer, at)
+
+    async def load_rules(self) -> Mapping[str, TypeRules]:
+        return self.town.rules
+
+    async def save_rules(self, type_iri: str, rules: TypeRules | None) -> None:
+        self.town.rules.pop(type_iri, None)
+        if rules is not None:
+            self.town.rules[type_iri] = rules
+
+
+class MemoryStore:
+    """A `Store` in memory. What it holds is gone when the object is."""
+
+    def __init__(self, *, clock: Clock = now) -> None:
+        self._clock = clock
+        self._towns: dict[str, _Town] = {"": _Town()}
+        self._changes: list[Change] = []
+        self._pruned = 0
+        self._newest = 0
+        self._commits = 0
+        self._listeners: list[Listener] = []
+        self._open = False
+
+    async def open(self) -> None:
+        """Make the store ready."""
+        self._open = True
+
+    async def close(self) -> None:
+        """Refuse new work."""
+        self._open = False
+
+    async def write(
+        self, tenant: str, work: Work[T], *, client: str = "", create_tenant: bool = False
+    ) -> T:
+        """Run `work` and keep what it wrote, or nothing where it raises."""
+        if not self._open:
+            raise closed()
+        town = self._towns.get(tenant)
+        if town is None:
+            if not create_tenant:
+                raise nonexistent(tenant)
+            town = _Town()
+        draft = _Draft(town, self._newest)
+        unit = UnitOfWork(draft, tenant, client, self._clock())
+        result = run(unit, work)
+        self._towns[tenant] = draft.town
+        self._changes += draft.changes
+        self._newest += len(draft.changes)
+        self._commits += 1
+        if unit.committed:
+            for listener in list(self._listeners):
+                listener(unit.committed)
+        return result
+
+    async def get(self, tenant: str, entity_id: str) -> Record | None:
+        """Return the committed entity."""
+        return _record(self._town(tenant), entity_id)
+
+    async def get_many(self, tenant: str, ids: Iterable[str]) -> list[Record]:
+        """Return the committed entities among `ids`, in the order asked."""
+        town = self._town(tenant)
+        found = (_record(town, entity_id) for entity_id in dict.fromkeys(ids))
+        return [record for record in found if record is not None]
+
+    async def query(self, tenant: str, query: EntityQuery) -> Page:
+        """Return the committed entities that satisfy `query`, ordered by id."""
+        town = self._town(tenant)
+        matches = compile_predicate(query.where)
+        records = await self.get_many(tenant, sorted(town.documents))
+        found = [record for record in records if matches(record.entity)]
+        rest = [r for r in found if query.after is None or r.id > query.after]
+        page = rest[query.offset : query.offset + query.limit]
+        return Page(page, len(found) if query.count else None)
+
+    async def changes(
+        self,
+        after: int,
+        *,
+        tenant: str | None = None,
+        entity_id: str | None = None,
+        until: int | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """Return changes with `after < seq <= until`, oldest first."""
+        found = [
+            change
+            for change in self._changes
+            if change.seq > after
+            and (until is None or change.seq <= until)
+            and (tenant is None or change.tenant == tenant)
+            and (entity_id is None or change.entity_id == entity_id)
+        ]
+        return copy.deepcopy(found[:limit])
+
+    def span(self) -> tuple[int, int]:
+        """Return (oldest seq still kept, newest committed seq)."""
+        return self._pruned + 1, self._newest
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` after each commit; return the way to stop it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def prune(self, before: str) -> int:
+        """Forget changes and remembered answers older than the time `before`."""
+        forgotten = 0
+        while self._pruned < self._newest:
+            oldest = next((c for c in self._changes if c.seq == self._pruned + 1), None)
+            if oldest is not None:
+                if oldest.at >= before:
+                    break
+                self._changes.remove(oldest)
+                forgotten += 1
+            self._pruned += 1
+        for town in self._towns.values():
+            old = [key for key, (_, at) in town.answers.items() if at < before]
+            for key in old:
+                del town.answers[key]
+            forgotten += len(old)
+        return forgotten
+
+    async def tenants(self) -> list[str]:
+        """Return the names of all tenants, the default tenant first."""
+        return sorted(self._towns)
+
+    async def drop_tenant(self, tenant: str) -> None:
+        """Delete a tenant whole; the default tenant is empty afterwards."""
+        self._town(tenant)
+        del self._towns[tenant]
+        self._towns.setdefault("", _Town())
+        self._changes = [change for change in self._changes if change.tenant != tenant]
+
+    async def rules(self, tenant: str) -> dict[str, TypeRules]:
+        """Return the committed rules by type IRI."""
+        return dict(self._town(tenant).rules)
+
+    def count(self) -> dict[str, int]:
+        """Return figures for /metrics."""
+        return {
+            "entities": sum(len(town.documents) for town in self._towns.values()),
+            "changes": len(self._changes),
+            "commits": self._commits,
+            "tenants": len(self._towns),
+            "queue": 0,
+        }
+
+    def _town(self, tenant: str) -> _Town:
+        if not self._open:
+            raise closed()
+        if tenant not in self._towns:
+            raise nonexistent(tenant)
+        return self._towns[tenant]
+
+
+def _record(town: _Town, entity_id: str) -> Record | None:
+    stored = town.documents.get(entity_id)
+    return None if stored is None else Record(orjson.loads(stored[0]), stored[1])

@@ -1,0 +1,6 @@
+"""The SQLite engine: one file, one process, group commit (DESIGN §4–§6)."""
+
+from broker.store.sqlite.errors import DataFolderError
+from broker.store.sqlite.store import SqliteStore
+
+__all__ = ["DataFolderError", "SqliteStore"]

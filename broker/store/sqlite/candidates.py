@@ -1,0 +1,60 @@
+"""Index terms as SQL: the entities (`eid`) an index offers for one necessary condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from broker.query.plan import GeoTerm, IndexTerm
+from broker.store.sqlite.index import MANY, number_key
+
+TABLES = {"num": "anum", "txt": "atxt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """A SELECT of `eid` (some perhaps twice) that covers all entities of some types."""
+
+    text: str
+    bindings: tuple[Any, ...]
+
+
+def candidates(term: IndexTerm | GeoTerm, path: int, types: Iterable[int]) -> Candidates:
+    """Return the SELECT for a term on the attribute interned as `path`."""
+    if isinstance(term, GeoTerm):
+        part, values = _boxes(term)
+    else:
+        part, values = _values(term)
+    parts, bindings = [], []
+    for nid in types:
+        parts += [f"{text} AND type = ? AND path = ?" for text in part]
+        for each in values:
+            bindings += [*each, nid, path]
+    return Candidates(" UNION ALL ".join(parts), tuple(bindings))
+
+
+def _values(term: IndexTerm) -> tuple[list[str], list[list[Any]]]:
+    start = f"SELECT eid FROM {TABLES[term.kind]} WHERE value "
+    if term.values:
+        marks = ", ".join("?" * (len(term.values) + 1))
+        return [f"{start} IN ({marks})"], [[*map(_key, term.values), MANY]]
+    conditions, bindings = [], []
+    if term.low is not None:
+        conditions.append(">= ?" if term.low_inclusive else "> ?")
+        bindings.append(_key(term.low))
+    if term.high is not None:
+        conditions.append("<= ?" if term.high_inclusive else "< ?")
+        bindings.append(_key(term.high))
+    ranges = start + " AND value ".join(conditions)
+    return [ranges, f"{start} = ?"], [bindings, [MANY]]
+
+
+def _boxes(term: GeoTerm) -> tuple[list[str], list[list[Any]]]:
+    text = "SELECT eid FROM box WHERE west <= ? AND east >= ? AND south <= ? AND north >= ?"
+    found = [[east, west, north, south] for west, south, east, north in term.boxes]
+    return [text] * len(found), found
+
+
+def _key(value: Any) -> Any:
+    return number_key(value) if value.__class__ is int else value

@@ -1,0 +1,47 @@
+"""Connections to the data file, set up as the engine needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import apsw
+
+from broker.query.sql import register_functions
+
+DATA_FILE: Final = "machi.sqlite"
+PAGE_SIZE: Final = 8192
+MMAP_SIZE: Final = 1 << 36
+JOURNAL_BYTES: Final = 64 << 20
+
+Run: TypeAlias = Callable[..., Any]
+"""`run(statement, bindings)` of one cursor; each call ends the one before."""
+
+
+def runner(connection: apsw.Connection) -> Run:
+    """Return the `execute` of a new cursor of the connection."""
+    return connection.cursor().execute
+
+
+def connect(
+    path: Path, *, write: bool = False, cache_mib: int = 8, vfs: str | None = None
+) -> apsw.Connection:
+    """Open a connection to the data file: for reading only, unless `write`."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if write else 0)
+    connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=400)
+    connection.set_busy_timeout(2000)
+    if write:
+        connection.pragma("page_size", PAGE_SIZE)
+        connection.pragma("auto_vacuum", 2)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("secure_delete", 1)
+        connection.pragma("journal_size_limit", JOURNAL_BYTES)
+    connection.pragma("mmap_size", MMAP_SIZE)
+    connection.pragma("cache_size", -1024 * cache_mib)
+    connection.pragma("temp_store", 2)
+    if not write:
+        connection.pragma("query_only", 1)
+        register_functions(connection)
+    return connection

@@ -1,0 +1,88 @@
+"""Interned names: IRIs as small integers, per tenant.
+
+The writer and the readers keep separate caches. The writer's may hold names of a transaction
+that is still open and forgets them when it is rolled back; the readers' fills itself from what
+is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apsw
+
+from broker.errors import BadRequestData
+from broker.store.refusals import nonexistent
+from broker.store.sqlite.connection import runner
+
+Undo = list[Callable[[], None]]
+
+
+class Names:
+    """The names of a tenant, both ways, as one connection sees them."""
+
+    def __init__(self, connection: apsw.Connection, tid: int, tenant: str) -> None:
+        self.iris: dict[str, str] = {}
+        """Id in decimal, as in documents → IRI, for the names met so far."""
+        self._ids: dict[str, int] = {}
+        self._run = runner(connection)
+        self._tid = tid
+        self._tenant = tenant
+
+    def iri(self, key: str) -> str:
+        """Return the name behind an id; raises NonexistentTenant once the tenant is dropped."""
+        iri: str | None = self.iris.get(key)
+        if iri is None:
+            iri = self._run("SELECT iri FROM name WHERE nid = ?", (int(key),)).get
+            if iri is None:
+                raise nonexistent(self._tenant)
+            self.iris[key] = iri
+        return iri
+
+    def nid(self, iri: str) -> int | None:
+        """Return the id of a name, or None for one no entity of the tenant ever had."""
+        nid: int | None = self._ids.get(iri)
+        if nid is None:
+            nid = self._run("SELECT nid FROM name WHERE tid = ? AND iri = ?", (self._tid, iri)).get
+            if nid is not None:
+                self._ids[iri] = nid
+        return nid
+
+
+class WriterNames(Names):
+    """The names of a tenant as the writing transaction sees them, with the right to add."""
+
+    def __init__(self, connection: apsw.Connection, tid: int, tenant: str, limit: int) -> None:
+        super().__init__(connection, tid, tenant)
+        self._connection = connection
+        self._limit = limit
+        self._count: int = self._run("SELECT count(*) FROM name WHERE tid = ?", (tid,)).get
+
+    def intern(self, iri: str, undo: Undo) -> int:
+        """Return the id of a name, giving it one if it is new; raises BadRequestData.
+
+        `undo` gets what must be done if the transaction does not keep the new name.
+        """
+        nid = self._ids.get(iri) or self.nid(iri)
+        if nid is None:
+            if self._count >= self._limit:
+                raise self._too_many(iri)
+            self._run("INSERT INTO name (tid, iri) VALUES (?, ?)", (self._tid, iri))
+            nid = self._connection.last_insert_rowid()
+            self._count += 1
+            self._ids[iri] = nid
+            undo.append(lambda: self._forget(iri, str(nid)))
+        return nid
+
+    def _forget(self, iri: str, key: str) -> None:
+        self._ids.pop(iri, None)
+        self.iris.pop(key, None)
+        self._count -= 1
+
+    def _too_many(self, iri: str) -> BadRequestData:
+        return BadRequestData(
+            f"The tenant has {self._count} names of types and attributes, and {iri} would be one "
+            "more than it may have.",
+            place="body:",
+            remedy="Use fewer distinct names: put variable parts into values, not names.",
+        )

@@ -1,0 +1,98 @@
+"""The data file: its tables and its numbered migrations.
+
+`name` interns IRIs per tenant; its ids are unique in the whole file, so an interned type or
+attribute names its tenant as well, and the index tables need no tenant column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import apsw
+
+from broker.store.sqlite.errors import NewerDataFile, NotADataFile
+
+APPLICATION_ID: Final = 0x4D616368
+
+_FIRST: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE tenant (tid INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE);
+CREATE TABLE name (
+  nid INTEGER PRIMARY KEY, tid INTEGER NOT NULL, iri TEXT NOT NULL, UNIQUE (tid, iri)
+);
+CREATE TABLE entity (
+  eid INTEGER PRIMARY KEY, tid INTEGER NOT NULL, id TEXT NOT NULL,
+  version INTEGER NOT NULL, doc BLOB NOT NULL, UNIQUE (tid, id)
+);
+CREATE TABLE etype (
+  type INTEGER NOT NULL, key TEXT NOT NULL, eid INTEGER NOT NULL, PRIMARY KEY (type, key)
+) WITHOUT ROWID;
+CREATE TABLE anum (
+  type INTEGER NOT NULL, path INTEGER NOT NULL, value NOT NULL, eid INTEGER NOT NULL,
+  PRIMARY KEY (type, path, value, eid)
+) WITHOUT ROWID;
+CREATE TABLE atxt (
+  type INTEGER NOT NULL, path INTEGER NOT NULL, value TEXT NOT NULL, eid INTEGER NOT NULL,
+  PRIMARY KEY (type, path, value, eid)
+) WITHOUT ROWID;
+CREATE VIRTUAL TABLE box USING rtree(
+  bid, west, east, south, north, +type INTEGER, +path INTEGER, +eid INTEGER
+);
+CREATE TABLE boxkey (
+  eid INTEGER NOT NULL, type INTEGER NOT NULL, path INTEGER NOT NULL, bid INTEGER NOT NULL,
+  PRIMARY KEY (eid, type, path)
+) WITHOUT ROWID;
+CREATE TABLE counter (
+  tid INTEGER NOT NULL, type INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (tid, type)
+) WITHOUT ROWID;
+CREATE TABLE change (
+  seq INTEGER PRIMARY KEY, tid INTEGER NOT NULL, entity TEXT NOT NULL, version INTEGER NOT NULL,
+  kind TEXT NOT NULL, at TEXT NOT NULL, delta BLOB, prior BLOB
+);
+CREATE INDEX change_entity ON change (tid, entity);
+CREATE TABLE answer (
+  tid INTEGER NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL, digest BLOB NOT NULL,
+  status INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (tid, key)
+);
+CREATE INDEX answer_at ON answer (at);
+CREATE TABLE rule (
+  tid INTEGER NOT NULL, type TEXT NOT NULL, rules BLOB NOT NULL, PRIMARY KEY (tid, type)
+) WITHOUT ROWID;
+INSERT INTO tenant (name) VALUES ('');
+INSERT INTO meta VALUES ('pruned', 0);
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+"""Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
+
+
+def migrate(connection: apsw.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Bring the file to the newest version, one transaction for each step.
+
+    Raises NotADataFile for a foreign file and NewerDataFile for one this program cannot read.
+    """
+    verify_header(connection, len(migrations))
+    for number in range(connection.pragma("user_version"), len(migrations)):
+        with connection:
+            connection.execute(migrations[number])
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", number + 1)
+
+
+def verify_header(connection: apsw.Connection, newest: int = len(MIGRATIONS)) -> None:
+    """Refuse files that are not ours or are newer than this program."""
+    path = connection.filename
+    try:
+        application = connection.pragma("application_id")
+        version = connection.pragma("user_version")
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    except apsw.NotADBError as error:
+        raise NotADataFile(f"{path} is not a SQLite file: give another data folder.") from error
+    if application != APPLICATION_ID and (application or version or tables):
+        raise NotADataFile(f"{path} belongs to another program: give another data folder.")
+    if version > newest:
+        raise NewerDataFile(
+            f"{path} has format {version}, and this program reads up to {newest}: "
+            "use the newer Machi that wrote it, or restore a backup made before."
+        )

@@ -1,0 +1,303 @@
+"""The SQLite engine: the `Store` in one file, owned by one process (DESIGN §4, §5)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from broker.clock import Clock, now
+from broker.errors import ServiceUnavailable
+from broker.query.ast import EntityQuery
+from broker.store.contract import (
+    Change,
+    Listener,
+    Page,
+    Record,
+    TypeRules,
+    Work,
+)
+from broker.store.refusals import closed
+from broker.store.sqlite import feed
+from broker.store.sqlite.budget import Budget
+from broker.store.sqlite.connection import DATA_FILE, connect
+from broker.store.sqlite.documents import StoredRecord
+from broker.store.sqlite.drop import drop_slice
+from broker.store.sqlite.index import Indexed
+from broker.store.sqlite.indexer import Indexer
+from broker.store.sqlite.lock import FolderLock
+from broker.store.sqlite.planner import Planner
+from broker.store.sqlite.reader import Reader
+from broker.store.sqlite.schema import migrate
+from broker.store.sqlite.session import ALL_TYPES, Effects, Feed, Session
+from broker.store.sqlite.town import Town, Towns, View, load_rules
+from broker.store.sqlite.writer import Writer
+from broker.store.tx import UnitOfWork, run
+
+T = TypeVar("T")
+
+GET: Final = "SELECT version, doc FROM entity WHERE tid = ? AND id = ?"
+
+log = logging.getLogger(__name__)
+
+
+class SqliteStore:
+    """A `Store` in the file `machi.sqlite` of a folder.
+
+    `indexed` says which (type, attribute) are indexed, all by default. `names` is how many names
+    of types and attributes a tenant may have. `inline_seconds` is how long a read may hold the
+    event loop before it moves to a thread, `longest_seconds` how long it may take there. `vfs`
+    names a registered SQLite VFS.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        clock: Clock = now,
+        indexed: Indexed | None = None,
+        names: int = 10_000,
+        inline_seconds: float = 0.005,
+        longest_seconds: float = 1.0,
+        vfs: str | None = None,
+    ) -> None:
+        self._folder = data_dir
+        self._clock = clock
+        self._indexed = indexed
+        self._most_names = names
+        self._seconds = (inline_seconds, longest_seconds)
+        self._vfs = vfs
+        self._lock = FolderLock(data_dir)
+        self._listeners: list[Listener] = []
+        self._span = (1, 0)
+        self._entities = 0
+        self._open = False
+        self._dropping: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Lock the folder, create or migrate the file, and go on with unfinished deletions.
+
+        Raises DataFolderInUse, NewerDataFile, NotADataFile.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        try:
+            self._connect()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._writer.start()
+        self._open = True
+        if unfinished := self._towns.detached():
+            self._dropping = asyncio.create_task(self._finish_dropping(unfinished))
+
+    async def close(self) -> None:
+        """Commit what was accepted, refuse new work, and release the files."""
+        if not self._open:
+            return
+        self._open = False
+        await self._writer.close()
+        if self._dropping is not None:
+            await self._dropping
+        self._reader.close()
+        self._connection.close()
+        self._lock.release()
+
+    async def write(
+        self, tenant: str, work: Work[T], *, client: str = "", create_tenant: bool = False
+    ) -> T:
+        """Run `work` and commit it; return its result when it is durable (see `Store`)."""
+        if not self._open:
+            raise closed()
+
+        def task() -> tuple[T, Effects]:
+            effects = Effects()
+            try:
+                town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
+                session = Session(self._connection, self._indexer, self._feed, town, effects)
+                return run(UnitOfWork(session, tenant, client, self._clock()), work), effects
+            except BaseException:
+                effects.take_back()
+                raise
+
+        return await self._writer.submit(task)  # type: ignore[no-any-return]
+
+    async def get(self, tenant: str, entity_id: str) -> Record | None:
+        """Return the committed entity. Raises NonexistentTenant."""
+        view = self._view(tenant)
+        row = self._reader.run(GET, (view.tid, entity_id)).fetchone()
+        return None if row is None else StoredRecord(entity_id, row[0], row[1], view.names)
+
+    async def get_many(self, tenant: str, ids: Iterable[str]) -> list[Record]:
+        """Return the committed entities among `ids`, each once, in the order asked."""
+        view = self._view(tenant)
+        wanted = list(dict.fromkeys(ids))
+
+        def read(budget: Budget) -> list[tuple[str, int, bytes]]:
+            run = budget.connection.cursor().execute
+            rows = ((entity_id, run(GET, (view.tid, entity_id)).fetchone()) for entity_id in wanted)
+            return [(entity_id, *row) for entity_id, row in rows if row is not None]
+
+        rows = await self._reader.bounded(read)
+        return [StoredRecord(*row, view.names) for row in rows]
+
+    async def query(self, tenant: str, query: EntityQuery) -> Page:
+        """Return the committed entities that satisfy `query`, ordered by id.
+
+        Raises TooComplexQuery where it takes longer than the store allows.
+        """
+        view = self._view(tenant)
+        read = self._planner.plan(view.tid, view.names, query)
+        rows, total = await self._reader.bounded(read)
+        return Page([StoredRecord(*row, view.names) for row in rows], total)
+
+    async def changes(
+        self,
+        after: int,
+        *,
+        tenant: str | None = None,
+        entity_id: str | None = None,
+        until: int | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """Return changes with `after < seq <= until`, oldest first."""
+        if not self._open:
+            raise closed()
+        tid = None if tenant is None else self._towns.view(tenant).tid
+        rows = await self._reader.bounded(
+            lambda budget: feed.select_changes(
+                budget.connection, after, until, tid, entity_id, limit
+            )
+        )
+        views = self._towns.views
+        return [feed.to_change(row, views[row[1]].names) for row in rows if row[1] in views]
+
+    def span(self) -> tuple[int, int]:
+        """Return (oldest seq still kept, newest committed seq); (1, 0) for an empty feed."""
+        return self._span
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` after each commit with its changes; return the way to stop it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def prune(self, before: str) -> int:
+        """Forget changes and remembered answers older than the time `before`; return how many."""
+        forgotten, more = 0, True
+        while more:
+            count, newest, more = await self._submit(
+                lambda: feed.prune_changes(self._connection, before)
+            )
+            if newest:
+                self._span = (newest + 1, self._span[1])
+            forgotten += count
+        while count := await self._submit(lambda: feed.prune_answers(self._connection, before)):
+            forgotten += count
+        return forgotten
+
+    async def tenants(self) -> list[str]:
+        """Return the names of all tenants, the default tenant `""` first."""
+        return sorted(self._towns.views)
+
+    async def drop_tenant(self, tenant: str) -> None:
+        """Delete a tenant whole; the default tenant is empty afterwards."""
+        self._view(tenant)
+        effects = Effects()
+
+        def detach() -> Town:
+            return self._towns.detach(tenant, effects.undo, effects.publish)
+
+        await self._drop(await self._submit(detach, effects))
+
+    async def rules(self, tenant: str) -> dict[str, TypeRules]:
+        """Return the committed rules by type IRI."""
+        tid = self._view(tenant).tid
+        rows = self._reader.run("SELECT type, rules FROM rule WHERE tid = ?", (tid,)).fetchall()
+        return {type_iri: load_rules(document) for type_iri, document in rows}
+
+    def count(self) -> dict[str, int]:
+        """Return figures for /metrics."""
+        oldest, newest = self._span
+        return {
+            "entities": self._entities,
+            "changes": newest - oldest + 1,
+            "commits": self._writer.commits,
+            "tenants": len(self._towns.views),
+            "queue": len(self._writer),
+            "reads_in_threads": self._reader.offloaded,
+        }
+
+    def _connect(self) -> None:
+        path, (inline, longest) = self._folder / DATA_FILE, self._seconds
+        self._connection = connect(path, write=True, cache_mib=32, vfs=self._vfs)
+        migrate(self._connection)
+        self._reader = Reader(
+            lambda: connect(path, vfs=self._vfs), inline_seconds=inline, longest_seconds=longest
+        )
+        self._towns = Towns(self._connection, self._reader.connection, self._most_names)
+        self._planner = Planner(self._indexed)
+        self._indexer = Indexer(self._connection, self._indexed)
+        self._writer = Writer(self._connection, self._flush, self._announce)
+        pruned, newest = feed.bounds(self._connection)
+        self._feed = Feed(newest)
+        self._span = (pruned + 1, newest)
+        self._entities = self._connection.execute(
+            "SELECT coalesce(sum(n), 0) FROM counter WHERE type = ?", (ALL_TYPES,)
+        ).get
+
+    def _view(self, tenant: str) -> View:
+        if not self._open:
+            raise closed()
+        return self._towns.view(tenant)
+
+    async def _submit(self, job: Callable[[], Any], effects: Effects | None = None) -> Any:
+        """Run maintenance in the writing transaction."""
+        kept = effects or Effects()
+
+        def task() -> tuple[Any, Effects]:
+            try:
+                return job(), kept
+            except BaseException:
+                kept.take_back()
+                raise
+
+        return await self._writer.submit(task)
+
+    async def _finish_dropping(self, towns: list[Town]) -> None:
+        """Go on deleting tenants; what is left at the end is left to the next start."""
+        with suppress(ServiceUnavailable):
+            for town in towns:
+                await self._drop(town)
+
+    async def _drop(self, town: Town) -> None:
+        more = True
+        while more:
+            effects = Effects()
+            session = Session(self._connection, self._indexer, self._feed, town, effects)
+            more = await self._submit(partial(drop_slice, self._connection, session, town), effects)
+
+    def _flush(self, effects: Effects) -> None:
+        """Write the counters of a group, once each."""
+        self._connection.executemany(
+            "INSERT INTO counter VALUES (?1, ?2, ?3) "
+            "ON CONFLICT (tid, type) DO UPDATE SET n = n + ?3",
+            [(*key, difference) for key, difference in effects.counts.items() if difference],
+        )
+
+    def _announce(self, effects: Effects) -> None:
+        """Show a commit to readers and listeners."""
+        for (_, nid), difference in effects.counts.items():
+            if nid == ALL_TYPES:
+                self._entities += difference
+        if not effects.committed:
+            return
+        self._span = (self._span[0], effects.committed[-1].change.seq)
+        for listener in list(self._listeners):
+            try:
+                listener(effects.committed)
+            except Exception:
+                log.exception("a listener of the change feed failed")

@@ -1,0 +1,176 @@
+"""Group commit in the hybrid form (DESIGN §5): statements on the loop, COMMIT in a thread.
+
+Units of work wait in one queue. Up to `GROUP` of them, or as many as fit in `GROUP_SECONDS`,
+share a transaction, each within its own savepoint. While the disk syncs, the loop serves reads
+and gathers the next group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from broker.store.refusals import closed, not_committed
+from broker.store.sqlite.connection import runner
+from broker.store.sqlite.session import Effects
+
+T = TypeVar("T")
+Task = Callable[[], tuple[Any, Effects]]
+
+GROUP: Final = 64
+GROUP_SECONDS: Final = 0.01
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job:
+    task: Task
+    done: asyncio.Future[Any]
+    result: Any = None
+
+
+class Writer:
+    """Owns the writing connection and commits what is put in its queue, in order."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        flush: Callable[[Effects], None],
+        announce: Callable[[Effects], None],
+    ) -> None:
+        self._connection = connection
+        self._run = runner(connection)
+        self._flush = flush
+        self._announce = announce
+        self._queue: deque[_Job] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._thread = ThreadPoolExecutor(1, "machi-commit")
+        self._task: asyncio.Task[None] | None = None
+        self.commits = 0
+
+    def start(self) -> None:
+        """Begin to serve the queue."""
+        self._task = asyncio.get_running_loop().create_task(self._serve(), name="machi-writer")
+
+    async def close(self) -> None:
+        """Refuse new work, commit what is queued, and stop."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    async def submit(self, task: Task) -> Any:
+        """Run `task` in the next group and return its result once that is durable.
+
+        The task goes on if the caller is cancelled.
+        """
+        if self._closing:
+            raise closed()
+        done = asyncio.get_running_loop().create_future()
+        self._queue.append(_Job(task, done))
+        self._wake.set()
+        return await done
+
+    async def _serve(self) -> None:
+        while True:
+            if not self._queue:
+                if self._closing:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            await self._commit_group()
+
+    async def _commit_group(self) -> None:
+        jobs: list[_Job] = []
+        effects = Effects()
+        try:
+            self._run("BEGIN IMMEDIATE")
+            self._fill(jobs, effects)
+            if not jobs:
+                self._run("ROLLBACK")
+                return
+            self._flush(effects)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, self._run, "COMMIT")
+        except (apsw.Error, _TransactionLost) as error:
+            log.error("a commit failed: %s", error)
+            self._abandon()
+            effects.take_back()
+            self._fail(jobs or self._waiting(), error)
+            return
+        self.commits += 1
+        for publish in effects.publish:
+            publish()
+        self._announce(effects)
+        for job in jobs:
+            if not job.done.done():
+                job.done.set_result(job.result)
+
+    def _fill(self, jobs: list[_Job], effects: Effects) -> None:
+        """Run queued jobs in the open transaction; those that fail are answered at once."""
+        end = time.monotonic() + GROUP_SECONDS
+        while self._queue and len(jobs) < GROUP:
+            job = self._queue.popleft()
+            try:
+                self._within_savepoint(job, effects)
+            except _TransactionLost:
+                jobs.append(job)
+                raise
+            except Exception as error:
+                if not job.done.done():
+                    job.done.set_exception(error)
+            else:
+                jobs.append(job)
+            if time.monotonic() > end:
+                break
+
+    def _within_savepoint(self, job: _Job, effects: Effects) -> None:
+        self._run("SAVEPOINT work")
+        try:
+            job.result, own = job.task()
+        except Exception as error:
+            if self._connection.get_autocommit():
+                raise _TransactionLost(str(error)) from error
+            self._run("ROLLBACK TO work")
+            self._run("RELEASE work")
+            if isinstance(error, apsw.Error):
+                raise not_committed(str(error)) from error
+            raise
+        effects.take(own)
+        if self._connection.get_autocommit():
+            raise _TransactionLost("the transaction was rolled back")
+        self._run("RELEASE work")
+
+    def _abandon(self) -> None:
+        if not self._connection.get_autocommit():
+            self._run("ROLLBACK")
+
+    def _waiting(self) -> list[_Job]:
+        """Take the jobs that cannot run because no transaction could be begun."""
+        jobs = list(self._queue)
+        self._queue.clear()
+        return jobs
+
+    def _fail(self, jobs: list[_Job], error: BaseException) -> None:
+        for job in jobs:
+            if not job.done.done():
+                job.done.set_exception(not_committed(str(error)))
+
+
+class _TransactionLost(Exception):
+    """SQLite rolled the whole transaction back within a unit of work."""
