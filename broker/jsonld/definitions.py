@@ -1,10 +1,11 @@
 """Context documents → one `Context`: the context processing of JSON-LD 1.1, for names.
 
 Each layer is one context object of the client's @context, in order, remote ones already fetched.
-The core context is processed first and last: its terms and prefixes may be used in the client's
-definitions wherever the client put the core URL, and whatever the client redefines, the core
-wins (ETSI GS CIM 009 V1.9.1 §4.4). Values are never coerced, so `@type`, `@container`,
-`@language` and the like are read over; `@base` too, since names are never relative to a document.
+The core context is processed last, wherever the client put its URL, so whatever the client
+redefines, the core wins (ETSI GS CIM 009 V1.9.1 §4.4). Where the client put it earlier too, later
+definitions may use its terms; its prefixes `ngsi-ld:` and `geojson:` may always be used. Values
+are never coerced, so `@type`, `@container`, `@language` and the like are read over; `@base` too,
+since names are never relative to a document.
 """
 
 from __future__ import annotations
@@ -108,11 +109,11 @@ class _Active:
         self.forget()
 
     def forget(self) -> None:
-        self.terms = dict(CORE_TERMS)
+        self.terms = {prefix: CORE_TERMS[prefix] for prefix in CORE_PREFIXES}
         self.prefixes = set(CORE_PREFIXES)
         self.reverse: set[str] = set()
         self.removed: set[str] = set()
-        self.vocab: str | None = DEFAULT_VOCAB
+        self.vocab: str | None = None
 
     def process(self, layer: Layer) -> None:
         if layer is CORE_LAYER:
@@ -208,8 +209,10 @@ class _LayerProcessor:
                 "Give it an absolute IRI.",
                 term,
             )
-        if not term:
-            raise self.layer.fault("A term is an empty string.", "Name the term.", term)
+        if not 0 < len(term) <= MAX_IRI:
+            raise self.layer.fault(
+                f"A term is empty or longer than {MAX_IRI} characters.", "Rename the term."
+            )
         if KEYWORD_LIKE.fullmatch(term):
             return
         if self.chain >= _MAX_CHAIN:
@@ -245,10 +248,9 @@ class _LayerProcessor:
                 )
             if entry not in _DEFINITION_ENTRIES:
                 raise self.layer.fault(
-                    f"The definition of {term!r} has the unknown entry {entry!r}.",
+                    f"The definition of {term!r} has the unknown entry {entry[:200]!r}.",
                     "Remove the entry.",
                     term,
-                    entry,
                 )
             if entry in _MUST_BE and not isinstance(part, _MUST_BE[entry]):
                 raise self.layer.fault(
@@ -342,7 +344,7 @@ class _LayerProcessor:
     def relative(self, name: str, term: str) -> str:
         if self.active.vocab is None:
             raise self.layer.fault(
-                f"The definition of {term!r} gives no IRI: {name!r} needs a @vocab.",
+                f"The definition of {term!r} gives no IRI: {name[:200]!r} needs a @vocab.",
                 "Define it by an absolute IRI.",
                 term,
             )
@@ -358,9 +360,16 @@ class _LayerProcessor:
         return iri
 
     def is_prefix(self, term: str, iri: str, definition: dict[str, Json]) -> bool:
+        if "@prefix" in definition:
+            if ":" in term or "/" in term or iri in _KEYWORDS:
+                raise self.layer.fault(
+                    f"{term!r} cannot be a prefix: it has a : or / or names a keyword.",
+                    "Remove @prefix.",
+                    term,
+                    "@prefix",
+                )
+            return bool(definition["@prefix"])
         if ":" in term[1:] or iri in _KEYWORDS:
             return False
-        if "@prefix" in definition:
-            return bool(definition["@prefix"])
         simple = isinstance(self.local[term], str)
         return simple and (iri.startswith("_:") or iri[-1] in _PREFIX_END)

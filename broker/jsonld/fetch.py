@@ -30,6 +30,10 @@ class Unavailable(Exception):
     """The document cannot be had: refused, unreachable, too slow, not answered with success."""
 
 
+class Refused(Unavailable):
+    """The egress rule forbids the address of the document, or of one it redirects to."""
+
+
 class NotAContext(Exception):
     """There is a document, and it is no context document within the limits."""
 
@@ -52,7 +56,7 @@ class Document:
 async def fetch(
     session: aiohttp.ClientSession, egress: Egress, url: str, *, max_bytes: int, redirects: int
 ) -> Document:
-    """Return the context document at a URL. Raises Unavailable or NotAContext.
+    """Return the context document at a URL. Raises Unavailable, Refused or NotAContext.
 
     Every redirect is checked against the egress rule; one that leads to the core context is not
     followed, since the core is built in.
@@ -68,7 +72,7 @@ async def fetch(
             if is_core(target):
                 return Document(target, CORE_URL, b"core", LONGEST_FRESH, 0)
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise Unavailable(_reason(error)) from None
+        raise _unavailable(error) from None
     raise Unavailable(f"It redirects more than {redirects} times.")
 
 
@@ -121,14 +125,16 @@ def _location(response: aiohttp.ClientResponse, base: URL) -> str:
     return str(base.join(URL(location)))
 
 
-def _reason(error: Exception) -> str:
+def _unavailable(error: Exception) -> Unavailable:
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(cause, EgressRefused):
-        return str(cause)
+        return Refused(str(cause))
     if isinstance(cause, TimeoutError):
-        return "It does not answer in time."
+        return Unavailable("It does not answer in time.")
+    if isinstance(error, (aiohttp.InvalidURL, ValueError)):
+        return Unavailable("It is not a URL that can be fetched.")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "Its host name cannot be resolved."
+        return Unavailable("Its host name cannot be resolved.")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return "No connection can be made."
-    return "It does not answer in proper HTTP."
+        return Unavailable("No connection can be made.")
+    return Unavailable("It does not answer in proper HTTP.")

@@ -17,7 +17,7 @@ from broker.jsonld.cache import WeightedCache
 from broker.jsonld.context import Context
 from broker.jsonld.core import CORE_CONTEXT, CORE_URL, is_core
 from broker.jsonld.definitions import compile_context
-from broker.jsonld.fetch import Document, NotAContext, Unavailable, fetch
+from broker.jsonld.fetch import Document, NotAContext, Refused, Unavailable, fetch
 from broker.jsonld.layers import Layers
 from broker.jsonld.limits import Limits
 from broker.model.entity import Json
@@ -202,5 +202,7 @@ def _error(
     return LdContextNotAvailable(
         f"The @context {url} cannot be fetched. {failure}",
         place=place,
-        remedy=f"Check the URL, or send the context inline. {REMEDY}",
+        remedy=REMEDY
+        if isinstance(failure, Refused)
+        else "Check the URL and try again, or send the context inline.",
     )
