@@ -1,0 +1,30 @@
+"""Rewrites of a query, so that hidden values cannot be probed through it (DESIGN §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from broker.query.ast import And, Compare, Exists, Geo, Node, Not, Or
+
+NOTHING = Or(())
+"""Holds for no entity."""
+
+
+def hide(node: Node, hidden: Callable[[str], bool]) -> Node:
+    """Return `node` as it reads where the attributes `hidden` names were absent.
+
+    A condition on a hidden attribute or sub-attribute is false in itself, before any negation:
+    `!secret` then holds for all, and says nothing.
+    """
+    match node:
+        case And(nodes):
+            return And(tuple(hide(each, hidden) for each in nodes))
+        case Or(nodes):
+            return Or(tuple(hide(each, hidden) for each in nodes))
+        case Not(inner):
+            return Not(hide(inner, hidden))
+        case Compare(path, _, _) | Exists(path):
+            return NOTHING if any(map(hidden, path.names)) else node
+        case Geo(attribute):
+            return NOTHING if hidden(attribute) else node
+    return node
