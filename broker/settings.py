@@ -28,6 +28,7 @@ class Settings:
     max_operations: int = 500
     max_limit: int = 1000
     feed_days: int = 7
+    context_timeout: float = 5.0
     render_cache: int = 48 * MIB
 
     @property

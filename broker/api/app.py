@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from broker import __version__
 from broker.api.broker import Broker
-from broker.api.lane import Lane
+from broker.api.lane import Lane, nowhere
 from broker.api.rendered import Rendered
+from broker.api.response import problem
 from broker.api.routes import TABLE
 from broker.clock import Clock, now
 from broker.egress import Egress
 from broker.entities.service import Entities
+from broker.errors import MachiError, MethodNotAllowed
 from broker.guard import Guard, OpenGuard
+from broker.jsonld.limits import Limits
 from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
 from broker.settings import Settings
@@ -37,7 +41,7 @@ async def start(
         store=store,
         guard=guard,
         entities=Entities(store, guard, clock),
-        contexts=ContextLoader(egress),
+        contexts=ContextLoader(egress, limits=_limits(settings)),
         feed=Feed(store),
         rendered=Rendered(settings.render_cache),
         metrics=Metrics(),
@@ -46,6 +50,11 @@ async def start(
     broker.metrics.gauge(store.count)
     broker.metrics.gauge(broker.rendered.figures)
     return broker
+
+
+def _limits(settings: Settings) -> Limits:
+    timeout = settings.context_timeout
+    return Limits(timeout=timeout, total=2 * timeout)
 
 
 async def stop(broker: Broker) -> None:
@@ -76,4 +85,24 @@ def application(broker: Broker) -> Lane:
     async def home() -> RedirectResponse:
         return RedirectResponse("/docs")
 
+    shell.add_exception_handler(StarletteHTTPException, _elsewhere)
     return Lane(TABLE, broker, shell)
+
+
+async def _elsewhere(request: Request, error: Exception) -> Response:
+    """Answer for paths the table does not know as the broker's own operations do."""
+    assert isinstance(error, StarletteHTTPException)
+    told: MachiError
+    if error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "GET").split(", ")
+        told = MethodNotAllowed(
+            f"This page has no {request.method}.",
+            place="method",
+            remedy="Use one of " + ", ".join(allow) + ".",
+            allow=allow,
+        )
+    else:
+        told = nowhere()
+    answer = problem(told)
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    return Response(answer.body, answer.status, headers)

@@ -12,14 +12,13 @@ from broker.entities.semantics import (
     UpdateResult,
     append,
     delete_attribute,
+    delete_scope,
     partial_update,
     replace_attribute,
     update_attributes,
 )
-from broker.errors import BadRequestData
-from broker.jsonld.context import Context
 from broker.model.entity import DEFAULT, Entity
-from broker.model.names import check_entity_id, check_name
+from broker.model.names import check_attribute_name, check_dataset, check_entity_id
 from broker.model.parse import parse_attribute, parse_fragment
 
 
@@ -61,24 +60,17 @@ async def update(broker: Broker, request: Request) -> Response:
     return _updated(result)
 
 
-def _attribute(request: Request, context: Context, deletable: bool = False) -> str:
-    """Return the attribute IRI named in the path; `scope` only where it is `deletable`."""
+def _attribute_name(request: Request) -> str:
+    """Return the attribute named in the path, before anything is read of the body."""
     check_entity_id(request.path[0], "path:id")
-    name = request.path[1]
-    check_name(name, "path:attr")
-    if name in ("id", "type", "@context") or (name == "scope" and not deletable):
-        raise BadRequestData(
-            f"`{name}` is a member of the entity, not an attribute.",
-            place="path:attr",
-            remedy="Change it with PATCH or PUT on the entity.",
-        )
-    return context.expand(name)
+    return check_attribute_name(request.path[1], "path:attrId")
 
 
 async def partial(broker: Broker, request: Request) -> Response:
     """Merge members into one attribute instance (§5.6.4)."""
+    name = _attribute_name(request)
     value, context = await json_and_context(broker, request)
-    iri = _attribute(request, context)
+    iri = context.expand(name)
     instances = parse_attribute(iri, value, context, nulls=True, partial=True)
 
     def edit(entity: Entity, now: str) -> tuple[Entity, None]:
@@ -90,8 +82,9 @@ async def partial(broker: Broker, request: Request) -> Response:
 
 async def replace(broker: Broker, request: Request) -> Response:
     """Replace one attribute, instance by instance (§5.6.19)."""
+    name = _attribute_name(request)
     value, context = await json_and_context(broker, request)
-    iri = _attribute(request, context)
+    iri = context.expand(name)
     instances = parse_attribute(iri, value, context, nulls=False, partial=False)
 
     def edit(entity: Entity, now: str) -> tuple[Entity, None]:
@@ -102,13 +95,17 @@ async def replace(broker: Broker, request: Request) -> Response:
 
 
 async def delete(broker: Broker, request: Request) -> Response:
-    """Delete one attribute instance, or all of them (§5.6.5)."""
+    """Delete one attribute instance, all of them, or the scope (§5.6.5)."""
+    scope = request.path[1] == "scope"
+    name = "scope" if scope else _attribute_name(request)
     context = await link_context(broker, request)
-    iri = _attribute(request, context, deletable=True)
+    iri = context.expand(name)
     delete_all = params.boolean(request.query, "deleteAll")
-    dataset = request.query.get("datasetId", DEFAULT)
+    dataset = check_dataset(request.query.get("datasetId", DEFAULT), "query:datasetId")
 
     def edit(entity: Entity, now: str) -> tuple[Entity, None]:
+        if scope:
+            return delete_scope(entity, now), None
         return (
             delete_attribute(entity, iri, dataset=dataset, delete_all=delete_all, now=now),
             None,

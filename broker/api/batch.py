@@ -24,7 +24,7 @@ from broker.api.request import Request
 from broker.api.response import LD, Response, json_response, no_content
 from broker.entities import semantics
 from broker.entities.service import Target
-from broker.errors import AlreadyExists, BadRequestData, MachiError
+from broker.errors import AlreadyExists, BadRequestData, MachiError, NonexistentTenant
 from broker.guard import Action
 from broker.jsonld.context import Context
 from broker.model.entity import Entity
@@ -123,6 +123,8 @@ async def _run(items: list[Any], prepare: Prepare, write: Write) -> _Outcome:
             started.append((index, entity["id"], asyncio.create_task(write(entity))))
     results = await asyncio.gather(*(task for _, _, task in started), return_exceptions=True)
     for (index, entity_id, _), result in zip(started, results, strict=True):
+        if isinstance(result, NonexistentTenant):
+            raise result
         if isinstance(result, MachiError):
             failures.append((index, _failed(entity_id, index, result)))
         elif isinstance(result, BaseException):
@@ -143,7 +145,7 @@ def _entity(value: Any, context: Context) -> Entity:
     return parse_entity(value, context)
 
 
-def _fragment(nulls: bool) -> Parse:
+def _fragment(nulls: bool, merge: bool = False) -> Parse:
     def parse(value: Any, context: Context) -> Entity:
         entity_id = value.get("id", value.get("@id"))
         if not isinstance(entity_id, str):
@@ -151,7 +153,7 @@ def _fragment(nulls: bool) -> Parse:
                 "The element has no id.", place="body:/id", remedy="Add the entity's id."
             )
         check_entity_id(entity_id, "body:/id")
-        fragment = parse_fragment(value, context, nulls=nulls)
+        fragment = parse_fragment(value, context, nulls=nulls, merge=merge)
         fragment["id"] = entity_id
         return fragment
 
@@ -177,16 +179,25 @@ async def upsert(broker: Broker, request: Request) -> Response:
     async def write(entity: Entity) -> bool:
         return await _upsert(broker, request, entity, update)
 
-    outcome = await _entities(broker, request, _fragment_or_entity if update else _entity, write)
+    outcome = await _entities(broker, request, _entity_or_update if update else _entity, write)
     if outcome.errors:
         return outcome.partial()
     return json_response(outcome.new, 201) if outcome.new else no_content()
 
 
-def _fragment_or_entity(value: Any, context: Context) -> Entity:
-    if "type" in value or "@type" in value:
+class _OnlyUpdate(dict[str, Any]):
+    """A fragment that can update an entity and cannot create one, for the reason given."""
+
+    def __init__(self, fragment: Entity, refusal: MachiError) -> None:
+        super().__init__(fragment)
+        self.refusal = refusal
+
+
+def _entity_or_update(value: Any, context: Context) -> Entity:
+    try:
         return parse_entity(value, context)
-    return _fragment(nulls=True)(value, context)
+    except BadRequestData as refusal:
+        return _OnlyUpdate(_fragment(nulls=True)(value, context), refusal)
 
 
 async def _upsert(broker: Broker, request: Request, entity: Entity, update: bool) -> bool:
@@ -201,12 +212,8 @@ async def _upsert(broker: Broker, request: Request, entity: Entity, update: bool
 
     async def work(tx: Tx) -> bool:
         if await tx.get(entity["id"]) is None:
-            if "type" not in entity:
-                raise BadRequestData(
-                    "The entity does not exist and the element has no type to create it with.",
-                    place="body:/type",
-                    remedy="Add the entity's type.",
-                )
+            if isinstance(entity, _OnlyUpdate):
+                raise entity.refusal
             await broker.entities.create_in(tx, caller, entity)
             return True
         await broker.entities.change_in(tx, caller, Target(entity["id"]), edit)
@@ -216,14 +223,12 @@ async def _upsert(broker: Broker, request: Request, entity: Entity, update: bool
 
 
 async def update(broker: Broker, request: Request) -> Response:
-    """Append attributes to many entities, or with `noOverwrite` only new ones."""
+    """Append to many entities, nulls deleting; with `noOverwrite` only what is new (§5.6.9)."""
     keep = "noOverwrite" in params.options(request.query, frozenset({"noOverwrite"}))
 
     async def write(fragment: Entity) -> bool:
         def edit(entity: Entity, now: str) -> tuple[Entity, semantics.UpdateResult]:
-            if keep:
-                return semantics.append(entity, fragment, now, no_overwrite=True)
-            return semantics.update_attributes(entity, fragment, now)
+            return semantics.append(entity, fragment, now, no_overwrite=keep)
 
         _, result = await broker.entities.change(
             request.caller, request.tenant, Target(fragment["id"]), edit
@@ -250,7 +255,7 @@ async def merge(broker: Broker, request: Request) -> Response:
         await broker.entities.change(request.caller, request.tenant, Target(fragment["id"]), edit)
         return False
 
-    outcome = await _entities(broker, request, _fragment(nulls=True), write)
+    outcome = await _entities(broker, request, _fragment(nulls=True, merge=True), write)
     return outcome.partial() if outcome.errors else no_content()
 
 

@@ -27,7 +27,7 @@ async def link_context(broker: Broker, request: Request) -> Context:
     url = _link(request)
     if url is None:
         return CORE_CONTEXT
-    return broker.contexts.ready(url) or await broker.contexts.resolve(url)
+    return broker.contexts.ready(url) or await broker.contexts.resolve(url, place="header:Link")
 
 
 def _link(request: Request) -> str | None:
@@ -71,15 +71,11 @@ def parse_json(raw: bytes) -> Any:
 
     Of repeated keys the last counts. Integers beyond 64 bits become floating point.
     """
-    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH and _depth(raw) > _MAX_DEPTH:
-        raise BadRequestData(
-            f"The body is nested deeper than {_MAX_DEPTH} levels.",
-            place="body:",
-            remedy="Flatten the value, or carry it as a JSON string.",
-        )
     try:
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
+        if "depth" in error.msg or "ecursion" in error.msg:
+            raise _too_deep() from None
         raise InvalidRequest(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
             if raw
@@ -87,18 +83,31 @@ def parse_json(raw: bytes) -> Any:
             place="body:",
             remedy="Send one JSON document in UTF-8.",
         ) from None
+    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH and _is_deep(value):
+        raise _too_deep()
+    return value
 
 
-def _depth(raw: bytes) -> int:
-    depth = deepest = 0
-    for token in re.finditer(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', raw, re.DOTALL):
-        mark = token[0][:1]
-        if mark in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in b"]}":
-            depth -= 1
-    return deepest
+def _is_deep(value: Any) -> bool:
+    level = [value] if value.__class__ is dict or value.__class__ is list else []
+    for _ in range(_MAX_DEPTH):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if container.__class__ is dict else container)
+            if item.__class__ is dict or item.__class__ is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _too_deep() -> BadRequestData:
+    return BadRequestData(
+        f"The body is nested deeper than {_MAX_DEPTH} levels.",
+        place="body:",
+        remedy="Flatten the value, or carry it as a JSON string.",
+    )
 
 
 async def json_and_context(broker: Broker, request: Request) -> tuple[Any, Context]:

@@ -35,7 +35,7 @@ async def openapi(broker: Broker, request: Request) -> Response:
 def curl(route: Route, base: str) -> str:
     """Return the operation as a curl line that can be pasted into a shell."""
     path = route.template.replace("{id}", "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi")
-    path = path.replace("{attr}", "waterLevel").replace("{type}", "Event")
+    path = path.replace("{attrId}", "waterLevel").replace("{type}", "Event")
     if route.name == "query_entities":
         path += "?type=RiverLevelStation&options=keyValues"
     parts = ["curl", "-i"] if route.name != "stream" else ["curl", "-N"]

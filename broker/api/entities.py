@@ -19,6 +19,7 @@ from broker.jsonld.context import Context
 from broker.model.entity import Entity
 from broker.model.names import check_entity_id
 from broker.model.parse import parse_entity, parse_fragment
+from broker.model.times import check_datetime
 from broker.query.ast import EntityQuery
 
 ENTITIES = "/ngsi-ld/v1/entities/"
@@ -131,11 +132,16 @@ async def merge_entity(broker: Broker, request: Request) -> Response:
     """Merge a fragment into an entity (§5.6.17)."""
     check_entity_id(request.path[0], "path:id")
     value, context = await json_and_context(broker, request)
-    form = params.form({k: v for k, v in request.query.items() if k in ("options", "format")})
-    fragment = parse_fragment(value, context, nulls=True, simplified=form.kind == "simplified")
+    simplified = params.simplified(request.query)
+    observed_at = request.query.get("observedAt")
+    if observed_at is not None:
+        check_datetime(observed_at, "query:observedAt")
+    lang = request.query.get("lang")
+    names = context if simplified else None
+    fragment = parse_fragment(value, context, nulls=True, merge=True, simplified=simplified)
 
     def edit(entity: Entity, now: str) -> tuple[Entity, None]:
-        return merge(entity, fragment, now), None
+        return merge(entity, fragment, now, observed_at=observed_at, lang=lang, names=names), None
 
     await broker.entities.change(request.caller, request.tenant, target(request, context), edit)
     return no_content()

@@ -59,7 +59,7 @@ class Lane:
                 if not scope["raw_path"].startswith(b"/ngsi-ld"):
                     await self._behind(scope, receive, send)
                     return
-                raise _nowhere(scope)
+                raise nowhere()
             route = found.routes.get(scope["method"]) or _absent(found, scope)
             name = route.name
             request = self._request(scope, receive, route, found)
@@ -90,6 +90,8 @@ class Lane:
         path = [decode_segment(value) for value in found.values]
         request = Request(scope, receive, route, path, self._broker.settings.max_body)
         request.caller = self._broker.guard.identify(request.headers)
+        if route.negotiated:
+            request.accept()
         return request
 
     def _check_host(self, scope: Scope) -> None:
@@ -124,7 +126,8 @@ class Lane:
         return address.is_loopback or not settings.loopback
 
 
-def _nowhere(scope: Scope) -> MachiError:
+def nowhere() -> MachiError:
+    """Return the error for a path at which there is nothing."""
     return ResourceNotFound(
         "There is nothing at this path.",
         place="path:",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from broker.api.response import GEO, JSON, LD
@@ -9,6 +10,7 @@ from broker.errors import NotAcceptable
 
 _OFFERS = (JSON, LD)
 _GEO_OFFERS = (JSON, LD, GEO)
+_WEIGHT = re.compile(r"[01](?:\.[0-9]{0,10})?")
 
 
 def _specificity(pattern: str, offer: str) -> int:
@@ -27,10 +29,7 @@ def _ranges(accept: str) -> list[tuple[str, float]]:
         for parameter in parameters:
             name, _, value = parameter.partition("=")
             if name.strip().lower() == "q":
-                try:
-                    weight = float(value)
-                except ValueError:
-                    weight = 1.0
+                weight = float(value) if _WEIGHT.fullmatch(value.strip()) else 1.0
         if pattern:
             ranges.append((pattern.lower(), weight))
     return ranges

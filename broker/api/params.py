@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from broker.api.table import Param
 from broker.errors import BadRequestData, InvalidRequest
-from broker.model.names import check_name
+from broker.model.names import check_attribute_name
 from broker.model.render import Form
 
 _FORMATS = {
@@ -64,6 +64,12 @@ LOCAL = Param(
     "Only entities of this broker; always so while it forwards nothing.",
     {"type": "boolean"},
 )
+OBSERVED_AT = Param(
+    "observedAt",
+    "Given to merged attributes that have an observedAt.",
+    example="2020-07-03T19:10:00Z",
+)
+LANG = Param("lang", "Language of plain texts merged into a LanguageProperty.", example="ja")
 DATASET_ID = Param("datasetId", "The instance to act on; default: the default instance.")
 DELETE_ALL = Param(
     "deleteAll", "Delete all instances of the attribute.", {"type": "boolean", "default": False}
@@ -106,7 +112,7 @@ def names(query: dict[str, str], name: str) -> tuple[str, ...] | None:
         return None
     found = tuple(part.strip() for part in text.split(","))
     for one in found:
-        check_name(one, f"query:{name}")
+        check_attribute_name(one, f"query:{name}")
     return found
 
 
@@ -126,15 +132,28 @@ def options(query: dict[str, str], allowed: frozenset[str]) -> frozenset[str]:
     return tokens
 
 
-_READ_OPTIONS = frozenset(_FORMATS) | {"sysAttrs"}
+READ_OPTIONS = frozenset(_FORMATS) | {"sysAttrs"}
 _PLAIN = Form("normalized")
+_SIMPLIFIED = frozenset({"simplified", "keyValues"})
+
+
+def simplified(query: dict[str, str]) -> bool:
+    """Tell whether a request body is announced as simplified (merge, §5.6.17)."""
+    given = query.get("format")
+    if given is not None and given not in _SIMPLIFIED:
+        raise InvalidRequest(
+            f"`{given}` is not a representation a merge takes.",
+            place="query:format",
+            remedy="Send format=simplified, or leave it out.",
+        )
+    return bool(options(query, _SIMPLIFIED)) or given is not None
 
 
 def form(query: dict[str, str], attrs: frozenset[str] | None = None) -> Form:
     """Return the representation asked for; `format` beats `options` (§6.3.7)."""
     if not query:
         return _PLAIN
-    tokens = options(query, _READ_OPTIONS)
+    tokens = options(query, READ_OPTIONS)
     kind = next((_FORMATS[token] for token in sorted(tokens) if token in _FORMATS), "normalized")
     given = query.get("format")
     if given is not None:

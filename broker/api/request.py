@@ -89,7 +89,7 @@ class Request:
                 place="header:Content-Length",
                 remedy="Send the body in one piece with its length; chunked bodies are not taken.",
             )
-        if not length.isdigit() or int(length) > self.max_body:
+        if not length.isdigit() or len(length) > 18 or int(length) > self.max_body:
             raise PayloadTooLarge(
                 f"The body is larger than {self.max_body} bytes.",
                 place="body:",

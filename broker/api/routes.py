@@ -53,6 +53,12 @@ _NO_OVERWRITE = Param(
     "`noOverwrite`: leave attributes alone that exist.",
     {"type": "string", "enum": ["noOverwrite"]},
 )
+_SIMPLIFIED = Param(
+    "format",
+    "The body is simplified.",
+    {"type": "string", "enum": ["simplified", "keyValues"]},
+)
+_SIMPLIFIED_OPTION = Param("options", "As `format`.", _SIMPLIFIED.schema)
 
 _ENTITIES = [
     Route(
@@ -82,7 +88,10 @@ _ENTITIES = [
         "Merge a fragment into an entity",
         "Merge patch (RFC 7396) with NGSI-LD Null (`urn:ngsi-ld:null`) to delete.",
         body=Body("EntityFragment", {"waterLevel": _LEVEL}),
-        query=(params.TYPE, params.FORMAT, params.OPTIONS, params.LOCAL),
+        query=(
+            params.TYPE, _SIMPLIFIED, _SIMPLIFIED_OPTION, params.OBSERVED_AT, params.LANG,
+            params.LOCAL,
+        ),
         answers=_NONE, errors=(404, 409, 412, 504), if_match=True,
     ),
     Route(
@@ -105,19 +114,19 @@ _ATTRIBUTES = [
         if_match=True, tag="Attributes",
     ),
     Route(
-        "PATCH", f"{V1}/entities/{{id}}/attrs/{{attr}}", attributes.partial,
+        "PATCH", f"{V1}/entities/{{id}}/attrs/{{attrId}}", attributes.partial,
         "partial_attribute_update", "Change members of one attribute",
         body=Body("AttributeFragment", {"value": 3.5}), query=(params.TYPE, params.LOCAL),
         answers=_NONE, errors=(404, 409, 412, 504), if_match=True, tag="Attributes",
     ),
     Route(
-        "PUT", f"{V1}/entities/{{id}}/attrs/{{attr}}", attributes.replace, "replace_attribute",
+        "PUT", f"{V1}/entities/{{id}}/attrs/{{attrId}}", attributes.replace, "replace_attribute",
         "Replace one attribute", body=Body("AttributeFragment", _LEVEL),
         query=(params.TYPE, params.LOCAL), answers=_NONE, errors=(404, 409, 412, 504),
         if_match=True, tag="Attributes",
     ),
     Route(
-        "DELETE", f"{V1}/entities/{{id}}/attrs/{{attr}}", attributes.delete, "delete_attribute",
+        "DELETE", f"{V1}/entities/{{id}}/attrs/{{attrId}}", attributes.delete, "delete_attribute",
         "Delete one attribute", query=(
             params.TYPE, params.DATASET_ID, params.DELETE_ALL, params.LOCAL,
         ),
@@ -146,7 +155,7 @@ _BATCHES = [
     ),
     Route(
         "POST", f"{V1}/entityOperations/update", batch.update, "batch_update",
-        "Append attributes to many entities", body=Body("EntityList", [_ENTITY]),
+        "Append or replace attributes of many entities", body=Body("EntityList", [_ENTITY]),
         query=(_NO_OVERWRITE, params.LOCAL), answers=_BATCH, errors=(404, 504), tag="Batch",
     ),
     Route(

@@ -6,10 +6,10 @@ from broker.api import params
 from broker.api.request import Request
 from broker.entities.precondition import parse_if_match
 from broker.entities.service import Target
-from broker.errors import BadRequestData
+from broker.errors import BadRequestData, TooManyResults
 from broker.jsonld.context import Context
 from broker.model.names import check_entity_id
-from broker.query.ast import And, EntityQuery, Exists, Node, Or, Path
+from broker.query.ast import And, Compare, EntityQuery, Exists, Node, Not, Or, Path
 from broker.query.geo import parse_geo
 from broker.query.ids import parse_id_pattern, parse_ids
 from broker.query.predicate import compile_predicate
@@ -22,9 +22,9 @@ def target(request: Request, context: Context) -> Target:
     entity_id = request.path[0]
     check_entity_id(entity_id, "path:id")
     tag = request.headers.get(b"if-match")
-    versions = parse_if_match(tag.decode("latin-1"), "header:If-Match") if tag else None
-    types = request.query.get("type")
-    matches = compile_predicate(parse_types(types, context.expand)) if types else None
+    versions = parse_if_match(tag.decode("latin-1"), "header:If-Match") if tag is not None else None
+    types = request.query.get("type", "*")
+    matches = None if types == "*" else compile_predicate(parse_types(types, context.expand))
     return Target(entity_id, tag is not None, versions, matches)
 
 
@@ -54,20 +54,44 @@ def where(query: dict[str, str], context: Context, attrs: frozenset[str] | None)
     return nodes
 
 
+def _names_attribute(node: Node) -> bool:
+    match node:
+        case And(nodes) | Or(nodes):
+            return any(map(_names_attribute, nodes))
+        case Not(inner):
+            return _names_attribute(inner)
+        case Compare(path) | Exists(path):
+            return bool(path.names)
+    return False
+
+
 def entity_query(
     query: dict[str, str], context: Context, attrs: frozenset[str] | None, max_limit: int
 ) -> EntityQuery:
     """Return the query; raises BadRequestData for one that would select everything."""
-    if not any(name in query for name in ("type", "attrs", "q", "georel")) and not params.boolean(
-        query, "local"
-    ):
+    local = params.boolean(query, "local")
+    if query.get("type") == "*" and "local" in query and not local:
         raise BadRequestData(
-            "The query selects by none of type, attrs, q and georel.",
+            "type=* selects local entities, which local=false forbids.",
+            place="query:local",
+            remedy="Leave local out, or name a type.",
+        )
+    nodes = where(query, context, attrs)
+    narrow = local or any(name in query for name in ("type", "attrs", "georel"))
+    if not narrow and not any(map(_names_attribute, nodes)):
+        raise BadRequestData(
+            "The query selects by none of type, attrs, georel, and an attribute in q.",
             place="query:",
             remedy="Add type=…, or local=true to list everything this broker has.",
         )
     count = params.boolean(query, "count")
-    limit = params.whole(query, "limit", 20, max_limit)
+    limit = params.whole(query, "limit", 20, 10**9)
+    if limit > max_limit:
+        raise TooManyResults(
+            f"A page has at most {max_limit} entities.",
+            place="query:limit",
+            remedy=f"Send limit={max_limit} or less, and follow the next links.",
+        )
     if limit == 0 and not count:
         raise BadRequestData(
             "limit=0 asks for nothing.",
@@ -75,6 +99,5 @@ def entity_query(
             remedy="Add count=true to get the total only, or raise limit.",
         )
     offset = params.whole(query, "offset", 0, 10**9)
-    nodes = where(query, context, attrs)
     node = nodes[0] if len(nodes) == 1 else And(tuple(nodes))
     return EntityQuery(node, limit, offset, count)

@@ -67,7 +67,7 @@ def kept(request: Request, view: View, rendering: Rendering) -> Response:
     headers = view.headers()
     headers.append((b"etag", rendering.etag))
     known = request.headers.get(b"if-none-match")
-    if known is not None and rendering.etag in known:
+    if known is not None and (known.strip() == b"*" or rendering.etag in known):
         return Response(304, b"", headers)
     return Response(200, rendering.body, headers)
 

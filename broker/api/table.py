@@ -43,7 +43,8 @@ class Route:
     `answers` maps success statuses to (text, component schema or None); `errors` lists the
     statuses of its problem documents beyond those every operation can have. `geojson` tells
     that GeoJSON can be produced, `tenant_parameter` that the tenant may come as a parameter
-    (for browsers, which cannot set headers on an EventSource).
+    (for browsers, which cannot set headers on an EventSource). `known` are the names of its
+    parameters, `negotiated` tells that it answers in a type chosen by Accept.
     """
 
     method: str
@@ -62,17 +63,21 @@ class Route:
     geojson: bool = False
     tenant_parameter: bool = False
     known: frozenset[str] = field(init=False, default=frozenset())
+    negotiated: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        ngsi_ld = self.template.startswith("/ngsi-ld/")
         object.__setattr__(self, "known", frozenset(param.name for param in self.query))
+        object.__setattr__(self, "negotiated", ngsi_ld and not self.tenant_parameter)
 
 
 class _Node:
-    __slots__ = ("literal", "routes", "wild")
+    __slots__ = ("ids", "literal", "routes", "wild")
 
     def __init__(self) -> None:
         self.literal: dict[bytes, _Node] = {}
         self.wild: _Node | None = None
+        self.ids = False
         self.routes: dict[str, Route] = {}
 
 
@@ -99,6 +104,7 @@ class Table:
             node = self._root
             for segment in route.template.strip("/").split("/"):
                 if segment.startswith("{"):
+                    node.ids = segment == "{id}"
                     node.wild = node = node.wild or _Node()
                 else:
                     node = node.literal.setdefault(segment.encode(), _Node())
@@ -107,8 +113,8 @@ class Table:
     def find(self, raw_path: bytes) -> Found | None:
         """Return what lies at a raw (still percent-encoded) path, or None.
 
-        `/x` and `/x/` are alike. With a trailing slash, `empty_child` has the routes that an
-        empty last segment would have been a value for.
+        `/x` and `/x/` are alike. With a trailing slash, `empty_child` has the routes for which
+        the id at the end is empty.
         """
         segments = raw_path.split(b"/")
         trailing = len(segments) > 2 and segments[-1] == b""
@@ -128,5 +134,5 @@ class Table:
         assert node is not None
         if not node.routes:
             return None
-        wild = node.wild.routes if trailing and node.wild else {}
+        wild = node.wild.routes if trailing and node.wild and node.ids else {}
         return Found(node.routes, values, wild)

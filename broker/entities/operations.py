@@ -12,8 +12,9 @@ from broker.entities.service import Entities, Target
 from broker.errors import AlreadyExists, BadRequestData, MachiError, PreconditionFailed
 from broker.guard import Action, Caller
 from broker.model.entity import Entity
-from broker.model.names import Names, check_entity_id, check_name
+from broker.model.names import Names, check_attribute_name, check_entity_id
 from broker.model.parse import parse_entity, parse_fragment
+from broker.model.times import check_datetime
 from broker.query.predicate import compile_predicate
 from broker.query.q import parse_q
 from broker.store.contract import Record, Tx
@@ -164,7 +165,7 @@ def _create(value: dict[str, Any], context: Names, pre: Preconditions) -> Operat
     entity = _inner(lambda: parse_entity(value.get("entity"), context), "entity")
 
     async def run(tx: Tx, entities: Entities, caller: Caller) -> int:
-        current = await tx.get(entity["id"])
+        current = await entities.visible(tx, caller, entity["id"])
         pre.check(current, entity["id"])
         if current is not None:
             raise AlreadyExists(
@@ -184,7 +185,7 @@ def _edit(
         return edit(entity, now), None
 
     async def run(tx: Tx, entities: Entities, caller: Caller) -> int:
-        pre.check(await tx.get(entity_id), entity_id)
+        pre.check(await entities.visible(tx, caller, entity_id), entity_id)
         record, _ = await entities.change_in(tx, caller, Target(entity_id), told)
         return record.version
 
@@ -216,9 +217,12 @@ def _append(value: dict[str, Any], context: Names, pre: Preconditions) -> Operat
 
 
 def _merge(value: dict[str, Any], context: Names, pre: Preconditions) -> Operation:
-    fragment = _inner(lambda: parse_fragment(value.get("attrs"), context, nulls=True), "attrs")
+    entity_id = _entity_id(value)
+    fragment = _inner(
+        lambda: parse_fragment(value.get("attrs"), context, nulls=True, merge=True), "attrs"
+    )
     return _edit(
-        "merge", _entity_id(value), pre, lambda entity, now: semantics.merge(entity, fragment, now)
+        "merge", entity_id, pre, lambda entity, now: semantics.merge(entity, fragment, now)
     )
 
 
@@ -231,7 +235,7 @@ def _delete(value: dict[str, Any], context: Names, pre: Preconditions) -> Operat
     entity_id = _entity_id(value)
 
     async def run(tx: Tx, entities: Entities, caller: Caller) -> int:
-        pre.check(await tx.get(entity_id), entity_id)
+        pre.check(await entities.visible(tx, caller, entity_id), entity_id)
         return await entities.delete_in(tx, caller, Target(entity_id))
 
     return Operation("delete", entity_id, Action.DELETE, run)
@@ -253,11 +257,9 @@ def _check(value: dict[str, Any], context: Names, pre: Preconditions) -> Operati
     holds = None if text is None else compile_predicate(parse_q(text, context.expand))
 
     async def run(tx: Tx, entities: Entities, caller: Caller) -> int:
-        record = await tx.get(entity_id)
-        seen = None if record is None else entities.guard.view(caller, tx.tenant, record.entity)
-        record = record if seen is not None else None
+        record = await entities.visible(tx, caller, entity_id)
         pre.check(record, entity_id)
-        if holds is not None and (seen is None or not holds(seen)):
+        if holds is not None and (record is None or not holds(record.entity)):
             raise PreconditionFailed(
                 f"{entity_id} does not satisfy the condition.",
                 place="body:/q",
@@ -286,17 +288,22 @@ def _add(value: dict[str, Any], context: Names, pre: Preconditions) -> Operation
             place="body:/attribute",
             remedy="Name the attribute whose number changes.",
         )
-    check_name(name, "body:/attribute")
+    check_attribute_name(name, "body:/attribute")
     amount = _number(value, "value")
     if amount is None:
         raise BadRequestData(
             "The operation has no value.", place="body:/value", remedy="Send the number to add."
         )
     low, high = _number(value, "min"), _number(value, "max")
+    observed = value.get("observedAt")
+    if observed is not None:
+        check_datetime(observed, "body:/observedAt")
     iri = context.expand(name)
 
     def edit(entity: Entity, now: str) -> Entity:
-        return semantics.add(entity, iri, amount, minimum=low, maximum=high, now=now)
+        return semantics.add(
+            entity, iri, amount, minimum=low, maximum=high, now=now, observed_at=observed
+        )
 
     return _edit("add", entity_id, pre, edit)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from broker.clock import Clock
+from broker.entities.hidden import restored
 from broker.entities.precondition import check_version
 from broker.entities.semantics import created
 from broker.errors import ResourceNotFound
@@ -104,11 +105,16 @@ class Entities:
     async def change_in(
         self, tx: Tx, caller: Caller, target: Target, edit: Edit[R]
     ) -> tuple[Record, R]:
-        """Apply `edit` within a unit of work. An edit that returns its input writes nothing."""
-        record = await self.existing(tx, caller, target)
-        entity, told = edit(record.entity, self.clock())
-        if entity is record.entity:
+        """Apply `edit` within a unit of work. An edit that returns its input writes nothing.
+
+        It is applied to what the caller sees; what the guard hides stays as it is.
+        """
+        record, seen = await self._existing(tx, caller, target)
+        entity, told = edit(seen, self.clock())
+        if entity is seen:
             return record, told
+        if seen is not record.entity:
+            entity = restored(record.entity, seen, entity)
         self.guard.may_write(caller, tx.tenant, record.entity, entity)
         return await tx.put(entity, record), told
 
@@ -123,18 +129,26 @@ class Entities:
 
     async def delete_in(self, tx: Tx, caller: Caller, target: Target) -> int:
         """Delete the entity within a unit of work."""
-        record = await self.existing(tx, caller, target)
+        record, _ = await self._existing(tx, caller, target)
         self.guard.may_write(caller, tx.tenant, record.entity, None)
         return await tx.delete(record)
 
-    async def existing(self, tx: Tx, caller: Caller, target: Target) -> Record:
-        """Return the stored record of a target the caller can see and whose versions match."""
+    async def visible(self, tx: Tx, caller: Caller, entity_id: str) -> Record | None:
+        """Return the entity as the caller sees it within a unit of work, None where hidden."""
+        record = await tx.get(entity_id)
+        if record is None or self.guard.transparent:
+            return record
+        seen = self.guard.view(caller, tx.tenant, record.entity)
+        return None if seen is None else Record(seen, record.version)
+
+    async def _existing(self, tx: Tx, caller: Caller, target: Target) -> tuple[Record, Entity]:
+        """Return the stored record of a visible target whose versions match, and its view."""
         record = await tx.get(target.entity_id)
-        self._seen(caller, tx.tenant, target, record)
+        seen = self._seen(caller, tx.tenant, target, record)
         assert record is not None
         if target.guarded:
             check_version(target.versions, record.version, target.entity_id, "header:If-Match")
-        return record
+        return record, seen.entity
 
     def _seen(self, caller: Caller, tenant: str, target: Target, record: Record | None) -> Record:
         if record is None:
