@@ -25,7 +25,7 @@ from broker.model.names import (
     Names,
     check_attribute_name,
     check_dataset,
-    check_name,
+    expand_name,
     is_attribute_name,
     is_uri,
     parse_type,
@@ -335,7 +335,7 @@ def _parse_member(member: str, value: Any, at: At, context: Names, mode: Mode) -
     if member == "objectType":
         return parse_type(value, at, context, TYPES)
     if member == "valueType":
-        return context.expand(check_name(value, at))
+        return expand_name(value, at, context)
     if type(value) is not str or not value:
         raise bad(
             at,
@@ -347,7 +347,7 @@ def _parse_member(member: str, value: Any, at: At, context: Names, mode: Mode) -
 
 def _parse_proof(member: str, value: Any, at: At, context: Names) -> str:
     if member == "entityTypeSealed":
-        return context.expand(check_name(value, at))
+        return expand_name(value, at, context)
     if type(value) is not str:
         raise bad(at, f"{member} must be a string.", "Give the id of the sealed entity.")
     return value

@@ -24,22 +24,6 @@ VALUE_DEPTH: Final = 64
 """Levels of objects and arrays inside one value."""
 
 
-def check_depth(value: Any, at: At, limit: int = VALUE_DEPTH) -> None:
-    """Refuse a value that nests objects and arrays deeper than `limit`."""
-    level = [value] if type(value) in _CONTAINERS else []
-    for _ in range(limit):
-        if not level:
-            return
-        level = [
-            item
-            for container in level
-            for item in (container.values() if type(container) is dict else container)
-            if type(item) in _CONTAINERS
-        ]
-    if level:
-        raise _too_deep(at, limit)
-
-
 def check_value(value: Any, at: At, *, nested_nulls: bool) -> None:
     """Check a compound value: its depth, and where it holds the NGSI-LD Null (§4.5.0).
 

@@ -140,15 +140,26 @@ def reserved(term: str, at: At) -> Exception:
     )
 
 
+def expand_name(term: Any, at: At, context: Names) -> str:
+    """Return the IRI of a type name, or refuse what is no name or means a JSON-LD keyword."""
+    iri = context.expand(check_name(term, at))
+    if iri in _KEYWORDS:
+        raise bad(
+            at, f"{show(term)} is a word of JSON-LD and no name for a type.", "Choose another name."
+        )
+    return iri
+
+
 def parse_type(value: Any, at: At, context: Names, limit: int) -> list[str]:
     """Return the IRIs of one name or a list of names, without repeats, in the order given."""
     if type(value) is str:
-        return [context.expand(check_name(value, at))]
+        return [expand_name(value, at, context)]
     if type(value) is not list or not value or len(value) > limit:
         raise bad(
             at,
             f"A type must be a name or a list of 1 to {limit} names; this is {show(value)}.",
             'Give for example "type": "River" or "type": ["River", "Waterway"].',
         )
-    names = [check_name(term, (at, index)) for index, term in enumerate(value)]
-    return list(dict.fromkeys(context.expand(name) for name in names))
+    return list(
+        dict.fromkeys(expand_name(term, (at, index), context) for index, term in enumerate(value))
+    )

@@ -4,6 +4,7 @@
 `parse_entity` returns them, without. All obey the data model, whatever is drawn.
 """
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ VOCAB = "https://uri.etsi.org/ngsi-ld/default-context/"
 LOCATION = "https://uri.etsi.org/ngsi-ld/location"
 
 _NAMES = ("speed", "level", "name", "水位", "colour", "partOf", "seen_by", "q1")
-_IRIS = tuple(VOCAB + name for name in _NAMES) + ("https://example.org/town#depth", "urn:x:tide")
+_IRIS = (*(VOCAB + name for name in _NAMES), "https://example.org/town#depth", "urn:x:tide")
 _TYPES = tuple(VOCAB + name for name in ("Shelter", "River", "Bridge", "Gauge", "橋"))
 _DATASETS = ("urn:ds:a", "urn:ds:b", "https://example.org/ds/c")
 _TIMES = (
@@ -29,6 +30,7 @@ _SYSTEM_TIMES = tuple(f"2025-03-0{day}T10:00:00.000000Z" for day in range(1, 8))
 _LETTERS = "abkz09AZ _-./:\"'<>=;()é水位ー\u0000\n😀"
 
 
+@cache
 def texts() -> st.SearchStrategy[str]:
     """Strings as JSON bodies bring them: any character but lone surrogates."""
     return st.one_of(
@@ -36,6 +38,7 @@ def texts() -> st.SearchStrategy[str]:
     ).filter(lambda text: text != NULL)
 
 
+@cache
 def scalars() -> st.SearchStrategy[Any]:
     """JSON scalars except null; integers within what JSON parsers keep exact."""
     return st.one_of(
@@ -48,6 +51,7 @@ def scalars() -> st.SearchStrategy[Any]:
     )
 
 
+@cache
 def values() -> st.SearchStrategy[Any]:
     """Values of a Property: any JSON but a bare null, also such that look like attributes."""
     keys = st.one_of(texts(), st.sampled_from(["type", "value", "object", "json", "datasetId"]))
@@ -62,21 +66,25 @@ def values() -> st.SearchStrategy[Any]:
     )
 
 
+@cache
 def times() -> st.SearchStrategy[str]:
     """DateTime values in the lexical forms clients may send."""
     return st.sampled_from(_TIMES)
 
 
+@cache
 def iris() -> st.SearchStrategy[str]:
     """Attribute IRIs from a small pool, so that entities share attributes."""
     return st.sampled_from(_IRIS)
 
 
+@cache
 def type_iris() -> st.SearchStrategy[str]:
     """Entity type IRIs from a small pool."""
     return st.sampled_from(_TYPES)
 
 
+@cache
 def ids() -> st.SearchStrategy[str]:
     """Entity ids from a pool of a few dozen."""
     return st.builds(
@@ -86,11 +94,13 @@ def ids() -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def datasets() -> st.SearchStrategy[str]:
     """Dataset keys: DEFAULT or a URI."""
     return st.sampled_from((DEFAULT, *_DATASETS))
 
 
+@cache
 def positions() -> st.SearchStrategy[list[float]]:
     """[longitude, latitude] with an optional height."""
     longitude = st.floats(min_value=-180, max_value=180, allow_subnormal=False)
@@ -102,6 +112,7 @@ def positions() -> st.SearchStrategy[list[float]]:
     )
 
 
+@cache
 def geometries() -> st.SearchStrategy[dict[str, Any]]:
     """GeoJSON geometries of every type NGSI-LD allows."""
     lines = st.lists(positions(), min_size=2, max_size=4)
@@ -131,6 +142,7 @@ def _one_or_more(item: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(item, st.lists(item, min_size=1, max_size=3))
 
 
+@cache
 def primaries(kind: str) -> st.SearchStrategy[Any]:
     """The primary value of an attribute of `kind`, as stored."""
     objects = st.dictionaries(texts(), values(), max_size=3)
@@ -147,11 +159,13 @@ def primaries(kind: str) -> st.SearchStrategy[Any]:
     }[kind]
 
 
+@cache
 def kinds() -> st.SearchStrategy[str]:
     """One of the eight attribute kinds."""
     return st.sampled_from(list(PRIMARY))
 
 
+@cache
 @st.composite
 def instances(
     draw: st.DrawFn,
@@ -189,6 +203,7 @@ def instances(
     return instance
 
 
+@cache
 @st.composite
 def attributes(
     draw: st.DrawFn,
@@ -208,6 +223,7 @@ def attributes(
     )
 
 
+@cache
 @st.composite
 def entities(draw: st.DrawFn, *, stored: bool = True, max_attrs: int = 4) -> dict[str, Any]:
     """Expanded entities; with system times when `stored`."""
