@@ -5,7 +5,8 @@ The core context is processed last, wherever the client put its URL, so whatever
 redefines, the core wins (ETSI GS CIM 009 V1.9.1 §4.4). Where the client put it earlier too, later
 definitions may use its terms; its prefixes `ngsi-ld:` and `geojson:` may always be used. Values
 are never coerced, so `@type`, `@container`, `@language` and the like are read over; `@base` too,
-since names are never relative to a document.
+since names are never relative to a document. Unlike JSON-LD 1.1, a term of the form `prefix:name`
+whose prefix is not defined may have any IRI: published Smart Data Models contexts have such terms.
 """
 
 from __future__ import annotations
@@ -307,7 +308,9 @@ class _LayerProcessor:
         self.checked(iri, term)
         if _IRI_FORM.match(term):
             self.done[term] = True
-            if self.iri(term, term) != iri:
+            meant = self.iri(term, term)
+            undefined_prefix = meant == term and "://" not in term
+            if meant != iri and not undefined_prefix:
                 raise self.layer.fault(
                     f"The term {term!r} has the form of an IRI and is defined as another.",
                     "Rename the term.",

@@ -107,6 +107,8 @@ def test_base_language_and_direction_are_read_over():
         ({"@protected": "yes"}, "/@protected"),
         ({"@id": EX}, "/@id"),
         ({"ex": EX, "ex:a": "http://elsewhere.example/a"}, "/ex:a"),
+        ({"https://elsewhere.example/a": EX}, "/https:~1~1elsewhere.example~1a"),
+        ({"ngsi-ld:location": EX}, "/ngsi-ld:location"),
         ({"": EX}, ""),
         ({"a": EX + "x" * 3000}, "/a"),
         ({"a" * 3000: EX}, ""),
@@ -125,6 +127,12 @@ def test_fault_in_a_remote_document_names_the_document_and_the_reference():
         compile_context([layer], source="", link="", key="")
     assert refused.value.place == "header:Link"
     assert "/@context/2/a of https://example.org/c.jsonld" in refused.value.detail
+
+
+def test_term_with_an_undefined_prefix_may_have_any_iri():
+    context = compiled({"open311:type": EX + "type"})
+    assert context.expand("open311:type") == EX + "type"
+    assert context.compact(EX + "type") == "open311:type"
 
 
 def test_endless_chain_of_definitions_is_refused():
