@@ -61,8 +61,8 @@ class Plan:
         if best is None:
             return self._walk_whole(run), total
         if found < PROBE and self._index_is_shorter(run, found):
-            return self._by_index(budget, best, self.query.offset, self.query.limit), total
-        return self._walk_then_index(run, budget, best), total
+            return self._by_index(run, best, self.query.offset, self.query.limit), total
+        return self._walk_then_index(run, best), total
 
     def _by_ids(self, run: Run, budget: Budget) -> tuple[list[Row], int | None]:
         query, found = self.query, []
@@ -141,34 +141,24 @@ class Plan:
         ).get
         return total
 
-    def _by_index(self, budget: Budget, best: Candidates, offset: int, limit: int) -> list[Row]:
-        listing, reading = runner(budget.connection), runner(budget.connection)
-        after = self.query.after or ""
-        page: list[Row] = []
-        for (eid,) in listing(
-            f"SELECT eid FROM entity WHERE eid IN ({best.text}) AND id > ? ORDER BY id",
-            (*best.bindings, after),
-        ):
-            budget.check()
-            row = reading(
-                f"SELECT e.id, e.version, e.doc FROM entity e WHERE e.eid = ? AND {self.test}",
-                (eid, *self.bindings),
-            ).fetchone()
-            if row is None:
-                continue
-            if offset:
-                offset -= 1
-                continue
-            page.append(row)
-            if len(page) == limit:
-                break
-        return page
+    def _by_index(self, run: Run, best: Candidates, offset: int, limit: int) -> list[Row]:
+        """Put what the index offers in order, and test until the page is full.
+
+        The LIMIT within keeps SQLite from dropping the inner order; the CROSS JOIN follows it.
+        """
+        rows: list[Row] = run(
+            "SELECT e.id, e.version, e.doc FROM (SELECT eid FROM entity "
+            f"WHERE eid IN ({best.text}) AND id > ? ORDER BY id LIMIT -1) c "
+            f"CROSS JOIN entity e ON e.eid = c.eid WHERE {self.test} LIMIT ? OFFSET ?",
+            (*best.bindings, self.query.after or "", *self.bindings, limit, offset),
+        ).fetchall()
+        return rows
 
     def _walk_whole(self, run: Run) -> list[Row]:
         query = self.query
         return self._walk(run, query.after or "", None, query.limit, query.offset)
 
-    def _walk_then_index(self, run: Run, budget: Budget, best: Candidates) -> list[Row]:
+    def _walk_then_index(self, run: Run, best: Candidates) -> list[Row]:
         """Walk a bounded way; where that does not fill the page, let the index have its turn."""
         query = self.query
         wanted, start = query.offset + query.limit, query.after or ""
@@ -179,7 +169,7 @@ class Plan:
             if end is None or len(met) == wanted:
                 return met[query.offset :]
             start = end
-        return self._by_index(budget, best, query.offset, query.limit)
+        return self._by_index(run, best, query.offset, query.limit)
 
     def _key_after(self, run: Run, start: str, entities: int) -> str | None:
         """Return the id a walk of so many entities from `start` ends at; None for the last."""
