@@ -64,8 +64,8 @@ class Reading:
 
     `device` is the device's address on its network (LoRaWAN: DevEUI, lower case); `key` is the
     same for every repetition of the message; `observed_at` is when it was measured, not when it
-    arrived; `values` by field name (`distance_mm`, `battery_percent`); `tags` as set by the
-    device's network server.
+    arrived, in UTC as NGSI-LD writes it; `values` by field name (`distance_mm`,
+    `battery_percent`); `tags` as set by the device's network server.
     """
 
     device: str

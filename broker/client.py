@@ -17,6 +17,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -145,6 +146,11 @@ def observed_at(entity: Entity, attribute: str) -> str | None:
         instance = instance[0] if instance else None
     found = instance.get("observedAt") if isinstance(instance, dict) else None
     return found if isinstance(found, str) else None
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a moment as NGSI-LD writes times: UTC, `Z`, fractions only where there are any."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 class Client:

@@ -135,6 +135,7 @@ def broker(
     from broker.settings import Settings
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     settings = Settings(
         host=host,
         port=port,

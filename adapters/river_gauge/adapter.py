@@ -64,6 +64,7 @@ class RiverGauge:
             self.health.unknown += 1
             self._fault(str(fault))
         except ClientError as fault:
+            self.health.bad += 1
             self._fault(f"the broker did not take a measurement on {message.topic}: {fault}")
 
     async def command(self, command: Command) -> str:

@@ -17,13 +17,14 @@ from typing import Any
 import orjson
 
 from adapters.contract import BadPayload
+from broker.client import timestamp
 
 DEV_EUI = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """One uplink. `time` is when the gateway network received it: the time of measurement."""
+    """One uplink. `time` (UTC) is when the gateway received it: the time of measurement."""
 
     deduplication_id: str
     time: str
@@ -85,7 +86,7 @@ def _time(text: str | None) -> str:
         raise BadPayload(f"not an ISO 8601 time: {text!r}", place="body:/time") from error
     if moment.tzinfo is None:
         raise BadPayload(f"a time without offset: {text!r}", place="body:/time")
-    return text
+    return timestamp(moment)
 
 
 def _data(text: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from apps.alerts.lights import light_attributes, look_for
 from apps.alerts.stage import Step
 from apps.alerts.texts import headline
-from broker.client import Entity, value
+from broker.client import Entity, timestamp, value
 
 SEVERITIES: Final = {2: "medium", 3: "high", 4: "high", 5: "critical"}
 """Alert level → severity in the terms of the Alert model."""
@@ -51,7 +51,7 @@ def station_operation(change: Change) -> Operation:
         "attrs": {
             "stage": _observed(change.step.stage, change.at),
             "stageStep": _observed(change.step.name, change.at),
-            "stageSince": _property(change.at.isoformat()),
+            "stageSince": _property(timestamp(change.at)),
         },
     }
 
@@ -64,7 +64,7 @@ def light_operations(change: Change, lights: Sequence[Light]) -> list[Operation]
             continue
         look = look_for(change.step.name, value(light.entity, "lookTable"), change.at)
         attributes = light_attributes(
-            look, change.step.name, drill=change.drill, at=change.at.isoformat()
+            look, change.step.name, drill=change.drill, at=timestamp(change.at)
         )
         attributes["operationStatus"] = _property(change.status)
         operations.append(
@@ -88,7 +88,7 @@ def alert_entity(change: Change, alert_id: str) -> Entity:
         rising=change.rising,
         drill=change.drill,
     )
-    at = change.at.isoformat()
+    at = timestamp(change.at)
     return {
         "id": alert_id,
         "type": "Alert",
@@ -110,7 +110,7 @@ def alert_entity(change: Change, alert_id: str) -> Entity:
 def end_operation(change: Change, alert_id: str) -> Operation:
     """Return the operation that ends the alert of the step before."""
     state = "superseded" if change.step.stage else "ended"
-    attributes = {"alertState": _property(state), "validTo": _property(change.at.isoformat())}
+    attributes = {"alertState": _property(state), "validTo": _property(timestamp(change.at))}
     return {"op": "append", "id": alert_id, "attrs": attributes}
 
 
@@ -127,4 +127,4 @@ def _property(content: Any) -> dict[str, Any]:
 
 
 def _observed(content: Any, at: datetime) -> dict[str, Any]:
-    return {"type": "Property", "value": content, "observedAt": at.isoformat()}
+    return {"type": "Property", "value": content, "observedAt": timestamp(at)}

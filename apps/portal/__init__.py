@@ -1,0 +1,5 @@
+"""The town's page: shelters, river, stage and bridge light, live.
+
+`view.py` turns entities into what the page shows (pure), `hub.py` follows the broker,
+`app.py` serves the page and its event stream.
+"""

@@ -1,0 +1,77 @@
+"""The portal's ear: follows the broker's stream in each tenant and wakes the open pages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from apps.portal.state import TYPES, TenantState
+from broker.client import Client, ClientError, Event
+
+log = logging.getLogger("apps.portal")
+
+PAUSE = 2.0
+CALM = 0.04
+"""Seconds in which changes are gathered before the pages are told."""
+
+
+class Hub:
+    """The live state of the real tenant and of the drill tenant."""
+
+    def __init__(self, real: Client, drill: Client) -> None:
+        self.real = TenantState()
+        self.drill = TenantState()
+        self._clients = [(real, self.real), (drill, self.drill)]
+        self._news = asyncio.Event()
+        self.version = 0
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Follow both tenants until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for client, state in self._clients:
+                tasks.create_task(self._follow(client, state, ready))
+
+    async def wait(self, seen: int, timeout: float) -> int:
+        """Wait until there is news since version `seen`, or `timeout` seconds; return the version.
+
+        Changes close together are told once.
+        """
+        if self.version == seen:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), timeout)
+        if self.version != seen:
+            await asyncio.sleep(CALM)
+        return self.version
+
+    def wake(self) -> None:
+        """Tell every waiting page that there is news."""
+        self.version += 1
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def _follow(self, client: Client, state: TenantState, ready: Callable[[], None]) -> None:
+        while True:
+            try:
+                async for event in client.stream(type=",".join(TYPES)):
+                    await self._take(client, state, event)
+                    if all(known.connected for _, known in self._clients):
+                        ready()
+            except ClientError as error:
+                log.warning("cannot follow tenant %r: %s", client.tenant, error)
+            state.connected = False
+            self.wake()
+            await asyncio.sleep(PAUSE)
+
+    async def _take(self, client: Client, state: TenantState, event: Event) -> None:
+        if event.kind in {"open", "reset"}:
+            state.replace(await client.query(type=",".join(TYPES)))
+            state.connected = True
+        elif event.kind == "lost":
+            state.connected = False
+        elif event.entity is not None:
+            state.entities[event.id] = event.entity
+        else:
+            state.entities.pop(event.id, None)
+        self.wake()

@@ -1,0 +1,140 @@
+const words = JSON.parse(document.body.dataset.words);
+const language = document.body.dataset.language;
+const space = language === "ja" ? "" : " ";
+let latest = null;
+let skew = 0;
+
+const at = (holder, path) =>
+  path.split(".").reduce((inner, name) => (inner == null ? inner : inner[name]), holder);
+
+function write(element, text) {
+  const wanted = text ?? "";
+  if (element.textContent !== wanted) element.textContent = wanted;
+}
+
+function drawLight(root, light) {
+  const lamps = root.querySelector(".lamps");
+  if (!lamps || !light) return;
+  lamps.setAttribute("fill", light.colour);
+  lamps.setAttribute("color", light.colour);
+  lamps.dataset.colour = light.colour;
+  lamps.dataset.effect = light.effect;
+  lamps.classList.toggle("blinking", light.effect === "blink");
+  lamps.classList.toggle("dark", light.effect === "off");
+  lamps.style.setProperty("--period", `${Math.max(1000, light.blinkMs)}ms`);
+  root.querySelector("[data-swatch]").setAttribute("fill", light.colour);
+  root.querySelector(".bridge").setAttribute("aria-label", `${light.name}: ${light.words}`);
+}
+
+function drawLevel(root, situation) {
+  const { station, stage } = situation;
+  const water = root.querySelector(".water");
+  if (!water || !station) return;
+  water.setAttribute("y", station.scale.waterY + 10);
+  water.setAttribute("height", station.scale.waterHeight);
+  const label = root.querySelector("[data-stage]");
+  label.className = `stage ${stage.step}`;
+  const age = root.querySelector("[data-age]");
+  age.dataset.observed = station.observedAt ?? "";
+  age.dataset.staleAfter = station.staleAfter;
+  station.scale.marks.forEach((mark) => {
+    root.querySelector(`.mark.${mark.step}`)?.setAttribute("transform", `translate(0 ${mark.y + 10})`);
+  });
+}
+
+function drawAlerts(root, alerts) {
+  const list = root.querySelector("[data-alerts]");
+  if (!list) return;
+  const key = JSON.stringify(alerts);
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(
+    ...alerts.map((alert) => {
+      const item = document.createElement("li");
+      const issued = document.createElement("small");
+      issued.textContent = alert.issuedText;
+      item.append(`${alert.text} `, issued);
+      return item;
+    }),
+  );
+  root.querySelector("[data-no-alerts]").hidden = alerts.length > 0;
+}
+
+function drawStations(root, stations) {
+  for (const station of stations) {
+    const row = root.querySelector(`[data-station="${CSS.escape(station.id)}"]`);
+    row?.querySelectorAll("[data-cell]").forEach((cell) => write(cell, station[cell.dataset.cell]));
+  }
+}
+
+function draw(town) {
+  const first = latest === null;
+  latest = town;
+  skew = Date.parse(town.now) - Date.now();
+  for (const root of document.querySelectorAll("[data-situation]")) {
+    const situation = town.situations[root.dataset.situation];
+    if (situation.known && !root.querySelector(".cards")) return location.reload();
+    root.querySelectorAll("[data-bind]").forEach((e) => write(e, at(situation, e.dataset.bind)));
+    drawLight(root, situation.light);
+    drawLevel(root, situation);
+    drawAlerts(root, situation.alerts);
+    drawStations(root, situation.stations);
+  }
+  document.querySelectorAll("[data-top]").forEach((e) => write(e, town[e.dataset.top]));
+  document.body.dataset.drill = town.drill;
+  document.querySelector('[data-situation="drill"]').hidden = town.drill === "none";
+  document.getElementById("broker-lost").hidden = town.connected;
+  if (first) document.getElementById("live").hidden = false;
+  tick();
+}
+
+function riverTime(kind) {
+  const now = Date.now() + skew;
+  const clock = latest?.clock;
+  if (kind !== "drill" || !clock) return now;
+  const played = Date.parse(clock.playedFrom) + (now - Date.parse(clock.startedAt)) * clock.speed;
+  return Math.min(played, Date.parse(clock.playedUntil));
+}
+
+function age(seconds) {
+  for (const [limit, unit, name] of [[120, 1, "seconds"], [7200, 60, "minutes"], [172800, 3600, "hours"]]) {
+    if (seconds < limit) return `${Math.max(0, Math.floor(seconds / unit))}${space}${words[name]}`;
+  }
+  return `${Math.floor(seconds / 86400)}${space}${words.days}`;
+}
+
+function tick() {
+  for (const root of document.querySelectorAll("[data-situation]")) {
+    const element = root.querySelector("[data-age]");
+    if (!element?.dataset.observed) continue;
+    const seconds = (riverTime(root.dataset.situation) - Date.parse(element.dataset.observed)) / 1000;
+    write(element, age(seconds));
+    const stale = seconds > Number(element.dataset.staleAfter);
+    element.classList.toggle("stale", stale);
+    root.querySelector(".stale-note").hidden = !stale;
+  }
+  const clock = document.querySelector("[data-clock]");
+  if (clock && latest?.clock) {
+    const shown = new Intl.DateTimeFormat("sv-SE", {
+      timeZone: "Asia/Tokyo", dateStyle: "short", timeStyle: "short",
+    });
+    write(clock, `${shown.format(riverTime("drill"))} JST`);
+    write(document.querySelector("[data-speed]"), `×${latest.clock.speed}`);
+  }
+}
+
+const events = new EventSource(`/live?lang=${language}`);
+events.addEventListener("town", (event) => draw(JSON.parse(event.data)));
+events.addEventListener("open", () => { document.getElementById("page-lost").hidden = true; });
+events.addEventListener("error", () => {
+  document.getElementById("page-lost").hidden = false;
+  document.getElementById("live").hidden = true;
+  latest = null;
+});
+setInterval(() => { if (latest) tick(); }, 1000);
+
+document.getElementById("only-flood")?.addEventListener("change", (event) => {
+  document.querySelectorAll(".shelters li").forEach((item) => {
+    item.hidden = event.target.checked && item.dataset.flood !== "yes";
+  });
+});

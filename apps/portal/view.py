@@ -1,0 +1,226 @@
+"""From entities to what the page shows, in one language. Pure.
+
+The same plain data fill the template at first and update the open page afterwards.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+from apps.alerts.lights import look_for
+from apps.alerts.stage import table_at, tables_from
+from apps.alerts.texts import step_name
+from apps.portal.drill import DrillClock, drill_clock
+from apps.portal.scale import gauge_scale
+from apps.portal.state import TenantState
+from apps.portal.texts import (
+    HAZARDS,
+    OPEN_STATES,
+    PROVENANCES,
+    QUALITIES,
+    SHELTER_KINDS,
+    TEXTS,
+    light_words,
+    word,
+)
+from broker.client import Entity, observed_at, value
+
+JST: Final = timezone(timedelta(hours=9))
+View = dict[str, Any]
+
+
+def town_view(real: TenantState, drill: TenantState, language: str, now: datetime) -> View:
+    """Return everything that changes on the page while it is open."""
+    drills = [clock for entity in drill.of_type("Drill") if (clock := drill_clock(entity))]
+    clock = drills[0] if drills and drills[0].shown(now) else None
+    running = clock is not None and clock.running(now)
+    return {
+        "now": now.isoformat(),
+        "connected": real.connected and drill.connected,
+        "drill": "running" if running else ("ended" if clock else "none"),
+        "drillText": _drill_text(clock, running, language),
+        "clock": _clock(clock),
+        "situations": {
+            "real": situation(real, language, now),
+            "drill": situation(drill, language, clock.time(now) if clock else now),
+        },
+        "shelters": [_shelter(shelter, language) for shelter in real.of_type("EvacuationShelter")],
+    }
+
+
+def situation(state: TenantState, language: str, now: datetime) -> View:
+    """Return a tenant's river: the lit bridge's gauge, stage, light, all gauges, alerts.
+
+    `now` is the time by which ages are told: the drill's own clock in a drill.
+    """
+    lights = state.of_type("IlluminationControl")
+    stations = state.of_type("RiverLevelStation")
+    light = lights[0] if lights else None
+    lit = value(light, "refStation") if light else None
+    main = next((s for s in stations if s["id"] == lit), stations[0] if stations else None)
+    return {
+        "known": main is not None,
+        "station": None if main is None else _station(main, language, now),
+        "stage": None if main is None else _stage(main, language),
+        "light": None if light is None else _light(light, language),
+        "rules": [] if main is None or light is None else _rules(main, light, language, now),
+        "stations": [_station(station, language, now) for station in stations],
+        "alerts": [
+            _alert(alert, language)
+            for alert in state.of_type("Alert")
+            if value(alert, "alertState") == "active"
+        ],
+    }
+
+
+def _station(station: Entity, language: str, now: datetime) -> View:
+    text = TEXTS[language]
+    level, at = value(station, "waterLevel"), observed_at(station, "waterLevel")
+    measured = isinstance(level, int | float) and at is not None
+    moment = datetime.fromisoformat(at) if at else None
+    stale_after = int(value(station, "staleAfterSeconds", 1800))
+    age = (now - moment).total_seconds() if moment else None
+    quality = str(value(station, "quality", "missing"))
+    return {
+        "id": station["id"],
+        "name": _text(station, "name", language),
+        "level": level if measured else None,
+        "levelText": f"{level:.2f} m" if measured else text["no_data"],
+        "observedAt": at if measured else None,
+        "observedText": local_time(moment) if moment else "",
+        "ageText": "" if age is None else age_text(age, language),
+        "stale": age is not None and age > stale_after,
+        "staleAfter": stale_after,
+        "note": _note(station, quality, language),
+        "scale": gauge_scale(station, level if measured else None),
+        "position": (value(station, "location") or {}).get("coordinates"),
+    }
+
+
+def _note(station: Entity, quality: str, language: str) -> str:
+    instance = station.get("waterLevel")
+    provenance = value(instance, "provenance") if isinstance(instance, dict) else None
+    if provenance:
+        return word(PROVENANCES, str(provenance), language)
+    return "" if quality == "good" else word(QUALITIES, quality, language)
+
+
+def _stage(station: Entity, language: str) -> View:
+    step = str(value(station, "stageStep", "normal"))
+    stage = value(station, "stage", 0)
+    since = value(station, "stageSince")
+    name = step_name(step)[language]
+    level = (
+        f"（{TEXTS[language]['alert_level']}{stage}）"
+        if language == "ja"
+        else (f" ({TEXTS[language]['alert_level']} {stage})")
+    )
+    at = local_time(datetime.fromisoformat(since)) if isinstance(since, str) else ""
+    return {
+        "step": step,
+        "text": name + (level if stage else ""),
+        "sinceText": "" if not at else (f"{at} から" if language == "ja" else f"since {at}"),
+    }
+
+
+def _light(light: Entity, language: str) -> View:
+    colour, effect = str(value(light, "colour", "#888888")), str(value(light, "effect", "off"))
+    confirmed = value(light, "commandStatus") == "confirmed"
+    return {
+        "name": _text(light, "name", language),
+        "colour": colour,
+        "effect": effect,
+        "blinkMs": max(1000, int(value(light, "blinkPeriodMs", 0) or 2000)),
+        "words": light_words(colour, effect, language),
+        "status": TEXTS[language]["confirmed" if confirmed else "unconfirmed"],
+        "position": (value(light, "location") or {}).get("coordinates"),
+    }
+
+
+def _rules(station: Entity, light: Entity, language: str, now: datetime) -> list[View]:
+    """Return what the light means: one line per step of the threshold table in force."""
+    try:
+        table = table_at(tables_from(value(station, "stageTable")), now)
+    except ValueError:
+        table = None
+    looks = value(light, "lookTable")
+    rules = []
+    for step in table.steps if table else ():
+        look = look_for(step.name, looks, now)
+        rules.append(
+            {
+                "step": step.name,
+                "level": f"{step.level:.2f} m",
+                "name": step_name(step.name)[language],
+                "colour": look.colour,
+                "effect": look.effect,
+                "words": light_words(look.colour, look.effect, language),
+            }
+        )
+    return rules
+
+
+def _alert(alert: Entity, language: str) -> View:
+    issued = value(alert, "dateIssued")
+    at = local_time(datetime.fromisoformat(issued)) if isinstance(issued, str) else ""
+    return {"id": alert["id"], "text": _text(alert, "headline", language), "issuedText": at}
+
+
+def _shelter(shelter: Entity, language: str) -> View:
+    hazards = value(shelter, "hazardTypes") or []
+    state = str(value(shelter, "openState", "closed"))
+    return {
+        "id": shelter["id"],
+        "name": _text(shelter, "name", language),
+        "kinds": [word(SHELTER_KINDS, kind, language) for kind in _list(shelter, "shelterKind")],
+        "hazards": [word(HAZARDS, hazard, language) for hazard in hazards],
+        "flood": "flood" in hazards,
+        "state": state,
+        "stateText": word(OPEN_STATES, state, language),
+        "position": (value(shelter, "location") or {}).get("coordinates"),
+    }
+
+
+def _list(entity: Entity, name: str) -> list[str]:
+    found = value(entity, name, [])
+    return found if isinstance(found, list) else [found]
+
+
+def _drill_text(clock: DrillClock | None, running: bool, language: str) -> str:
+    if clock is None:
+        return ""
+    return TEXTS[language]["drill_running" if running else "drill_ended"]
+
+
+def _clock(clock: DrillClock | None) -> View | None:
+    if clock is None:
+        return None
+    return {
+        "startedAt": clock.started_at.isoformat(),
+        "playedFrom": clock.played_from.isoformat(),
+        "playedUntil": clock.played_until.isoformat(),
+        "speed": clock.speed,
+    }
+
+
+def local_time(moment: datetime) -> str:
+    """Return a moment in Japan's time, as the page writes it."""
+    return moment.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S JST")
+
+
+def age_text(seconds: float, language: str) -> str:
+    """Return how long ago something was, in the largest fitting unit."""
+    text = TEXTS[language]
+    space = "" if language == "ja" else " "
+    for limit, unit, name in ((120, 1, "seconds"), (7200, 60, "minutes"), (172800, 3600, "hours")):
+        if seconds < limit:
+            return f"{max(0, int(seconds // unit))}{space}{text[name]}"
+    return f"{int(seconds // 86400)}{space}{text['days']}"
+
+
+def _text(entity: Entity, name: str, language: str) -> str:
+    found = value(entity, name)
+    if isinstance(found, dict):
+        return str(found.get(language) or found.get("ja") or entity["id"])
+    return str(found or entity["id"])
