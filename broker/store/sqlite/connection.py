@@ -16,7 +16,11 @@ MMAP_SIZE: Final = 1 << 36
 JOURNAL_BYTES: Final = 64 << 20
 
 Run: TypeAlias = Callable[..., Any]
-"""`run(statement, bindings)` of one cursor; each call ends the one before."""
+"""`run(statement, bindings)` of one cursor; each call ends the one before.
+
+Take all rows (`.get`, `.fetchall()`): a SELECT that is not read to its end keeps its read
+transaction open, so that later reads see an old state and the WAL cannot begin anew.
+"""
 
 
 def runner(connection: apsw.Connection) -> Run:

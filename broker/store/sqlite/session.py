@@ -82,7 +82,7 @@ class Session:
         row = self._run(
             "SELECT eid, version, doc FROM entity WHERE tid = ? AND id = ?",
             (self._town.tid, entity_id),
-        ).fetchone()
+        ).get
         if row is None:
             return None
         eid, version, document = row
@@ -120,7 +120,7 @@ class Session:
         row = self._run(
             "SELECT digest, status, body FROM answer WHERE tid = ? AND key = ?",
             (self._town.tid, key),
-        ).fetchone()
+        ).get
         return None if row is None else Answer(*row)
 
     async def save_answer(self, key: str, answer: Answer, at: str) -> None:

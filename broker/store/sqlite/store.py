@@ -129,7 +129,7 @@ class SqliteStore:
     async def get(self, tenant: str, entity_id: str) -> Record | None:
         """Return the committed entity. Raises NonexistentTenant."""
         view = self._view(tenant)
-        row = self._reader.run(GET, (view.tid, entity_id)).fetchone()
+        row = self._reader.run(GET, (view.tid, entity_id)).get
         return None if row is None else StoredRecord(entity_id, row[0], row[1], view.names)
 
     async def get_many(self, tenant: str, ids: Iterable[str]) -> list[Record]:
@@ -139,7 +139,7 @@ class SqliteStore:
 
         def read(budget: Budget) -> list[tuple[str, int, bytes]]:
             run = budget.connection.cursor().execute
-            rows = ((entity_id, run(GET, (view.tid, entity_id)).fetchone()) for entity_id in wanted)
+            rows = ((entity_id, run(GET, (view.tid, entity_id)).get) for entity_id in wanted)
             return [(entity_id, *row) for entity_id, row in rows if row is not None]
 
         rows = await self._reader.bounded(read)
