@@ -43,12 +43,6 @@ async def test_a_query_after_a_retrieval_sees_what_was_written_between(store: Sq
     assert [record.entity["id"] for record in page.records] == ["urn:lamp:0", "urn:lamp:1"]
 
 
-async def test_a_retrieval_of_many_keeps_no_old_state(store: SqliteStore) -> None:
-    await store.get_many("", ["urn:lamp:0", "urn:lamp:none"])
-    await create(store, "urn:lamp:1")
-    assert len(await store.changes(0)) == 2
-
-
 async def test_the_wal_begins_anew_although_an_entity_was_retrieved(
     store: SqliteStore, tmp_path: Path
 ) -> None:
