@@ -1,0 +1,271 @@
+"""The NGSI-LD client: what it repeats, what it raises, how it resumes."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from aiohttp import web
+
+from broker.client import (
+    AlreadyExists,
+    BadRequest,
+    Client,
+    ClientError,
+    Event,
+    NotFound,
+    PreconditionFailed,
+    Retry,
+    Unavailable,
+    Unreachable,
+    observed_at,
+    parse_events,
+    timestamp,
+    value,
+)
+from tests.support import free_port
+from tests.support.live import live_broker
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+STATION = "urn:ngsi-ld:RiverLevelStation:t:a"
+
+
+async def no_pause(seconds: float) -> None:
+    """Stand in for sleeping."""
+
+
+@contextlib.asynccontextmanager
+async def fake(answer: Answer) -> AsyncIterator[str]:
+    """Serve every request by `answer`."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+def failing_first(times: int, status: int, calls: list[str]) -> Answer:
+    """Answer `times` requests with an error, then with an empty list."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        calls.append(request.method)
+        if len(calls) <= times:
+            return web.json_response({"title": "x", "detail": "y"}, status=status)
+        return web.json_response([])
+
+    return answer
+
+
+async def test_query_is_repeated_while_the_broker_is_unavailable():
+    calls: list[str] = []
+    async with fake(failing_first(2, 503, calls)) as url, Client(url, sleep=no_pause) as client:
+        assert await client.query(type="A") == []
+    assert len(calls) == 3
+
+
+async def test_repeating_ends_after_the_tries_allowed():
+    calls: list[str] = []
+    retry = Retry(attempts=3)
+    async with (
+        fake(failing_first(9, 503, calls)) as url,
+        Client(url, sleep=no_pause, retry=retry) as client,
+    ):
+        with pytest.raises(Unavailable):
+            await client.query(type="A")
+    assert len(calls) == 3
+
+
+async def test_create_is_not_repeated_once_it_was_sent():
+    calls: list[str] = []
+    async with fake(failing_first(1, 503, calls)) as url, Client(url, sleep=no_pause) as client:
+        with pytest.raises(Unavailable):
+            await client.create({"id": "urn:a:b", "type": "A"})
+    assert calls == ["POST"]
+
+
+@pytest.mark.parametrize(("key", "sent"), [(None, 1), ("once", 2)])
+async def test_transaction_is_repeated_only_with_an_idempotency_key(key: str | None, sent: int):
+    calls: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        calls.append(request.headers.get("Idempotency-Key", ""))
+        if len(calls) == 1:
+            return web.json_response({}, status=503)
+        return web.json_response({"results": []})
+
+    async with fake(answer) as url, Client(url, sleep=no_pause) as client:
+        with contextlib.suppress(Unavailable):
+            await client.transactions([], idempotency_key=key)
+    assert calls == [key or ""] * sent
+
+
+async def test_nobody_listening_is_unreachable():
+    url = f"http://127.0.0.1:{free_port()}"
+    async with Client(url, sleep=no_pause, retry=Retry(attempts=2)) as client:
+        with pytest.raises(Unreachable, match="gives no answer"):
+            await client.query(type="A")
+
+
+async def test_a_client_that_is_not_open_says_so():
+    with pytest.raises(ClientError, match="async with"):
+        await Client("http://127.0.0.1:1").query(type="A")
+
+
+async def test_query_reads_every_page(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("broker.client.PAGE", 2)
+    everything = [{"id": f"urn:a:{n}", "type": "A"} for n in range(5)]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        start = int(request.query["offset"])
+        return web.json_response(everything[start : start + int(request.query["limit"])])
+
+    async with fake(answer) as url, Client(url) as client:
+        assert await client.query(type="A") == everything
+        assert await client.query(type="A", limit=3) == everything[:3]
+
+
+async def test_tenant_name_and_context_go_with_every_request():
+    seen: list[dict[str, str]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        seen.append(dict(request.headers))
+        return web.json_response([])
+
+    context = "https://town.example/context.jsonld"
+    async with (
+        fake(answer) as url,
+        Client(url, tenant="drill", name="alerts", context=context) as client,
+    ):
+        await client.query(type="A")
+    assert seen[0]["NGSILD-Tenant"] == "drill"
+    assert seen[0]["Machi-Client"] == "alerts"
+    assert seen[0]["Link"].startswith(f"<{context}>")
+
+
+async def test_stream_resumes_behind_the_last_event():
+    resumed: list[str | None] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        resumed.append(request.headers.get("Last-Event-ID"))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        seq = 7 * len(resumed)
+        await response.write(b'id: 5\nevent: open\ndata: {"seq": 5}\n\n')
+        await response.write(b'id: %d\nevent: update\ndata: {"id": "urn:a:b"}\n\n' % seq)
+        return response
+
+    kinds: list[tuple[str, int]] = []
+    async with fake(answer) as url, Client(url, sleep=no_pause) as client:
+        async for event in client.stream(type="A"):
+            kinds.append((event.kind, event.seq))
+            if len(kinds) == 5:
+                break
+    assert kinds == [("open", 5), ("update", 7), ("lost", 7), ("open", 5), ("update", 14)]
+    assert resumed == [None, "7"]
+
+
+async def test_stream_that_is_refused_raises():
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"title": "no"}, status=404)
+
+    async with fake(answer) as url, Client(url) as client:
+        with pytest.raises(NotFound):
+            async for _ in client.stream(type="A"):
+                pass
+
+
+async def _lines(text: bytes) -> AsyncIterator[bytes]:
+    for line in text.splitlines(keepends=True):
+        yield line
+
+
+async def test_events_are_parsed_past_comments_and_over_several_data_lines():
+    text = b': hello\r\n\r\nid: 3\r\nevent: update\r\ndata: {"id":\r\ndata: "urn:a:b"}\r\n\r\n'
+    assert [event async for event in parse_events(_lines(text))] == [
+        Event("update", 3, id="urn:a:b")
+    ]
+
+
+def test_value_reads_every_kind_of_attribute():
+    entity = {
+        "id": "urn:a:b",
+        "p": {"type": "Property", "value": 0},
+        "r": {"type": "Relationship", "object": "urn:c:d"},
+        "l": {"type": "LanguageProperty", "languageMap": {"ja": "川"}},
+        "j": {"type": "JsonProperty", "json": {"a": 1}},
+        "several": [{"type": "Property", "value": 1}, {"type": "Property", "value": 2}],
+    }
+    found = [value(entity, name, "none") for name in ("p", "r", "l", "j", "several", "absent")]
+    assert found == [0, "urn:c:d", {"ja": "川"}, {"a": 1}, 1, "none"]
+
+
+def test_timestamp_is_written_in_utc():
+    moment = datetime(2020, 7, 4, 5, 50, tzinfo=timezone(timedelta(hours=9)))
+    assert timestamp(moment) == "2020-07-03T20:50:00Z"
+
+
+async def test_entities_live_and_change_in_a_real_broker(tmp_path):
+    level = {"type": "Property", "value": 1.2, "observedAt": "2020-07-03T20:50:00Z"}
+    async with live_broker(tmp_path) as url, Client(url) as client:
+        await client.create({"id": STATION, "type": "RiverLevelStation", "waterLevel": level})
+        with pytest.raises(AlreadyExists):
+            await client.create({"id": STATION, "type": "RiverLevelStation"})
+        entity, version = await client.retrieve_with_version(STATION)
+        assert observed_at(entity, "waterLevel") == "2020-07-03T20:50:00Z"
+        await client.merge(STATION, {"stage": {"type": "Property", "value": 2}}, if_match=version)
+        with pytest.raises(PreconditionFailed):
+            await client.merge(
+                STATION, {"stage": {"type": "Property", "value": 4}}, if_match=version
+            )
+        await client.append(STATION, {"quality": {"type": "Property", "value": "good"}})
+        assert value(await client.retrieve(STATION), "stage") == 2
+        await client.upsert([{"id": STATION, "type": "RiverLevelStation"}])
+        assert value(await client.retrieve(STATION), "quality") is None
+        await client.delete(STATION)
+        with pytest.raises(NotFound):
+            await client.retrieve(STATION)
+        with pytest.raises(BadRequest):
+            await client.create({"id": "no uri", "type": "A"})
+
+
+async def test_transaction_names_the_operation_that_failed(tmp_path):
+    async with live_broker(tmp_path) as url, Client(url) as client:
+        first = {"op": "create", "entity": {"id": "urn:a:b", "type": "A"}}
+        done = await client.transactions([first], idempotency_key="k")
+        assert await client.transactions([first], idempotency_key="k") == done
+        second = {"op": "create", "entity": {"id": "urn:a:c", "type": "A"}}
+        attrs = {"x": {"type": "Property", "value": 1}}
+        third = {"op": "merge", "id": "urn:a:b", "attrs": attrs, "ifMatch": "v9"}
+        with pytest.raises(PreconditionFailed) as caught:
+            await client.transactions([second, third])
+        assert caught.value.problem["operation"] == 1
+        with pytest.raises(NotFound):
+            await client.retrieve("urn:a:c")
+
+
+async def test_stream_of_a_real_broker_tells_changes_in_order(tmp_path):
+    async with live_broker(tmp_path) as url, Client(url) as client:
+        await client.create({"id": "urn:a:0", "type": "A"})
+        kinds = []
+        async for event in client.stream(type="A"):
+            kinds.append((event.kind, event.id))
+            if event.kind == "open":
+                await client.create({"id": "urn:a:b", "type": "A"})
+            elif event.kind == "enter":
+                await client.append(event.id, {"x": {"type": "Property", "value": 1}})
+            elif event.kind == "update":
+                assert event.changed == ("x",)
+                await client.delete(event.id)
+            else:
+                break
+        assert kinds == [
+            ("open", ""),
+            ("enter", "urn:a:b"),
+            ("update", "urn:a:b"),
+            ("delete", "urn:a:b"),
+        ]
