@@ -15,7 +15,7 @@ async def health(broker: Broker, request: Request) -> Response:
 async def ready(broker: Broker, request: Request) -> Response:
     """Tell that the store answers too, and how far the feed is."""
     oldest, newest = broker.store.span()
-    await broker.store.tenants()
+    await broker.store.get("", "urn:machi:ready")
     return json_response({"status": "ready", "feed": {"oldest": oldest, "newest": newest}})
 
 

@@ -111,7 +111,7 @@ def _operation(value: Any, context: Names) -> Operation:
     if not isinstance(op, str) or op not in _MEMBERS:
         raise BadRequestData(
             "The operation has no known `op`.",
-            place="body:/op",
+            place="body:/op" if isinstance(value, dict) else "body:",
             remedy="Use one of " + ", ".join(OPERATIONS) + ".",
         )
     for name in value:
@@ -254,7 +254,9 @@ def _check(value: dict[str, Any], context: Names, pre: Preconditions) -> Operati
         raise BadRequestData(
             "q is not a string.", place="body:/q", remedy='Send "level>=3.4", for instance.'
         )
-    holds = None if text is None else compile_predicate(parse_q(text, context.expand))
+    holds = None
+    if text is not None:
+        holds = compile_predicate(parse_q(text, context.expand, place="body:/q"))
 
     async def run(tx: Tx, entities: Entities, caller: Caller) -> int:
         record = await entities.visible(tx, caller, entity_id)

@@ -21,7 +21,9 @@ def nonexistent(tenant: str) -> NonexistentTenant:
 def closed() -> ServiceUnavailable:
     """Return the error for work that comes after the store was closed."""
     return ServiceUnavailable(
-        "The store is closed.", place="", remedy="Repeat the request once the broker runs again."
+        "The store is closed.",
+        place="store",
+        remedy="Repeat the request once the broker runs again.",
     )
 
 
@@ -29,7 +31,7 @@ def not_committed(reason: str) -> ServiceUnavailable:
     """Return the error for a commit that failed; nothing of it is stored."""
     return ServiceUnavailable(
         f"The store could not commit the change: {reason}.",
-        place="",
+        place="store",
         remedy="Repeat the request later; see to free space and health of the broker's disk.",
     )
 
@@ -39,7 +41,7 @@ def too_long(seconds: float) -> TooComplexQuery:
     return TooComplexQuery(
         f"The query was stopped after {seconds:g} s.",
         place="query:",
-        remedy="Add a type, an id or a more selective condition; leave out count; use pageAfter.",
+        remedy="Add a type, an id or a more selective condition, or leave out count.",
     )
 
 

@@ -1,0 +1,206 @@
+"""Media types, bodies, methods, hosts: what every operation shares (§6.3.4–§6.3.6)."""
+
+import pytest
+
+from broker.settings import Settings
+from broker.store.memory import MemoryStore
+from tests.broker.api.data import (
+    CORE,
+    ENTITIES,
+    ERRORS,
+    EX,
+    OPERATIONS,
+    OWN,
+    TRANSACTIONS,
+    gauge,
+    urn,
+)
+from tests.support.asgi import Client, running
+
+ONE = f"{ENTITIES}/{urn(1)}"
+JSON = "application/json"
+LD = "application/ld+json"
+GEO = "application/geo+json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/*", JSON),
+        ("application/json", JSON),
+        ("application/ld+json", LD),
+        ("application/geo+json", GEO),
+        ("APPLICATION/LD+JSON", LD),
+        ("application/ld+json, application/json", JSON),
+        ("application/geo+json, application/ld+json", LD),
+        ("application/json;q=0.5, application/ld+json", LD),
+        ("application/json;q=0.5, application/ld+json;q=0.4, */*;q=0.1", JSON),
+        ("application/json;q=0, */*", LD),
+        ("application/json;q=0, application/ld+json;q=0, */*", GEO),
+        ("text/html, application/ld+json;q=0.1", LD),
+        ("text/html, */*;q=0.1", JSON),
+        ("application/ld+json;q=nonsense, application/json;q=0.9", LD),
+        ("application/ld+json;q=nan, application/json;q=0.9", LD),
+        ("application/json;charset=utf-8", JSON),
+        (", ,", JSON),
+    ],
+)
+async def test_accept_chooses_the_representation(quick: Client, accept: str, chosen: str) -> None:
+    await quick.post(ENTITIES, gauge())
+    answer = await quick.get(ONE, {"accept": accept})
+    assert answer.status == 200
+    assert answer.header("content-type") == chosen
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/html", "application/json;q=0", "image/*;q=1, text/*", "*/*;q=0"]
+)
+@pytest.mark.parametrize("path", [ONE, f"{ENTITIES}?type=Gauge", f"{EX}/typeRules"])
+async def test_what_cannot_be_produced_is_406_with_what_can(
+    quick: Client, accept: str, path: str
+) -> None:
+    answer = await quick.get(path, {"accept": accept})
+    assert answer.status == 406
+    assert answer.problem["type"] == OWN + "NotAcceptable"
+    assert JSON in answer.problem["available"]
+
+
+async def test_geojson_is_for_entities_only(quick: Client) -> None:
+    answer = await quick.post(ENTITIES, gauge(), {"accept": GEO})
+    assert answer.status == 406
+    assert answer.problem["available"] == [JSON, LD]
+    assert (await quick.get(ONE)).status == 404
+    assert (await quick.post(ENTITIES, gauge(), {"accept": f"{GEO}, {JSON}"})).status == 201
+
+
+async def test_json_carries_the_context_in_a_link_and_json_ld_in_the_body(quick: Client) -> None:
+    await quick.post(ENTITIES, gauge())
+    relation = 'rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
+    plain = await quick.get(ONE)
+    assert plain.all("link") == [f"<{CORE}>; {relation}"]
+    assert "@context" not in plain.json()
+    linked = await quick.get(ONE, {"accept": LD})
+    assert linked.all("link") == []
+    assert linked.json()["@context"] == CORE
+    listed = await quick.get(f"{ENTITIES}?type=Gauge", {"accept": LD})
+    assert [one["@context"] for one in listed.json()] == [CORE]
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/xml", "application/merge-patch+json", "json"]
+)
+async def test_a_body_that_is_not_announced_as_json_is_415(quick: Client, kind: str) -> None:
+    for path in (ENTITIES, f"{OPERATIONS}/upsert", TRANSACTIONS):
+        answer = await quick.request("POST", path, {"content-type": kind}, body=b"{}")
+        assert answer.status == 415
+        assert answer.problem["type"] == OWN + "UnsupportedMediaType"
+        assert answer.problem["place"] == "header:Content-Type"
+
+
+async def test_a_charset_beside_the_media_type_is_fine(quick: Client) -> None:
+    headers = {"content-type": "Application/JSON; charset=utf-8"}
+    assert (await quick.request("POST", ENTITIES, headers, json=gauge())).status == 201
+
+
+async def test_compressed_bodies_are_not_taken(quick: Client) -> None:
+    headers = {"content-type": JSON, "content-encoding": "gzip"}
+    answer = await quick.request("POST", ENTITIES, headers, body=b"\x1f\x8b")
+    assert answer.status == 415
+    assert answer.problem["place"] == "header:Content-Encoding"
+
+
+async def test_a_body_without_length_is_411(quick: Client) -> None:
+    headers = {"content-type": JSON, "transfer-encoding": "chunked", "content-length": ""}
+    for method, path in (("POST", ENTITIES), ("PATCH", ONE), ("PUT", ONE), ("POST", TRANSACTIONS)):
+        answer = await quick.request(method, path, headers, body=b"{}")
+        assert answer.status == 411
+        assert answer.problem["place"] == "header:Content-Length"
+
+
+async def test_a_body_may_arrive_in_parts(quick: Client) -> None:
+    parts = [b'{"id":"urn:ngsi-ld:Gauge:1",', b'"type":', b'"Gauge"}']
+    answer = await quick.request("POST", ENTITIES, {"content-type": JSON}, body=parts)
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize("length", ["65", "9" * 30, "9" * 5000, "x"])
+async def test_a_body_over_the_limit_is_413_before_it_is_read(length: str) -> None:
+    async with running(MemoryStore(), Settings(max_body=64)) as client:
+        headers = {"content-type": JSON, "content-length": length}
+        answer = await client.request("POST", ENTITIES, headers, body=b"{}")
+        assert answer.status == 413
+        assert answer.problem["type"] == OWN + "PayloadTooLarge"
+
+
+async def test_a_body_at_the_limit_is_taken() -> None:
+    body = b'{"id":"urn:ngsi-ld:Gauge:1","type":"Gauge"}'
+    async with running(MemoryStore(), Settings(max_body=len(body))) as client:
+        answer = await client.request("POST", ENTITIES, {"content-type": JSON}, body=body)
+        assert answer.status == 201
+        more = await client.request("POST", ENTITIES, {"content-type": JSON}, body=body + b" ")
+        assert more.status == 413
+
+
+async def test_a_get_with_a_body_ignores_it(quick: Client) -> None:
+    await quick.post(ENTITIES, gauge())
+    headers = {"content-type": JSON}
+    assert (await quick.request("GET", ONE, headers, body=b"no json")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", ENTITIES, "GET, POST"),
+        ("DELETE", ENTITIES, "GET, POST"),
+        ("POST", ONE, "DELETE, GET, PATCH, PUT"),
+        ("GET", f"{ONE}/attrs", "PATCH, POST"),
+        ("GET", f"{ONE}/attrs/level", "DELETE, PATCH, PUT"),
+        ("GET", f"{OPERATIONS}/create", "POST"),
+        ("OPTIONS", f"{EX}/stream", "GET"),
+        ("POST", "/health", "GET"),
+        ("POST", "/", "GET"),
+        ("BREW", TRANSACTIONS, "POST"),
+    ],
+)
+async def test_a_wrong_method_is_405_and_names_the_right_ones(
+    quick: Client, method: str, path: str, allow: str
+) -> None:
+    answer = await quick.request(method, path)
+    assert answer.status == 405
+    assert answer.header("allow") == allow
+    assert answer.problem["type"] == OWN + "MethodNotAllowed"
+
+
+@pytest.mark.parametrize("path", ["/ngsi-ld/v1/nothing", "/ngsi-ld", "/nothing", "/ngsi-ld/v2/x/y"])
+async def test_there_is_nothing_elsewhere_and_the_answer_says_where_to_look(
+    quick: Client, path: str
+) -> None:
+    answer = await quick.get(path)
+    assert answer.status == 404
+    assert answer.problem["type"] == ERRORS + "ResourceNotFound"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "localhost:1026", "127.0.0.1:9", "[::1]:1026", "LOCALHOST", "town.example:80"],
+)
+async def test_own_names_loopback_and_allowed_hosts_are_answered(host: str) -> None:
+    async with running(MemoryStore(), Settings(allow_hosts=("town.example",))) as client:
+        assert (await client.get("/health", {"host": host})).status == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "192.0.2.1", "", "["])
+async def test_a_foreign_host_is_refused_on_every_path(quick: Client, host: str) -> None:
+    for path in ("/health", f"{ENTITIES}?type=Gauge", "/", "/docs", "/nothing"):
+        answer = await quick.get(path, {"host": host or " "})
+        assert answer.status == 400
+        assert answer.problem["place"] == "header:Host"
+
+
+async def test_no_cors_header_is_ever_sent(quick: Client) -> None:
+    await quick.post(ENTITIES, gauge())
+    for method in ("GET", "OPTIONS", "DELETE"):
+        answer = await quick.request(method, ONE, {"origin": "http://evil.example"})
+        assert not [name for name, _ in answer.headers if name.startswith("access-control")]
