@@ -91,7 +91,7 @@ async def test_level_is_written_although_others_write_the_station(
 ):
     await plant_gauge(client)
     transactions = Client.transactions
-    disturbed = []
+    disturbed: list[bool] = []
 
     async def late(self: Client, operations, **options):
         if not disturbed:

@@ -1,0 +1,20 @@
+"""What alerts say."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.alerts.texts import DRILL_MARK, headline
+
+
+@given(step=st.text(max_size=10), level=st.floats(0, 20), rising=st.booleans())
+def test_every_text_of_a_drill_begins_with_the_mark(step: str, level: float, rising: bool):
+    station = {"ja": "人吉", "en": "Hitoyoshi"}
+    texts = headline(step=step, stage=4, station=station, level=level, rising=rising, drill=True)
+    assert all(text.startswith(DRILL_MARK) for text in texts.values())
+
+
+def test_headline_names_place_step_level_and_water():
+    station = {"ja": "人吉", "en": "Hitoyoshi"}
+    texts = headline(step="danger", stage=4, station=station, level=3.42, rising=True, drill=False)
+    assert texts["ja"] == "人吉：氾濫危険水位に到達（警戒レベル4相当）水位3.42m"
+    assert "Hitoyoshi: reached the flood danger level" in texts["en"]
