@@ -11,7 +11,7 @@ from broker.model.entity import NULL, PRIMARY, Attributes, Entity, Instance
 from broker.model.kinds import check_members
 from broker.model.names import Names
 from broker.model.place import At, bad
-from broker.model.primary import MERGE, parse_primary
+from broker.model.primary import MERGE, parse_language_map, parse_primary
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +154,16 @@ def _fitting(kind: str, patch: Instance, at: At, request: _Request) -> Instance:
         return patch
     value = patch.get(PRIMARY[given])
     if kind == "LanguageProperty" and given == "Property" and request.lang is not None:
-        value = {request.lang: value}
-    elif request.names is None or not (
-        given == "Property" or (given == "GeoProperty" and kind == "Property")
-    ):
+        parsed = parse_language_map({request.lang: value}, at, nested_nulls=True)
+    elif request.names is not None and (given == "Property" or _is_plain(kind, given)):
+        parsed = parse_primary(kind, value, at, request.names, MERGE)
+    else:
         raise bad(
             at,
             f"The attribute is a {kind}; the request takes it for a {given}.",
             f"Send {PRIMARY[kind]}, or replace the attribute with PUT to change its kind."
             + (" For text in one language say which: ?lang=ja." if kind == _LANGUAGE else ""),
         )
-    parsed = parse_primary(kind, value, at, request.names or _NO_NAMES, MERGE)
     others = {
         member: item
         for member, item in patch.items()
@@ -173,16 +172,10 @@ def _fitting(kind: str, patch: Instance, at: At, request: _Request) -> Instance:
     return {**others, PRIMARY[kind]: parsed}
 
 
-class _Verbatim:
-    """Names for values without any: no LanguageProperty has one."""
-
-    def expand(self, term: str, /) -> str:
-        return term
-
-    def compact(self, iri: str, /) -> str:
-        return iri
+def _is_plain(kind: str, given: str) -> bool:
+    """Tell whether a geometry meets a Property, for which it is a value like any other."""
+    return kind == "Property" and given == "GeoProperty"
 
 
 _LANGUAGE = "LanguageProperty"
-_NO_NAMES = _Verbatim()
 _DEEP = frozenset(("value", "json", "languageMap"))

@@ -36,9 +36,11 @@ def instance_missing(iri: str, dataset: str, place: str = PATH) -> ResourceNotFo
 
 def with_instances(entity: Entity, iri: str, instances: dict[str, Instance], now: str) -> Entity:
     """Return the entity with other instances of one attribute; without it where there are none."""
-    attrs = {name: kept for name, kept in entity["attrs"].items() if name != iri or instances}
+    attrs = dict(entity["attrs"])
     if instances:
         attrs[iri] = instances
+    else:
+        del attrs[iri]
     return {**entity, "modifiedAt": now, "attrs": attrs}
 
 

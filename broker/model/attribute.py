@@ -16,17 +16,18 @@ from broker.model.kinds import (
     check_members,
     misplaced_primary,
 )
-from broker.model.limits import ATTRIBUTES, INSTANCES, NAME_LENGTH, SUB_DEPTH, TYPES, check_value
+from broker.model.limits import ATTRIBUTES, INSTANCES, SUB_DEPTH, TYPES, check_value
 from broker.model.names import (
     ENTITY_MEMBERS,
     NGSI_LD,
     RESERVED_IRIS,
     RESERVED_SUB_IRIS,
+    SHORT_NAME,
     Names,
     check_attribute_name,
     check_dataset,
     expand_name,
-    is_attribute_name,
+    is_short_attribute_name,
     is_uri,
     parse_type,
     reserved,
@@ -51,7 +52,7 @@ def parse_attributes(
     for term, value in body.items():
         if term in ENTITY_MEMBERS:
             continue
-        if len(term) > NAME_LENGTH or not is_attribute_name(term):
+        if len(term) > SHORT_NAME or not is_short_attribute_name(term):
             check_attribute_name(term, (at, term))
         iri = expand(term)
         if iri in attrs:

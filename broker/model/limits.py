@@ -25,7 +25,7 @@ VALUE_DEPTH: Final = 64
 
 
 def check_value(value: Any, at: At, *, nested_nulls: bool) -> None:
-    """Check a compound value: its depth, and where it holds the NGSI-LD Null (§4.5.0).
+    """Check an object or array: its depth, and where it holds the NGSI-LD Null (§4.5.0).
 
     With `nested_nulls` (merge) a member of an object may be null, outside of arrays only:
     arrays are replaced whole, so that a null in one has nothing to remove.
@@ -37,10 +37,8 @@ def check_value(value: Any, at: At, *, nested_nulls: bool) -> None:
             items: Iterable[Any] = container
             if type(container) is dict:
                 items = container.values()
-            elif type(container) is list:
-                nulls = False
             else:
-                items = (container,)
+                nulls = False
             for item in items:
                 kind = type(item)
                 if kind in _CONTAINERS:

@@ -49,6 +49,10 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x20\x7f-\x9f<>\"{}|\\^`\u
 _NAME = re.compile(r"[^\W\d_]\w*")
 
 
+SHORT_NAME: Final = 128
+"""Names up to this length are remembered; the memory of longer ones could be large."""
+
+
 class Names(Protocol):
     """What the model needs of an @context: names to IRIs and back."""
 
@@ -68,18 +72,22 @@ def is_uri(value: Any) -> bool:
 
 def is_name(term: Any) -> bool:
     """Tell whether `term` may name a type or an attribute: `name`, `prefix:name` or an IRI."""
-    return type(term) is str and len(term) <= NAME_LENGTH and _is_name(term)
+    if type(term) is not str or len(term) > NAME_LENGTH:
+        return False
+    return _is_short_name(term) if len(term) <= SHORT_NAME else _has_form(term)
 
 
-@lru_cache(maxsize=8192)
-def _is_name(term: str) -> bool:
+@lru_cache(maxsize=4096)
+def is_short_attribute_name(term: str) -> bool:
+    """Tell whether a term of at most SHORT_NAME characters may name an attribute."""
+    return _has_form(term) and term not in RESERVED
+
+
+def _has_form(term: str) -> bool:
     return _NAME.fullmatch(term) is not None or _URI.fullmatch(term) is not None
 
 
-@lru_cache(maxsize=8192)
-def is_attribute_name(term: str) -> bool:
-    """Tell whether a term of at most NAME_LENGTH characters may name an attribute."""
-    return term not in RESERVED and _is_name(term)
+_is_short_name = lru_cache(maxsize=4096)(_has_form)
 
 
 def check_entity_id(value: Any, place: At) -> str:

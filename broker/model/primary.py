@@ -35,6 +35,25 @@ UPDATE: Final = Mode(nulls=True)
 MERGE: Final = Mode(nulls=True, nested=True, fragment=True)
 
 
+def parse_language_map(value: Any, at: At, *, nested_nulls: bool) -> dict[str, Any]:
+    """Return a languageMap: language tag or `@none` → text or list of texts (§4.5.18)."""
+    remedy = 'Map language tags to text, for example {"ja": "人吉", "en": "Hitoyoshi"}.'
+    if type(value) is not dict:
+        raise bad(at, f"A languageMap must be an object; this is {show(value)}.", remedy)
+    for tag, text in value.items():
+        if tag != DEFAULT and _TAG.fullmatch(tag) is None:
+            raise bad((at, tag), f"{show(tag)} is not a language tag.", remedy)
+        texts = text if type(text) is list else (text,)
+        for item in texts:
+            if type(item) is not str:
+                raise bad(
+                    (at, tag), f"A text or a list of texts goes here, not {show(text)}.", remedy
+                )
+    check_value(value, at, nested_nulls=nested_nulls)
+    languages: dict[str, Any] = value
+    return languages
+
+
 def is_null(kind: str, value: Any) -> bool:
     """Tell whether the primary value of an attribute of `kind` is the NGSI-LD Null (§4.5.0)."""
     if type(value) is str:
@@ -67,20 +86,7 @@ def _geo_property(value: Any, at: At, context: Names, mode: Mode) -> Any:
 
 
 def _language_property(value: Any, at: At, context: Names, mode: Mode) -> Any:
-    remedy = 'Map language tags to text, for example {"ja": "人吉", "en": "Hitoyoshi"}.'
-    if type(value) is not dict:
-        raise bad(at, f"A languageMap must be an object; this is {show(value)}.", remedy)
-    for tag, text in value.items():
-        if tag != DEFAULT and _TAG.fullmatch(tag) is None:
-            raise bad((at, tag), f"{show(tag)} is not a language tag.", remedy)
-        texts = text if type(text) is list else (text,)
-        for item in texts:
-            if type(item) is not str:
-                raise bad(
-                    (at, tag), f"A text or a list of texts goes here, not {show(text)}.", remedy
-                )
-    check_value(value, at, nested_nulls=mode.nested)
-    return value
+    return parse_language_map(value, at, nested_nulls=mode.nested)
 
 
 def _vocab_property(value: Any, at: At, context: Names, mode: Mode) -> Any:

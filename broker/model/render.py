@@ -94,10 +94,22 @@ def _normalize(
         if len(instances) == 1 and DEFAULT in instances:
             instance = instances[DEFAULT]
             if not unchanged(instance):
-                instance = _normalized(instance, DEFAULT, context, None)
+                instance = (
+                    _without_times(instance)
+                    if _REWRITTEN.isdisjoint(instance)
+                    else _normalized(instance, DEFAULT, context, None)
+                )
             shown[compact(iri)] = instance
         else:
             shown[compact(iri)] = _one_or_list(instances, context, _normalized, None)
+
+
+def _without_times(instance: Instance) -> Instance:
+    shown = instance.copy()
+    shown.pop("createdAt", None)
+    shown.pop("modifiedAt", None)
+    shown.pop("expiresAt", None)
+    return shown
 
 
 def _show_all(
@@ -232,5 +244,6 @@ _CHANGES: dict[str, Callable[[Any, Names], Any]] = {
 }
 _NOT_COPIED = frozenset(("attrs", "createdAt", "modifiedAt", "expiresAt"))
 _CHANGED = _NOT_COPIED | _CHANGES.keys()
+_REWRITTEN = _CHANGES.keys() | {"attrs"}
 _BARE = frozenset(("type", "value", "createdAt", "modifiedAt", "expiresAt"))
 _FORM = PRIMARIES | frozenset(("type", "@type", "datasetId"))
