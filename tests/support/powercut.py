@@ -33,20 +33,26 @@ class PowerCutDisk:
     def __init__(self) -> None:
         self._files: dict[Path, PlatterFile] = {}
         self._lock = threading.Lock()
-        self._left = NEVER
+        self._left, self._ending = NEVER, ""
         self._survival = Survival.NOTHING
         self._draw = Random(0)
         self._survivors: dict[Path, bytes | None] | None = None
+        self.unsynced: frozenset[str] = frozenset()
+        """Names of the files that had something to lose at the cut."""
 
     @property
     def is_on(self) -> bool:
         """Say whether the power is still there."""
         return self._survivors is None
 
-    def arm(self, *, operations: int, survival: Survival, draw: Random) -> None:
-        """Cut the power at the given write, truncation, sync or deletion from now, 1 the next."""
+    def arm(self, *, operations: int, survival: Survival, draw: Random, ending: str = "") -> None:
+        """Cut the power at the given write, truncation, sync or deletion from now, 1 the next.
+
+        Only operations on files whose name has this `ending` are counted.
+        """
         with self._lock:
-            self._left, self._survival, self._draw = operations, survival, draw
+            self._left, self._ending = operations, ending
+            self._survival, self._draw = survival, draw
 
     def cut(self) -> None:
         """Cut the power now, if it is still there."""
@@ -78,18 +84,18 @@ class PowerCutDisk:
         """Note a write: it may be lost until the next sync."""
         with self._lock:
             self._files[path].pending.append(Write(offset, data))
-            self._tick()
+            self._tick(path)
 
     def resized(self, path: Path, size: int) -> None:
         """Note a truncation."""
         with self._lock:
             self._files[path].pending.append(Resize(size))
-            self._tick()
+            self._tick(path)
 
     def synced(self, path: Path) -> None:
         """Note a sync: what is pending is durable, unless the power goes while it runs."""
         with self._lock:
-            self._tick()
+            self._tick(path)
             file = self._files[path]
             if file.synced is None and path.name.endswith(JOURNALS):
                 # SQLite syncs the directory with the first sync of a new journal or WAL.
@@ -102,18 +108,20 @@ class PowerCutDisk:
         with self._lock:
             if file := self._files.get(path):
                 file.pending.append(Resize(None))
-                self._tick()
+                self._tick(path)
                 if durably:
                     file.sync()
 
-    def _tick(self) -> None:
-        self._left -= 1 if self._left > 0 else 0
-        if self._left == 0:
-            self._cut()
+    def _tick(self, path: Path) -> None:
+        if self._left > 0 and path.name.endswith(self._ending):
+            self._left -= 1
+            if self._left == 0:
+                self._cut()
 
     def _cut(self) -> None:
         self._left = NEVER
         if self._survivors is None:
+            self.unsynced = frozenset(p.name for p, file in self._files.items() if file.pending)
             sector = self._draw.choice(SECTOR_SIZES)
             self._survivors = {
                 path: file.after_cut(self._survival, sector, self._draw)
