@@ -193,6 +193,7 @@ async def _send_stream(receive: Receive, send: Send, response: Response) -> None
         await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
+        await chunks.aclose()
 
 
 async def _until_gone(receive: Receive) -> None:

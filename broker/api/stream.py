@@ -6,7 +6,7 @@ Last-Event-ID misses nothing the feed still keeps, and is told `reset` otherwise
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import orjson
@@ -40,7 +40,11 @@ async def stream(broker: Broker, request: Request) -> Response:
     """Follow the changes of a tenant's entities."""
     query = request.query
     given = query.get("context")
-    context = await (broker.contexts.resolve(given) if given else link_context(broker, request))
+    context = await (
+        broker.contexts.resolve(given, place="query:context")
+        if given
+        else link_context(broker, request)
+    )
     form = params.form({k: v for k, v in query.items() if k in ("options", "format")})
     holds = compile_predicate(And(tuple(where(query, context, None))))
     after = _resume(request, broker.feed.head)
@@ -78,7 +82,7 @@ async def _events(
     context: Context,
     form: Form,
     after: int,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     feed, guard, tenant = broker.feed, broker.guard, request.tenant
     yield b"retry: 2000\n" + _event("open", after, {"seq": after})
     while not feed.closed:

@@ -79,6 +79,8 @@ class _Exchange:
         self.scope = scope
         self.gone = asyncio.Event()
         self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.reading = asyncio.Event()
+        self.reading.set()
         self._chunks = list(chunks)
 
     async def receive(self) -> dict[str, Any]:
@@ -89,6 +91,8 @@ class _Exchange:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
+        while not self.reading.is_set() and not self.gone.is_set():
+            await self.reading.wait()
         await self.sent.put(dict(message))
 
 
@@ -125,6 +129,14 @@ class Stream:
     async def names(self, count: int) -> list[str]:
         """Return the names of the next `count` events."""
         return [(await self.event()).name for _ in range(count)]
+
+    def stop_reading(self) -> None:
+        """Take nothing more off the connection, as a client does that is busy elsewhere."""
+        self._exchange.reading.clear()
+
+    def go_on_reading(self) -> None:
+        """Read again."""
+        self._exchange.reading.set()
 
 
 def _event(block: str) -> Event:
@@ -175,6 +187,7 @@ class Client:
             yield Stream(exchange, head)
         finally:
             exchange.gone.set()
+            exchange.reading.set()
             await asyncio.wait_for(task, 5)
 
     async def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
