@@ -84,9 +84,9 @@ class MemoryStore:
     def __init__(self, *, clock: Clock = now) -> None:
         self._clock = clock
         self._towns: dict[str, _Town] = {"": _Town()}
-        self._changes: list[Change] = []
+        self._feed: list[tuple[str, Change | None]] = []
+        """(time, change) in order; the changes of dropped tenants are None."""
         self._pruned = 0
-        self._newest = 0
         self._commits = 0
         self._listeners: list[Listener] = []
         self._open = False
@@ -110,12 +110,11 @@ class MemoryStore:
             if not create_tenant:
                 raise nonexistent(tenant)
             town = _Town()
-        draft = _Draft(town, self._newest)
+        draft = _Draft(town, self.span()[1])
         unit = UnitOfWork(draft, tenant, client, self._clock())
         result = run(unit, work)
         self._towns[tenant] = draft.town
-        self._changes += draft.changes
-        self._newest += len(draft.changes)
+        self._feed += [(change.at, change) for change in draft.changes]
         self._commits += 1
         if unit.committed:
             for listener in list(self._listeners):
@@ -154,8 +153,9 @@ class MemoryStore:
         """Return changes with `after < seq <= until`, oldest first."""
         found = [
             change
-            for change in self._changes
-            if change.seq > after
+            for _, change in self._feed
+            if change is not None
+            and change.seq > after
             and (until is None or change.seq <= until)
             and (tenant is None or change.tenant == tenant)
             and (entity_id is None or change.entity_id == entity_id)
@@ -164,7 +164,7 @@ class MemoryStore:
 
     def span(self) -> tuple[int, int]:
         """Return (oldest seq still kept, newest committed seq)."""
-        return self._pruned + 1, self._newest
+        return self._pruned + 1, self._pruned + len(self._feed)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` after each commit; return the way to stop it."""
@@ -174,13 +174,8 @@ class MemoryStore:
     async def prune(self, before: str) -> int:
         """Forget changes and remembered answers older than the time `before`."""
         forgotten = 0
-        while self._pruned < self._newest:
-            oldest = next((c for c in self._changes if c.seq == self._pruned + 1), None)
-            if oldest is not None:
-                if oldest.at >= before:
-                    break
-                self._changes.remove(oldest)
-                forgotten += 1
+        while self._feed and self._feed[0][0] < before:
+            forgotten += self._feed.pop(0)[1] is not None
             self._pruned += 1
         for town in self._towns.values():
             old = [key for key, (_, at) in town.answers.items() if at < before]
@@ -198,7 +193,10 @@ class MemoryStore:
         self._town(tenant)
         del self._towns[tenant]
         self._towns.setdefault("", _Town())
-        self._changes = [change for change in self._changes if change.tenant != tenant]
+        self._feed = [
+            (at, None if change is not None and change.tenant == tenant else change)
+            for at, change in self._feed
+        ]
 
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
         """Return the committed rules by type IRI."""
@@ -208,7 +206,7 @@ class MemoryStore:
         """Return figures for /metrics."""
         return {
             "entities": sum(len(town.documents) for town in self._towns.values()),
-            "changes": len(self._changes),
+            "changes": len(self._feed),
             "commits": self._commits,
             "tenants": len(self._towns),
             "queue": 0,

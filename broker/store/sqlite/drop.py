@@ -37,6 +37,7 @@ def drop_slice(connection: apsw.Connection, session: Session, town: Town) -> boo
     if connection.changes():
         vacuum(connection)
         return True
+    session.forget_pairs()
     for table in ("answer", "rule", "counter", "name", "tenant"):
         connection.execute(f"DELETE FROM {table} WHERE tid = ?", tid)
     vacuum(connection)

@@ -6,7 +6,7 @@ must cover every value a condition on an attribute could look at, and may cover 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -20,8 +20,6 @@ MAX_VALUES: Final = 100
 LARGEST: Final = 2**63 - 1
 
 Box: TypeAlias = tuple[float, float, float, float]
-Indexed: TypeAlias = Callable[[str, str], bool]
-"""Whether (type IRI, attribute IRI) is indexed."""
 
 
 @dataclass(slots=True)

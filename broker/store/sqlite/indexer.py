@@ -8,7 +8,10 @@ import apsw
 
 from broker.model.entity import Attributes, Instance
 from broker.store.sqlite.connection import runner
-from broker.store.sqlite.index import NOTHING, Box, Indexed, Terms, terms
+from broker.store.sqlite.documents import parse
+from broker.store.sqlite.index import NOTHING, Box, Terms, terms
+from broker.store.sqlite.names import Names, Undo
+from broker.store.sqlite.pairs import Indexed, Pairs, differing
 
 Intern = Callable[[str], int]
 
@@ -29,7 +32,7 @@ class Indexer:
         self._connection = connection
         self._many = connection.cursor().executemany
         self._run = runner(connection)
-        self._indexed = indexed
+        self.pairs = Pairs(connection, indexed)
 
     def change(
         self,
@@ -39,6 +42,7 @@ class Indexer:
         after: Attributes,
         attributes: Iterable[str],
         intern: Intern,
+        undo: Undo,
     ) -> None:
         """Replace the rows of `attributes` of an entity, for each of its types."""
         added: tuple[Rows, Rows] = ([], [])
@@ -49,11 +53,10 @@ class Indexer:
             was = _terms(before.get(iri))
             now = _terms(after.get(iri))
             for type_iri, nid in type_ids:
-                if self._indexed is not None and not self._indexed(type_iri, iri):
-                    continue
-                _compare(was, now, nid, path, eid, added, removed)
-                if was.box != now.box:
-                    self._move(eid, nid, path, was.box, now.box)
+                if self.pairs.indexed(nid, type_iri, path, iri, undo):
+                    _compare(was, now, nid, path, eid, added, removed)
+                    if was.box != now.box:
+                        self._move(eid, nid, path, was.box, now.box)
         self._write(added, removed)
 
     def add_types(self, eid: int, entity_id: str, type_ids: Iterable[int]) -> None:
@@ -96,6 +99,37 @@ class Indexer:
         else:
             self._run("DELETE FROM box WHERE bid = ?", (bid,))
             self._run("DELETE FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key)
+
+
+def reindex(connection: apsw.Connection, indexed: Indexed | None) -> int:
+    """Bring the index in line with what the operator wants; return how many pairs changed."""
+    pairs = differing(connection, indexed)
+    if not pairs:
+        return 0
+    with connection:
+        connection.executemany("UPDATE pair SET indexed = ?3 WHERE type = ?1 AND path = ?2", pairs)
+        indexer = Indexer(connection, indexed)
+        for nid, path, wanted in pairs:
+            (_add if wanted else _remove)(connection, indexer, nid, path)
+    return len(pairs)
+
+
+def _add(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> None:
+    run = runner(connection)
+    tid, type_iri = run("SELECT tid, iri FROM name WHERE nid = ?", (nid,)).get
+    names = Names(connection, tid, "")
+    iri = names.iri(str(path))
+    numbers = {type_iri: nid, iri: path}
+    for (eid,) in run("SELECT eid FROM etype WHERE type = ?", (nid,)).fetchall():
+        document = connection.execute("SELECT doc FROM entity WHERE eid = ?", (eid,)).get
+        attributes = parse(document, names)["attrs"]
+        if iri in attributes:
+            indexer.change(eid, [type_iri], {}, attributes, [iri], numbers.__getitem__, [])
+
+
+def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> None:
+    for table in ("anum", "atxt", "box", "boxkey"):
+        connection.execute(f"DELETE FROM {table} WHERE type = ? AND path = ?", (nid, path))
 
 
 def _terms(instances: dict[str, Instance] | None) -> Terms:

@@ -33,7 +33,9 @@ class Names:
         """Return the name behind an id; raises NonexistentTenant once the tenant is dropped."""
         iri: str | None = self.iris.get(key)
         if iri is None:
-            iri = self._run("SELECT iri FROM name WHERE nid = ?", (int(key),)).get
+            iri = self._run(
+                "SELECT iri FROM name WHERE nid = ? AND tid = ?", (int(key), self._tid)
+            ).get
             if iri is None:
                 raise nonexistent(self._tenant)
             self.iris[key] = iri

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -30,11 +29,10 @@ SORT_COST: Final = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A term an index could serve; `covers` tells for which types, None for all."""
+    """A term an index could serve, and the number of its attribute."""
 
     term: IndexTerm | GeoTerm
     path: int
-    covers: Callable[[str], bool] | None
 
 
 @dataclass(slots=True)
@@ -83,7 +81,7 @@ class Plan:
         fewest = PROBE + 1
         types = self._index_types(run) if self.probes else []
         for probe in self.probes:
-            if not types or not self._covered(run, probe, types):
+            if not types or not self._covered(run, probe.path, types):
                 continue
             offer = candidates(probe.term, probe.path, types)
             count: int = run(
@@ -103,12 +101,13 @@ class Plan:
         ).fetchall()
         return [nid for (nid,) in rows] if len(rows) <= TYPES else []
 
-    def _covered(self, run: Run, probe: Probe, types: list[int]) -> bool:
-        if probe.covers is None:
-            return True
-        return all(
-            probe.covers(run("SELECT iri FROM name WHERE nid = ?", (nid,)).get) for nid in types
-        )
+    def _covered(self, run: Run, path: int, types: list[int]) -> bool:
+        """Return whether the attribute is indexed for all the types."""
+        return not run(
+            f"SELECT EXISTS (SELECT 1 FROM pair WHERE type IN ({_marks(types)}) "
+            "AND path = ? AND NOT indexed)",
+            (*types, path),
+        ).get
 
     def _index_is_shorter(self, run: Run, found: int) -> bool:
         entities = self._entities(run)

@@ -8,13 +8,12 @@ document, so every way gives the same answer (DESIGN §6).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from broker.query.ast import EntityQuery
 from broker.query.plan import given_type, index_terms, required_ids, required_types
 from broker.query.sql import compile_sql
 from broker.store.sqlite.budget import Budget
-from broker.store.sqlite.index import Indexed
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.plan import Plan, Probe
 
@@ -24,44 +23,32 @@ MOST_TYPES: Final = 16
 """Types up to which a query is driven by type; beyond, all entities of the tenant are walked."""
 
 
-class Planner:
-    """Turns queries into reads. Names are resolved here, on the event loop."""
+def plan(tid: int, names: Names, query: EntityQuery) -> Read:
+    """Return the read that answers `query` for a tenant.
 
-    def __init__(self, indexed: Indexed | None) -> None:
-        self._indexed = indexed
-
-    def plan(self, tid: int, names: Names, query: EntityQuery) -> Read:
-        """Return the read that answers `query` for a tenant."""
-        where = query.where
-        iris = required_types(where)
-        types: list[int] | None = None
-        if iris is not None:
-            known = [(iri, nid) for iri in sorted(iris) if (nid := names.nid(iri)) is not None]
-            if not known:
-                return lambda budget: ([], 0 if query.count else None)
-            types = [nid for _, nid in known]
-            if len(iris) == 1:
-                where = given_type(where, known[0][0])
-        test, bindings = compile_sql(where, names.nid)
-        ids = required_ids(where)
-        return Plan(
-            tid=tid,
-            query=query,
-            types=types if types is not None and len(types) <= MOST_TYPES else None,
-            ids=None if ids is None else sorted(ids),
-            test=test,
-            bindings=tuple(bindings),
-            probes=self._probes(query, names),
-        ).run
-
-    def _probes(self, query: EntityQuery, names: Names) -> list[Probe]:
-        probes = []
-        for term in index_terms(query.where):
-            path = names.nid(term.attribute)
-            if path is not None:
-                probes.append(Probe(term, path, self._covers(term.attribute)))
-        return probes
-
-    def _covers(self, attribute: str) -> Callable[[str], bool] | None:
-        indexed: Any = self._indexed
-        return None if indexed is None else lambda type_iri: indexed(type_iri, attribute)
+    Names are resolved here, on the event loop; the read may then run anywhere.
+    """
+    where = query.where
+    iris, ids = required_types(where), required_ids(where)
+    types: list[int] | None = None
+    if iris is not None:
+        known = [(iri, nid) for iri in sorted(iris) if (nid := names.nid(iri)) is not None]
+        if not known:
+            return lambda budget: ([], 0 if query.count else None)
+        types = [nid for _, nid in known]
+        if len(iris) == 1 and ids is None:
+            where = given_type(where, known[0][0])
+    test, bindings = compile_sql(where, names.nid)
+    return Plan(
+        tid=tid,
+        query=query,
+        types=types if types is not None and len(types) <= MOST_TYPES else None,
+        ids=None if ids is None else sorted(ids),
+        test=test,
+        bindings=tuple(bindings),
+        probes=[
+            Probe(term, path)
+            for term in index_terms(query.where)
+            if (path := names.nid(term.attribute)) is not None
+        ],
+    ).run

@@ -1,7 +1,8 @@
 """The data file: its tables and its numbered migrations.
 
 `name` interns IRIs per tenant; its ids are unique in the whole file, so an interned type or
-attribute names its tenant as well, and the index tables need no tenant column.
+attribute names its tenant as well, and the index tables need no tenant column. `pair` says of
+each type with each attribute whether it is indexed.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ CREATE VIRTUAL TABLE box USING rtree(
 CREATE TABLE boxkey (
   eid INTEGER NOT NULL, type INTEGER NOT NULL, path INTEGER NOT NULL, bid INTEGER NOT NULL,
   PRIMARY KEY (eid, type, path)
+) WITHOUT ROWID;
+CREATE TABLE pair (
+  type INTEGER NOT NULL, path INTEGER NOT NULL, indexed INTEGER NOT NULL, PRIMARY KEY (type, path)
 ) WITHOUT ROWID;
 CREATE TABLE counter (
   tid INTEGER NOT NULL, type INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (tid, type)

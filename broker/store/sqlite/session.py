@@ -75,6 +75,7 @@ class Session:
         self._feed = feed
         self._town = town
         self._eids: dict[str, int] = {}
+        self._interning = (self._intern, effects.undo)
         first = feed.seq
         self.effects.undo.append(lambda: setattr(feed, "seq", first))
 
@@ -148,10 +149,14 @@ class Session:
         """Remove an entity and its index rows, leaving no trace in the feed."""
         self._run("DELETE FROM entity WHERE eid = ?", (eid,))
         attributes = entity["attrs"]
-        self._indexer.change(eid, entity["type"], attributes, {}, attributes, self._intern)
+        self._indexer.change(eid, entity["type"], attributes, {}, attributes, *self._interning)
         type_ids = self._type_ids(entity["type"])
         self._indexer.remove_types(entity["id"], type_ids)
         self._count((ALL_TYPES, *type_ids), -1)
+
+    def forget_pairs(self) -> None:
+        """Forget what is indexed of the tenant."""
+        self._indexer.pairs.drop(self._town.tid, self.effects.undo)
 
     def _create(self, committed: Committed) -> bytes:
         change, entity = committed.change, committed.after
@@ -166,7 +171,7 @@ class Session:
         self._eids[change.entity_id] = eid
         self._indexer.add_types(eid, change.entity_id, type_ids)
         attributes = entity["attrs"]
-        self._indexer.change(eid, entity["type"], {}, attributes, attributes, self._intern)
+        self._indexer.change(eid, entity["type"], {}, attributes, attributes, *self._interning)
         self._count((ALL_TYPES, *type_ids), 1)
         return document
 
@@ -188,9 +193,8 @@ class Session:
         if "type" in change.delta:
             kept = [iri for iri in before["type"] if iri in after["type"]]
             self._retype(eid, before, after)
-        self._indexer.change(
-            eid, kept, before["attrs"], after["attrs"], changed_attributes(change), self._intern
-        )
+        old, new, changed = before["attrs"], after["attrs"], changed_attributes(change)
+        self._indexer.change(eid, kept, old, new, changed, *self._interning)
         return delta, prior
 
     def _delete(self, committed: Committed) -> bytes:
@@ -203,13 +207,13 @@ class Session:
     def _retype(self, eid: int, before: Entity, after: Entity) -> None:
         lost = [iri for iri in before["type"] if iri not in after["type"]]
         gained = [iri for iri in after["type"] if iri not in before["type"]]
-        old, new, intern = before["attrs"], after["attrs"], self._intern
+        old, new = before["attrs"], after["attrs"]
         lost_ids, gained_ids = self._type_ids(lost), self._type_ids(gained)
         self._indexer.remove_types(after["id"], lost_ids)
-        self._indexer.change(eid, lost, old, {}, old, intern)
+        self._indexer.change(eid, lost, old, {}, old, *self._interning)
         self._count(lost_ids, -1)
         self._indexer.add_types(eid, after["id"], gained_ids)
-        self._indexer.change(eid, gained, {}, new, new, intern)
+        self._indexer.change(eid, gained, {}, new, new, *self._interning)
         self._count(gained_ids, 1)
 
     def _document(self, parts: Entity) -> bytes:

@@ -27,10 +27,10 @@ from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.connection import DATA_FILE, connect
 from broker.store.sqlite.documents import StoredRecord
 from broker.store.sqlite.drop import drop_slice
-from broker.store.sqlite.index import Indexed
-from broker.store.sqlite.indexer import Indexer
+from broker.store.sqlite.indexer import Indexer, reindex
 from broker.store.sqlite.lock import FolderLock
-from broker.store.sqlite.planner import Planner
+from broker.store.sqlite.pairs import Indexed
+from broker.store.sqlite.planner import plan
 from broker.store.sqlite.reader import Reader
 from broker.store.sqlite.schema import migrate
 from broker.store.sqlite.session import ALL_TYPES, Effects, Feed, Session
@@ -151,7 +151,7 @@ class SqliteStore:
         Raises TooComplexQuery where it takes longer than the store allows.
         """
         view = self._view(tenant)
-        read = self._planner.plan(view.tid, view.names, query)
+        read = plan(view.tid, view.names, query)
         rows, total = await self._reader.bounded(read)
         return Page([StoredRecord(*row, view.names) for row in rows], total)
 
@@ -235,11 +235,11 @@ class SqliteStore:
         path, (inline, longest) = self._folder / DATA_FILE, self._seconds
         self._connection = connect(path, write=True, cache_mib=32, vfs=self._vfs)
         migrate(self._connection)
+        reindex(self._connection, self._indexed)
         self._reader = Reader(
             lambda: connect(path, vfs=self._vfs), inline_seconds=inline, longest_seconds=longest
         )
         self._towns = Towns(self._connection, self._reader.connection, self._most_names)
-        self._planner = Planner(self._indexed)
         self._indexer = Indexer(self._connection, self._indexed)
         self._writer = Writer(self._connection, self._flush, self._announce)
         pruned, newest = feed.bounds(self._connection)

@@ -1,0 +1,179 @@
+"""Integrity of a data file, beyond what SQLite checks: every part agrees with every other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from broker.model.entity import Entity
+from broker.store.sqlite.connection import connect, runner
+from broker.store.sqlite.documents import parse
+from broker.store.sqlite.index import Terms, terms
+from broker.store.sqlite.names import Names
+from broker.store.sqlite.schema import verify_header
+from broker.store.sqlite.session import ALL_TYPES
+
+MOST: Final = 100
+"""Problems that are reported before the check gives up on the rest."""
+
+INDEXES: Final = ("etype", "anum", "atxt", "boxkey", "box")
+
+
+def check_file(path: Path) -> list[str]:
+    """Return what is wrong with a data file, in words; empty where it is sound.
+
+    Reads one state of the file in one read transaction, beside a running broker if need be.
+    Raises NotADataFile and NewerDataFile.
+    """
+    connection = connect(path)
+    try:
+        verify_header(connection)
+        connection.execute("BEGIN")
+        problems: list[str] = []
+        try:
+            for problem in _problems(connection):
+                problems.append(problem)
+                if len(problems) == MOST:
+                    problems.append("There may be more problems: the check stopped here.")
+                    break
+        except apsw.Error as error:
+            problems.append(f"SQLite cannot read the file: {error}.")
+        return problems
+    finally:
+        connection.close(force=True)
+
+
+def _problems(connection: apsw.Connection) -> Iterator[str]:
+    lines = [text for (text,) in connection.execute(f"PRAGMA integrity_check({MOST})")]
+    if lines != ["ok"]:
+        yield from (f"SQLite: {line}" for line in lines)
+        return
+    yield from _feed(connection)
+    yield from _Documents(connection).problems()
+
+
+def _feed(connection: apsw.Connection) -> Iterator[str]:
+    run = runner(connection)
+    pruned = run("SELECT value FROM meta WHERE key = 'pruned'").get
+    count, oldest, newest = run("SELECT count(*), min(seq), max(seq) FROM change").get
+    if count and (oldest != pruned + 1 or newest != pruned + count):
+        yield (
+            f"The feed has a gap: {count} changes from {oldest} to {newest}, after {pruned} "
+            "were pruned."
+        )
+    for seq, tid in run(
+        "SELECT seq, tid FROM change WHERE tid <> 0 AND tid NOT IN (SELECT tid FROM tenant)"
+    ).fetchall():
+        yield f"Change {seq} belongs to tenant number {tid}, which does not exist."
+    # An entity whose newest change was pruned has none to be compared with.
+    for entity_id, version, latest, kind in run(
+        "SELECT c.entity, e.version, c.version, c.kind FROM change c "
+        "JOIN (SELECT max(seq) AS seq FROM change WHERE tid <> 0 GROUP BY tid, entity) m "
+        "ON m.seq = c.seq "
+        "JOIN tenant t ON t.tid = c.tid AND t.name IS NOT NULL "
+        "LEFT JOIN entity e ON e.tid = c.tid AND e.id = c.entity "
+        "WHERE (c.kind = 'delete') <> (e.eid IS NULL) "
+        "OR (e.eid IS NOT NULL AND e.version <> c.version)"
+    ).fetchall():
+        yield (
+            f"Entity {entity_id} is stored with version {version}, and its newest change is the "
+            f"{kind} with version {latest}."
+        )
+
+
+class _Documents:
+    """Compares the index tables and counters with what the documents say."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._run = runner(connection)
+        self._names: dict[int, Names] = {}
+        self._counts: Counter[tuple[int, int]] = Counter()
+        self._rows: Counter[str] = Counter()
+        self._indexed = set(self._run("SELECT type, path FROM pair WHERE indexed").fetchall())
+
+    def problems(self) -> Iterator[str]:
+        """Yield what does not agree."""
+        entities: Any = self._connection.execute("SELECT eid, tid, id, doc FROM entity")
+        for eid, tid, entity_id, document in entities:
+            try:
+                entity = parse(document, self._names_of(tid))
+            except Exception as error:
+                yield f"The document of {entity_id} cannot be read: {error}."
+                continue
+            if entity["id"] != entity_id:
+                yield f"The document of {entity_id} is that of {entity['id']}."
+            for table in self._missing(eid, tid, entity):
+                yield f"{entity_id} is not in the index {table} as its document says."
+        yield from self._superfluous()
+        yield from self._miscounted()
+
+    def _names_of(self, tid: int) -> Names:
+        if tid not in self._names:
+            self._names[tid] = Names(self._connection, tid, f"number {tid}")
+        return self._names[tid]
+
+    def _missing(self, eid: int, tid: int, entity: Entity) -> Iterator[str]:
+        """Yield the index tables that lack a row of the entity."""
+        names = self._names_of(tid)
+        self._counts[tid, ALL_TYPES] += 1
+        attributes = [
+            (names.nid(iri), terms(instances)) for iri, instances in entity["attrs"].items()
+        ]
+        for type_iri in dict.fromkeys(entity["type"]):
+            nid = names.nid(type_iri)
+            if nid is None:
+                yield "of names"
+                continue
+            self._counts[tid, nid] += 1
+            yield from self._row("etype", nid, "key = ? AND eid = ?", entity["id"], eid)
+            for path, found in attributes:
+                if path is not None and (nid, path) in self._indexed:
+                    yield from self._attribute(eid, nid, path, found)
+
+    def _attribute(self, eid: int, nid: int, path: int, found: Terms) -> Iterator[str]:
+        value = "path = ? AND value = ? AND eid = ?"
+        for number in found.numbers:
+            yield from self._row("anum", nid, value, path, number, eid)
+        for text in found.texts:
+            yield from self._row("atxt", nid, value, path, text, eid)
+        if found.box is None:
+            return
+        bid = self._run(
+            "SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?", (eid, nid, path)
+        ).get
+        yield from self._row("boxkey", nid, "bid = ?", bid)
+        yield from self._row(
+            "box",
+            nid,
+            "bid = ? AND path = ? AND eid = ? "
+            "AND west <= ? AND east >= ? AND south <= ? AND north >= ?",
+            *(bid, path, eid),
+            *found.box,
+        )
+
+    def _row(self, table: str, nid: int, condition: str, *values: Any) -> Iterator[str]:
+        self._rows[table] += 1
+        found = self._run(
+            f"SELECT count(*) FROM {table} WHERE type = ? AND {condition}", (nid, *values)
+        ).get
+        if not found:
+            yield table
+
+    def _superfluous(self) -> Iterator[str]:
+        for table in INDEXES:
+            rows = self._run(f"SELECT count(*) FROM {table}").get
+            if rows != self._rows[table]:
+                yield f"The index {table} has {rows} rows; the documents say {self._rows[table]}."
+
+    def _miscounted(self) -> Iterator[str]:
+        stored = {
+            (tid, nid): n
+            for tid, nid, n in self._run("SELECT tid, type, n FROM counter WHERE n <> 0")
+        }
+        if stored != dict(self._counts):
+            yield f"The counters of entities say {stored}; the documents say {dict(self._counts)}."

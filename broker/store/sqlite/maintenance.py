@@ -1,0 +1,134 @@
+"""What an operator does with a data folder: check it, back it up, restore it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from broker.store.sqlite.check import check_file
+from broker.store.sqlite.connection import DATA_FILE
+from broker.store.sqlite.errors import DamagedBackup, NotADataFile, TargetExists
+from broker.store.sqlite.lock import FolderLock
+from broker.store.sqlite.schema import verify_header
+
+Progress = Callable[[int, int], None]
+
+STEP: Final = 256
+"""Pages copied between two reports of progress."""
+
+COMPANIONS: Final = ("", "-wal", "-shm", "-journal")
+
+
+def check(data_dir: Path) -> list[str]:
+    """Return what is wrong with the data of a folder, in words; empty where it is sound.
+
+    May run beside a broker. Raises NotADataFile and NewerDataFile.
+    """
+    return check_file(_existing(data_dir))
+
+
+def backup(data_dir: Path, target: Path, progress: Progress | None = None) -> None:
+    """Write the data of a folder, as it is at this moment, into the file `target`.
+
+    May run beside a broker, which goes on writing: the copy is of one state, and what is written
+    meanwhile stays out of it. `progress` gets (pages copied, pages in all). Raises TargetExists,
+    NotADataFile.
+    """
+    source_path = _existing(data_dir)
+    if target.exists():
+        raise TargetExists(f"{target} exists: choose another name, or remove it first.")
+    partial = target.with_name(target.name + ".partial")
+    _remove(partial)
+    source = apsw.Connection(str(source_path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        source.set_busy_timeout(5000)
+        verify_header(source)
+        _copy(source, partial, progress)
+        _publish(partial, target)
+    except BaseException:
+        _remove(partial)
+        raise
+    finally:
+        source.close(force=True)
+
+
+def restore(backup: Path, data_dir: Path, *, force: bool = False) -> None:
+    """Make a backup the data of a folder that no broker uses.
+
+    The backup is checked first. Raises DamagedBackup, NotADataFile, NewerDataFile,
+    DataFolderInUse, and TargetExists where the folder has data and `force` is not set.
+    """
+    if not backup.is_file():
+        raise NotADataFile(f"There is no backup {backup}.")
+    problems = check_file(backup)
+    if problems:
+        raise DamagedBackup(f"{backup} is damaged and was not restored: {problems[0]}")
+    data_dir.mkdir(parents=True, exist_ok=True)
+    lock = FolderLock(data_dir)
+    lock.acquire()
+    try:
+        target = data_dir / DATA_FILE
+        if target.exists() and not force:
+            raise TargetExists(
+                f"{data_dir} has data already: restore into another folder, or force it."
+            )
+        partial = target.with_name(target.name + ".partial")
+        _remove(partial)
+        source = apsw.Connection(str(backup), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            _copy(source, partial, None)
+        finally:
+            source.close(force=True)
+        _remove(target)
+        _publish(partial, target)
+    finally:
+        lock.release()
+
+
+def _existing(data_dir: Path) -> Path:
+    path = data_dir / DATA_FILE
+    if not path.is_file():
+        raise NotADataFile(f"{data_dir} has no data of Machi ({DATA_FILE}).")
+    return path
+
+
+def _copy(source: apsw.Connection, path: Path, progress: Progress | None) -> None:
+    """Copy one state of `source` into a file of its own, without a write-ahead log."""
+    target = apsw.Connection(str(path))
+    try:
+        # A read transaction keeps the state still: a copy would else begin anew at each commit.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        with target.backup("main", source, "main") as copying:
+            while not copying.done:
+                copying.step(STEP)
+                if progress is not None:
+                    progress(copying.page_count - copying.remaining, copying.page_count)
+        source.execute("COMMIT")
+        target.pragma("journal_mode", "delete")
+    finally:
+        target.close()
+
+
+def _publish(partial: Path, target: Path) -> None:
+    """Give a finished file its name, durably."""
+    for path in (partial, None, target.parent):
+        if path is None:
+            partial.replace(target)
+            continue
+        file = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def _remove(path: Path) -> None:
+    for companion in COMPANIONS:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + companion).unlink()
