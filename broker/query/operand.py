@@ -14,8 +14,10 @@ from broker.query.operands import INT64_MAX, INT64_MIN
 _END = r"(?=\s*(?:\.\.|[;|),]|$))"
 _NUMBER = re.compile(rf"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?{_END}")
 _BOOLEAN = re.compile(rf"(?:true|false){_END}")
+_FRACTION = r"(?:[.,][0-9]+)?"
 _TIMELIKE = re.compile(
-    rf"(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:T[0-9:.]*Z?)?|[0-9]{{2}}:[0-9]{{2}}:[0-9.]+Z){_END}"
+    rf"(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:T[0-9:]*{_FRACTION}Z?)?"
+    rf"|[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}{_FRACTION}Z){_END}"
 )
 _DATETIME_START = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
