@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import socket
 from contextlib import suppress
@@ -70,6 +71,16 @@ async def _prune(broker: Broker) -> None:
         await asyncio.sleep(_PRUNE_EVERY)
 
 
+def _tune_collector() -> None:
+    """Let the cycle collector look rarely: entities are trees, reference counts free them.
+
+    With Python's defaults it takes a third of the time of an update.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 async def _run(settings: Settings, sock: socket.socket) -> None:
     broker = await start(settings, SqliteStore(settings.data))
     config = uvicorn.Config(
@@ -83,6 +94,7 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
         log_config=None,
         timeout_graceful_shutdown=5,
     )
+    _tune_collector()
     pruning = asyncio.create_task(_prune(broker))
     log.info(
         "broker ready on http://%s:%d (API page: /docs), data in %s",

@@ -22,7 +22,7 @@ class Forgotten(Exception):
 class Feed:
     """The change feed of a running broker, for any number of followers."""
 
-    def __init__(self, store: Store, *, recent: int = 1024, page: int = 256) -> None:
+    def __init__(self, store: Store, *, recent: int = 128, page: int = 256) -> None:
         self._store = store
         self._ring: list[Committed | None] = [None] * recent
         self._oldest = store.span()[1] + 1
