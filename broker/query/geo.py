@@ -31,7 +31,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 RELATIONS: Final = ("within", "contains", "intersects", "equals", "disjoint", "overlaps")
 MAX_COORDINATES: Final = 200_000
 """Characters of `coordinates`."""
-MAX_POSITIONS: Final = 5_000
+MAX_POSITIONS: Final = 2_000
 
 _NEAR = re.compile(r"near;(maxDistance|minDistance)==([0-9.eE+\-]+)")
 _GEOREL_REMEDY = (

@@ -2,9 +2,9 @@
 
 Between positions the distance is the great-circle distance (haversine), exact to rounding. An
 edge of a line or polygon is straight in longitude and latitude (RFC 7946 §3.1.1); it is cut
-into great-circle arcs of at most 0.05° of longitude, which lie within 0.5 m of it (edges longer
-than 25° of longitude into 512 arcs). The distance of two geometries that do not meet is
-the least from a position of one to an arc of the other: exact for those arcs, at any latitude,
+into great-circle arcs that lie within 0.1 m of it (within 45 m for edges so long that 1,024
+arcs do not suffice, from about 13° on). The distance of two geometries that do not meet is the
+least from a position of one to an arc of the other: exact for those arcs, at any latitude,
 over the poles and across the antimeridian.
 """
 
@@ -22,9 +22,9 @@ import shapely
 RADIUS: Final = 6_371_008.8
 """Mean radius of the Earth in metres (IUGG)."""
 
-_ARC: Final = 0.05
-_MOST_ARCS: Final = 512
-_BLOCK: Final = 500_000
+_DEVIATION: Final = 0.1
+_MOST_ARCS: Final = 1024
+_BLOCK: Final = 16_384
 
 Vectors: TypeAlias = npt.NDArray[np.float64]
 
@@ -94,9 +94,15 @@ def _lines(geometry: Any) -> Iterator[Any]:
 
 
 def _cut(line: Vectors) -> Vectors:
-    """Return a line's positions and those of its arcs' ends as unit vectors."""
-    steps = np.abs(np.diff(line, axis=0))
-    arcs = np.maximum(steps[:, 0] / _ARC, steps[:, 1] / 30)
+    """Return a line's positions and those of its arcs' ends as unit vectors.
+
+    An arc strays from its edge by at most R/8 (Δλ²/2 + 2ΔλΔφ), on which the number of arcs
+    rests; no arc spans more than 30° of latitude.
+    """
+    steps = np.abs(np.radians(np.diff(line, axis=0)))
+    east, north = steps[:, 0], steps[:, 1]
+    stray = RADIUS / 8 * east * (east / 2 + 2 * north)
+    arcs = np.maximum(np.sqrt(stray / _DEVIATION), north / radians(30))
     counts = np.clip(np.ceil(arcs), 1, _MOST_ARCS).astype(int)
     if counts.size and counts.max() > 1:
         edge = np.repeat(np.arange(len(counts)), counts)

@@ -49,7 +49,7 @@ _PLAIN = (
 _KEYED = (
     "(CASE {0}.value->>'$.type' WHEN 'ListProperty' THEN '$.valueList'"
     " WHEN 'JsonProperty' THEN '$.json' WHEN 'LanguageProperty' THEN '$.languageMap'"
-    " ELSE '$.value' END || ?)"
+    " ELSE '$.value' END)"
 )
 _URIS = (
     "(CASE {0}.value->>'$.type' WHEN 'Relationship' THEN '$.object'"
@@ -227,34 +227,54 @@ def _text(expression: str, keys: tuple[str, ...]) -> _Target:
 
 
 def _member(document: str, member: str, keys: tuple[str, ...]) -> _Target:
-    return _at(document, Sql("?", (_steps("$", (member, *keys)),)))
-
-
-def _value(alias: str, keys: tuple[str, ...]) -> _Target:
-    if not keys:
-        return _Target(Sql(f"json_each({alias}.value, {_PLAIN.format(alias)}) x"), _TRUE, alias)
-    target = _at(f"{alias}.value", Sql(_KEYED.format(alias), (_steps("", keys),)))
-    if keys != ("*",):
-        return target
-    some = f"EXISTS (SELECT 1 FROM json_each({alias}.value, '$.languageMap'))"
-    return _Target(target.rows, _by_language(alias, Sql(some), target.present), alias)
-
-
-def _at(document: str, path: Sql) -> _Target:
+    path = Sql("?", (f"$.{member}",))
+    if keys:
+        return _inside(document, path, keys)
     return _Target(
         _join(f"json_each({document}, ", path, ") x"),
         _join(f"(json_type({document}, ", path, ") IS NOT NULL)"),
     )
 
 
+def _value(alias: str, keys: tuple[str, ...]) -> _Target:
+    if not keys:
+        return _Target(Sql(f"json_each({alias}.value, {_PLAIN.format(alias)}) x"), _TRUE, alias)
+    target = _inside(f"{alias}.value", Sql(_KEYED.format(alias)), keys)
+    if keys != ("*",):
+        return target
+    some = f"EXISTS (SELECT 1 FROM json_each({alias}.value, '$.languageMap'))"
+    return _Target(target.rows, _by_language(alias, Sql(some), target.present), alias)
+
+
+def _inside(document: str, path: Sql, keys: tuple[str, ...]) -> _Target:
+    """Return what `keys` lead to inside the value at `path`.
+
+    Members are found by comparing their keys, not by a JSON path: SQLite takes two keys for the
+    same where they are alike up to a NUL character.
+    """
+    sources = [_join(f"json_each({document}, ", path, ") k0")]
+    for level in range(1, len(keys)):
+        above = f"CASE k{level - 1}.type WHEN 'object' THEN k{level - 1}.value END"
+        sources.append(Sql(f", json_each({above}) k{level}"))
+    wanted = " AND ".join(f"k{level}.key = ?" for level in range(len(keys)))
+    found = _join(*sources, Sql(f" WHERE {wanted}", keys))
+    last = f"k{len(keys) - 1}"
+    elements = Sql(f", json_each(CASE {last}.type WHEN 'array' THEN {last}.value END) el")
+    return _Target(
+        _join(
+            f"(SELECT NULL AS key, {last}.type AS type, {last}.value AS value FROM ",
+            found,
+            " UNION ALL SELECT el.key, el.type, el.value FROM ",
+            _join(*sources, elements, Sql(f" WHERE {wanted}", keys)),
+            ") x",
+        ),
+        _join("EXISTS (SELECT 1 FROM ", found, ")"),
+    )
+
+
 def _by_language(alias: str, language: Sql, other: Sql) -> Sql:
     kind = f"{alias}.value->>'$.type'"
     return _join(f"CASE {kind} WHEN 'LanguageProperty' THEN ", language, " ELSE ", other, " END")
-
-
-def _steps(root: str, keys: tuple[str, ...]) -> str:
-    """Return a JSON path. Keys are written as the document writes them: as JSON strings."""
-    return root + "".join(f".{orjson.dumps(key).decode()}" for key in keys)
 
 
 def _comparison(target: _Target, op: Op, operands: tuple[Any, ...]) -> Sql:

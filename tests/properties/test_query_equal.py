@@ -153,7 +153,8 @@ def _without(owner: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
 def _serves(term: IndexTerm | GeoTerm, instances: list[Any]) -> bool:
     """Tell whether an index of all values of the instances would find them by `term`."""
     if isinstance(term, GeoTerm):
-        return _meets(term, list(_positions([each.get("value") for each in instances])))
+        places = [each["value"] for each in instances if each["type"] == "GeoProperty"]
+        return _meets(term, list(_positions(places)))
     kinds: tuple[type, ...] = (int, float) if term.kind == "num" else (str,)
     return any(
         _within(term, each[:TEXT_LENGTH] if isinstance(each, str) else each)
