@@ -113,9 +113,11 @@ def _diff_attributes(
     if before is after:
         return delta, prior
     for iri, new in after.items():
-        old = before.get(iri, {})
+        old = before.get(iri)
         if new is old:
             continue
+        if old is None:
+            old = {}
         datasets = [d for d in old if d not in new]
         datasets += [d for d, instance in new.items() if not _same(instance, old.get(d))]
         if datasets:

@@ -1,6 +1,7 @@
 """Changes lead from one state of an entity to the other, and back (`broker.model.change`)."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -70,7 +71,7 @@ def test_changed_attributes_are_those_that_differ(pair: Any) -> None:
 def test_a_walk_back_meets_every_state(states: list[Any], deleted: bool) -> None:
     states = [{**state, "id": "urn:a"} for state in states]
     rows = [Row("create", states[0], None)]
-    rows += [Row("update", *diff(old, new)) for old, new in zip(states, states[1:], strict=False)]
+    rows += [Row("update", *diff(old, new)) for old, new in pairwise(states)]
     met = [*states]
     if deleted:
         rows.append(Row("delete", None, states[-1]))

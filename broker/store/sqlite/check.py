@@ -10,7 +10,7 @@ from typing import Any, Final
 import apsw
 
 from broker.model.entity import Entity
-from broker.store.sqlite.connection import connect, runner
+from broker.store.sqlite.connection import Run, connect, runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import Terms, terms
 from broker.store.sqlite.names import Names
@@ -32,6 +32,7 @@ def check_file(path: Path) -> list[str]:
     connection = connect(path)
     try:
         verify_header(connection)
+        connection.pragma("query_only", 0)
         connection.execute("BEGIN")
         problems: list[str] = []
         try:
@@ -69,20 +70,34 @@ def _feed(connection: apsw.Connection) -> Iterator[str]:
         "SELECT seq, tid FROM change WHERE tid <> 0 AND tid NOT IN (SELECT tid FROM tenant)"
     ).fetchall():
         yield f"Change {seq} belongs to tenant number {tid}, which does not exist."
+    yield from _chains(run)
+
+
+def _chains(run: Run) -> Iterator[str]:
+    """Compare entities and graves with the newest change the feed has of them."""
+    run("CREATE TEMP TABLE newest (tid, id, seq, kind, version, PRIMARY KEY (tid, id))")
+    run(
+        "INSERT INTO newest SELECT c.tid, c.entity, max(c.seq), c.kind, c.version FROM change c "
+        "JOIN tenant t ON t.tid = c.tid AND t.name IS NOT NULL GROUP BY c.tid, c.entity"
+    )
     # An entity whose newest change was pruned has none to be compared with.
-    for entity_id, version, latest, kind in run(
-        "SELECT c.entity, e.version, c.version, c.kind FROM change c "
-        "JOIN (SELECT max(seq) AS seq FROM change WHERE tid <> 0 GROUP BY tid, entity) m "
-        "ON m.seq = c.seq "
-        "JOIN tenant t ON t.tid = c.tid AND t.name IS NOT NULL "
-        "LEFT JOIN entity e ON e.tid = c.tid AND e.id = c.entity "
-        "WHERE (c.kind = 'delete') <> (e.eid IS NULL) "
-        "OR (e.eid IS NOT NULL AND e.version <> c.version)"
+    for entity_id, version, seq, kind, latest, newest in run(
+        "SELECT n.id, e.version, coalesce(e.seq, g.seq), n.kind, n.version, n.seq FROM newest n "
+        "LEFT JOIN entity e ON e.tid = n.tid AND e.id = n.id "
+        "LEFT JOIN grave g ON g.tid = n.tid AND g.id = n.id "
+        "WHERE (n.kind = 'delete') <> (e.eid IS NULL) OR coalesce(e.seq, g.seq) IS NOT n.seq "
+        "OR e.version <> n.version"
     ).fetchall():
         yield (
-            f"Entity {entity_id} is stored with version {version}, and its newest change is the "
-            f"{kind} with version {latest}."
+            f"Entity {entity_id} is stored with version {version} and change {seq}, and its newest "
+            f"change is {newest}, the {kind} with version {latest}."
         )
+    for seq, last in run(
+        "SELECT c.seq, c.last FROM change c JOIN meta m ON m.key = 'pruned' "
+        "WHERE c.last > m.value AND NOT EXISTS (SELECT 1 FROM change p "
+        "WHERE p.seq = c.last AND p.tid = c.tid AND p.entity = c.entity AND p.seq < c.seq)"
+    ).fetchall():
+        yield f"Change {seq} follows change {last} of the same entity, which is not there."
 
 
 class _Documents:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -12,48 +12,44 @@ from broker.model.entity import Entity
 from broker.store.contract import Record
 from broker.store.sqlite.names import Names
 
-Key = Callable[[str], str]
+Keys: TypeAlias = Mapping[str, str]
+"""Attribute names → the names to put in their place."""
 
 
-def interned(parts: Entity, key: Key) -> Entity:
-    """Return an entity or a delta with attribute IRIs replaced by `key`; shares what it can."""
+def interned(parts: Entity, keys: Keys) -> Entity:
+    """Return an entity or a delta with attribute IRIs replaced by `keys`; shares what it can."""
     attributes = parts.get("attrs")
-    return parts if attributes is None else {**parts, "attrs": _interned(attributes, key)}
+    return parts if attributes is None else {**parts, "attrs": _renamed(attributes, keys)}
 
 
-def _interned(attributes: AttributeDelta, key: Key) -> AttributeDelta:
-    document: AttributeDelta = {}
-    for iri, instances in attributes.items():
-        document[key(iri)] = instances
-        for instance in instances.values():
-            if instance is not None and "attrs" in instance:
-                document[key(iri)] = {
-                    dataset: i if i is None else interned(i, key)
-                    for dataset, i in instances.items()
-                }
-                break
-    return document
+def named(parts: Entity, names: Names) -> Entity:
+    """Return the entity or delta an interned document stands for; shares what it can."""
+    return interned(parts, names.iris)
 
 
 def parse(document: bytes, names: Names) -> Entity:
     """Return the entity or delta of a stored document."""
     parts: Entity = orjson.loads(document)
-    attributes = parts.get("attrs")
-    if attributes is not None:
-        parts["attrs"] = _named(attributes, names)
+    if document.count(b'"attrs":') != 1 or "attrs" not in parts:
+        return named(parts, names)
+    iris = names.iris
+    parts["attrs"] = {iris[key]: instances for key, instances in parts["attrs"].items()}
     return parts
 
 
-def _named(attributes: AttributeDelta, names: Names) -> AttributeDelta:
-    iris = names.iris
-    for instances in attributes.values():
+def _renamed(attributes: AttributeDelta, names: Keys) -> AttributeDelta:
+    renamed: AttributeDelta = {}
+    for name, instances in attributes.items():
         for instance in instances.values():
             if instance is not None and "attrs" in instance:
-                instance["attrs"] = _named(instance["attrs"], names)
-    try:
-        return {iris[key]: instances for key, instances in attributes.items()}
-    except KeyError:
-        return {names.iri(key): instances for key, instances in attributes.items()}
+                renamed[names[name]] = {
+                    dataset: each if each is None or "attrs" not in each else interned(each, names)
+                    for dataset, each in instances.items()
+                }
+                break
+        else:
+            renamed[names[name]] = instances
+    return renamed
 
 
 class StoredRecord(Record):

@@ -12,7 +12,7 @@ from broker.store.sqlite.session import Session
 from broker.store.sqlite.town import Town
 
 ENTITIES: Final = 100
-CHANGES: Final = 500
+CHANGES: Final = 1000
 
 
 def drop_slice(connection: apsw.Connection, session: Session, town: Town) -> bool:
@@ -29,16 +29,32 @@ def drop_slice(connection: apsw.Connection, session: Session, town: Town) -> boo
     if rows:
         vacuum(connection)
         return True
-    connection.execute(
-        "UPDATE change SET tid = 0, entity = '', delta = NULL, prior = NULL WHERE seq IN "
-        f"(SELECT seq FROM change WHERE tid = ? LIMIT {CHANGES})",
-        tid,
-    )
-    if connection.changes():
-        vacuum(connection)
+    if _blank_changes(connection, town.tid):
         return True
     session.forget_pairs()
-    for table in ("answer", "rule", "counter", "name", "tenant"):
+    for table in ("answer", "rule", "counter", "grave", "name", "tenant"):
         connection.execute(f"DELETE FROM {table} WHERE tid = ?", tid)
     vacuum(connection)
     return False
+
+
+def _blank_changes(connection: apsw.Connection, tid: int) -> bool:
+    """Empty a slice of a tenant's changes; return whether the feed has more to look at."""
+    done = f"blanked {tid}"
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (done,)).get
+    start: int = 0 if row is None else row
+    end: int | None = connection.execute(
+        "SELECT max(seq) FROM (SELECT seq FROM change WHERE seq > ? ORDER BY seq LIMIT ?)",
+        (start, CHANGES),
+    ).get
+    if end is None:
+        connection.execute("DELETE FROM meta WHERE key = ?", (done,))
+        return False
+    connection.execute(
+        "UPDATE change SET tid = 0, entity = '', last = 0, delta = NULL, prior = NULL "
+        "WHERE seq > ? AND seq <= ? AND tid = ?",
+        (start, end, tid),
+    )
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (done, end))
+    vacuum(connection)
+    return True

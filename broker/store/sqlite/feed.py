@@ -7,9 +7,13 @@ from typing import Any, Final
 import apsw
 
 from broker.store.contract import Change, Kind
+from broker.store.sqlite.budget import Budget
+from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.names import Names
 
+COLUMNS: Final = "c.seq, t.name, c.entity, c.version, c.kind, c.at, c.delta, c.prior"
+NEWEST: Final = 2**63 - 1
 SLICE: Final = 500
 VACUUM_PAGES: Final = 200
 
@@ -17,34 +21,47 @@ Row = tuple[Any, ...]
 
 
 def select_changes(
-    connection: apsw.Connection,
-    after: int,
-    until: int | None,
-    tid: int | None,
-    entity_id: str | None,
-    limit: int,
+    connection: apsw.Connection, after: int, until: int | None, tid: int | None, limit: int
 ) -> list[Row]:
     """Return rows (seq, tenant, entity, version, kind, at, delta, prior), oldest first.
 
     Rows of dropped tenants are left out.
     """
-    where = ["seq > ?"]
-    values: list[int | str] = [after]
-    if until is not None:
-        where.append("seq <= ?")
-        values.append(until)
-    if tid is not None:
-        where.append("c.tid = ?" if entity_id is not None else "+c.tid = ?")
-        values.append(tid)
-    if entity_id is not None:
-        where.append("entity = ?" if tid is not None else "+entity = ?")
-        values.append(entity_id)
-    return connection.execute(
-        "SELECT seq, t.name, entity, version, kind, at, delta, prior "
-        "FROM change c CROSS JOIN tenant t ON t.tid = c.tid "
-        f"WHERE t.name IS NOT NULL AND {' AND '.join(where)} ORDER BY seq LIMIT ?",
-        (*values, limit),
+    tenant = "" if tid is None else "AND t.tid = ?"
+    rows: list[Row] = connection.execute(
+        f"SELECT {COLUMNS} FROM change c CROSS JOIN tenant t ON t.tid = c.tid "
+        f"WHERE seq > ? AND seq <= ? AND t.name IS NOT NULL {tenant} ORDER BY seq LIMIT ?",
+        (after, NEWEST if until is None else until, *(() if tid is None else (tid,)), limit),
     ).fetchall()
+    return rows
+
+
+def select_entity(
+    budget: Budget, after: int, until: int | None, tids: list[int], entity_id: str, limit: int
+) -> list[Row]:
+    """Return rows like `select_changes`, of one entity, following its chain back from its end."""
+    run = runner(budget.connection)
+    rows: list[Row] = []
+    for tid in tids:
+        seq = run(
+            "SELECT seq FROM entity WHERE tid = ?1 AND id = ?2 "
+            "UNION ALL SELECT seq FROM grave WHERE tid = ?1 AND id = ?2",
+            (tid, entity_id),
+        ).get
+        while seq is not None and seq > after:
+            budget.check()
+            row = run(
+                f"SELECT {COLUMNS}, c.last FROM change c CROSS JOIN tenant t ON t.tid = c.tid "
+                "WHERE seq = ?",
+                (seq,),
+            ).get
+            if row is None:
+                break
+            if until is None or seq <= until:
+                rows.append(row[:-1])
+            seq = row[-1]
+    rows.sort()
+    return rows[:limit]
 
 
 def to_change(row: Row, names: Names) -> Change:
@@ -69,6 +86,11 @@ def bounds(connection: apsw.Connection) -> tuple[int, int]:
     return pruned, newest or pruned
 
 
+def has_graves(connection: apsw.Connection) -> bool:
+    """Return whether the feed still knows of deleted entities."""
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM grave)").get)
+
+
 def prune_changes(connection: apsw.Connection, before: str) -> tuple[int, int, bool]:
     """Forget a slice of the oldest changes: (changes forgotten, newest pruned, more to do).
 
@@ -85,6 +107,7 @@ def prune_changes(connection: apsw.Connection, before: str) -> tuple[int, int, b
         forgotten += tid != 0
     if newest:
         connection.execute("DELETE FROM change WHERE seq <= ?", (newest,))
+        connection.execute("DELETE FROM grave WHERE seq <= ?", (newest,))
         connection.execute("UPDATE meta SET value = ? WHERE key = 'pruned'", (newest,))
         vacuum(connection)
     return forgotten, newest, bool(newest) and newest == rows[-1][0]

@@ -7,8 +7,7 @@ must cover every value a condition on an attribute could look at, and may cover 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from broker.model.entity import PRIMARY, Instance
 from broker.query.plan import TEXT_LENGTH
@@ -22,12 +21,11 @@ LARGEST: Final = 2**63 - 1
 Box: TypeAlias = tuple[float, float, float, float]
 
 
-@dataclass(slots=True)
-class Terms:
-    """What the index holds of one attribute of an entity; `box` is west, east, south, north."""
+class Terms(NamedTuple):
+    """What the index holds of one attribute of an entity, each value once."""
 
-    numbers: set[int | float | bytes] = field(default_factory=set)
-    texts: set[str | bytes] = field(default_factory=set)
+    numbers: tuple[int | float | bytes, ...] = ()
+    texts: tuple[str | bytes, ...] = ()
     box: Box | None = None
 
 
@@ -36,25 +34,47 @@ NOTHING: Final = Terms()
 
 def terms(instances: dict[str, Instance]) -> Terms:
     """Return what to index of the instances of one attribute."""
-    found = Terms()
+    if len(instances) == 1:
+        (instance,) = instances.values()
+        value: Any = instance.get("value")
+        kind = value.__class__
+        if kind is float:
+            return Terms((value,))
+        if kind is str:
+            return Terms((), (value[:TEXT_LENGTH],))
+        if kind is int:
+            return Terms((number_key(value),))
+    return _all_terms(instances)
+
+
+def _all_terms(instances: dict[str, Instance]) -> Terms:
+    values: dict[int | float | str, None] = {}
     points: list[tuple[float, float]] = []
     for instance in instances.values():
         kind = instance["type"]
         value = instance.get(PRIMARY.get(kind, "value"))
-        if value.__class__ is float or value.__class__ is str or value.__class__ is int:
-            _add(found, value)
-        elif kind == "GeoProperty":
+        if kind == "GeoProperty":
             points += positions(value)
-        else:
-            for scalar in _scalars(value, kind == "LanguageProperty"):
-                _add(found, scalar)
-                if len(found.numbers) + len(found.texts) > MAX_VALUES:
-                    found.numbers, found.texts = {MANY}, {MANY}
-                    return found
-    if points:
-        xs, ys = [x for x, _ in points], [y for _, y in points]
-        found.box = (min(xs), max(xs), min(ys), max(ys))
-    return found
+            continue
+        for scalar in _scalars(value, kind == "LanguageProperty"):
+            if scalar.__class__ is str:
+                values[scalar[:TEXT_LENGTH]] = None
+            elif scalar.__class__ is int or scalar.__class__ is float:
+                values[number_key(scalar)] = None
+            if len(values) > MAX_VALUES:
+                break
+    if len(values) > MAX_VALUES:
+        return Terms((MANY,), (MANY,), _box(points))
+    texts = tuple(value for value in values if isinstance(value, str))
+    numbers = tuple(value for value in values if not isinstance(value, str))
+    return Terms(numbers, texts, _box(points))
+
+
+def _box(points: list[tuple[float, float]]) -> Box | None:
+    if not points:
+        return None
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return min(xs), max(xs), min(ys), max(ys)
 
 
 def number_key(number: int | float) -> int | float:
@@ -79,13 +99,6 @@ def _positions(coordinates: Any) -> Iterator[tuple[float, float]]:
             yield from _positions(part)
     elif len(coordinates) > 1:
         yield coordinates[0], coordinates[1]
-
-
-def _add(found: Terms, value: Any) -> None:
-    if value.__class__ is str:
-        found.texts.add(value[:TEXT_LENGTH])
-    elif value.__class__ is int or value.__class__ is float:
-        found.numbers.add(number_key(value))
 
 
 def _scalars(value: Any, mapping: bool = False) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import apsw
 
-from broker.model.entity import Attributes, Instance
+from broker.model.entity import Attributes
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import NOTHING, Box, Terms, terms
@@ -15,10 +15,12 @@ from broker.store.sqlite.pairs import Indexed, Pairs, differing
 
 Intern = Callable[[str], int]
 
-INSERT_NUMBER = "INSERT OR IGNORE INTO anum VALUES (?, ?, ?, ?)"
-INSERT_TEXT = "INSERT OR IGNORE INTO atxt VALUES (?, ?, ?, ?)"
-DELETE_NUMBER = "DELETE FROM anum WHERE type = ? AND path = ? AND value = ? AND eid = ?"
-DELETE_TEXT = "DELETE FROM atxt WHERE type = ? AND path = ? AND value = ? AND eid = ?"
+STATEMENTS = (
+    "DELETE FROM anum WHERE type = ? AND path = ? AND value = ? AND eid = ?",
+    "DELETE FROM atxt WHERE type = ? AND path = ? AND value = ? AND eid = ?",
+    "INSERT OR IGNORE INTO anum VALUES (?, ?, ?, ?)",
+    "INSERT OR IGNORE INTO atxt VALUES (?, ?, ?, ?)",
+)
 INSERT_TYPE = "INSERT INTO etype VALUES (?, ?, ?)"
 DELETE_TYPE = "DELETE FROM etype WHERE type = ? AND key = ?"
 
@@ -31,7 +33,7 @@ class Indexer:
     def __init__(self, connection: apsw.Connection, indexed: Indexed | None) -> None:
         self._connection = connection
         self._many = connection.cursor().executemany
-        self._run = runner(connection)
+        self.run = runner(connection)
         self.pairs = Pairs(connection, indexed)
 
     def change(
@@ -45,60 +47,54 @@ class Indexer:
         undo: Undo,
     ) -> None:
         """Replace the rows of `attributes` of an entity, for each of its types."""
-        added: tuple[Rows, Rows] = ([], [])
-        removed: tuple[Rows, Rows] = ([], [])
         type_ids = [(type_iri, intern(type_iri)) for type_iri in types]
+        rows: tuple[Rows, Rows, Rows, Rows] = ([], [], [], [])
         for iri in attributes:
             path = intern(iri)
-            was = _terms(before.get(iri))
-            now = _terms(after.get(iri))
+            was, now = before.get(iri), after.get(iri)
+            old = NOTHING if was is None else terms(was)
+            new = NOTHING if now is None else terms(now)
             for type_iri, nid in type_ids:
                 if self.pairs.indexed(nid, type_iri, path, iri, undo):
-                    _compare(was, now, nid, path, eid, added, removed)
-                    if was.box != now.box:
-                        self._move(eid, nid, path, was.box, now.box)
-        self._write(added, removed)
+                    _compare(old, new, nid, path, eid, rows)
+                    if old.box != new.box:
+                        self._move(eid, nid, path, old.box, new.box)
+        for statement, values in zip(STATEMENTS, rows, strict=True):
+            if len(values) == 1:
+                self.run(statement, values[0])
+            elif values:
+                self._many(statement, values)
 
     def add_types(self, eid: int, entity_id: str, type_ids: Iterable[int]) -> None:
         """Enter an entity under types it got."""
         for nid in type_ids:
-            self._run(INSERT_TYPE, (nid, entity_id, eid))
+            self.run(INSERT_TYPE, (nid, entity_id, eid))
 
     def remove_types(self, entity_id: str, type_ids: Iterable[int]) -> None:
         """Take an entity away from types it lost."""
         for nid in type_ids:
-            self._run(DELETE_TYPE, (nid, entity_id))
-
-    def _write(self, added: tuple[Rows, Rows], removed: tuple[Rows, Rows]) -> None:
-        if removed[0]:
-            self._many(DELETE_NUMBER, removed[0])
-        if removed[1]:
-            self._many(DELETE_TEXT, removed[1])
-        if added[0]:
-            self._many(INSERT_NUMBER, added[0])
-        if added[1]:
-            self._many(INSERT_TEXT, added[1])
+            self.run(DELETE_TYPE, (nid, entity_id))
 
     def _move(self, eid: int, nid: int, path: int, was: Box | None, now: Box | None) -> None:
         key = (eid, nid, path)
         if was is None and now is not None:
-            self._run(
+            self.run(
                 "INSERT INTO box (west, east, south, north, type, path, eid) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (*now, nid, path, eid),
             )
             bid = self._connection.last_insert_rowid()
-            self._run("INSERT INTO boxkey VALUES (?, ?, ?, ?)", (*key, bid))
+            self.run("INSERT INTO boxkey VALUES (?, ?, ?, ?)", (*key, bid))
             return
-        bid = self._run("SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key).get
+        bid = self.run("SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key).get
         if now is not None:
-            self._run(
+            self.run(
                 "UPDATE box SET west = ?, east = ?, south = ?, north = ? WHERE bid = ?",
                 (*now, bid),
             )
         else:
-            self._run("DELETE FROM box WHERE bid = ?", (bid,))
-            self._run("DELETE FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key)
+            self.run("DELETE FROM box WHERE bid = ?", (bid,))
+            self.run("DELETE FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key)
 
 
 def reindex(connection: apsw.Connection, indexed: Indexed | None) -> int:
@@ -132,24 +128,13 @@ def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) 
         connection.execute(f"DELETE FROM {table} WHERE type = ? AND path = ?", (nid, path))
 
 
-def _terms(instances: dict[str, Instance] | None) -> Terms:
-    return NOTHING if instances is None else terms(instances)
-
-
 def _compare(
-    was: Terms,
-    now: Terms,
-    nid: int,
-    path: int,
-    eid: int,
-    added: tuple[Rows, Rows],
-    removed: tuple[Rows, Rows],
+    was: Terms, now: Terms, nid: int, path: int, eid: int, rows: tuple[Rows, Rows, Rows, Rows]
 ) -> None:
-    for number in was.numbers - now.numbers:
-        removed[0].append((nid, path, number, eid))
-    for text in was.texts - now.texts:
-        removed[1].append((nid, path, text, eid))
-    for number in now.numbers - was.numbers:
-        added[0].append((nid, path, number, eid))
-    for text in now.texts - was.texts:
-        added[1].append((nid, path, text, eid))
+    removed_numbers, removed_texts, added_numbers, added_texts = rows
+    if was.numbers != now.numbers:
+        removed_numbers += [(nid, path, n, eid) for n in was.numbers if n not in now.numbers]
+        added_numbers += [(nid, path, n, eid) for n in now.numbers if n not in was.numbers]
+    if was.texts != now.texts:
+        removed_texts += [(nid, path, t, eid) for t in was.texts if t not in now.texts]
+        added_texts += [(nid, path, t, eid) for t in now.texts if t not in was.texts]

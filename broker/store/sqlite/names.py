@@ -22,32 +22,30 @@ class Names:
     """The names of a tenant, both ways, as one connection sees them."""
 
     def __init__(self, connection: apsw.Connection, tid: int, tenant: str) -> None:
-        self.iris: dict[str, str] = {}
-        """Id in decimal, as in documents → IRI, for the names met so far."""
-        self._ids: dict[str, int] = {}
+        self.iris: dict[str, str] = _Iris(self)
+        """Id in decimal, as in documents → IRI; a name not met before is looked up."""
+        self.ids: dict[str, int] = {}
+        """IRI → id, for the names met so far."""
         self._run = runner(connection)
         self._tid = tid
         self._tenant = tenant
 
     def iri(self, key: str) -> str:
-        """Return the name behind an id; raises NonexistentTenant once the tenant is dropped."""
-        iri: str | None = self.iris.get(key)
+        """Look up the name behind an id; raises NonexistentTenant once the tenant is dropped."""
+        iri: str | None = self._run(
+            "SELECT iri FROM name WHERE nid = ? AND tid = ?", (int(key), self._tid)
+        ).get
         if iri is None:
-            iri = self._run(
-                "SELECT iri FROM name WHERE nid = ? AND tid = ?", (int(key), self._tid)
-            ).get
-            if iri is None:
-                raise nonexistent(self._tenant)
-            self.iris[key] = iri
+            raise nonexistent(self._tenant)
         return iri
 
     def nid(self, iri: str) -> int | None:
         """Return the id of a name, or None for one no entity of the tenant ever had."""
-        nid: int | None = self._ids.get(iri)
+        nid: int | None = self.ids.get(iri)
         if nid is None:
             nid = self._run("SELECT nid FROM name WHERE tid = ? AND iri = ?", (self._tid, iri)).get
             if nid is not None:
-                self._ids[iri] = nid
+                self.ids[iri] = nid
         return nid
 
 
@@ -56,28 +54,30 @@ class WriterNames(Names):
 
     def __init__(self, connection: apsw.Connection, tid: int, tenant: str, limit: int) -> None:
         super().__init__(connection, tid, tenant)
+        self.undo: Undo = []
+        """What takes new names back if the unit of work that is running fails; set by it."""
+        self.keys: dict[str, str] = _Keys(self)
+        """IRI → id in decimal, as in documents; asking for a new one interns it."""
         self._connection = connection
         self._limit = limit
         self._count: int = self._run("SELECT count(*) FROM name WHERE tid = ?", (tid,)).get
 
-    def intern(self, iri: str, undo: Undo) -> int:
-        """Return the id of a name, giving it one if it is new; raises BadRequestData.
-
-        `undo` gets what must be done if the transaction does not keep the new name.
-        """
-        nid = self._ids.get(iri) or self.nid(iri)
+    def intern(self, iri: str) -> int:
+        """Return the id of a name, giving it one if it is new; raises BadRequestData."""
+        nid = self.nid(iri)
         if nid is None:
             if self._count >= self._limit:
                 raise self._too_many(iri)
             self._run("INSERT INTO name (tid, iri) VALUES (?, ?)", (self._tid, iri))
             nid = self._connection.last_insert_rowid()
             self._count += 1
-            self._ids[iri] = nid
-            undo.append(lambda: self._forget(iri, str(nid)))
+            self.ids[iri] = nid
+            self.undo.append(lambda: self._forget(iri, str(nid)))
         return nid
 
     def _forget(self, iri: str, key: str) -> None:
-        self._ids.pop(iri, None)
+        self.ids.pop(iri, None)
+        self.keys.pop(iri, None)
         self.iris.pop(key, None)
         self._count -= 1
 
@@ -88,3 +88,27 @@ class WriterNames(Names):
             place="body:",
             remedy="Use fewer distinct names: put variable parts into values, not names.",
         )
+
+
+class _Iris(dict[str, str]):
+    """The IRIs by key of documents: a plain look-up for the names met before."""
+
+    def __init__(self, names: Names) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, key: str) -> str:
+        iri = self[key] = self._names.iri(key)
+        return iri
+
+
+class _Keys(dict[str, str]):
+    """The keys of documents by IRI: a plain look-up for the names met before."""
+
+    def __init__(self, names: WriterNames) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, iri: str) -> str:
+        key = self[iri] = str(self._names.intern(iri))
+        return key

@@ -3,6 +3,10 @@
 `name` interns IRIs per tenant; its ids are unique in the whole file, so an interned type or
 attribute names its tenant as well, and the index tables need no tenant column. `pair` says of
 each type with each attribute whether it is indexed.
+
+The changes of one entity are a chain: `entity.seq`, or `grave.seq` once it is deleted, is its
+newest change, and `change.last` the one before, 0 at the end. That costs a write nothing, where
+an index would cost it a page.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ CREATE TABLE name (
 );
 CREATE TABLE entity (
   eid INTEGER PRIMARY KEY, tid INTEGER NOT NULL, id TEXT NOT NULL,
-  version INTEGER NOT NULL, doc BLOB NOT NULL, UNIQUE (tid, id)
+  version INTEGER NOT NULL, seq INTEGER NOT NULL, doc BLOB NOT NULL, UNIQUE (tid, id)
 );
 CREATE TABLE etype (
   type INTEGER NOT NULL, key TEXT NOT NULL, eid INTEGER NOT NULL, PRIMARY KEY (type, key)
@@ -52,9 +56,12 @@ CREATE TABLE counter (
 ) WITHOUT ROWID;
 CREATE TABLE change (
   seq INTEGER PRIMARY KEY, tid INTEGER NOT NULL, entity TEXT NOT NULL, version INTEGER NOT NULL,
-  kind TEXT NOT NULL, at TEXT NOT NULL, delta BLOB, prior BLOB
+  kind TEXT NOT NULL, at TEXT NOT NULL, last INTEGER NOT NULL, delta BLOB, prior BLOB
 );
-CREATE INDEX change_entity ON change (tid, entity);
+CREATE TABLE grave (
+  tid INTEGER NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (tid, id)
+) WITHOUT ROWID;
+CREATE INDEX grave_seq ON grave (seq);
 CREATE TABLE answer (
   tid INTEGER NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL, digest BLOB NOT NULL,
   status INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (tid, key)

@@ -7,23 +7,27 @@ waits in `publish`.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 import apsw
+import orjson
 
-from broker.model.change import changed_attributes
-from broker.model.entity import Entity
+from broker.model.change import apply, changed_attributes
+from broker.model.entity import Attributes, Entity
 from broker.store.contract import Answer, Committed, Kind, Record, TypeRules
 from broker.store.refusals import encode
-from broker.store.sqlite.connection import runner
-from broker.store.sqlite.documents import interned, parse
+from broker.store.sqlite.connection import Run
+from broker.store.sqlite.documents import interned, named
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.names import Undo
 from broker.store.sqlite.town import Town, dump_rules
 
-ALL_TYPES = 0
+Parts: TypeAlias = tuple[int, bytes | None, bytes | None]
+"""Of a change row: the entity's change before it, the delta and the prior."""
+
+ALL_TYPES: Final = 0
 """Stands for all entities of a tenant in `counter`."""
 
 
@@ -33,7 +37,7 @@ class Effects:
 
     undo: Undo = field(default_factory=list)
     publish: Undo = field(default_factory=list)
-    counts: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    counts: dict[tuple[int, int], int] = field(default_factory=dict)
     committed: list[Committed] = field(default_factory=list)
 
     def take(self, other: Effects) -> None:
@@ -42,7 +46,7 @@ class Effects:
         self.publish += other.publish
         self.committed += other.committed
         for key, difference in other.counts.items():
-            self.counts[key] += difference
+            self.counts[key] = self.counts.get(key, 0) + difference
 
     def take_back(self) -> None:
         """Undo everything kept outside the file, newest first."""
@@ -52,9 +56,19 @@ class Effects:
 
 @dataclass(slots=True)
 class Feed:
-    """The sequence number of the newest change in the open transaction."""
+    """The newest change in the open transaction; `graves`: entities were deleted before."""
 
     seq: int
+    graves: bool
+
+
+@dataclass(slots=True)
+class _Held:
+    """A stored entity the unit of work has met: row, newest change, and interned document."""
+
+    eid: int
+    seq: int
+    raw: Entity
 
 
 class Session:
@@ -63,32 +77,36 @@ class Session:
     def __init__(
         self,
         connection: apsw.Connection,
+        run: Run,
         indexer: Indexer,
         feed: Feed,
         town: Town,
         effects: Effects,
     ) -> None:
+        """Begin a unit of work; make it when it runs, not before. `run` is of `connection`."""
         self.effects = effects
         self._connection = connection
-        self._run = runner(connection)
+        self._run = run
         self._indexer = indexer
         self._feed = feed
         self._town = town
-        self._eids: dict[str, int] = {}
-        self._interning = (self._intern, effects.undo)
+        self._held: dict[str, _Held] = {}
+        self._names = town.names
+        self._names.undo = effects.undo
         first = feed.seq
         self.effects.undo.append(lambda: setattr(feed, "seq", first))
 
     async def load(self, entity_id: str) -> Record | None:
         row = self._run(
-            "SELECT eid, version, doc FROM entity WHERE tid = ? AND id = ?",
+            "SELECT eid, seq, version, doc FROM entity WHERE tid = ? AND id = ?",
             (self._town.tid, entity_id),
         ).get
         if row is None:
             return None
-        eid, version, document = row
-        self._eids[entity_id] = eid
-        return Record(parse(document, self._town.names), version)
+        eid, seq, version, document = row
+        raw = orjson.loads(document)
+        self._held[entity_id] = _Held(eid, seq, raw)
+        return Record(named(raw, self._town.names), version)
 
     async def next_seq(self) -> int:
         return self._feed.seq + 1
@@ -96,13 +114,13 @@ class Session:
     async def write(self, committed: Committed) -> None:
         change = committed.change
         if change.kind is Kind.CREATE:
-            delta, prior = self._create(committed), None
+            last, delta, prior = self._create(committed)
         elif change.kind is Kind.UPDATE:
-            delta, prior = self._update(committed)
+            last, delta, prior = self._update(committed)
         else:
-            delta, prior = None, self._delete(committed)
+            last, delta, prior = self._delete(committed)
         self._run(
-            "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 change.seq,
                 self._town.tid,
@@ -110,6 +128,7 @@ class Session:
                 change.version,
                 change.kind.value,
                 change.at,
+                last,
                 delta,
                 prior,
             ),
@@ -149,7 +168,7 @@ class Session:
         """Remove an entity and its index rows, leaving no trace in the feed."""
         self._run("DELETE FROM entity WHERE eid = ?", (eid,))
         attributes = entity["attrs"]
-        self._indexer.change(eid, entity["type"], attributes, {}, attributes, *self._interning)
+        self._index(eid, entity["type"], attributes, {}, attributes)
         type_ids = self._type_ids(entity["type"])
         self._indexer.remove_types(entity["id"], type_ids)
         self._count((ALL_TYPES, *type_ids), -1)
@@ -158,51 +177,70 @@ class Session:
         """Forget what is indexed of the tenant."""
         self._indexer.pairs.drop(self._town.tid, self.effects.undo)
 
-    def _create(self, committed: Committed) -> bytes:
+    def _create(self, committed: Committed) -> Parts:
         change, entity = committed.change, committed.after
         assert entity is not None
-        document = self._document(entity)
+        raw = interned(entity, self._names.keys)
+        document = encode(raw)
         type_ids = self._type_ids(entity["type"])
         self._run(
-            "INSERT INTO entity (tid, id, version, doc) VALUES (?, ?, ?, ?)",
-            (self._town.tid, change.entity_id, change.version, document),
+            "INSERT INTO entity (tid, id, version, seq, doc) VALUES (?, ?, ?, ?, ?)",
+            (self._town.tid, change.entity_id, change.version, change.seq, document),
         )
         eid = self._connection.last_insert_rowid()
-        self._eids[change.entity_id] = eid
+        self._held[change.entity_id] = _Held(eid, change.seq, raw)
         self._indexer.add_types(eid, change.entity_id, type_ids)
         attributes = entity["attrs"]
-        self._indexer.change(eid, entity["type"], {}, attributes, attributes, *self._interning)
+        self._index(eid, entity["type"], {}, attributes, attributes)
         self._count((ALL_TYPES, *type_ids), 1)
-        return document
+        return self._leave_grave(change.entity_id), document, None
 
-    def _update(self, committed: Committed) -> tuple[bytes, bytes]:
+    def _update(self, committed: Committed) -> Parts:
         change, before, after = committed.change, committed.before, committed.after
         assert before is not None
         assert after is not None
         assert change.delta is not None
         assert change.before is not None
-        delta, prior = self._document(change.delta), self._document(change.before)
-        document = self._document(after)
-        self._type_ids(after["type"])
-        eid = self._eids[change.entity_id]
-        self._run(
-            "UPDATE entity SET version = ?, doc = ? WHERE eid = ?",
-            (change.version, document, eid),
-        )
+        held = self._held[change.entity_id]
+        last, delta = held.seq, interned(change.delta, self._names.keys)
+        raw = apply(held.raw, delta)
+        parts = last, encode(delta), encode(interned(change.before, self._names.keys))
+        document = encode(raw)
         kept = after["type"]
         if "type" in change.delta:
-            kept = [iri for iri in before["type"] if iri in after["type"]]
-            self._retype(eid, before, after)
+            self._type_ids(kept)
+            kept = [iri for iri in before["type"] if iri in kept]
+            self._retype(held.eid, before, after)
+        self._run(
+            "UPDATE entity SET version = ?, seq = ?, doc = ? WHERE eid = ?",
+            (change.version, change.seq, document, held.eid),
+        )
         old, new, changed = before["attrs"], after["attrs"], changed_attributes(change)
-        self._indexer.change(eid, kept, old, new, changed, *self._interning)
-        return delta, prior
+        self._index(held.eid, kept, old, new, changed)
+        held.raw, held.seq = raw, change.seq
+        return parts
 
-    def _delete(self, committed: Committed) -> bytes:
-        entity = committed.before
+    def _delete(self, committed: Committed) -> Parts:
+        change, entity = committed.change, committed.before
         assert entity is not None
-        document = self._document(entity)
-        self.forget(self._eids.pop(entity["id"]), entity)
-        return document
+        held = self._held.pop(entity["id"])
+        self.forget(held.eid, entity)
+        self._run(
+            "INSERT INTO grave VALUES (?, ?, ?)", (self._town.tid, change.entity_id, change.seq)
+        )
+        self._feed.graves = True
+        return held.seq, None, encode(held.raw)
+
+    def _leave_grave(self, entity_id: str) -> int:
+        """Return the newest change of an earlier entity with this id, 0 where there is none."""
+        if not self._feed.graves:
+            return 0
+        key = (self._town.tid, entity_id)
+        seq: int | None = self._run("SELECT seq FROM grave WHERE tid = ? AND id = ?", key).get
+        if seq is None:
+            return 0
+        self._run("DELETE FROM grave WHERE tid = ? AND id = ?", key)
+        return seq
 
     def _retype(self, eid: int, before: Entity, after: Entity) -> None:
         lost = [iri for iri in before["type"] if iri not in after["type"]]
@@ -210,21 +248,27 @@ class Session:
         old, new = before["attrs"], after["attrs"]
         lost_ids, gained_ids = self._type_ids(lost), self._type_ids(gained)
         self._indexer.remove_types(after["id"], lost_ids)
-        self._indexer.change(eid, lost, old, {}, old, *self._interning)
+        self._index(eid, lost, old, {}, old)
         self._count(lost_ids, -1)
         self._indexer.add_types(eid, after["id"], gained_ids)
-        self._indexer.change(eid, gained, {}, new, new, *self._interning)
+        self._index(eid, gained, {}, new, new)
         self._count(gained_ids, 1)
 
-    def _document(self, parts: Entity) -> bytes:
-        return encode(interned(parts, lambda iri: str(self._intern(iri))))
-
-    def _intern(self, iri: str) -> int:
-        return self._town.names.intern(iri, self.effects.undo)
+    def _index(
+        self,
+        eid: int,
+        types: list[str],
+        before: Attributes,
+        after: Attributes,
+        changed: Iterable[str],
+    ) -> None:
+        names, undo = self._names, self.effects.undo
+        self._indexer.change(eid, types, before, after, changed, names.intern, undo)
 
     def _type_ids(self, types: Iterable[str]) -> list[int]:
-        return [self._intern(iri) for iri in dict.fromkeys(types)]
+        return [self._names.intern(iri) for iri in dict.fromkeys(types)]
 
     def _count(self, types: Iterable[int], difference: int) -> None:
+        counts, tid = self.effects.counts, self._town.tid
         for nid in types:
-            self.effects.counts[self._town.tid, nid] += difference
+            counts[tid, nid] = counts.get((tid, nid), 0) + difference

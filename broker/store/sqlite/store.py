@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,7 +23,7 @@ from broker.store.contract import (
 from broker.store.refusals import closed
 from broker.store.sqlite import feed
 from broker.store.sqlite.budget import Budget
-from broker.store.sqlite.connection import DATA_FILE, connect
+from broker.store.sqlite.connection import DATA_FILE, connect, runner
 from broker.store.sqlite.documents import StoredRecord
 from broker.store.sqlite.drop import drop_slice
 from broker.store.sqlite.indexer import Indexer, reindex
@@ -118,7 +117,7 @@ class SqliteStore:
             effects = Effects()
             try:
                 town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
-                session = Session(self._connection, self._indexer, self._feed, town, effects)
+                session = self._session(town, effects)
                 return run(UnitOfWork(session, tenant, client, self._clock()), work), effects
             except BaseException:
                 effects.take_back()
@@ -168,11 +167,15 @@ class SqliteStore:
         if not self._open:
             raise closed()
         tid = None if tenant is None else self._towns.view(tenant).tid
-        rows = await self._reader.bounded(
-            lambda budget: feed.select_changes(
-                budget.connection, after, until, tid, entity_id, limit
+        if entity_id is None:
+            rows = await self._reader.bounded(
+                lambda budget: feed.select_changes(budget.connection, after, until, tid, limit)
             )
-        )
+        else:
+            tids = [view.tid for view in self._towns.views.values()] if tid is None else [tid]
+            rows = await self._reader.bounded(
+                lambda budget: feed.select_entity(budget, after, until, tids, entity_id, limit)
+            )
         views = self._towns.views
         return [feed.to_change(row, views[row[1]].names) for row in rows if row[1] in views]
 
@@ -243,7 +246,8 @@ class SqliteStore:
         self._indexer = Indexer(self._connection, self._indexed)
         self._writer = Writer(self._connection, self._flush, self._announce)
         pruned, newest = feed.bounds(self._connection)
-        self._feed = Feed(newest)
+        self._feed = Feed(newest, feed.has_graves(self._connection))
+        self._run = runner(self._connection)
         self._span = (pruned + 1, newest)
         self._entities = self._connection.execute(
             "SELECT coalesce(sum(n), 0) FROM counter WHERE type = ?", (ALL_TYPES,)
@@ -277,8 +281,14 @@ class SqliteStore:
         more = True
         while more:
             effects = Effects()
-            session = Session(self._connection, self._indexer, self._feed, town, effects)
-            more = await self._submit(partial(drop_slice, self._connection, session, town), effects)
+
+            def job(effects: Effects = effects) -> bool:
+                return drop_slice(self._connection, self._session(town, effects), town)
+
+            more = await self._submit(job, effects)
+
+    def _session(self, town: Town, effects: Effects) -> Session:
+        return Session(self._connection, self._run, self._indexer, self._feed, town, effects)
 
     def _flush(self, effects: Effects) -> None:
         """Write the counters of a group, once each."""
