@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ Exit codes:
   3  a port is busy
   4  a running town is needed and gives no answer
   5  a process of the town does not come up
-  6  data are faulty, or a backup cannot be used
+  6  data or a backup are faulty, in use, missing or in the way
 """
 
 
@@ -37,7 +38,9 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except MachiCommandError as error:
-            click.echo(f"machi: {error}\n       {error.remedy}", err=True)
+            click.echo(f"machi: {error}", err=True)
+            if error.remedy:
+                click.echo(f"       {error.remedy}", err=True)
             sys.exit(error.exit_code)
 
 
@@ -145,7 +148,8 @@ def broker(
         allow_hosts=allow_host,
     )
     try:
-        serve(settings)
+        with _data_errors():
+            serve(settings)
     except CannotListen as error:
         raise PortBusy(str(error), remedy="See machi broker --help for the options.") from error
 
@@ -226,7 +230,8 @@ def check(data: Path) -> None:
     """
     from broker.store.sqlite.maintenance import check as check_data
 
-    faults = check_data(data)
+    with _data_errors():
+        faults = check_data(data)
     for fault in faults:
         click.echo(fault)
     if faults:
@@ -249,7 +254,12 @@ def backup(source: Path, target: Path) -> None:
     """
     from broker.store.sqlite.maintenance import backup as backup_data
 
-    backup_data(source, target, lambda done, pages: None)
+    def progress(done: int, pages: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{done} of {pages} pages", err=True, nl=done == pages)
+
+    with _data_errors():
+        backup_data(source, target, progress)
     click.echo(f"{source} is copied to {target}")
 
 
@@ -266,8 +276,20 @@ def restore(source: Path, data: Path, force: bool) -> None:
     """
     from broker.store.sqlite.maintenance import restore as restore_data
 
-    restore_data(source, data, force=force)
+    with _data_errors():
+        restore_data(source, data, force=force)
     click.echo(f"{source} is restored to {data}")
+
+
+@contextlib.contextmanager
+def _data_errors() -> Iterator[None]:
+    """Turn what is wrong with a data folder into the command's own error."""
+    from broker.store.sqlite.errors import DataFolderError
+
+    try:
+        yield
+    except DataFolderError as error:
+        raise DataFaulty(str(error)) from error
 
 
 def _time_of(flood: dict[str, Any], text: str | None, edge: str) -> datetime:

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 
 class MachiCommandError(Exception):
-    """Root of what commands end with. `remedy` says what to do next."""
+    """Root of what commands end with. `remedy` says what to do next, where the text does not."""
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, remedy: str) -> None:
+    def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.remedy = remedy
 
@@ -34,6 +34,6 @@ class ChildFailed(MachiCommandError):
 
 
 class DataFaulty(MachiCommandError):
-    """`machi check` found faults in a data folder, or a backup cannot be used."""
+    """A data folder or backup is faulty, in use, missing or in the way."""
 
     exit_code = 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 READY = re.compile(r"\bready(:| on )")
 GRACE = 8.0
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class Role:
     name: str
     module: str
     arguments: tuple[str, ...] = ()
+
+
+def _end_with_parent() -> None:
+    """Have the kernel stop this process when the supervisor is gone, however it ended (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Child:
@@ -49,6 +57,7 @@ class Child:
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         self._reader = asyncio.create_task(self._read())
 

@@ -19,7 +19,7 @@ from adapters.contract import Message
 from adapters.river_gauge.fake import FakeGauge
 from apps.alerts.cursor import CURSOR_ID, cursor_from
 from apps.alerts.stage import NORMAL
-from broker.client import Client, ClientError, Entity, NotFound, observed_at, value
+from broker.client import Client, ClientError, Entity, NotFound, Retry, observed_at, value
 from machi.errors import NotReachable
 from machi.flood import FloodSample
 from machi.seed.plant import reset_drill
@@ -48,7 +48,10 @@ class Transition:
 
 @dataclass(slots=True)
 class Replay:
-    """One play of a flood. `monotonic` and `sleep` are replaceable for tests."""
+    """One play of a flood. `monotonic` and `sleep` are replaceable for tests.
+
+    `patience` is how many seconds the chain has, after the last level was sent, to take it.
+    """
 
     drill: Client
     publish: Publish
@@ -57,6 +60,7 @@ class Replay:
     say: Callable[[str], None]
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    patience: float = SETTLE
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     transitions: list[Transition] = field(default_factory=list)
 
@@ -102,12 +106,12 @@ class Replay:
     async def _settle(self) -> None:
         """Wait until the alerts app has taken the last sample of the shown station."""
         last = max((s.at for s in self.samples if s.station == SHOWN), default=None)
-        deadline = self.monotonic() + SETTLE
+        deadline = self.monotonic() + self.patience
         while last is not None and not await self._taken(last):
             if self.monotonic() > deadline:
                 self.say(
-                    f"{MARK} The last levels did not reach the alerts app within {SETTLE:.0f} s. "
-                    "Are the gauge adapter and the alerts app running?"
+                    f"{MARK} The last levels did not reach the alerts app within "
+                    f"{self.patience:g} s. Are the gauge adapter and the alerts app running?"
                 )
                 break
             await self.sleep(0.1)
@@ -190,7 +194,7 @@ async def replay(
     say: Callable[[str], None],
 ) -> list[Transition]:
     """Play samples into a running town. Raises NotReachable where a part of it is not running."""
-    async with Client(broker, tenant=tenant, name="replay") as drill:
+    async with Client(broker, tenant=tenant, name="replay", retry=Retry(attempts=3)) as drill:
         try:
             await drill.query(type="RiverLevelStation", limit=1)
         except ClientError as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.client import Client
+from broker.client import Client, ClientError
 from machi.errors import ChildFailed
 from machi.ports import require_free
 from machi.process import Child, Role
@@ -107,11 +107,17 @@ class Supervisor:
         settings = self._settings
         self._say("machi", f"starting the town; its data are in {settings.data.resolve()}")
         await self._start_all(servers(settings))
-        async with (
-            Client(settings.broker, name="seed") as town,
-            Client(settings.broker, tenant=DRILL_TENANT, name="seed") as drill,
-        ):
-            planted = await plant(town, drill)
+        try:
+            async with (
+                Client(settings.broker, name="seed") as town,
+                Client(settings.broker, tenant=DRILL_TENANT, name="seed") as drill,
+            ):
+                planted = await plant(town, drill)
+        except ClientError as error:
+            raise ChildFailed(
+                f"The broker does not take the town's entities: {error}",
+                remedy="The lines above marked `broker` say more.",
+            ) from error
         self._say("machi", f"{planted.created} entities planted, {planted.present} were there")
         await self._start_all(workers(settings))
         for line in _welcome(settings, time.monotonic() - begun):

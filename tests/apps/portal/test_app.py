@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +13,14 @@ from apps.portal.app import PortalSettings, portal
 from broker.client import Client
 from machi.seed.plant import plant
 from tests.support.live import live_broker, serve
+
+
+@dataclass
+class Page:
+    """A running portal; `ready` is set once it hears the broker."""
+
+    session: aiohttp.ClientSession
+    ready: asyncio.Event
 
 
 @pytest.fixture
@@ -27,63 +36,58 @@ async def town(broker: str) -> None:
 
 
 @pytest.fixture
-async def page(broker: str) -> AsyncIterator[aiohttp.ClientSession]:
+async def page(broker: str) -> AsyncIterator[Page]:
     ready = asyncio.Event()
     settings = PortalSettings(broker, "drill", ready.set)
     async with serve(portal(settings)) as url, aiohttp.ClientSession(url) as session:
-        session.ready = ready  # type: ignore[attr-defined]
-        yield session
+        yield Page(session, ready)
 
 
-async def test_page_is_served_in_the_language_asked_for(town: None, page: aiohttp.ClientSession):
-    await page.ready.wait()  # type: ignore[attr-defined]
+async def test_page_is_served_in_the_language_asked_for(town: None, page: Page):
+    await page.ready.wait()
     for language, word in (("ja", "避難所"), ("en", "Shelters")):
-        async with page.get("/", params={"lang": language}) as answer:
+        async with page.session.get("/", params={"lang": language}) as answer:
             text = await answer.text()
         assert f'<html lang="{language}">' in text
         assert word in text
 
 
-async def test_browser_decides_the_language_where_none_is_asked_for(page: aiohttp.ClientSession):
-    async with page.get("/", headers={"Accept-Language": "en-GB,ja"}) as answer:
+async def test_browser_decides_the_language_where_none_is_asked_for(page: Page):
+    async with page.session.get("/", headers={"Accept-Language": "en-GB,ja"}) as answer:
         assert answer.headers["Content-Language"] == "en"
-    async with page.get("/", headers={"Accept-Language": "fr"}) as answer:
+    async with page.session.get("/", headers={"Accept-Language": "fr"}) as answer:
         assert answer.headers["Content-Language"] == "ja"
 
 
 @pytest.mark.parametrize("path", ["/", "/town.json", "/static/town.js", "/nowhere"])
-async def test_every_answer_keeps_to_its_own_files_and_out_of_search(
-    page: aiohttp.ClientSession, path: str
-):
-    async with page.get(path) as answer:
+async def test_every_answer_keeps_to_its_own_files_and_out_of_search(page: Page, path: str):
+    async with page.session.get(path) as answer:
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "noindex" in answer.headers["X-Robots-Tag"]
 
 
-async def test_page_without_a_town_says_what_is_missing(page: aiohttp.ClientSession):
-    async with page.get("/", params={"lang": "en"}) as answer:
+async def test_page_without_a_town_says_what_is_missing(page: Page):
+    async with page.session.get("/", params={"lang": "en"}) as answer:
         text = await answer.text()
     assert "No shelters are known yet." in text
     assert "No connection to the data." in text
 
 
-async def test_unknown_path_gets_a_page_and_404(page: aiohttp.ClientSession):
-    async with page.get("/nowhere", params={"lang": "en"}) as answer:
+async def test_unknown_path_gets_a_page_and_404(page: Page):
+    async with page.session.get("/nowhere", params={"lang": "en"}) as answer:
         assert answer.status == 404
         assert "There is no such page." in await answer.text()
 
 
-async def test_page_says_it_is_a_demo(page: aiohttp.ClientSession):
-    async with page.get("/", params={"lang": "en"}) as answer:
+async def test_page_says_it_is_a_demo(page: Page):
+    async with page.session.get("/", params={"lang": "en"}) as answer:
         assert "This is a demo, not the city of Hitoyoshi." in await answer.text()
 
 
-async def test_names_in_entities_cannot_become_markup(
-    broker: str, town: None, page: aiohttp.ClientSession
-):
-    await page.ready.wait()  # type: ignore[attr-defined]
+async def test_names_in_entities_cannot_become_markup(broker: str, town: None, page: Page):
+    await page.ready.wait()
     shelter = {
         "id": "urn:ngsi-ld:EvacuationShelter:432032:x",
         "type": "EvacuationShelter",
@@ -97,16 +101,16 @@ async def test_names_in_entities_cannot_become_markup(
         await client.create(shelter)
     text = ""
     while "alert(1)" not in text:
-        async with page.get("/") as answer:
+        async with page.session.get("/") as answer:
             text = await answer.text()
     assert "<script>alert" not in text
 
 
-async def test_live_stream_tells_of_a_change(broker: str, town: None, page: aiohttp.ClientSession):
-    await page.ready.wait()  # type: ignore[attr-defined]
+async def test_live_stream_tells_of_a_change(broker: str, town: None, page: Page):
+    await page.ready.wait()
     station = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
     level = {"type": "Property", "value": 2.5, "observedAt": "2026-07-04T00:00:00Z"}
-    async with page.get("/live", params={"lang": "en"}) as answer, Client(broker) as client:
+    async with page.session.get("/live", params={"lang": "en"}) as answer, Client(broker) as client:
         assert answer.content_type == "text/event-stream"
         await client.append(station, {"waterLevel": level})
         async for line in answer.content:
@@ -118,9 +122,9 @@ async def test_live_stream_tells_of_a_change(broker: str, town: None, page: aioh
             pytest.fail("the stream ended without the new level")
 
 
-async def test_ready_only_while_the_broker_is_heard(town: None, page: aiohttp.ClientSession):
-    await page.ready.wait()  # type: ignore[attr-defined]
-    async with page.get("/ready") as answer:
+async def test_ready_only_while_the_broker_is_heard(town: None, page: Page):
+    await page.ready.wait()
+    async with page.session.get("/ready") as answer:
         assert answer.status == 200
 
 

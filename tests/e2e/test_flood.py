@@ -1,0 +1,133 @@
+"""The flood of 4 July 2020, from the gauge's uplinks to the light on the page."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from broker.client import Client, value
+from machi.flood import flood_samples
+from machi.seed.town import facts
+from tests.e2e.town import Town
+
+FLOOD = facts("kuma-2020")
+STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
+THRESHOLDS = {"caution": 3.00, "danger": 3.40, "designHighWater": 4.07}
+
+WATCH = """() => {
+  window.looks = [];
+  const note = () => {
+    const lamps = document.querySelector('[data-situation="drill"] .lamps');
+    if (!lamps) return;
+    const look = `${lamps.dataset.colour} ${lamps.dataset.effect}`;
+    if (window.looks.at(-1) !== look) window.looks.push(look);
+  };
+  note();
+  new MutationObserver(note).observe(document.body, {
+    subtree: true, attributes: true, attributeFilter: ["data-colour", "data-effect"],
+  });
+}"""
+
+
+async def open_page(browser: Browser, town: Town, language: str = "en", **options: Any) -> Page:
+    """Open the town's page and wait until it is live; fail on any script error."""
+    page = await browser.new_page(**options)
+    page.on("pageerror", lambda error: pytest.fail(f"script error: {error}"))
+    await page.goto(f"{town.page}/?lang={language}")
+    await expect(page.locator("#live")).to_be_visible()
+    return page
+
+
+async def play(town: Town, *options: str) -> asyncio.subprocess.Process:
+    """Start a replay."""
+    command = town.replay_command(*options)
+    return await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+
+
+def confirmed_at(level: float) -> datetime:
+    """Return when the second sample in a row reaches a level."""
+    night = flood_samples(FLOOD, *(datetime.fromisoformat(FLOOD[e]) for e in ("from", "until")))
+    reached = [s for s in night if s.station == "hitoyoshi" and s.level >= level]
+    return reached[1].at
+
+
+async def stages(town: Town) -> list[tuple[str, datetime]]:
+    """Return the stages the station went through, with the times they show."""
+    async with Client(town.broker, tenant="drill") as client:
+        alerts = await client.query(type="Alert")
+    found = [
+        (value(alert, "stageStep"), datetime.fromisoformat(value(alert, "dateIssued")))
+        for alert in alerts
+        if value(alert, "alertSource") == STATION
+    ]
+    return sorted(found, key=lambda pair: pair[1])
+
+
+@pytest.mark.timeout(180)
+async def test_light_turns_white_red_and_blinking_red_at_the_published_thresholds(
+    town: Town, browser: Browser
+):
+    page = await open_page(browser, town)
+    await page.evaluate(WATCH)
+    replay = await play(town, "--speed", "600", "--from", "03:50", "--until", "06:00")
+    drill = page.locator('[data-situation="drill"]')
+    await expect(drill.locator(".lamps")).to_have_class("lamps blinking", timeout=60_000)
+    await expect(drill.locator(".light-words")).to_have_text("blinking red")
+    await expect(page.locator("body")).to_have_attribute("data-drill", "running")
+    output, _ = await replay.communicate()
+    assert replay.returncode == 0
+    assert await page.evaluate("window.looks") == [
+        "#FFB46B steady",
+        "#FFFFFF steady",
+        "#FF0000 steady",
+        "#FF0000 blink",
+    ]
+    said = [line for line in output.decode().splitlines() if "the bridge light turns" in line]
+    assert [line.split()[-1] for line in said] == ["steady", "steady", "blink"]
+    assert await stages(town) == [(step, confirmed_at(level)) for step, level in THRESHOLDS.items()]
+
+
+@pytest.mark.timeout(120)
+async def test_second_replay_starts_from_the_beginning(town: Town, browser: Browser):
+    for _ in range(2):
+        replay = await play(town, "--speed", "3000", "--from", "05:20", "--until", "05:55")
+        await replay.communicate()
+        assert replay.returncode == 0
+        assert [step for step, _ in await stages(town)] == ["danger", "designHighWater"]
+
+
+@pytest.mark.timeout(120)
+async def test_drill_is_marked_and_leaves_the_real_river_alone(town: Town, browser: Browser):
+    page = await open_page(browser, town, "ja")
+    replay = await play(town, "--speed", "3000", "--from", "05:20", "--until", "05:55")
+    drill, real = (page.locator(f'[data-situation="{kind}"]') for kind in ("drill", "real"))
+    await expect(drill.locator(".mark-drill")).to_contain_text("【訓練】")
+    await expect(drill.locator("[data-alerts] li").first).to_contain_text(
+        "【訓練】", timeout=60_000
+    )
+    await expect(drill.locator("[data-stage]")).to_contain_text("計画高水位", timeout=60_000)
+    await expect(real.locator("[data-stage]")).to_have_text("平常")
+    await expect(real.locator(".light-words")).to_have_text("電球色・点灯")
+    await replay.communicate()
+    async with Client(town.broker) as client:
+        assert await client.query(type="Alert") == []
+
+
+async def test_page_is_usable_by_keyboard_on_a_phone(town: Town, browser: Browser):
+    page = await open_page(browser, town, "en", viewport={"width": 390, "height": 844})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    await page.keyboard.press("Tab")
+    await expect(page.locator(".skip")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await expect(page.locator(".language")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("html")).to_have_attribute("lang", "ja")
+
+
+async def test_blinking_stands_still_for_who_prefers_less_motion(town: Town, browser: Browser):
+    page = await open_page(browser, town, reduced_motion="reduce")
+    lamps = page.locator('[data-situation="real"] .lamps')
+    await lamps.evaluate("element => element.classList.add('blinking')")
+    assert await lamps.evaluate("element => getComputedStyle(element).animationName") == "none"

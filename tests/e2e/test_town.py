@@ -1,0 +1,59 @@
+"""A town's life: start, loss of a part, stop, start again."""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from broker.client import Client
+from tests.e2e.town import town_in
+from tests.support import effort
+
+
+@pytest.mark.timeout(120)
+async def test_second_start_finds_the_town_as_it_was_left(tmp_path: Path):
+    town = town_in(tmp_path)
+    town.server.start(timeout=60)
+    async with Client(town.broker) as client:
+        await client.create({"id": "urn:ngsi-ld:Note:1", "type": "Note"})
+        shelters = len(await client.query(type="EvacuationShelter"))
+    town.server.stop()
+    took = town.server.start(timeout=60)
+    try:
+        async with Client(town.broker) as client:
+            assert [note["id"] for note in await client.query(type="Note")] == [
+                "urn:ngsi-ld:Note:1"
+            ]
+            assert len(await client.query(type="EvacuationShelter")) == shelters
+    finally:
+        town.server.stop()
+    assert took < 5 * effort(quick=2, long=1)
+    assert "stopped" in town.server.tail()
+
+
+@pytest.mark.timeout(120)
+async def test_page_shows_the_loss_of_the_broker_and_its_return(tmp_path: Path, browser: Browser):
+    town = town_in(tmp_path)
+    with town.server:
+        page = await browser.new_page()
+        await page.goto(f"{town.page}/?lang=en")
+        await expect(page.locator("#live")).to_be_visible()
+        os.kill(int((tmp_path / "data" / "machi.lock").read_text()), signal.SIGKILL)
+        await expect(page.locator("#broker-lost")).to_be_visible(timeout=30_000)
+        await expect(page.locator("#broker-lost")).to_be_hidden(timeout=60_000)
+        town.server.kill()
+        await expect(page.locator("#page-lost")).to_be_visible(timeout=30_000)
+
+
+@pytest.mark.timeout(60)
+def test_town_stops_while_it_is_starting(tmp_path: Path):
+    town = town_in(tmp_path)
+    town.server.spawn()
+    while not re.search(r"ready", town.server.tail()):
+        time.sleep(0.01)
+    town.server.stop()
+    assert "Traceback" not in town.server.tail(20_000)

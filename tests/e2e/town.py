@@ -1,0 +1,42 @@
+"""A whole town in processes of its own, on free ports and an empty folder."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support import free_port
+from tests.support.server import Server
+
+
+@dataclass
+class Town:
+    """A running town and where its parts listen."""
+
+    server: Server
+    broker_port: int
+    mqtt_port: int
+    portal_port: int
+
+    @property
+    def broker(self) -> str:
+        """Return the URL of the broker."""
+        return f"http://127.0.0.1:{self.broker_port}"
+
+    @property
+    def page(self) -> str:
+        """Return the URL of the page."""
+        return f"http://localhost:{self.portal_port}"
+
+    def replay_command(self, *options: str) -> list[str]:
+        """Return the command that plays the flood into this town."""
+        where = ["--broker", self.broker, "--mqtt-port", str(self.mqtt_port)]
+        return [sys.executable, "-m", "machi", "replay", "kuma-2020", *where, *options]
+
+
+def town_in(folder: Path) -> Town:
+    """Return a town that is not started yet, with its data in `folder`."""
+    broker, mqtt, portal = free_port(), free_port(), free_port()
+    command = [sys.executable, "-m", "machi", "up", "--data", str(folder / "data")]
+    command += ["--broker-port", str(broker), "--mqtt-port", str(mqtt)]
+    command += ["--portal-port", str(portal)]
+    return Town(Server(command, portal, folder / "town.log"), broker, mqtt, portal)

@@ -1,0 +1,102 @@
+"""The command line: help, exit codes, messages."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from broker.client import Client
+from tests.support import free_port
+from tests.support.live import live_broker
+
+
+def machi(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    command = [sys.executable, "-m", "machi", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=cwd)
+
+
+@pytest.mark.parametrize("command", ["up", "broker", "replay", "check", "backup", "restore"])
+def test_help_of_every_command_shows_examples_and_exit_codes(command: str):
+    done = machi(command, "--help")
+    assert done.returncode == 0
+    assert "Example" in done.stdout
+    assert "Exit codes:" in done.stdout
+    assert "the whole demo town" in machi("--help").stdout
+
+
+def test_wrong_usage_is_exit_code_2():
+    assert machi("replay", "noah").returncode == 2
+    assert machi("replay", "kuma-2020", "--from", "five").returncode == 2
+
+
+def test_a_span_without_levels_is_wrong_usage():
+    done = machi("replay", "kuma-2020", "--from", "09:00", "--until", "08:00")
+    assert done.returncode == 2
+    assert "No level is known" in done.stderr
+
+
+def test_replay_without_a_town_says_how_to_start_one():
+    port = str(free_port())
+    done = machi("replay", "kuma-2020", "--broker", f"http://127.0.0.1:{port}", "--mqtt-port", port)
+    assert done.returncode == 4
+    assert "machi up" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--broker-port", "--mqtt-port", "--portal-port"])
+def test_up_names_the_busy_port_and_the_option_to_change_it(option: str, tmp_path: Path):
+    ports = {name: str(free_port()) for name in ("--broker-port", "--mqtt-port", "--portal-port")}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports[option] = str(taken.getsockname()[1])
+        given = [word for pair in ports.items() for word in pair]
+        done = machi("up", *given, "--data", str(tmp_path / "data"))
+    assert done.returncode == 3
+    assert ports[option] in done.stderr
+    assert option in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_broker_names_the_busy_port(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = machi("broker", "--port", port, "--data", str(tmp_path))
+    assert done.returncode == 3
+    assert port in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_data_are_backed_up_checked_and_restored(tmp_path: Path):
+    asyncio.run(write_something(tmp_path / "data"))
+    target = tmp_path / "town.machi"
+    assert machi("backup", str(tmp_path / "data"), str(target)).returncode == 0
+    assert machi("restore", str(target), "--data", str(tmp_path / "again")).returncode == 0
+    done = machi("check", "--data", str(tmp_path / "again"))
+    assert (done.returncode, "is whole" in done.stdout) == (0, True)
+
+
+def test_restoring_over_data_needs_force(tmp_path: Path):
+    asyncio.run(write_something(tmp_path / "data"))
+    target = tmp_path / "town.machi"
+    machi("backup", str(tmp_path / "data"), str(target))
+    refused = machi("restore", str(target), "--data", str(tmp_path / "data"))
+    assert refused.returncode == 6
+    assert "Traceback" not in refused.stderr
+    assert (
+        machi("restore", str(target), "--data", str(tmp_path / "data"), "--force").returncode == 0
+    )
+
+
+def test_checking_a_folder_without_data_says_so(tmp_path: Path):
+    done = machi("check", "--data", str(tmp_path))
+    assert done.returncode == 6
+    assert "has no data" in done.stderr
+
+
+async def write_something(data: Path) -> None:
+    """Make a data folder with one entity."""
+    async with live_broker(data) as url, Client(url) as client:
+        await client.create({"id": "urn:a:b", "type": "A"})

@@ -1,0 +1,114 @@
+"""The demo town's entities: ids, types, sources, and planting without harm."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from broker.client import Client, value
+from machi.seed.plant import plant, reset_drill
+from machi.seed.town import drill_entities, facts, gauges, town_entities
+from tests.support.live import live_broker
+
+NOW = datetime(2026, 7, 4, tzinfo=UTC)
+STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
+LIGHT = "urn:ngsi-ld:IlluminationControl:432032:mizunote"
+
+
+@pytest.mark.parametrize("name", ["river", "shelters", "kuma-2020"])
+def test_every_file_of_facts_names_its_source_and_terms(name: str):
+    assert facts(name)["source"]["terms"]
+
+
+def test_every_id_names_its_type_and_the_city():
+    for entity in town_entities():
+        types = entity["type"] if isinstance(entity["type"], list) else [entity["type"]]
+        match = re.fullmatch(r"urn:ngsi-ld:(\w+):432032:[\w-]+", entity["id"])
+        assert match is not None
+        assert match[1] in types
+
+
+def test_ids_and_device_addresses_are_unique():
+    ids = [entity["id"] for entity in town_entities()]
+    euis = [eui for gauge in gauges() for eui in (gauge.dev_eui, gauge.drill_dev_eui)]
+    assert len(set(ids)) == len(ids)
+    assert len(set(euis)) == len(euis)
+
+
+def test_official_types_stand_beside_own_ones():
+    types = {tuple(e["type"]) for e in town_entities() if isinstance(e["type"], list)}
+    assert types == {
+        ("PointOfInterest", "EvacuationShelter"),
+        ("FloodMonitoring", "RiverLevelStation"),
+        ("Streetlight", "IlluminationControl"),
+    }
+
+
+def test_thresholds_are_those_of_the_bridge_and_begin_with_its_lights():
+    station = next(e for e in town_entities() if e["id"] == STATION)
+    (table,) = value(station, "stageTable")
+    assert [step["level"] for step in table["steps"]] == [3.0, 3.4, 4.07]
+    assert table["validFrom"] == "2022-04-16T00:00:00+09:00"
+    assert value(station, "designHighWaterLevel") == 4.07
+
+
+def test_a_drill_applies_todays_tables_to_any_time():
+    station = next(e for e in drill_entities("run", NOW) if e["id"] == STATION)
+    (table,) = value(station, "stageTable")
+    assert "validFrom" not in table
+
+
+def test_everything_of_a_drill_is_marked_as_test():
+    marked = [e for e in drill_entities("run", NOW) if e["type"] != "StreetlightGroup"]
+    assert {value(entity, "operationStatus") for entity in marked} == {"test"}
+
+
+def test_no_entity_holds_a_null():
+    assert b"null" not in orjson.dumps([*town_entities(), *drill_entities("run", NOW)])
+
+
+async def test_planting_again_leaves_what_was_changed(tmp_path: Path):
+    async with (
+        live_broker(tmp_path) as url,
+        Client(url) as town,
+        Client(url, tenant="drill") as drill,
+    ):
+        first = await plant(town, drill)
+        await town.append(LIGHT, {"mode": {"type": "Property", "value": "manual"}})
+        await town.delete(STATION)
+        second = await plant(town, drill)
+        assert (first.present, second.created) == (0, 1)
+        assert second.present == first.created - 1
+        assert value(await town.retrieve(LIGHT), "mode") == "manual"
+
+
+async def test_reset_sets_the_drill_back_and_forgets_its_alerts(tmp_path: Path):
+    extra = {"id": "urn:ngsi-ld:Drill:432032:x", "type": "Drill"}
+    async with (
+        live_broker(tmp_path) as url,
+        Client(url) as town,
+        Client(url, tenant="drill") as drill,
+    ):
+        await plant(town, drill)
+        await drill.append(STATION, {"waterLevel": {"type": "Property", "value": 5.0}})
+        await drill.create({"id": "urn:ngsi-ld:Alert:432032:x", "type": "Alert"})
+        for run in ("first", "second"):
+            await reset_drill(drill, run, [extra], NOW)
+        station = await drill.retrieve(STATION)
+        assert value(station, "waterLevel") is None
+        assert value(station, "drillRun") == "second"
+        assert await drill.query(type="Alert") == []
+        assert [e["id"] for e in await drill.query(type="Drill")] == [extra["id"]]
+
+
+@pytest.mark.reference
+def test_shelters_are_those_of_the_reference_files(reference_data):
+    ids = set()
+    for kind in ("emergency", "evacuation"):
+        file = reference_data / f"gsi-shelters/432032-hitoyoshi-{kind}.geojson"
+        ids |= {f["properties"]["共通ID"] for f in orjson.loads(file.read_bytes())["features"]}
+    ours = [number for s in facts("shelters")["shelters"] for number in s["openDataIds"]]
+    assert set(ours) == ids
+    assert len(ours) == len(ids)
