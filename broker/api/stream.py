@@ -107,7 +107,10 @@ async def _events(
 
 def _visible(one: Committed) -> bool:
     """Tell whether anything of the change is left to see once the guard has been over it."""
-    return one.before is None or one.after is None or bool(_changed(one))
+    if one.before is None or one.after is None or _changed(one):
+        return True
+    members = (one.before.keys() | one.after.keys()) - {"modifiedAt", "attrs"}
+    return any(one.before.get(member) != one.after.get(member) for member in members)
 
 
 def _changed(one: Committed) -> list[str]:

@@ -40,7 +40,7 @@ def check_change(
                 "Let one of the clients named in the rule make this change.",
             )
         if after is not None and type_iri in after["type"]:
-            _check_bounds(type_iri, rule, after)
+            _check_bounds(type_iri, rule, before, after)
 
 
 class Balance:
@@ -106,8 +106,16 @@ def _applying(
             yield type_iri, rule
 
 
-def _check_bounds(type_iri: str, rule: TypeRules, entity: Entity) -> None:
+def _check_bounds(type_iri: str, rule: TypeRules, before: Entity | None, entity: Entity) -> None:
+    """Check the numbers this change writes: what it leaves alone is none of its business.
+
+    A number that is out of bounds since before the rule was set blocks no other edit, and does
+    not show itself to a caller who may not see it.
+    """
+    old = before["attrs"] if before is not None and type_iri in before["type"] else {}
     for attribute, minimum, maximum in rule.bounded:
+        if attribute in old and old[attribute] == entity["attrs"].get(attribute):
+            continue
         for number in numbers(entity, attribute):
             if (minimum is not None and number < minimum) or (
                 maximum is not None and number > maximum

@@ -1,6 +1,7 @@
 """`/ngsi-ld/ex/v1/stream`: changes as Server-Sent Events (an extension of ours)."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -308,12 +309,9 @@ async def test_an_unknown_tenant_has_no_stream(quick: Client) -> None:
 
 
 async def test_many_streams_are_told_of_one_change() -> None:
-    async with running(MemoryStore()) as client:
-        streams = [client.stream(STREAM) for _ in range(50)]
-        opened = [await stream.__aenter__() for stream in streams]
+    async with running(MemoryStore()) as client, AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(client.stream(STREAM)) for _ in range(50)]
         for stream in opened:
             await stream.event()
         await client.post(ENTITIES, gauge())
         assert [(await stream.event()).name for stream in opened] == ["enter"] * 50
-        for stream in streams:
-            await stream.__aexit__(None, None, None)

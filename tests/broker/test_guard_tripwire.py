@@ -1,0 +1,514 @@
+"""Hidden things leak on no route (DESIGN §9).
+
+Each route of the dispatch table is driven against two brokers that differ in one thing only:
+one has entities and attributes that its guard hides, the other never had them. Whatever is
+asked, in whatever way the hidden things are named, both must answer alike, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from broker.api.routes import TABLE
+from broker.api.table import Route
+from broker.entities.service import Entities
+from broker.guard import OpenGuard
+from broker.store.contract import Store, TypeRules
+from broker.store.memory import MemoryStore
+from broker.store.sqlite import SqliteStore
+from broker.subscriptions.live import Feed
+from tests.support.asgi import ABSENT, Answer, Client, Stream, Ticking, running
+from tests.support.tripwire import MARK, MARKED_TYPE, TripwireGuard
+
+V1 = "/ngsi-ld/v1"
+EX = "/ngsi-ld/ex/v1"
+ENTITIES = f"{V1}/entities"
+BATCH = f"{V1}/entityOperations"
+TRANSACTIONS = f"{EX}/transactions"
+NUMBER = 987654321
+TRACES = (MARK.encode(), str(NUMBER).encode(), b"123.456789")
+"""What only the hidden things contain."""
+
+SECRET, COUNT, PLACE = f"{MARK}Secret", f"{MARK}Count", f"{MARK}Place"
+HIDDEN_ATTRIBUTES: dict[str, Any] = {
+    SECRET: f"{MARK}Value",
+    COUNT: NUMBER,
+    PLACE: {"type": "Point", "coordinates": [123.456789, 1.5]},
+}
+
+
+def gauge(number: int | str, level: float = 1, **members: Any) -> dict[str, Any]:
+    """Return a visible entity."""
+    here = {"type": "Point", "coordinates": [130.5, 32.25]}
+    found = {"id": f"urn:ngsi-ld:Gauge:{number}", "type": "Gauge", "level": level, **members}
+    return {**found, "location": here}
+
+
+BY_ID = gauge(f"{MARK}1", NUMBER)
+BY_TYPE = {**gauge("2b", NUMBER), "type": ["Gauge", MARKED_TYPE], "secret": f"{MARK}Value"}
+VISIBLE = [gauge(1, 1), gauge(2, 2), gauge(3, 3, scope="/a")]
+ONE = f"{ENTITIES}/{VISIBLE[0]['id']}"
+HIDDEN = [f"{ENTITIES}/{BY_ID['id']}", f"{ENTITIES}/{BY_TYPE['id']}"]
+IDS = [VISIBLE[0]["id"], BY_ID["id"], BY_TYPE["id"]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request."""
+
+    method: str
+    path: str
+    json: Any = ABSENT
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def send(self, client: Client) -> Answer:
+        """Send the probe."""
+        return await client.request(self.method, self.path, self.headers, json=self.json)
+
+    def names(self, trace: bytes) -> bool:
+        """Tell whether the request itself brings a trace, so that an echo is no leak."""
+        return trace in f"{self.path} {self.json}".encode()
+
+
+class Pair:
+    """The broker with hidden things, the twin without, and a way around the guard of each."""
+
+    def __init__(self, brokers: list[Client]) -> None:
+        self.real, self.twin = brokers
+        self.inside = [_unguarded(client) for client in brokers]
+
+    async def fill(self) -> None:
+        """Create what is seen on both, and what is hidden on one.
+
+        The twin writes as often, in another tenant, so that sequence numbers and times agree.
+        """
+        real, twin = self.inside
+        sub = {"value": 1, f"{MARK}Sub": NUMBER}
+        for entity in VISIBLE:
+            await real.post(ENTITIES, {**entity, "name": sub, **HIDDEN_ATTRIBUTES})
+            await twin.post(ENTITIES, {**entity, "name": 1})
+        await self.beside("POST", ENTITIES, BY_ID)
+        await self.beside("POST", ENTITIES, BY_TYPE)
+
+    async def beside(self, method: str, path: str, json: Any) -> None:
+        """Write something hidden; the twin writes it where nobody looks."""
+        real, twin = self.inside
+        one = await real.request(method, path, json=json)
+        other = await twin.request(method, path, {"ngsild-tenant": "elsewhere"}, json=json)
+        assert one.status == other.status
+
+    async def compare(self, probe: Probe) -> Answer:
+        """Send a probe to both and return their one answer."""
+        real, twin = await probe.send(self.real), await probe.send(self.twin)
+        assert real == twin, probe
+        for trace in TRACES:
+            if not probe.names(trace):
+                assert trace not in f"{real.headers}".encode() + real.body, probe
+        return real
+
+
+def _unguarded(client: Client) -> Client:
+    guard = OpenGuard()
+    entities = Entities(client.broker.store, guard, client.broker.entities.clock)
+    return Client(replace(client.broker, guard=guard, entities=entities))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pair]:
+    """Give the two brokers, filled."""
+
+    def store(name: str) -> Store:
+        if request.param == "memory":
+            return MemoryStore(clock=Ticking())
+        return SqliteStore(tmp_path / name, clock=Ticking())
+
+    async with AsyncExitStack() as stack:
+        brokers = [
+            await stack.enter_async_context(running(store(name), guard=TripwireGuard()))
+            for name in ("real", "twin")
+        ]
+        pair = Pair(brokers)
+        await pair.fill()
+        yield pair
+
+
+def get(path: str, **parameters: str) -> Probe:
+    """Return a GET with encoded parameters."""
+    query = "&".join(f"{name}={quote(value)}" for name, value in parameters.items())
+    return Probe("GET", f"{path}?{query}" if query else path)
+
+
+CONDITIONS = [
+    SECRET,
+    f"!{SECRET}",
+    f'{SECRET}=="{MARK}Value"',
+    f'{SECRET}!="{MARK}Value"',
+    f'{SECRET}~="."',
+    f"{COUNT}>5",
+    f"{COUNT}<5",
+    f"{COUNT}!=5",
+    f"{COUNT}=={NUMBER}",
+    f"level>1|{COUNT}>5",
+    f"level>0;{COUNT}>5",
+    f"name.{MARK}Sub",
+    f"name.{MARK}Sub>5",
+    f"!name.{MARK}Sub",
+    f"level=={NUMBER}",
+    f'id~="{MARK}"',
+    f'type=="{MARKED_TYPE}"',
+]
+POINT = {"geometry": "Point", "coordinates": "[123.456789,1.5]"}
+NEAR = {"georel": "near;maxDistance==5000", **POINT}
+
+
+def _queries() -> list[Probe]:
+    everything = [
+        get(ENTITIES, type="Gauge", options=options, count="true")
+        for options in ("normalized", "concise", "keyValues", "sysAttrs")
+    ]
+    pages = [
+        get(ENTITIES, type="Gauge", limit="1", offset=str(offset), count="true")
+        for offset in range(5)
+    ]
+    selections = [
+        get(ENTITIES, local="true", count="true"),
+        get(ENTITIES, local="true", count="true", limit="0"),
+        get(ENTITIES, type=MARKED_TYPE, count="true"),
+        get(ENTITIES, type=f"(Gauge;{MARKED_TYPE})", count="true"),
+        get(ENTITIES, type="*", id=",".join(IDS), count="true"),
+        get(ENTITIES, type="*", idPattern=MARK, count="true"),
+        get(ENTITIES, type="*", idPattern="2", count="true"),
+        get(ENTITIES, attrs=SECRET, count="true"),
+        get(ENTITIES, attrs=f"level,{SECRET}", count="true"),
+        get(ENTITIES, attrs="secret", count="true"),
+        get(ENTITIES, **NEAR, geoproperty=PLACE, count="true"),
+        get(ENTITIES, **{**NEAR, "georel": "disjoint"}, geoproperty=PLACE, count="true"),
+        get(ENTITIES, **{**NEAR, "georel": "disjoint"}, count="true"),
+    ]
+    conditions = [get(ENTITIES, type="Gauge", q=q, count="true") for q in CONDITIONS]
+    alone = [get(ENTITIES, q=q, count="true") for q in CONDITIONS]
+    features = [
+        replace(get(ENTITIES, **parameters), headers={"accept": "application/geo+json"})
+        for parameters in (
+            {"type": "Gauge"},
+            {"type": "Gauge", "geometryProperty": PLACE, "options": "keyValues"},
+        )
+    ]
+    return everything + pages + selections + conditions + alone + features
+
+
+def _retrievals() -> list[Probe]:
+    probes = []
+    for path in (ONE, *HIDDEN, f"{ENTITIES}/urn:ngsi-ld:Gauge:none"):
+        probes += [
+            get(path),
+            get(path, options="keyValues,sysAttrs"),
+            get(path, attrs=SECRET),
+            get(path, attrs=f"{SECRET},level"),
+            get(path, type="Gauge"),
+            get(path, type=MARKED_TYPE),
+            replace(get(path), headers={"if-none-match": "*"}),
+            replace(get(path), headers={"accept": "application/ld+json"}),
+            replace(get(path, geometryProperty=PLACE), headers={"accept": "application/geo+json"}),
+        ]
+    return probes
+
+
+def _everywhere(method: str, suffix: str, *bodies: Any) -> list[Probe]:
+    """Return a write on a visible and on hidden entities, with and without If-Match."""
+    probes = []
+    for path in (*HIDDEN, ONE):
+        for body in bodies or (ABSENT,):
+            for tag in ('"v9-0"', "", '"v1-0"', "*"):
+                headers = {"if-match": tag} if tag else {}
+                probes.append(Probe(method, path + suffix, body, headers))
+    return [*probes, get(ONE, options="sysAttrs"), get(ENTITIES, type="Gauge", count="true")]
+
+
+FRAGMENTS: list[dict[str, Any]] = [
+    {"level": 5},
+    {"level": {"value": 6, "unitCode": "MTR"}, SECRET: "mine"},
+    {SECRET: f"{MARK}Value"},
+    {"name": {"value": 2, f"{MARK}Sub": 3}},
+    {"type": MARKED_TYPE, "level": 7},
+    {"scope": "/b", "fresh": 1},
+]
+NULLS = [{SECRET: "urn:ngsi-ld:null"}, {COUNT: "urn:ngsi-ld:null", "level": 8}]
+
+
+def _attribute(method: str, *bodies: Any) -> list[Probe]:
+    return [
+        probe
+        for name in (SECRET, COUNT, PLACE, "level", "none")
+        for probe in _everywhere(method, f"/attrs/{name}", *bodies)
+    ]
+
+
+def _batches(operation: str, *options: str) -> list[Probe]:
+    elements = [
+        {"id": entity_id, "type": "Gauge", **fragment}
+        for fragment in FRAGMENTS
+        for entity_id in IDS
+        if (entity_id, operation) != (BY_TYPE["id"], "create")
+    ]
+    read = [get(ENTITIES, type="Gauge", options="sysAttrs"), *map(get, HIDDEN)]
+    if operation == "upsert":
+        elements = [one for one in elements if one["id"] != BY_TYPE["id"]]
+    return [
+        *(Probe("POST", f"{BATCH}/{operation}{option}", elements) for option in ("", *options)),
+        *read,
+    ]
+
+
+def transaction(*operations: Any, key: str = "") -> Probe:
+    """Return a transaction."""
+    headers = {"idempotency-key": key} if key else {}
+    return Probe("POST", TRANSACTIONS, {"operations": list(operations)}, headers)
+
+
+def _transactions() -> list[Probe]:
+    probes = []
+    for entity_id in [*IDS, "urn:ngsi-ld:Gauge:none"]:
+        attrs = {"level": 2}
+        subject = {"id": entity_id}
+        entity = {**subject, "type": "Gauge", **attrs}
+        operations: list[dict[str, Any]] = [
+            *({"op": "check", **subject, "q": q} for q in CONDITIONS),
+            {"op": "check", **subject, "ifNoneMatch": "*"},
+            {"op": "check", **subject, "ifMatch": "v1"},
+            {"op": "check", **subject, "ifMatch": "*"},
+            {"op": "append", **subject, "attrs": {SECRET: 1}},
+            {"op": "append", **subject, "attrs": {SECRET: 1}, "noOverwrite": True},
+            {"op": "merge", **subject, "attrs": {COUNT: 1}},
+            {"op": "merge", **subject, "attrs": attrs, "ifMatch": "v77"},
+            {"op": "merge", **subject, "attrs": attrs, "ifNoneMatch": "*"},
+            {"op": "add", **subject, "attribute": COUNT, "value": 1},
+            {"op": "add", **subject, "attribute": "level", "value": 1},
+            {"op": "replace", "entity": entity},
+            {"op": "merge", **subject, "attrs": attrs},
+            {"op": "delete", **subject},
+        ]
+        if entity_id != BY_TYPE["id"]:
+            operations += [
+                {"op": "create", "entity": entity},
+                {"op": "create", "entity": entity, "ifNoneMatch": "*"},
+            ]
+        probes += [transaction(operation) for operation in operations]
+    return [
+        *probes,
+        transaction({"op": "check", "id": BY_ID["id"], "ifNoneMatch": "*"}, key="k"),
+        transaction({"op": "check", "id": BY_ID["id"], "ifNoneMatch": "*"}, key="k"),
+        get(ENTITIES, type="Gauge", options="sysAttrs"),
+    ]
+
+
+def _creations() -> list[Probe]:
+    return [
+        Probe("POST", ENTITIES, BY_ID),
+        Probe("POST", ENTITIES, gauge(f"{MARK}none")),
+        Probe("POST", ENTITIES, {**gauge("new1"), "type": MARKED_TYPE}),
+        Probe("POST", ENTITIES, gauge("new2", **HIDDEN_ATTRIBUTES)),
+        Probe("POST", ENTITIES, VISIBLE[0]),
+        Probe("POST", ENTITIES, gauge("new3")),
+        get(ENTITIES, type="Gauge", count="true"),
+    ]
+
+
+RULES = f"{EX}/typeRules"
+REPLACEMENTS = [{**gauge(1, 4), SECRET: "mine"}, gauge(1, 5), {**gauge(1), "type": MARKED_TYPE}]
+
+PROBES: dict[str, list[Probe]] = {
+    "query_entities": _queries(),
+    "create_entity": _creations(),
+    "retrieve_entity": _retrievals(),
+    "replace_entity": _everywhere("PUT", "", *REPLACEMENTS),
+    "merge_entity": _everywhere("PATCH", "", *FRAGMENTS, *NULLS),
+    "delete_entity": _everywhere("DELETE", ""),
+    "append_attributes": [
+        *_everywhere("POST", "/attrs?options=noOverwrite", *FRAGMENTS),
+        *_everywhere("POST", "/attrs", *FRAGMENTS),
+    ],
+    "update_attributes": _everywhere("PATCH", "/attrs", *FRAGMENTS, *NULLS),
+    "partial_attribute_update": _attribute("PATCH", {"value": 5}, {"unitCode": "MTR"}),
+    "replace_attribute": _attribute("PUT", {"value": 5}),
+    "delete_attribute": [
+        *_attribute("DELETE"),
+        *_everywhere("DELETE", f"/attrs/{SECRET}?deleteAll=true"),
+    ],
+    "batch_create": _batches("create"),
+    "batch_upsert": _batches("upsert", "?options=update"),
+    "batch_update": _batches("update", "?options=noOverwrite"),
+    "batch_merge": _batches("merge"),
+    "batch_delete": [
+        Probe("POST", f"{BATCH}/delete", [*IDS, *IDS, "urn:x:none"]),
+        get(ENTITIES, type="Gauge", count="true"),
+    ],
+    "run_transaction": _transactions(),
+    "stream": [get(f"{EX}/stream", q="level>"), get(f"{EX}/stream", lastEventId="x")],
+    "list_type_rules": [get(RULES)],
+    "put_type_rules": [Probe("PUT", f"{RULES}/{MARKED_TYPE}", {"appendOnly": True})],
+    "delete_type_rules": [Probe("DELETE", f"{RULES}/{MARKED_TYPE}")],
+    "health": [get("/health")],
+    "ready": [get("/ready")],
+    "metrics": [],
+    "openapi": [get("/openapi.json")],
+    "docs": [get("/docs")],
+}
+"""What is asked of each route; `stream` and `metrics` have tests of their own besides."""
+
+
+@pytest.mark.parametrize("route", TABLE.routes, ids=lambda route: route.name)
+async def test_no_answer_tells_what_is_hidden(pair: Pair, route: Route) -> None:
+    assert route.name in PROBES, f"say how to drive {route.name}: hidden things may leak there"
+    driven = 0
+    for probe in PROBES[route.name]:
+        found = TABLE.find(probe.path.partition("?")[0].encode())
+        assert found is not None
+        driven += found.routes.get(probe.method) is route
+        await pair.compare(probe)
+    assert driven or route.name == "metrics"
+
+
+def _stable(answer: Answer) -> list[str]:
+    """Return the lines of /metrics that do not depend on time or on the size of the file."""
+    return [line for line in answer.body.decode().splitlines() if "requests_total{" in line]
+
+
+async def test_metrics_name_and_count_nothing_hidden(pair: Pair) -> None:
+    for probe in (*_queries(), *_retrievals(), *_creations(), get(f"/{MARK}")):
+        await pair.compare(probe)
+    real, twin = await pair.real.get("/metrics"), await pair.twin.get("/metrics")
+    assert _stable(real) == _stable(twin)
+    for trace in TRACES:
+        assert trace not in real.body
+
+
+FOLLOWED = [
+    {},
+    {"type": "Gauge", "options": "sysAttrs"},
+    {"type": f"Gauge,{MARKED_TYPE}"},
+    *({"q": q} for q in CONDITIONS),
+]
+LAST = gauge("last", NUMBER + 1, secret=1)
+
+
+async def _events(stream: Stream) -> list[tuple[Any, ...]]:
+    """Return the events up to that on the entity LAST."""
+    found = []
+    while True:
+        event = await stream.event()
+        found.append((event.name, event.id, event.data))
+        if event.data.get("id") == LAST["id"]:
+            return found
+
+
+async def _live(pair: Pair) -> None:
+    """Let visible and hidden things happen, and at last something every stream is told of."""
+    await pair.beside("PATCH", f"{HIDDEN[0]}/attrs/level", {"value": NUMBER})
+    for inside in pair.inside:
+        await inside.patch(f"{ONE}/attrs", {"level": 4})
+    await pair.beside("DELETE", HIDDEN[1], ABSENT)
+    await pair.beside("POST", ENTITIES, BY_TYPE)
+    for inside in pair.inside:
+        await inside.delete(f"{ENTITIES}/{VISIBLE[1]['id']}")
+    await pair.beside("PUT", HIDDEN[1], BY_TYPE)
+    for inside in pair.inside:
+        await inside.post(ENTITIES, {**LAST, "id": "urn:ngsi-ld:Gauge:before"})
+        await inside.post(ENTITIES, LAST)
+
+
+@pytest.mark.parametrize("parameters", FOLLOWED, ids=str)
+@pytest.mark.parametrize("when", ["live", "resumed", "from the store"])
+async def test_no_stream_tells_what_is_hidden(
+    pair: Pair, parameters: dict[str, str], when: str
+) -> None:
+    path = get(f"{EX}/stream", **parameters).path
+    everything = f"{EX}/stream"
+    if when != "live":
+        await _live(pair)
+        path = get(f"{EX}/stream", **parameters, lastEventId="0").path
+        everything += "?lastEventId=0"
+    if when == "from the store":
+        for client in (pair.real, pair.twin):
+            object.__setattr__(client.broker, "feed", Feed(client.broker.store))
+    async with AsyncExitStack() as stack:
+        streams = [
+            await stack.enter_async_context(client.stream(one))
+            for client in (pair.real, pair.twin)
+            for one in (path, everything)
+        ]
+        if when == "live":
+            await _live(pair)
+        told = [await _events(streams[index]) for index in (1, 3)]
+        told += [await _until_quiet(stream) for stream in (streams[0], streams[2])]
+    assert told[0] == told[1]
+    assert told[2] == told[3]
+    for trace in TRACES:
+        assert trace not in repr(told).encode()
+
+
+async def _until_quiet(stream: Stream) -> list[tuple[Any, ...]]:
+    """Return what a stream was told, once another that is told more has come to the end."""
+    found: list[tuple[Any, ...]] = []
+    while True:
+        try:
+            event = await stream.event(within=0.05)
+        except TimeoutError:
+            return found
+        found.append((event.name, event.id, event.data))
+
+
+async def test_a_change_of_hidden_attributes_only_is_no_event(pair: Pair) -> None:
+    async with pair.real.stream(f"{EX}/stream") as stream:
+        await stream.event()
+        real = pair.inside[0]
+        await real.patch(f"{ONE}/attrs", {COUNT: 5})
+        await real.patch(f"{ONE}/attrs", {SECRET: "urn:ngsi-ld:null"})
+        await real.post(f"{ONE}/attrs", {"scope": "/seen"})
+        event = await stream.event()
+    assert (event.name, event.data["id"]) == ("update", VISIBLE[0]["id"])
+    assert event.data["entity"]["scope"] == "/seen"
+
+
+EDITS = [
+    Probe("PUT", ONE, gauge(1, 9)),
+    Probe("PATCH", ONE, {"level": 9, "name": {"value": 7}}),
+    Probe("POST", f"{ONE}/attrs", {"level": 9}),
+    Probe("PATCH", f"{ONE}/attrs", {"level": 9, SECRET: "urn:ngsi-ld:null"}),
+    Probe("PATCH", f"{ONE}/attrs/name", {"value": 9}),
+    Probe("DELETE", f"{ONE}/attrs/level"),
+    Probe("POST", f"{BATCH}/upsert", [gauge(1, 9)]),
+    transaction({"op": "replace", "entity": gauge(1, 9)}),
+    transaction({"op": "add", "id": IDS[0], "attribute": "level", "value": 1}),
+]
+
+
+@pytest.mark.parametrize("probe", EDITS, ids=lambda probe: f"{probe.method} {probe.path}")
+async def test_what_is_hidden_survives_edits_of_the_rest(pair: Pair, probe: Probe) -> None:
+    before = (await pair.inside[0].get(ONE)).json()
+    answer = await pair.compare(probe)
+    assert answer.status in (200, 204)
+    after = (await pair.inside[0].get(ONE)).json()
+    for name in HIDDEN_ATTRIBUTES:
+        assert after[name] == before[name]
+    assert {**after, "modifiedAt": ""} != {**before, "modifiedAt": ""}
+
+
+async def test_a_rule_on_a_hidden_attribute_does_not_betray_it(pair: Pair) -> None:
+    iri = f"https://uri.etsi.org/ngsi-ld/default-context/{COUNT}"
+    kind = "https://uri.etsi.org/ngsi-ld/default-context/Gauge"
+
+    async def work(tx: Any) -> None:
+        await tx.set_rules(kind, TypeRules(bounded=((iri, None, 5),)))
+
+    for client in (pair.real, pair.twin):
+        await client.broker.store.write("", work)
+    answer = await pair.compare(Probe("PATCH", f"{ONE}/attrs", {"level": 9}))
+    assert answer.status == 204
