@@ -185,7 +185,8 @@ def _reader(path: Path) -> Reader:
 def _value(instance: Instance, keys: tuple[str, ...]) -> Any:
     kind = instance["type"]
     if kind == "Property" or kind == "GeoProperty":
-        return _enter(instance.get("value", MISSING), keys)
+        value = instance.get("value", MISSING)
+        return _enter(value, keys) if keys else value
     if kind == "LanguageProperty":
         languages = instance.get("languageMap", {})
         if not keys:

@@ -314,7 +314,7 @@ def _equality(target: _Target, operands: Operands) -> Sql:
 
 def _on_scalars(target: _Target, test: Sql) -> Sql:
     plain = _exists(target.rows, _join("x.key IS NULL AND ", test))
-    if target.instance is None:
+    if target.instance is None or not test.text.startswith(_TEXT):
         return plain
     languages = _exists(_languages(target.instance), test)
     return _by_kind(target.instance, plain, languages, _FALSE)

@@ -62,6 +62,7 @@ def test_near_parses_with_a_least_distance() -> None:
         "near;maxDistance=5",
         "near;maxDistance==5;minDistance==1",
         "near;maxDistance==1-2",
+        "near;maxDistance==1e",
         "within;maxDistance==5",
     ],
 )
@@ -76,6 +77,12 @@ def test_faulty_geometry_is_refused(geometry: str) -> None:
     with pytest.raises(BadRequestData) as caught:
         parse_geo("within", geometry, "[0,0]", None, expand)
     assert caught.value.place == "query:geometry"
+
+
+def test_faulty_geoproperty_is_refused() -> None:
+    with pytest.raises(BadRequestData) as caught:
+        parse_geo("within", "Point", "[0,0]", "not_a_name", expand)
+    assert caught.value.place == "query:geoproperty"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +193,7 @@ def test_value_that_is_no_geometry_satisfies_nothing(relation: str, value: Any) 
         (SQUARE, point(5, 4), 110_924.0),
         (HOLED, point(2, 2), 111_127.4),
         ({"type": "MultiPoint", "coordinates": [[0, 0], [9, 9]]}, point(0, 1), DEGREE),
+        ({"type": "MultiLineString", "coordinates": [[[0, 0], [9, 0]]]}, point(0, 1), DEGREE),
     ],
 )
 def test_near_measures_on_the_sphere_to_the_closest_point(

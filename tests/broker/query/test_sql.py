@@ -8,8 +8,10 @@ import pytest
 
 from broker.model.entity import DEFAULT
 from broker.query.ast import And, Compare, Exists, HasType, IdIn, Node, Not, Op, Or, Path
+from broker.query.predicate import compile_predicate
+from broker.query.q import parse_q
 from broker.query.sql import compile_sql, register_functions
-from tests.broker.query.conftest import VOCAB, entity, of
+from tests.broker.query.conftest import VOCAB, entity, expand, of
 
 A = VOCAB + "a"
 
@@ -103,3 +105,48 @@ def test_sub_attribute_system_times_follow_their_owner() -> None:
     found = entity(of(1, createdAt="2021-01-01T00:00:00Z", attrs={"17": {DEFAULT: of(2)}}))
     path = Path((A, A), "modifiedAt")
     assert selects(Compare(path, Op.EQ, ("2021-01-01T00:00:00Z",)), found)
+
+
+LANGUAGES = {"en": "bridge", "ja": "橋", "de": ["span", "steg"]}
+VARIETY = [
+    entity(),
+    entity(of(5)),
+    entity(of("bridge")),
+    entity(of({"en": "bridge", "*": 5})),
+    entity(of(LANGUAGES, "LanguageProperty")),
+    entity(of({}, "LanguageProperty")),
+    entity(of({"*": "bridge"}, "JsonProperty")),
+    entity(of("urn:x:1", "Relationship", observedAt="2020-07-04T06:30:00Z")),
+    entity(of(5), of(6, unitCode="CEL"), scope=["/town"]),
+]
+
+
+@pytest.mark.parametrize("found", VARIETY)
+@pytest.mark.parametrize(
+    "q",
+    [
+        "a[*]",
+        'a[*]=="bridge"',
+        'a[*]!="bridge"',
+        "a[*]~=^br",
+        "a[*]!~=^br",
+        "a[*.x]",
+        "a[en]==bridge",
+        "a!=bridge",
+        "a!~=zzz",
+        "a==5,bridge",
+        "a.datasetId",
+        "a.datasetId!=urn:ds:2",
+        "a.datasetId[x]",
+        "a.createdAt[x]",
+        "a.unitCode[x]!=1",
+        "a.modifiedAt!~=x",
+        "type[x]",
+        "scope==/town",
+        "!scope",
+        "id~=Bridge",
+    ],
+)
+def test_sql_agrees_with_the_predicate(q: str, found: dict[str, Any]) -> None:
+    node = parse_q(q, expand)
+    assert selects(node, found) == compile_predicate(node)(found)
