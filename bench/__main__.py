@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import machine
 from bench.figures import Figure, Rate
 from bench.race import measure_race
-from bench.rates import COUNT, TARGETS, Say, measure_rates, seeded_broker
+from bench.rates import COUNT, TARGETS, Say, measure_rates, replaced, seeded_broker
 from bench.report import figure_table, rate_table, render
 from bench.requests import RequestFailed
 from bench.scale import measure_empty_start, measure_scale
@@ -61,21 +61,26 @@ def arguments() -> argparse.Namespace:
 
 
 def measure(
-    folder: Path, parts: list[str], rounds: int, seconds: int, say: Say
-) -> tuple[list[Rate], list[Figure]]:
-    """Measure the parts asked for."""
-    rates: list[Rate] = []
-    figures: list[Figure] = []
+    folder: Path,
+    parts: list[str],
+    rounds: int,
+    seconds: int,
+    say: Say,
+    rates: list[Rate],
+    figures: list[Figure],
+) -> None:
+    """Measure the parts asked for; put what is measured into `rates` and `figures`."""
     operations = [name for name in TARGETS if name in parts]
     places = {name: folder / name for name in ("rates", "race", "scale")}
     for place in places.values():
         place.mkdir()
     if operations:
-        rates, batches = measure_rates(places["rates"], operations, rounds, seconds, say)
+        measured, batches = measure_rates(places["rates"], operations, rounds, seconds, say)
+        rates += measured
         figures += batches if "batch" in parts else []
     elif "batch" in parts:
-        with seeded_broker(places["rates"], COUNT) as (_, _, _, created):
-            figures.append(created)
+        with seeded_broker(places["rates"], COUNT) as (_, requests, bodies, created):
+            figures += [created, replaced(requests, bodies)]
     if "race" in parts:
         with broker(places["race"] / "data", places["race"] / "broker.log") as server:
             figures.append(measure_race(server, rounds))
@@ -84,7 +89,6 @@ def measure(
         figures += measure_scale(places["scale"], seconds, say)
     if "start" in parts:
         figures.append(measure_empty_start(folder))
-    return rates, figures
 
 
 def main() -> int:
@@ -94,23 +98,26 @@ def main() -> int:
     rounds = options.rounds or (3 if options.quick else 11)
     seconds = options.seconds or (1 if options.quick else 2)
     begun = time.monotonic()
+    rates: list[Rate] = []
+    figures: list[Figure] = []
 
     def say(line: str) -> None:
         print(f"[{time.monotonic() - begun:5.0f} s] {line}", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="machi-bench-", dir=options.folder) as name:
         folder = Path(name)
+        failed = False
         try:
-            rates, figures = measure(folder, parts, rounds, seconds, say)
+            measure(folder, parts, rounds, seconds, say, rates, figures)
         except (LoadFailed, RequestFailed, ServerFailed) as failure:
             print(f"bench: {failure}", file=sys.stderr)
-            return 1
+            failed = True
         described = machine.describe(folder)
     print()
     for table in (rate_table(rates) if rates else [], figure_table(figures) if figures else []):
         print("\n".join(table))
     where = options.report or (REPORT if parts == PARTS and not options.quick else None)
-    if where is not None:
+    if where is not None and not failed:
         text = render(
             rates,
             figures,
@@ -121,7 +128,7 @@ def main() -> int:
             count=COUNT,
         )
         where.write_text(text + "\n" if not text.endswith("\n") else text, encoding="utf-8")
-    return 0
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ class Requests:
     """Requests to one broker, each over a connection of its own: cells between them take long."""
 
     def __init__(self, server: Server) -> None:
-        self._port = server.port
+        self._server = server
 
     def send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """Return status and body of the answer."""
         headers = {"Content-Type": "application/json"} if body else {}
-        with closing(http.client.HTTPConnection(HOST, self._port, timeout=60)) as connection:
+        with closing(http.client.HTTPConnection(HOST, self._server.port, timeout=60)) as connection:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
@@ -37,7 +37,7 @@ class Requests:
         body = None if document is None else orjson.dumps(document)
         got, answer = self.send(method, path, body)
         if got != status:
-            raise RequestFailed(f"{method} {path}: {got} {answer[:500].decode()}")
+            raise self._failed(f"{method} {path}", got, answer)
         return orjson.loads(answer) if answer else None
 
     def upsert(self, body: bytes) -> float:
@@ -46,7 +46,7 @@ class Requests:
         status, answer = self.send("POST", f"{API}/entityOperations/upsert", body)
         taken = time.perf_counter() - begun
         if status not in {201, 204}:
-            raise RequestFailed(f"batch upsert: {status} {answer[:500].decode()}")
+            raise self._failed("batch upsert", status, answer)
         return taken
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -55,4 +55,7 @@ class Requests:
             body = orjson.dumps(list(ids[start : start + BATCH]))
             status, answer = self.send("POST", f"{API}/entityOperations/delete", body)
             if status not in {204, 207}:
-                raise RequestFailed(f"batch delete: {status} {answer[:500].decode()}")
+                raise self._failed("batch delete", status, answer)
+
+    def _failed(self, what: str, status: int, answer: bytes) -> RequestFailed:
+        return RequestFailed(f"{what}: {status} {answer[:500].decode()}\n{self._server.tail()}")
