@@ -19,6 +19,7 @@ from adapters.contract import Message
 from adapters.river_gauge.fake import FakeGauge
 from apps.alerts.cursor import CURSOR_ID, cursor_from
 from apps.alerts.stage import NORMAL
+from apps.portal.texts import light_words
 from broker.client import Client, ClientError, Entity, NotFound, Retry, observed_at, value
 from machi.errors import NotReachable
 from machi.flood import FloodSample
@@ -87,6 +88,7 @@ class Replay:
         devices = {g.local: FakeGauge(g.drill_dev_eui, g.local, g.sensor_height) for g in gauges()}
         zero, first = self.monotonic(), self.samples[0].at
         told: datetime | None = None
+        last = self._last_shown()
         for sample in self.samples:
             pause = (sample.at - first).total_seconds() / self.speed - (self.monotonic() - zero)
             if pause > 0:
@@ -97,15 +99,17 @@ class Replay:
                 text, level=sample.level, battery=100, tags=tags
             )
             await self.publish(message)
-            if sample.station == SHOWN and (told is None or sample.at - told >= PROGRESS):
+            if sample.station != SHOWN:
+                continue
+            if sample.at == last:
+                self.say(f"{_line(sample)}; the gauge sends nothing after this")
+            elif told is None or sample.at - told >= PROGRESS:
                 told = sample.at
-                self.say(
-                    f"{MARK} {_clock(sample.at)}  人吉 {sample.level:5.2f} m  ({sample.provenance})"
-                )
+                self.say(_line(sample))
 
     async def _settle(self) -> None:
         """Wait until the alerts app has taken the last sample of the shown station."""
-        last = max((s.at for s in self.samples if s.station == SHOWN), default=None)
+        last = self._last_shown()
         deadline = self.monotonic() + self.patience
         while last is not None and not await self._taken(last):
             if self.monotonic() > deadline:
@@ -116,6 +120,9 @@ class Replay:
                 break
             await self.sleep(0.1)
         await self._turned(await self.drill.retrieve(LIGHT))
+
+    def _last_shown(self) -> datetime | None:
+        return max((s.at for s in self.samples if s.station == SHOWN), default=None)
 
     async def _taken(self, last: datetime) -> bool:
         try:
@@ -150,7 +157,7 @@ class Replay:
         self.transitions.append(turned)
         self.say(
             f"{MARK} {_clock(turned.at)}  人吉 {turned.level:5.2f} m  {turned.step}: "
-            f"the bridge light turns {turned.colour} {turned.effect}"
+            f"the bridge light turns {light_words(turned.colour, turned.effect, 'en')}"
         )
 
     def _level_at(self, at: datetime) -> float:
@@ -216,6 +223,10 @@ async def replay(
                 f"The MQTT broker at {mqtt_host}:{mqtt_port} is away: {error}",
                 remedy="Start the town first (machi up), or name it with --mqtt-host/--mqtt-port.",
             ) from error
+
+
+def _line(sample: FloodSample) -> str:
+    return f"{MARK} {_clock(sample.at)}  人吉 {sample.level:5.2f} m  ({sample.provenance})"
 
 
 def _clock(at: datetime) -> str:

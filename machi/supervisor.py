@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -187,6 +189,15 @@ def _welcome(settings: TownSettings, seconds: float) -> list[str]:
         f"  page     http://localhost:{settings.portal_port}",
         f"  broker   http://localhost:{settings.broker_port}/ngsi-ld/v1/entities?type=EvacuationShelter",
         f"  MQTT     {HOST}:{settings.mqtt_port}",
-        f"play the flood of 4 July 2020:  machi replay kuma-2020 --speed 600{ports}",
+        f"play the flood of 4 July 2020:  {_program()} replay kuma-2020 --speed 600{ports}",
         "stop with Ctrl-C",
     ]
+
+
+def _program() -> str:
+    """Return how this command can be called again from here."""
+    if shutil.which("machi"):
+        return "machi"
+    own = Path(sys.executable).parent / "machi"
+    here = Path.cwd()
+    return str(own.relative_to(here) if own.is_relative_to(here) else own)

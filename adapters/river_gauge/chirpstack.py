@@ -7,7 +7,6 @@ value is zero, false or empty may be missing from the JSON.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -86,11 +85,14 @@ def _time(text: str | None) -> str:
         raise BadPayload(f"not an ISO 8601 time: {text!r}", place="body:/time") from error
     if moment.tzinfo is None:
         raise BadPayload(f"a time without offset: {text!r}", place="body:/time")
-    return timestamp(moment)
+    try:
+        return timestamp(moment)
+    except OverflowError as error:
+        raise BadPayload(f"a time out of range: {text!r}", place="body:/time") from error
 
 
 def _data(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise BadPayload(f"not base64: {error}", place="body:/data") from error

@@ -37,6 +37,7 @@ from broker.client import (
     NotFound,
     PreconditionFailed,
     observed_at,
+    timestamp,
     value,
 )
 
@@ -159,7 +160,7 @@ class Alerts:
                 "【訓練】" if change.drill else "",
                 station_id,
                 change.step.name,
-                change.at.isoformat(),
+                timestamp(change.at),
                 change.level,
             )
             return

@@ -81,6 +81,7 @@ def _station(station: Entity, language: str, now: datetime) -> View:
     moment = datetime.fromisoformat(at) if at else None
     stale_after = int(value(station, "staleAfterSeconds", 1800))
     age = (now - moment).total_seconds() if moment else None
+    stale = age is not None and age > stale_after
     quality = str(value(station, "quality", "missing"))
     return {
         "id": station["id"],
@@ -90,7 +91,8 @@ def _station(station: Entity, language: str, now: datetime) -> View:
         "observedAt": at if measured else None,
         "observedText": local_time(moment) if moment else "",
         "ageText": "" if age is None else age_text(age, language),
-        "stale": age is not None and age > stale_after,
+        "stale": stale,
+        "staleText": text["stale"] if stale else "",
         "staleAfter": stale_after,
         "note": _note(station, quality, language),
         "scale": gauge_scale(station, level if measured else None),

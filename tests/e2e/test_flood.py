@@ -85,7 +85,7 @@ async def test_light_turns_white_red_and_blinking_red_at_the_published_threshold
         "#FF0000 blink",
     ]
     said = [line for line in output.decode().splitlines() if "the bridge light turns" in line]
-    assert [line.split()[-1] for line in said] == ["steady", "steady", "blink"]
+    assert [line.split(" turns ")[1] for line in said] == ["white", "red", "blinking red"]
     assert await stages(town) == [(step, confirmed_at(level)) for step, level in THRESHOLDS.items()]
 
 

@@ -71,7 +71,9 @@ def test_without_deduplication_id_device_counter_and_time_identify_an_uplink():
         (without("time"), "body:/time"),
         (with_("time", "yesterday"), "body:/time"),
         (with_("time", "2026-07-04T05:10:00"), "body:/time"),
+        (with_("time", "0001-01-01T00:00:00+09:00"), "body:/time"),
         (with_("data", "%%%"), "body:/data"),
+        (with_("data", "水位"), "body:/data"),
         (with_("fCnt", "ten"), "body:/fCnt"),
     ],
 )
