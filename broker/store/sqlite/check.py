@@ -14,7 +14,6 @@ from broker.store.sqlite.connection import Run, connect, runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import Terms, terms
 from broker.store.sqlite.names import Names
-from broker.store.sqlite.schema import verify_header
 from broker.store.sqlite.session import ALL_TYPES
 
 MOST: Final = 100
@@ -31,7 +30,6 @@ def check_file(path: Path) -> list[str]:
     """
     connection = connect(path)
     try:
-        verify_header(connection)
         connection.pragma("query_only", 0)
         connection.execute("BEGIN")
         problems: list[str] = []

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import apsw
 
 from broker.query.sql import register_functions
+from broker.store.sqlite.schema import verify_header
 
 DATA_FILE: Final = "machi.sqlite"
 PAGE_SIZE: Final = 8192
@@ -31,10 +32,18 @@ def runner(connection: apsw.Connection) -> Run:
 def connect(
     path: Path, *, write: bool = False, cache_mib: int = 8, vfs: str | None = None
 ) -> apsw.Connection:
-    """Open a connection to the data file: for reading only, unless `write`."""
+    """Open a connection to the data file: for reading only, unless `write`.
+
+    Raises NotADataFile and NewerDataFile, and leaves such a file alone.
+    """
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if write else 0)
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=400)
     connection.set_busy_timeout(2000)
+    try:
+        verify_header(connection)
+    except BaseException:
+        connection.close()
+        raise
     if write:
         connection.pragma("page_size", PAGE_SIZE)
         connection.pragma("auto_vacuum", 2)

@@ -23,7 +23,7 @@ WALK: Final = (500, 4_000, 15_500)
 TYPES: Final = 32
 """Types of a tenant up to which a query without a type may use the indexes by type."""
 
-SORT_COST: Final = 0.4
+SORT_COST: Final = 0.1
 """Cost of putting one candidate of an index in order, in tests of one entity."""
 
 

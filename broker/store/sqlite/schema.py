@@ -79,11 +79,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
 
 
 def migrate(connection: apsw.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Bring the file to the newest version, one transaction for each step.
-
-    Raises NotADataFile for a foreign file and NewerDataFile for one this program cannot read.
-    """
-    verify_header(connection, len(migrations))
+    """Bring a file that `verify_header` accepts to the newest version, a transaction a step."""
     for number in range(connection.pragma("user_version"), len(migrations)):
         with connection:
             connection.execute(migrations[number])
@@ -91,8 +87,8 @@ def migrate(connection: apsw.Connection, migrations: Sequence[str] = MIGRATIONS)
             connection.pragma("user_version", number + 1)
 
 
-def verify_header(connection: apsw.Connection, newest: int = len(MIGRATIONS)) -> None:
-    """Refuse files that are not ours or are newer than this program."""
+def verify_header(connection: apsw.Connection) -> None:
+    """Refuse files that are not ours, or newer; raises NotADataFile and NewerDataFile."""
     path = connection.filename
     try:
         application = connection.pragma("application_id")
@@ -102,6 +98,7 @@ def verify_header(connection: apsw.Connection, newest: int = len(MIGRATIONS)) ->
         raise NotADataFile(f"{path} is not a SQLite file: give another data folder.") from error
     if application != APPLICATION_ID and (application or version or tables):
         raise NotADataFile(f"{path} belongs to another program: give another data folder.")
+    newest = len(MIGRATIONS)
     if version > newest:
         raise NewerDataFile(
             f"{path} has format {version}, and this program reads up to {newest}: "

@@ -1,0 +1,173 @@
+"""The data folder of the SQLite engine: ownership, format, migrations, what is indexed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import apsw
+import pytest
+
+from broker.query.ast import And, Compare, EntityQuery, HasType, Op
+from broker.query.ast import Path as QueryPath
+from broker.store.sqlite import SqliteStore
+from broker.store.sqlite.connection import DATA_FILE
+from broker.store.sqlite.errors import DataFolderInUse, NewerDataFile, NotADataFile
+from broker.store.sqlite.maintenance import check
+from broker.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, migrate
+from tests.broker.store.helpers import LEVEL, NAME, SHELTER, create, entity, point, prop
+
+OWN = """
+import asyncio, sys
+from pathlib import Path
+from broker.store.sqlite import SqliteStore
+
+async def main():
+    store = SqliteStore(Path(sys.argv[1]))
+    await store.open()
+    print("open", flush=True)
+    sys.stdin.readline()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_folder_has_one_owner_and_is_free_when_that_dies(tmp_path: Path) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWN, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "open\n"
+        store = SqliteStore(tmp_path)
+        with pytest.raises(DataFolderInUse, match=f"process {owner.pid}"):
+            await store.open()
+        owner.kill()
+        owner.wait()
+    await store.open()
+    await store.close()
+
+
+async def test_a_folder_is_refused_twice_in_one_process(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path)
+    await first.open()
+    with pytest.raises(DataFolderInUse):
+        await SqliteStore(tmp_path).open()
+    await first.close()
+
+
+async def test_a_file_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await store.open()
+    await store.close()
+    with apsw.Connection(str(tmp_path / DATA_FILE)) as connection:
+        connection.pragma("user_version", len(MIGRATIONS) + 1)
+    with pytest.raises(NewerDataFile, match="newer Machi"):
+        await SqliteStore(tmp_path).open()
+    with pytest.raises(NewerDataFile):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"no database, but long enough to look like one" * 50, None])
+async def test_a_foreign_file_is_refused_and_left_alone(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / DATA_FILE
+    if content is None:
+        apsw.Connection(str(path)).execute("CREATE TABLE theirs (x)").connection.close()
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(NotADataFile):
+        await SqliteStore(tmp_path).open()
+    assert path.read_bytes() == before
+
+
+async def test_the_file_is_set_up_as_the_engine_counts_on(sqlite: SqliteStore) -> None:
+    connection = sqlite._connection
+    settings = {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "page_size": 8192,
+        "auto_vacuum": 2,
+        "secure_delete": 1,
+        "application_id": APPLICATION_ID,
+    }
+    assert {name: connection.pragma(name) for name in settings} == settings
+
+
+def test_an_older_file_is_brought_up_step_by_step() -> None:
+    connection = apsw.Connection("")
+    first = "CREATE TABLE town (name TEXT); INSERT INTO town VALUES ('人吉')"
+    second = "ALTER TABLE town ADD COLUMN people INTEGER DEFAULT 30000"
+    migrate(connection, [first])
+    assert connection.pragma("user_version") == 1
+    migrate(connection, [first, second])
+    assert connection.pragma("user_version") == 2
+    assert connection.execute("SELECT * FROM town").fetchall() == [("人吉", 30000)]
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was() -> None:
+    connection = apsw.Connection("")
+    migrate(connection, ["CREATE TABLE town (name TEXT)"])
+    with pytest.raises(apsw.SQLError):
+        migrate(
+            connection,
+            ["CREATE TABLE town (name TEXT)", "CREATE TABLE x (y); INSERT INTO no VALUES (1)"],
+        )
+    assert connection.pragma("user_version") == 1
+    assert connection.table_exists("main", "x") is False
+
+
+async def test_what_is_indexed_follows_the_operator_at_the_next_start(tmp_path: Path) -> None:
+    where = And((HasType(SHELTER), Compare(QueryPath((LEVEL,)), Op.GT, (5,))))
+
+    async def rows(**choice: bool) -> dict[str, int]:
+        def indexed(type_iri: str, attribute: str) -> bool:
+            return choice.get(attribute.rpartition("/")[2], True)
+
+        store = SqliteStore(tmp_path, indexed=indexed)
+        await store.open()
+        number = store.count()["entities"]
+        place = point(130.7, 32.2)
+        await create(
+            store, entity(f"urn:{number}", level=prop(number), name=prop("x"), place=place)
+        )
+        page = await store.query("", EntityQuery(where, count=True))
+        assert page.total == max(0, number - 5)
+        counted = {
+            table: store._connection.execute(f"SELECT count(*) FROM {table}").get
+            for table in ("anum", "atxt", "box", "boxkey")
+        }
+        await store.close()
+        assert check(tmp_path) == []
+        return counted
+
+    for _ in range(6):
+        assert (await rows(level=False))["anum"] == 0
+    assert await rows() == {"anum": 7, "atxt": 7, "box": 7, "boxkey": 7}
+    assert await rows(name=False, place=False) == {"anum": 8, "atxt": 0, "box": 0, "boxkey": 0}
+    assert await rows(level=False) == {"anum": 0, "atxt": 9, "box": 9, "boxkey": 9}
+
+
+async def test_dropping_a_tenant_goes_on_after_a_crash(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await store.open()
+    await create(store, *(entity(f"urn:{n}", level=prop(n)) for n in range(500)), tenant="town")
+    await create(store, entity("urn:kept", name=prop("x")))
+    with apsw.Connection(str(tmp_path / DATA_FILE)) as connection:
+        connection.execute("UPDATE tenant SET name = NULL WHERE name = 'town'")
+    await store.close()
+    again = SqliteStore(tmp_path)
+    await again.open()
+    assert await again.tenants() == [""]
+    await create(again, entity("urn:new", level=prop(1)), tenant="town")
+    assert again._dropping is not None
+    await again._dropping
+    assert again.count()["entities"] == 2
+    names = again._connection.execute("SELECT DISTINCT iri FROM name").fetchall()
+    assert {iri for (iri,) in names} == {SHELTER, LEVEL, NAME}
+    await again.close()
+    assert check(tmp_path) == []

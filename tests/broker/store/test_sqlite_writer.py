@@ -1,0 +1,215 @@
+"""Group commit of the SQLite engine: isolation, failure, durability."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from broker.errors import BadRequestData, ServiceUnavailable
+from broker.store.contract import Committed, Record, Tx
+from broker.store.sqlite import SqliteStore
+from broker.store.sqlite.maintenance import check
+from tests.broker.store.faulty_disk import NAME, FaultyDisk
+from tests.broker.store.helpers import create, entity, prop, replace
+
+
+@pytest.fixture
+def disk() -> Iterator[FaultyDisk]:
+    disk = FaultyDisk()
+    yield disk
+    disk.unregister()
+
+
+async def test_works_that_come_together_share_a_commit(sqlite: SqliteStore) -> None:
+    await asyncio.gather(
+        *(create(sqlite, entity(f"urn:{n}"), tenant=f"t{n % 3}") for n in range(50))
+    )
+    assert sqlite.count()["commits"] < 50
+    assert sqlite.count()["entities"] == 50
+    assert [change.seq for change in await sqlite.changes(0)] == list(range(1, 51))
+
+
+async def test_what_was_answered_is_there_after_a_restart(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path)
+    await first.open()
+    await create(first, entity(level=prop(1)), tenant="town")
+    await replace(first, entity(level=prop(2)), tenant="town")
+    await first.close()
+    second = SqliteStore(tmp_path)
+    await second.open()
+    record = await second.get("town", "urn:a")
+    assert record is not None
+    assert (record.version, record.entity) == (2, entity(level=prop(2)))
+    assert second.span() == (1, 2)
+    assert second.count()["entities"] == 1
+    await create(second, entity("urn:b"))
+    assert second.span() == (1, 3)
+    await second.close()
+
+
+async def test_closing_commits_what_was_accepted(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await store.open()
+    waiting = [asyncio.create_task(create(store, entity(f"urn:{n}"))) for n in range(200)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*waiting)
+    again = SqliteStore(tmp_path)
+    await again.open()
+    assert again.count()["entities"] == 200
+    await again.close()
+
+
+async def test_a_caller_that_gives_up_does_not_stop_its_work(sqlite: SqliteStore) -> None:
+    caller = asyncio.create_task(create(sqlite, entity("urn:a")))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await create(sqlite, entity("urn:b"))
+    assert await sqlite.get("", "urn:a") is not None
+
+
+async def test_readers_see_nothing_before_the_commit(sqlite: SqliteStore) -> None:
+    seen: list[Record | None] = []
+    seqs: list[int] = []
+
+    async def work(tx: Tx) -> None:
+        await tx.put(entity(), None)
+        steps = sqlite.get("", "urn:a").__await__()
+        with pytest.raises(StopIteration) as end:
+            next(steps)
+        seen.append(end.value.value)
+        seqs.append(sqlite.span()[1])
+
+    await sqlite.write("", work)
+    assert (seen, seqs) == ([None], [0])
+
+
+@pytest.mark.parametrize("fault", [apsw.FullError, apsw.IOError])
+async def test_a_commit_that_fails_fails_its_group_and_leaves_a_usable_engine(
+    tmp_path: Path, disk: FaultyDisk, fault: type[apsw.Error]
+) -> None:
+    store = SqliteStore(tmp_path, vfs=NAME)
+    await store.open()
+    heard: list[Committed] = []
+    store.listen(heard.extend)
+    await create(store, entity("urn:before"))
+    disk.fault = fault
+    results = await asyncio.gather(
+        *(create(store, entity(f"urn:{n}", new_name=prop(n)), tenant="t") for n in range(3)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [ServiceUnavailable] * 3
+    disk.fault = None
+    assert await store.tenants() == [""]
+    await create(store, entity("urn:after", new_name=prop(1)), tenant="t")
+    assert [each.change.seq for each in heard] == [1, 2]
+    assert [change.entity_id for change in await store.changes(0)] == ["urn:before", "urn:after"]
+    await store.close()
+    assert check(tmp_path) == []
+
+
+async def test_a_disk_that_fills_within_a_work_fails_it_and_leaves_a_usable_engine(
+    tmp_path: Path, disk: FaultyDisk
+) -> None:
+    store = SqliteStore(tmp_path, vfs=NAME)
+    await store.open()
+    big = prop("x" * 200_000)
+
+    async def work(tx: Tx) -> None:
+        await tx.put(entity("urn:a"), None)
+        disk.fault = apsw.FullError
+        # More than the page cache holds, so that SQLite writes before the commit.
+        for n in range(300):
+            await tx.put(entity(f"urn:{n}", level=big), None)
+
+    with pytest.raises(ServiceUnavailable):
+        await store.write("", work)
+    disk.fault = None
+    await create(store, entity("urn:b"))
+    assert [change.entity_id for change in await store.changes(0)] == ["urn:b"]
+    await store.close()
+    assert check(tmp_path) == []
+
+
+async def test_an_unexpected_error_of_sqlite_is_answered_and_undone(sqlite: SqliteStore) -> None:
+    async def work(tx: Tx) -> None:
+        await tx.put(entity(), None)
+        raise apsw.ConstraintError("on purpose")
+
+    with pytest.raises(ServiceUnavailable, match="on purpose"):
+        await sqlite.write("", work)
+    assert await sqlite.get("", "urn:a") is None
+
+
+async def test_a_listener_that_fails_harms_nobody(
+    sqlite: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(committed: list[Committed]) -> None:
+        raise LookupError("listener")
+
+    heard: list[Committed] = []
+    sqlite.listen(fail)
+    sqlite.listen(heard.extend)
+    await create(sqlite, entity())
+    assert len(heard) == 1
+    assert "a listener of the change feed failed" in caplog.text
+
+
+async def test_a_name_of_an_undone_work_is_not_kept(sqlite: SqliteStore) -> None:
+    async def failing(tx: Tx) -> None:
+        await tx.put(entity(unheard_of=prop(1)), None)
+        raise LookupError("stop")
+
+    with pytest.raises(LookupError):
+        await sqlite.write("", failing)
+    await create(sqlite, entity("urn:b", other=prop(2)))
+    await create(sqlite, entity("urn:c", unheard_of=prop(3)))
+    records = await sqlite.get_many("", ["urn:b", "urn:c"])
+    assert [record.entity for record in records] == [
+        entity("urn:b", other=prop(2)),
+        entity("urn:c", unheard_of=prop(3)),
+    ]
+
+
+async def test_names_are_limited_per_tenant_and_undone_ones_do_not_count(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, names=3)
+    await store.open()
+
+    async def failing(tx: Tx) -> None:
+        await tx.put(entity("urn:x", lost_1=prop(1), lost_2=prop(1)), None)
+        raise LookupError("stop")
+
+    with pytest.raises(LookupError):
+        await store.write("", failing)
+    await create(store, entity("urn:a", one=prop(1), two=prop(2)))
+    with pytest.raises(BadRequestData, match="names of types and attributes"):
+        await create(store, entity("urn:b", three=prop(3)))
+    await create(store, entity("urn:c", two=prop(2)))
+    await create(store, entity("urn:b", three=prop(3)), tenant="town")
+    await store.close()
+
+
+async def test_a_caught_refusal_of_a_name_leaves_the_rest_of_the_work_whole(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path, names=2)
+    await store.open()
+
+    async def work(tx: Tx) -> None:
+        record = await tx.put(entity("urn:a", one=prop(1)), None)
+        with pytest.raises(BadRequestData):
+            await tx.put(entity("urn:b", two=prop(2)), None)
+        with pytest.raises(BadRequestData):
+            await tx.put(entity("urn:a", "https://example.org/New", one=prop(1)), record)
+
+    await store.write("", work)
+    assert [change.entity_id for change in await store.changes(0)] == ["urn:a"]
+    await store.close()
+    assert check(tmp_path) == []
+
+
+async def test_integers_beyond_64_bits_are_refused(sqlite: SqliteStore) -> None:
+    with pytest.raises(BadRequestData, match="cannot be stored as JSON"):
+        await create(sqlite, entity(level=prop(2**64)))
