@@ -40,7 +40,7 @@ def connect(
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=400)
     connection.set_busy_timeout(2000)
     try:
-        verify_header(connection)
+        verify_header(connection, empty=write)
     except BaseException:
         connection.close()
         raise

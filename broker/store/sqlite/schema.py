@@ -87,8 +87,11 @@ def migrate(connection: apsw.Connection, migrations: Sequence[str] = MIGRATIONS)
             connection.pragma("user_version", number + 1)
 
 
-def verify_header(connection: apsw.Connection) -> None:
-    """Refuse files that are not ours, or newer; raises NotADataFile and NewerDataFile."""
+def verify_header(connection: apsw.Connection, *, empty: bool = False) -> None:
+    """Refuse files that are not ours, or newer; an empty one only unless `empty`.
+
+    Raises NotADataFile and NewerDataFile.
+    """
     path = connection.filename
     try:
         application = connection.pragma("application_id")
@@ -96,8 +99,9 @@ def verify_header(connection: apsw.Connection) -> None:
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     except apsw.NotADBError as error:
         raise NotADataFile(f"{path} is not a SQLite file: give another data folder.") from error
-    if application != APPLICATION_ID and (application or version or tables):
-        raise NotADataFile(f"{path} belongs to another program: give another data folder.")
+    fresh = empty and not (application or version or tables)
+    if application != APPLICATION_ID and not fresh:
+        raise NotADataFile(f"{path} was not made by Machi: give another data folder.")
     newest = len(MIGRATIONS)
     if version > newest:
         raise NewerDataFile(

@@ -1,0 +1,209 @@
+"""Checking, backing up and restoring a data folder."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from broker.store.contract import Store
+from broker.store.sqlite import SqliteStore
+from broker.store.sqlite.connection import DATA_FILE
+from broker.store.sqlite.errors import (
+    DamagedBackup,
+    DataFolderInUse,
+    NotADataFile,
+    TargetExists,
+)
+from broker.store.sqlite.maintenance import backup, check, restore
+from tests.broker.store.helpers import (
+    RIVER,
+    SHELTER,
+    create,
+    delete,
+    entity,
+    point,
+    prop,
+    replace,
+)
+from tests.properties.test_store_machine import everything
+
+
+async def filled(folder: Path) -> SqliteStore:
+    """Return an open store with something of everything."""
+    store = SqliteStore(folder)
+    await store.open()
+    place = point(130.76, 32.21)
+    for n in range(20):
+        await create(store, entity(f"urn:{n}", level=prop(n), name=prop(f"n{n}"), place=place))
+    await create(store, entity("urn:1", RIVER, SHELTER, level=prop([1, 2])), tenant="town")
+    await replace(store, entity("urn:3", RIVER, level=prop(0.5)))
+    await delete(store, "urn:4")
+    return store
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> Path:
+    """Return a folder with data that no store has open."""
+    path = tmp_path / "data"
+    await (await filled(path)).close()
+    return path
+
+
+def test_a_sound_folder_has_no_problems(folder: Path) -> None:
+    assert check(folder) == []
+
+
+def test_a_folder_without_data_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotADataFile, match="has no data"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("DELETE FROM change WHERE seq = 7", "The feed has a gap"),
+        ("DELETE FROM change WHERE seq = 1", "The feed has a gap"),
+        ("UPDATE entity SET version = 9 WHERE id = 'urn:3'", "urn:3 is stored with version 9"),
+        ("UPDATE entity SET seq = 1 WHERE id = 'urn:3'", "urn:3 is stored with"),
+        ("UPDATE change SET last = 2 WHERE kind = 'update'", "follows change 2"),
+        ("DELETE FROM grave", "Entity urn:4"),
+        ("DELETE FROM entity WHERE id = 'urn:5'", "Entity urn:5"),
+        ("DELETE FROM anum WHERE value = 0.5", "urn:3 is not in the index anum"),
+        ("INSERT INTO anum SELECT type, path, 99, eid FROM anum LIMIT 1", "anum has"),
+        ("UPDATE atxt SET value = 'z' WHERE value = 'n6'", "urn:6 is not in the index atxt"),
+        ("DELETE FROM etype WHERE key = 'urn:7'", "urn:7 is not in the index etype"),
+        ("UPDATE box SET west = 0, east = 0 WHERE bid = 1", "is not in the index box"),
+        ("DELETE FROM boxkey", "is not in the index boxkey"),
+        ("UPDATE counter SET n = n + 1", "The counters"),
+        ("DELETE FROM name WHERE iri LIKE '%level'", "cannot be read"),
+        ("UPDATE entity SET doc = x'7b' WHERE id = 'urn:8'", "document of urn:8 cannot be read"),
+        ("UPDATE change SET tid = 77 WHERE seq = 3", "tenant number 77"),
+    ],
+)
+def test_planted_damage_is_found(folder: Path, damage: str, found: str) -> None:
+    connection = apsw.Connection(str(folder / DATA_FILE))
+    connection.execute(damage)
+    connection.close()
+    problems = check(folder)
+    assert any(found in problem for problem in problems), problems
+
+
+def test_a_torn_page_is_found(folder: Path) -> None:
+    path = folder / DATA_FILE
+    content = bytearray(path.read_bytes())
+    content[5 * 8192 : 5 * 8192 + 64] = b"\xff" * 64
+    path.write_bytes(content)
+    assert check(folder) != []
+
+
+async def test_a_restored_backup_holds_the_same(folder: Path, tmp_path: Path) -> None:
+    store = SqliteStore(folder)
+    await store.open()
+    before = await everything(store)
+    backup(folder, tmp_path / "copy")
+    await create(store, entity("urn:later"))
+    await store.close()
+    restore(tmp_path / "copy", tmp_path / "restored")
+    again = SqliteStore(tmp_path / "restored")
+    await again.open()
+    assert await everything(again) == before
+    await create(again, entity("urn:new", level=prop(1)))
+    await again.close()
+    assert check(tmp_path / "restored") == []
+
+
+async def test_a_backup_taken_under_writes_is_of_one_state(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    store = await filled(folder)
+    during: list[int] = []
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+
+    async def keep_writing(store: Store) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            await asyncio.gather(
+                replace(store, entity("urn:1", level=prop(number))),
+                create(store, entity(f"urn:more:{number}", name=prop("x" * 3000))),
+            )
+
+    def watch(copied: int, total: int) -> None:
+        """Hold the copy up until the broker has committed something more."""
+        seen = store.span()[1]
+        asyncio.run_coroutine_threadsafe(_beyond(store, seen), loop).result(timeout=20)
+        during.append(copied)
+
+    writing = asyncio.create_task(keep_writing(store))
+    await _beyond(store, store.span()[1] + 300)
+    await asyncio.to_thread(backup, folder, tmp_path / "copy", watch)
+    stop.set()
+    await writing
+    newest = store.span()[1]
+    await store.close()
+    assert during
+    restore(tmp_path / "copy", tmp_path / "restored")
+    assert check(tmp_path / "restored") == []
+    again = SqliteStore(tmp_path / "restored")
+    await again.open()
+    assert 0 < again.span()[1] < newest
+    await again.close()
+
+
+async def _beyond(store: Store, seq: int) -> None:
+    """Wait until the store has committed a change after `seq`."""
+    committed = asyncio.Event()
+    stop = store.listen(lambda changes: committed.set())
+    while store.span()[1] <= seq:
+        committed.clear()
+        await committed.wait()
+    stop()
+
+
+def test_a_backup_is_one_file_and_overwrites_nothing(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copies" / "copy"
+    target.parent.mkdir()
+    backup(folder, target)
+    assert [path.name for path in target.parent.iterdir()] == ["copy"]
+    with pytest.raises(TargetExists):
+        backup(folder, target)
+
+
+def test_a_damaged_backup_is_not_restored(folder: Path, tmp_path: Path) -> None:
+    backup(folder, tmp_path / "copy")
+    connection = apsw.Connection(str(tmp_path / "copy"))
+    connection.execute("DELETE FROM change WHERE seq = 7")
+    connection.close()
+    with pytest.raises(DamagedBackup, match="gap"):
+        restore(tmp_path / "copy", tmp_path / "restored")
+    assert not (tmp_path / "restored" / DATA_FILE).exists()
+
+
+@pytest.mark.parametrize("prepare", [Path.mkdir, Path.touch, lambda path: None])
+def test_what_is_no_backup_is_not_restored(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+    prepare(tmp_path / "copy")
+    with pytest.raises(NotADataFile):
+        restore(tmp_path / "copy", tmp_path / "restored")
+
+
+async def test_data_is_overwritten_only_by_force_and_never_in_use(
+    folder: Path, tmp_path: Path
+) -> None:
+    backup(folder, tmp_path / "copy")
+    with pytest.raises(TargetExists):
+        restore(tmp_path / "copy", folder)
+    store = SqliteStore(folder)
+    await store.open()
+    kept = await everything(store)
+    await create(store, entity("urn:later"))
+    with pytest.raises(DataFolderInUse):
+        restore(tmp_path / "copy", folder, force=True)
+    await store.close()
+    restore(tmp_path / "copy", folder, force=True)
+    again = SqliteStore(folder)
+    await again.open()
+    assert await everything(again) == kept
+    await again.close()
