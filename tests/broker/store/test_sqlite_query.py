@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from broker.errors import TooComplexQuery
+from broker.model.entity import Entity
 from broker.query.ast import (
     And,
     Compare,
@@ -40,17 +41,22 @@ from tests.broker.store.helpers import (
 PLACE = "https://example.org/place"
 NOTE = "https://example.org/note"
 
-ENTITIES = [
-    entity(
-        f"urn:{n * 37 % 300:03}",
-        *([SHELTER, RIVER] if n % 10 == 0 else [RIVER if n % 3 else SHELTER]),
-        level=prop([n, n + 0.5] if n % 7 == 0 else n),
-        name=prop(f"{'long ' * 40}{n}" if n % 5 == 0 else f"name {n % 20}"),
-        **({"place": point(130 + n / 100, 32)} if n % 2 else {}),
-        **({"note": prop(list(range(n)))} if n in (50, 150, 250) else {}),
-    )
-    for n in range(300)
-]
+
+def numbered(n: int) -> Entity:
+    """Return one of the entities that are queried."""
+    attributes: dict[str, Any] = {
+        "level": prop([n, n + 0.5] if n % 7 == 0 else n),
+        "name": prop(f"{'long ' * 40}{n}" if n % 5 == 0 else f"name {n % 20}"),
+    }
+    if n % 2:
+        attributes["place"] = point(130 + n / 100, 32)
+    if n in (50, 150, 250):
+        attributes["note"] = prop(list(range(n)))
+    types = [SHELTER, RIVER] if n % 10 == 0 else [RIVER if n % 3 else SHELTER]
+    return entity(f"urn:{n * 37 % 300:03}", *types, **attributes)
+
+
+ENTITIES = [numbered(n) for n in range(300)]
 
 
 def level(op: Op, *operands: Any) -> Compare:
