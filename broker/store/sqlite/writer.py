@@ -1,8 +1,12 @@
 """Group commit in the hybrid form (DESIGN §5): statements on the loop, COMMIT in a thread.
 
 Units of work wait in one queue. Up to `GROUP` of them, or as many as fit in `GROUP_SECONDS`,
-share a transaction, each within its own savepoint. While the disk syncs, the loop serves reads
-and gathers the next group.
+share a transaction. While the disk syncs, the loop serves reads and gathers the next group.
+
+Savepoints make SQLite copy each page once for every unit of work that changes it, and nearly
+all units that fail do so before they write. So a group first runs without: only where one fails
+after it has written is the group rolled back and run again, each unit within its own savepoint.
+Nobody is answered, refusals included, before what the answer rests on is durable.
 """
 
 from __future__ import annotations
@@ -36,6 +40,15 @@ class _Job:
     task: Task
     done: asyncio.Future[Any]
     result: Any = None
+    error: Exception | None = None
+
+    def settle(self) -> None:
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
 
 
 class Writer:
@@ -99,62 +112,69 @@ class Writer:
         jobs: list[_Job] = []
         effects = Effects()
         try:
-            self._run("BEGIN IMMEDIATE")
-            self._fill(jobs, effects)
-            if not jobs:
+            before = self._begin()
+            if not self._fill(jobs, effects):
                 self._run("ROLLBACK")
-                return
-            self._flush(effects)
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, self._run, "COMMIT")
+                effects.take_back()
+                effects = Effects()
+                before = self._begin()
+                for job in jobs:
+                    self._within_savepoint(job, effects)
+            if self._connection.total_changes() == before:
+                self._run("ROLLBACK")
+            else:
+                self._flush(effects)
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._thread, self._run, "COMMIT")
+                self.commits += 1
         except (apsw.Error, _TransactionLost) as error:
             log.error("a commit failed: %s", error)
             self._abandon()
             effects.take_back()
             self._fail(jobs or self._waiting(), error)
             return
-        self.commits += 1
         for publish in effects.publish:
             publish()
         self._announce(effects)
         for job in jobs:
-            if not job.done.done():
-                job.done.set_result(job.result)
+            job.settle()
 
-    def _fill(self, jobs: list[_Job], effects: Effects) -> None:
-        """Run queued jobs in the open transaction; those that fail are answered at once."""
+    def _begin(self) -> int:
+        """Open a transaction; return how many rows were changed before it."""
+        self._run("BEGIN IMMEDIATE")
+        return self._connection.total_changes()
+
+    def _fill(self, jobs: list[_Job], effects: Effects) -> bool:
+        """Run queued jobs in the open transaction; False where one failed half-way."""
         end = time.monotonic() + GROUP_SECONDS
         while self._queue and len(jobs) < GROUP:
             job = self._queue.popleft()
-            try:
-                self._within_savepoint(job, effects)
-            except _TransactionLost:
-                jobs.append(job)
-                raise
-            except Exception as error:
-                if not job.done.done():
-                    job.done.set_exception(error)
-            else:
-                jobs.append(job)
+            jobs.append(job)
+            before = self._connection.total_changes()
+            if not self._attempt(job, effects) and self._connection.total_changes() != before:
+                return False
             if time.monotonic() > end:
                 break
+        return True
 
     def _within_savepoint(self, job: _Job, effects: Effects) -> None:
         self._run("SAVEPOINT work")
+        if not self._attempt(job, effects):
+            self._run("ROLLBACK TO work")
+        self._run("RELEASE work")
+
+    def _attempt(self, job: _Job, effects: Effects) -> bool:
+        """Run a job and keep its result or error; raises _TransactionLost."""
+        job.error = None
         try:
             job.result, own = job.task()
         except Exception as error:
-            if self._connection.get_autocommit():
-                raise _TransactionLost(str(error)) from error
-            self._run("ROLLBACK TO work")
-            self._run("RELEASE work")
-            if isinstance(error, apsw.Error):
-                raise not_committed(str(error)) from error
-            raise
-        effects.take(own)
+            job.error = not_committed(str(error)) if isinstance(error, apsw.Error) else error
+        else:
+            effects.take(own)
         if self._connection.get_autocommit():
-            raise _TransactionLost("the transaction was rolled back")
-        self._run("RELEASE work")
+            raise _TransactionLost(str(job.error or "the transaction was rolled back"))
+        return job.error is None
 
     def _abandon(self) -> None:
         if not self._connection.get_autocommit():
