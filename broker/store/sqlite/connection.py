@@ -13,7 +13,6 @@ from broker.store.sqlite.schema import verify_header
 
 DATA_FILE: Final = "machi.sqlite"
 PAGE_SIZE: Final = 8192
-MMAP_SIZE: Final = 1 << 36
 JOURNAL_BYTES: Final = 64 << 20
 
 Run: TypeAlias = Callable[..., Any]
@@ -30,10 +29,18 @@ def runner(connection: apsw.Connection) -> Run:
 
 
 def connect(
-    path: Path, *, write: bool = False, cache_mib: int = 8, vfs: str | None = None
+    path: Path,
+    *,
+    write: bool = False,
+    cache_mib: int = 4,
+    mapped_mib: int = 0,
+    vfs: str | None = None,
 ) -> apsw.Connection:
     """Open a connection to the data file: for reading only, unless `write`.
 
+    `cache_mib` and `mapped_mib` bound its memory: pages of its own, and pages of the file mapped
+    into the process, which count as resident memory too. A commit empties the cache of every
+    other connection, so readers gain more from mapping.
     Raises NotADataFile and NewerDataFile, and leaves such a file alone.
     """
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if write else 0)
@@ -51,7 +58,7 @@ def connect(
         connection.pragma("synchronous", "full")
         connection.pragma("secure_delete", 1)
         connection.pragma("journal_size_limit", JOURNAL_BYTES)
-    connection.pragma("mmap_size", MMAP_SIZE)
+    connection.pragma("mmap_size", mapped_mib << 20)
     connection.pragma("cache_size", -1024 * cache_mib)
     connection.pragma("temp_store", 2)
     if not write:

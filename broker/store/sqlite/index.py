@@ -77,6 +77,30 @@ def _box(points: list[tuple[float, float]]) -> Box | None:
     return min(xs), max(xs), min(ys), max(ys)
 
 
+SEVERAL: Final = object()
+"""What `single` returns for an attribute that may have any number of terms, or a box."""
+
+
+def single(instances: dict[str, Instance] | None) -> Any:
+    """Return the only term of an attribute, None for none, or SEVERAL.
+
+    A short way for what most attributes are: one instance with a plain value.
+    """
+    if instances is None:
+        return None
+    if len(instances) != 1:
+        return SEVERAL
+    (instance,) = instances.values()
+    value = instance.get("value")
+    if value.__class__ is float:
+        return value
+    if value.__class__ is str:
+        return value[:TEXT_LENGTH]
+    if value.__class__ is int:
+        return number_key(value)
+    return None if value.__class__ is bool else SEVERAL
+
+
 def number_key(number: int | float) -> int | float:
     """Return a number as SQLite can hold it. Keeps order, not exactness, beyond 64 bits."""
     return number if -LARGEST <= number <= LARGEST else float(number)

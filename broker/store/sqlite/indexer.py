@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import apsw
 
 from broker.model.entity import Attributes
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
-from broker.store.sqlite.index import NOTHING, Box, Terms, terms
+from broker.store.sqlite.index import NOTHING, SEVERAL, Box, Terms, single, terms
 from broker.store.sqlite.names import Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
 
@@ -52,6 +53,13 @@ class Indexer:
         for iri in attributes:
             path = intern(iri)
             was, now = before.get(iri), after.get(iri)
+            one, other = single(was), single(now)
+            if one is not SEVERAL and other is not SEVERAL:
+                if one != other:
+                    for type_iri, nid in type_ids:
+                        if self.pairs.indexed(nid, type_iri, path, iri, undo):
+                            _exchange(one, other, nid, path, eid, rows)
+                continue
             old = NOTHING if was is None else terms(was)
             new = NOTHING if now is None else terms(now)
             for type_iri, nid in type_ids:
@@ -126,6 +134,17 @@ def _add(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> 
 def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> None:
     for table in ("anum", "atxt", "box", "boxkey"):
         connection.execute(f"DELETE FROM {table} WHERE type = ? AND path = ?", (nid, path))
+
+
+def _exchange(
+    one: Any, other: Any, nid: int, path: int, eid: int, rows: tuple[Rows, Rows, Rows, Rows]
+) -> None:
+    """Replace the row of an attribute's only value by that of another; None has no row."""
+    removed_numbers, removed_texts, added_numbers, added_texts = rows
+    if one is not None:
+        (removed_texts if one.__class__ is str else removed_numbers).append((nid, path, one, eid))
+    if other is not None:
+        (added_texts if other.__class__ is str else added_numbers).append((nid, path, other, eid))
 
 
 def _compare(

@@ -27,7 +27,7 @@ class Reader:
 
     def __init__(
         self,
-        connect: Callable[[], apsw.Connection],
+        connect: Callable[..., apsw.Connection],
         *,
         inline_seconds: float,
         longest_seconds: float,
@@ -38,7 +38,7 @@ class Reader:
         self._threads = ThreadPoolExecutor(THREADS, "machi-read")
         self._local = threading.local()
         self._opened: list[apsw.Connection] = []
-        self.connection = connect()
+        self.connection = connect(cache_mib=8, mapped_mib=48)
         self.run = runner(self.connection)
         self.offloaded = 0
 

@@ -236,11 +236,13 @@ class SqliteStore:
 
     def _connect(self) -> None:
         path, (inline, longest) = self._folder / DATA_FILE, self._seconds
-        self._connection = connect(path, write=True, cache_mib=32, vfs=self._vfs)
+        self._connection = connect(path, write=True, cache_mib=24, vfs=self._vfs)
         migrate(self._connection)
         reindex(self._connection, self._indexed)
         self._reader = Reader(
-            lambda: connect(path, vfs=self._vfs), inline_seconds=inline, longest_seconds=longest
+            lambda **memory: connect(path, vfs=self._vfs, **memory),
+            inline_seconds=inline,
+            longest_seconds=longest,
         )
         self._towns = Towns(self._connection, self._reader.connection, self._most_names)
         self._indexer = Indexer(self._connection, self._indexed)
