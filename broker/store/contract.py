@@ -138,7 +138,7 @@ class Tx(Protocol):
         ...
 
     async def remember(self, key: str, answer: Answer) -> None:
-        """Remember an answer; forgotten after the store's idempotency retention (default 7 days)."""
+        """Remember an answer; it is forgotten with the changes of its time (see `Store.prune`)."""
         ...
 
     async def set_rules(self, type_iri: str, rules: TypeRules | None) -> None:
