@@ -13,7 +13,9 @@ from broker.store.sqlite.documents import parse
 from broker.store.sqlite.names import Names
 
 COLUMNS: Final = "c.seq, t.name, c.entity, c.version, c.kind, c.at, c.delta, c.prior"
-NEWEST: Final = 2**63 - 1
+WINDOW: Final = 20_000
+"""Changes looked at in one read."""
+
 SLICE: Final = 500
 VACUUM_PAGES: Final = 200
 
@@ -21,23 +23,23 @@ Row = tuple[Any, ...]
 
 
 def select_changes(
-    connection: apsw.Connection, after: int, until: int | None, tid: int | None, limit: int
+    after: int, until: int, tid: int | None, limit: int, budget: Budget
 ) -> list[Row]:
     """Return rows (seq, tenant, entity, version, kind, at, delta, prior), oldest first.
 
     Rows of dropped tenants are left out.
     """
     tenant = "" if tid is None else "AND t.tid = ?"
-    rows: list[Row] = connection.execute(
+    rows: list[Row] = budget.connection.execute(
         f"SELECT {COLUMNS} FROM change c CROSS JOIN tenant t ON t.tid = c.tid "
         f"WHERE seq > ? AND seq <= ? AND t.name IS NOT NULL {tenant} ORDER BY seq LIMIT ?",
-        (after, NEWEST if until is None else until, *(() if tid is None else (tid,)), limit),
+        (after, until, *(() if tid is None else (tid,)), limit),
     ).fetchall()
     return rows
 
 
 def select_entity(
-    budget: Budget, after: int, until: int | None, tids: list[int], entity_id: str, limit: int
+    budget: Budget, after: int, until: int, tids: list[int], entity_id: str, limit: int
 ) -> list[Row]:
     """Return rows like `select_changes`, of one entity, following its chain back from its end."""
     run = runner(budget.connection)
@@ -57,7 +59,7 @@ def select_entity(
             ).get
             if row is None:
                 break
-            if until is None or seq <= until:
+            if seq <= until:
                 rows.append(row[:-1])
             seq = row[-1]
     rows.sort()

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from broker.clock import Clock, now
 from broker.errors import ServiceUnavailable
@@ -113,17 +114,12 @@ class SqliteStore:
         if not self._open:
             raise closed()
 
-        def task() -> tuple[T, Effects]:
-            effects = Effects()
-            try:
-                town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
-                session = self._session(town, effects)
-                return run(UnitOfWork(session, tenant, client, self._clock()), work), effects
-            except BaseException:
-                effects.take_back()
-                raise
+        def job(effects: Effects) -> T:
+            town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
+            session = self._session(town, effects)
+            return run(UnitOfWork(session, tenant, client, self._clock()), work)
 
-        return await self._writer.submit(task)  # type: ignore[no-any-return]
+        return await self._submit(job)
 
     async def get(self, tenant: str, entity_id: str) -> Record | None:
         """Return the committed entity. Raises NonexistentTenant."""
@@ -138,8 +134,13 @@ class SqliteStore:
 
         def read(budget: Budget) -> list[tuple[str, int, bytes]]:
             run = budget.connection.cursor().execute
-            rows = ((entity_id, run(GET, (view.tid, entity_id)).get) for entity_id in wanted)
-            return [(entity_id, *row) for entity_id, row in rows if row is not None]
+            found = []
+            for entity_id in wanted:
+                budget.check()
+                row = run(GET, (view.tid, entity_id)).get
+                if row is not None:
+                    found.append((entity_id, *row))
+            return found
 
         rows = await self._reader.bounded(read)
         return [StoredRecord(*row, view.names) for row in rows]
@@ -167,14 +168,14 @@ class SqliteStore:
         if not self._open:
             raise closed()
         tid = None if tenant is None else self._towns.view(tenant).tid
+        newest = self._span[1]
+        end = newest if until is None else min(until, newest)
         if entity_id is None:
-            rows = await self._reader.bounded(
-                lambda budget: feed.select_changes(budget.connection, after, until, tid, limit)
-            )
+            rows = await self._changes(after, end, tid, limit)
         else:
             tids = [view.tid for view in self._towns.views.values()] if tid is None else [tid]
             rows = await self._reader.bounded(
-                lambda budget: feed.select_entity(budget, after, until, tids, entity_id, limit)
+                lambda budget: feed.select_entity(budget, after, end, tids, entity_id, limit)
             )
         views = self._towns.views
         return [feed.to_change(row, views[row[1]].names) for row in rows if row[1] in views]
@@ -193,12 +194,14 @@ class SqliteStore:
         forgotten, more = 0, True
         while more:
             count, newest, more = await self._submit(
-                lambda: feed.prune_changes(self._connection, before)
+                lambda effects: feed.prune_changes(self._connection, before)
             )
             if newest:
                 self._span = (newest + 1, self._span[1])
             forgotten += count
-        while count := await self._submit(lambda: feed.prune_answers(self._connection, before)):
+        while count := await self._submit(
+            lambda effects: feed.prune_answers(self._connection, before)
+        ):
             forgotten += count
         return forgotten
 
@@ -209,12 +212,11 @@ class SqliteStore:
     async def drop_tenant(self, tenant: str) -> None:
         """Delete a tenant whole; the default tenant is empty afterwards."""
         self._view(tenant)
-        effects = Effects()
-
-        def detach() -> Town:
-            return self._towns.detach(tenant, effects.undo, effects.publish)
-
-        await self._drop(await self._submit(detach, effects))
+        await self._drop(
+            await self._submit(
+                lambda effects: self._towns.detach(tenant, effects.undo, effects.publish)
+            )
+        )
 
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
         """Return the committed rules by type IRI."""
@@ -255,23 +257,33 @@ class SqliteStore:
             "SELECT coalesce(sum(n), 0) FROM counter WHERE type = ?", (ALL_TYPES,)
         ).get
 
+    async def _changes(self, after: int, end: int, tid: int | None, limit: int) -> list[feed.Row]:
+        """Read the feed window by window, so that a quiet tenant's changes may lie far apart."""
+        rows: list[feed.Row] = []
+        while after < end and len(rows) < limit:
+            until = min(end, max(after, self._span[0] - 1) + feed.WINDOW)
+            read = partial(feed.select_changes, after, until, tid, limit - len(rows))
+            rows += await self._reader.bounded(read)
+            after = until
+        return rows
+
     def _view(self, tenant: str) -> View:
         if not self._open:
             raise closed()
         return self._towns.view(tenant)
 
-    async def _submit(self, job: Callable[[], Any], effects: Effects | None = None) -> Any:
-        """Run maintenance in the writing transaction."""
-        kept = effects or Effects()
+    async def _submit(self, job: Callable[[Effects], T]) -> T:
+        """Run `job` in the writing transaction, perhaps more than once, with effects of its own."""
 
-        def task() -> tuple[Any, Effects]:
+        def task() -> tuple[T, Effects]:
+            effects = Effects()
             try:
-                return job(), kept
+                return job(effects), effects
             except BaseException:
-                kept.take_back()
+                effects.take_back()
                 raise
 
-        return await self._writer.submit(task)
+        return await self._writer.submit(task)  # type: ignore[no-any-return]
 
     async def _finish_dropping(self, towns: list[Town]) -> None:
         """Go on deleting tenants; what is left at the end is left to the next start."""
@@ -280,14 +292,10 @@ class SqliteStore:
                 await self._drop(town)
 
     async def _drop(self, town: Town) -> None:
-        more = True
-        while more:
-            effects = Effects()
-
-            def job(effects: Effects = effects) -> bool:
-                return drop_slice(self._connection, self._session(town, effects), town)
-
-            more = await self._submit(job, effects)
+        while await self._submit(
+            lambda effects: drop_slice(self._connection, self._session(town, effects), town)
+        ):
+            pass
 
     def _session(self, town: Town, effects: Effects) -> Session:
         return Session(self._connection, self._run, self._indexer, self._feed, town, effects)

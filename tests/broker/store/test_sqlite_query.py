@@ -25,7 +25,7 @@ from broker.query.ast import (
 )
 from broker.query.ast import Path as QueryPath
 from broker.query.predicate import compile_predicate
-from broker.store.sqlite import SqliteStore, plan
+from broker.store.sqlite import SqliteStore, feed, plan
 from broker.store.sqlite.plan import Plan
 from tests.broker.store.helpers import (
     LEVEL,
@@ -194,3 +194,18 @@ async def test_a_query_that_takes_too_long_is_refused(tmp_path: Path) -> None:
 async def test_a_query_holds_no_read_transaction_behind(town: SqliteStore) -> None:
     await town.query("", EntityQuery(level(Op.GT, 1), limit=1))
     assert town._reader.connection.txn_state() == 0
+
+
+async def test_a_quiet_tenant_is_found_far_apart_in_the_feed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "WINDOW", 3)
+    store = SqliteStore(tmp_path)
+    await store.open()
+    for n in range(4):
+        await create(store, entity(f"urn:{n}"), tenant="quiet")
+        await create(store, *(entity(f"urn:{n}:{m}") for m in range(7)))
+    changes = await store.changes(1, tenant="quiet", limit=2)
+    assert [change.seq for change in changes] == [9, 17]
+    assert [change.seq for change in await store.changes(0, tenant="quiet")] == [1, 9, 17, 25]
+    await store.close()

@@ -62,6 +62,32 @@ async def test_closing_commits_what_was_accepted(tmp_path: Path) -> None:
     await again.close()
 
 
+async def test_maintenance_beside_works_that_fail_counts_once(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await store.open()
+    await create(store, *(entity(f"urn:{n}", level=prop(n)) for n in range(250)), tenant="town")
+
+    async def failing(tx: Tx) -> None:
+        await tx.put(entity("urn:lost", level=prop(1)), None)
+        raise LookupError("stop")
+
+    dropping = asyncio.create_task(store.drop_tenant("town"))
+    while not dropping.done():
+        await asyncio.gather(
+            *(store.write("", failing) for _ in range(3)),
+            create(store, entity(f"urn:{store.span()[1]}")),
+            return_exceptions=True,
+        )
+    await dropping
+    counted = store.count()["entities"]
+    await store.close()
+    assert check(tmp_path) == []
+    again = SqliteStore(tmp_path)
+    await again.open()
+    assert again.count()["entities"] == counted
+    await again.close()
+
+
 async def test_a_caller_that_gives_up_does_not_stop_its_work(sqlite: SqliteStore) -> None:
     caller = asyncio.create_task(create(sqlite, entity("urn:a")))
     await asyncio.sleep(0)
