@@ -15,6 +15,7 @@ import uvicorn
 
 from broker.api.app import application, start
 from broker.api.broker import Broker
+from broker.api.protocol import Protocol
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
 
@@ -86,7 +87,7 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
     config = uvicorn.Config(
         application(broker),
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         lifespan="on",
         access_log=False,
         proxy_headers=False,

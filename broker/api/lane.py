@@ -16,7 +16,15 @@ from time import perf_counter
 from typing import NoReturn
 
 from broker.api.broker import Broker
-from broker.api.request import Disconnected, Receive, Request, Scope, Send, decode_segment
+from broker.api.request import (
+    TENANT,
+    Disconnected,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    decode_segment,
+)
 from broker.api.response import Response, problem
 from broker.api.table import Found, Route, Table
 from broker.errors import (
@@ -96,7 +104,10 @@ class Lane:
 
     def _check_host(self, scope: Scope) -> None:
         """Refuse requests a foreign page made its visitor's browser send (DNS rebinding)."""
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        host = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = host + b"," + value if host else value
         allowed = self._hosts.get(host)
         if allowed is None:
             allowed = self._allows(host)
@@ -155,7 +166,7 @@ def _absent(found: Found, scope: Scope) -> NoReturn:
 
 def _echo_tenant(scope: Scope, response: Response) -> None:
     for header in scope["headers"]:
-        if header[0] == b"ngsild-tenant":
+        if header[0] == b"ngsild-tenant" and TENANT.fullmatch(header[1]):
             response.headers.append((b"NGSILD-Tenant", header[1]))
             return
 

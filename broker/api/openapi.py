@@ -27,6 +27,17 @@ _ERRORS = {
     504: "A remote @context could not be fetched.",
 }
 
+_PATH: dict[str, tuple[str, dict[str, Any]]] = {
+    "id": ("The entity's id, percent-encoded.", {"type": "string", "format": "uri"}),
+    "attrId": ("The attribute's name or IRI, percent-encoded.", {"type": "string", "minLength": 1}),
+    "type": ("The entity type's name or IRI, percent-encoded.", {"type": "string", "minLength": 1}),
+}
+_FORMS: dict[str, dict[str, Any]] = {
+    "NGSILD-Tenant": {"pattern": "^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$"},
+    "If-Match": {"pattern": '^(\\*|"v[0-9]{1,18}-[0-9a-f]{1,16}")$'},
+    "Idempotency-Key": {"pattern": "^[!-~]{1,255}$"},
+}
+
 
 def document(table: Table, version: str) -> dict[str, Any]:
     """Return the OpenAPI document of all routes."""
@@ -76,12 +87,12 @@ def headers(route: Route) -> list[tuple[str, str, str]]:
 
 def _operation(route: Route) -> dict[str, Any]:
     parameters = [
-        _parameter("path", name, f"The {name}, percent-encoded.", {"type": "string"}, True)
+        _parameter("path", name, *_PATH[name], True)
         for name in re.findall(r"{(\w+)}", route.template)
     ]
     parameters += [_query(param) for param in route.query]
     parameters += [
-        _parameter("header", name, text, {"type": "string"}, False)
+        _parameter("header", name, text, {"type": "string", **_FORMS.get(name, {})}, False)
         for name, text, _ in headers(route)
     ]
     told: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -19,7 +19,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_TENANT = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")
+TENANT = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")
 
 
 class Disconnected(Exception):
@@ -47,6 +47,8 @@ class Request:
         self.path = path
         self.max_body = max_body
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(self.headers) != len(scope["headers"]):
+            self.headers = _combined(scope["headers"])
         raw = scope["query_string"]
         self.query: dict[str, str] = parse_query(raw, route) if raw else {}
         self.tenant = self._tenant()
@@ -62,7 +64,7 @@ class Request:
                 place = "query:tenant"
             if not value:
                 return ""
-        if not _TENANT.fullmatch(value):
+        if not TENANT.fullmatch(value):
             raise BadRequestData(
                 "The tenant name is not usable.",
                 place=place,
@@ -106,6 +108,30 @@ class Request:
         if message["type"] != "http.request":
             raise Disconnected
         return b"".join(chunks)
+
+
+_LISTS = frozenset((b"accept", b"if-match", b"if-none-match", b"link"))
+_ONCE = {
+    name.lower().encode(): name
+    for name in (
+        *("NGSILD-Tenant", "Content-Type", "Content-Length", "Content-Encoding"),
+        *("Idempotency-Key", "Last-Event-ID", "Machi-Client"),
+    )
+}
+
+
+def _combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers by name, lists put together; raises InvalidRequest for ambiguous ones."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in found and name in _ONCE:
+            raise InvalidRequest(
+                f"The header {_ONCE[name]} is given more than once.",
+                place=f"header:{_ONCE[name]}",
+                remedy="Send it once.",
+            )
+        found[name] = found[name] + b", " + value if name in found and name in _LISTS else value
+    return found
 
 
 def parse_query(raw: bytes, route: Route) -> dict[str, str]:
