@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.server
 import socket
@@ -313,7 +314,8 @@ class _Contexts(http.server.BaseHTTPRequestHandler):
             page = b""
         self.send_header("Content-Length", str(len(page)))
         self.end_headers()
-        self.wfile.write(page)
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(page)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
