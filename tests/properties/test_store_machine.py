@@ -1,6 +1,7 @@
 """Any sequence of operations gives the same on the reference engine and on SQLite."""
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -170,6 +171,19 @@ class Engines(RuleBasedStateMachine):
         self._run(self.sqlite.close())
         self.sqlite = self._sqlite()
         self._run(self.sqlite.open())
+
+    @rule()
+    def recover_a_copy(self) -> None:
+        """What a crash at this moment would leave is opened and holds the same."""
+        with tempfile.TemporaryDirectory() as folder:
+            left = Path(folder) / "left"
+            shutil.copytree(self.folder.name, left)
+            assert check(left) == []
+            store = SqliteStore(left, clock=self.clock)
+            self._run(store.open())
+            assert self._run(everything(store)) == self._run(everything(self.sqlite))
+            self._run(store.close())
+            assert check(left) == []
 
     @precondition(lambda self: self.known)
     @rule(

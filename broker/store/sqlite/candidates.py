@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from broker.query.plan import GeoTerm, IndexTerm
 from broker.store.sqlite.index import MANY, number_key
@@ -20,8 +22,13 @@ class Candidates:
     bindings: tuple[Any, ...]
 
 
-def candidates(term: IndexTerm | GeoTerm, path: int, types: Iterable[int]) -> Candidates:
-    """Return the SELECT for a term on the attribute interned as `path`."""
+def candidates(
+    term: IndexTerm | GeoTerm, path: int, types: Iterable[int], waiting: Sequence[int]
+) -> Candidates:
+    """Return the SELECT for a term on the attribute interned as `path`.
+
+    `waiting` are the entities whose index rows are not in the file yet.
+    """
     if isinstance(term, GeoTerm):
         part, values = _boxes(term)
     else:
@@ -31,6 +38,9 @@ def candidates(term: IndexTerm | GeoTerm, path: int, types: Iterable[int]) -> Ca
         parts += [f"{text} AND type = ? AND path = ?" for text in part]
         for each in values:
             bindings += [*each, nid, path]
+    if waiting:
+        parts.append("SELECT value FROM json_each(?)")
+        bindings.append(orjson.dumps(waiting).decode())
     return Candidates(" UNION ALL ".join(parts), tuple(bindings))
 
 

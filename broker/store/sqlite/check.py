@@ -14,6 +14,7 @@ from broker.store.sqlite.connection import Run, connect, runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import Terms, terms
 from broker.store.sqlite.names import Names
+from broker.store.sqlite.pending import TABLES
 from broker.store.sqlite.session import ALL_TYPES
 
 MOST: Final = 100
@@ -107,12 +108,13 @@ class _Documents:
         self._names: dict[int, Names] = {}
         self._counts: Counter[tuple[int, int]] = Counter()
         self._rows: Counter[str] = Counter()
+        self._done: int = self._run("SELECT value FROM meta WHERE key = 'indexed'").get
         self._indexed = set(self._run("SELECT type, path FROM pair WHERE indexed").fetchall())
 
     def problems(self) -> Iterator[str]:
         """Yield what does not agree."""
-        entities: Any = self._connection.execute("SELECT eid, tid, id, doc FROM entity")
-        for eid, tid, entity_id, document in entities:
+        entities: Any = self._connection.execute("SELECT eid, tid, id, seq, doc FROM entity")
+        for eid, tid, entity_id, seq, document in entities:
             try:
                 entity = parse(document, self._names_of(tid))
             except Exception as error:
@@ -120,7 +122,7 @@ class _Documents:
                 continue
             if entity["id"] != entity_id:
                 yield f"The document of {entity_id} is that of {entity['id']}."
-            for table in self._missing(eid, tid, entity):
+            for table in self._missing(eid, tid, seq, entity):
                 yield f"{entity_id} is not in the index {table} as its document says."
         yield from self._superfluous()
         yield from self._miscounted()
@@ -130,7 +132,7 @@ class _Documents:
             self._names[tid] = Names(self._connection, tid, f"number {tid}")
         return self._names[tid]
 
-    def _missing(self, eid: int, tid: int, entity: Entity) -> Iterator[str]:
+    def _missing(self, eid: int, tid: int, seq: int, entity: Entity) -> Iterator[str]:
         """Yield the index tables that lack a row of the entity."""
         names = self._names_of(tid)
         self._counts[tid, ALL_TYPES] += 1
@@ -146,14 +148,18 @@ class _Documents:
             yield from self._row("etype", nid, "key = ? AND eid = ?", entity["id"], eid)
             for path, found in attributes:
                 if path is not None and (nid, path) in self._indexed:
-                    yield from self._attribute(eid, nid, path, found)
+                    yield from self._box(eid, nid, path, found)
+                    if seq <= self._done:
+                        yield from self._values(eid, nid, path, found)
 
-    def _attribute(self, eid: int, nid: int, path: int, found: Terms) -> Iterator[str]:
+    def _values(self, eid: int, nid: int, path: int, found: Terms) -> Iterator[str]:
         value = "path = ? AND value = ? AND eid = ?"
         for number in found.numbers:
             yield from self._row("anum", nid, value, path, number, eid)
         for text in found.texts:
             yield from self._row("atxt", nid, value, path, text, eid)
+
+    def _box(self, eid: int, nid: int, path: int, found: Terms) -> Iterator[str]:
         if found.box is None:
             return
         bid = self._run(
@@ -178,8 +184,14 @@ class _Documents:
             yield table
 
     def _superfluous(self) -> Iterator[str]:
+        newest = self._run("SELECT max(seq) FROM change").get or 0
         for table in INDEXES:
-            rows = self._run(f"SELECT count(*) FROM {table}").get
+            waiting = ""
+            if table in TABLES and newest > self._done:
+                # The rows of later changes wait in the broker's memory, and come from the feed
+                # if it ends before they are written.
+                waiting = f"WHERE eid IN (SELECT eid FROM entity WHERE seq <= {self._done})"
+            rows = self._run(f"SELECT count(*) FROM {table} {waiting}").get
             if rows != self._rows[table]:
                 yield f"The index {table} has {rows} rows; the documents say {self._rows[table]}."
 

@@ -93,13 +93,14 @@ def has_graves(connection: apsw.Connection) -> bool:
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM grave)").get)
 
 
-def prune_changes(connection: apsw.Connection, before: str) -> tuple[int, int, bool]:
+def prune_changes(connection: apsw.Connection, before: str, most: int) -> tuple[int, int, bool]:
     """Forget a slice of the oldest changes: (changes forgotten, newest pruned, more to do).
 
-    Stops at the first change that is not older than `before`, so that what is kept is gapless.
+    Stops at the first change that is not older than `before`, so that what is kept is gapless,
+    and after the change `most`.
     """
     rows: list[Row] = connection.execute(
-        "SELECT seq, tid, at FROM change ORDER BY seq LIMIT ?", (SLICE,)
+        "SELECT seq, tid, at FROM change WHERE seq <= ? ORDER BY seq LIMIT ?", (most, SLICE)
     ).fetchall()
     forgotten = newest = 0
     for seq, tid, at in rows:

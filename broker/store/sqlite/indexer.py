@@ -7,12 +7,13 @@ from typing import Any
 
 import apsw
 
-from broker.model.entity import Attributes
+from broker.model.entity import Attributes, Entity
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import NOTHING, SEVERAL, Box, Terms, single, terms
 from broker.store.sqlite.names import Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
+from broker.store.sqlite.pending import Rows
 
 Intern = Callable[[str], int]
 
@@ -25,17 +26,52 @@ STATEMENTS = (
 INSERT_TYPE = "INSERT INTO etype VALUES (?, ?, ?)"
 DELETE_TYPE = "DELETE FROM etype WHERE type = ? AND key = ?"
 
-Rows = list[tuple[int, int, object, int]]
-
 
 class Indexer:
-    """Writes index rows for changed attributes only."""
+    """Finds the index rows that a change removes and adds, and keeps boxes and types.
 
-    def __init__(self, connection: apsw.Connection, indexed: Indexed | None) -> None:
+    Without `boxes` it leaves boxes alone, for changes whose boxes are in the file already.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, indexed: Indexed | None, *, boxes: bool = True
+    ) -> None:
+        self._boxes = boxes
         self._connection = connection
-        self._many = connection.cursor().executemany
+        self.many = connection.cursor().executemany
         self.run = runner(connection)
         self.pairs = Pairs(connection, indexed)
+
+    def follow(
+        self,
+        eid: int,
+        before: Entity | None,
+        after: Entity | None,
+        changed: Iterable[str],
+        intern: Intern,
+        undo: Undo,
+    ) -> list[Rows]:
+        """Return the rows a change of an entity removes and adds; move its boxes.
+
+        `changed` are the attributes an update changed.
+        """
+        if before is None or after is None:
+            entity = after or before
+            assert entity is not None
+            attributes = entity["attrs"]
+            old, new = ({}, attributes) if before is None else (attributes, {})
+            return [self.change(eid, entity["type"], old, new, attributes, intern, undo)]
+        old, new, types = before["attrs"], after["attrs"], after["type"]
+        if before["type"] == types:
+            return [self.change(eid, types, old, new, changed, intern, undo)]
+        lost = [iri for iri in before["type"] if iri not in types]
+        kept = [iri for iri in before["type"] if iri in types]
+        gained = [iri for iri in types if iri not in kept]
+        return [
+            self.change(eid, lost, old, {}, old, intern, undo),
+            self.change(eid, kept, old, new, changed, intern, undo),
+            self.change(eid, gained, {}, new, new, intern, undo),
+        ]
 
     def change(
         self,
@@ -46,10 +82,10 @@ class Indexer:
         attributes: Iterable[str],
         intern: Intern,
         undo: Undo,
-    ) -> None:
-        """Replace the rows of `attributes` of an entity, for each of its types."""
-        type_ids = [(type_iri, intern(type_iri)) for type_iri in types]
-        rows: tuple[Rows, Rows, Rows, Rows] = ([], [], [], [])
+    ) -> Rows:
+        """Return the rows of `attributes` that differ, for each of some types; move the boxes."""
+        type_ids = [(type_iri, intern(type_iri)) for type_iri in dict.fromkeys(types)]
+        rows: Rows = ([], [], [], [])
         for iri in attributes:
             path = intern(iri)
             was, now = before.get(iri), after.get(iri)
@@ -65,13 +101,15 @@ class Indexer:
             for type_iri, nid in type_ids:
                 if self.pairs.indexed(nid, type_iri, path, iri, undo):
                     _compare(old, new, nid, path, eid, rows)
-                    if old.box != new.box:
+                    if old.box != new.box and self._boxes:
                         self._move(eid, nid, path, old.box, new.box)
+        return rows
+
+    def write(self, rows: Rows) -> None:
+        """Write rows into the file at once."""
         for statement, values in zip(STATEMENTS, rows, strict=True):
-            if len(values) == 1:
-                self.run(statement, values[0])
-            elif values:
-                self._many(statement, values)
+            if values:
+                self.many(statement, values)
 
     def add_types(self, eid: int, entity_id: str, type_ids: Iterable[int]) -> None:
         """Enter an entity under types it got."""
@@ -128,7 +166,8 @@ def _add(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> 
         document = connection.execute("SELECT doc FROM entity WHERE eid = ?", (eid,)).get
         attributes = parse(document, names)["attrs"]
         if iri in attributes:
-            indexer.change(eid, [type_iri], {}, attributes, [iri], numbers.__getitem__, [])
+            number = numbers.__getitem__
+            indexer.write(indexer.change(eid, [type_iri], {}, attributes, [iri], number, []))
 
 
 def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> None:
@@ -136,9 +175,7 @@ def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) 
         connection.execute(f"DELETE FROM {table} WHERE type = ? AND path = ?", (nid, path))
 
 
-def _exchange(
-    one: Any, other: Any, nid: int, path: int, eid: int, rows: tuple[Rows, Rows, Rows, Rows]
-) -> None:
+def _exchange(one: Any, other: Any, nid: int, path: int, eid: int, rows: Rows) -> None:
     """Replace the row of an attribute's only value by that of another; None has no row."""
     removed_numbers, removed_texts, added_numbers, added_texts = rows
     if one is not None:
@@ -147,9 +184,7 @@ def _exchange(
         (added_texts if other.__class__ is str else added_numbers).append((nid, path, other, eid))
 
 
-def _compare(
-    was: Terms, now: Terms, nid: int, path: int, eid: int, rows: tuple[Rows, Rows, Rows, Rows]
-) -> None:
+def _compare(was: Terms, now: Terms, nid: int, path: int, eid: int, rows: Rows) -> None:
     removed_numbers, removed_texts, added_numbers, added_texts = rows
     if was.numbers != now.numbers:
         removed_numbers += [(nid, path, n, eid) for n in was.numbers if n not in now.numbers]

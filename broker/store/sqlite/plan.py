@@ -29,10 +29,11 @@ SORT_COST: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A term an index could serve, and the number of its attribute."""
+    """A term an index could serve, the number of its attribute, and what waits to be indexed."""
 
     term: IndexTerm | GeoTerm
     path: int
+    waiting: list[int]
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ class Plan:
         for probe in self.probes:
             if not types or not self._covered(run, probe.path, types):
                 continue
-            offer = candidates(probe.term, probe.path, types)
+            offer = candidates(probe.term, probe.path, types, probe.waiting)
             count: int = run(
                 f"SELECT count(*) FROM (SELECT 1 FROM ({offer.text}) LIMIT {PROBE})",
                 offer.bindings,
@@ -127,16 +128,18 @@ class Plan:
     def _count(self, run: Run, best: Candidates | None) -> int:
         if self.test == "1" and (self.types is None or len(self.types) == 1):
             return self._entities(run)
+        test, bindings = self.test, self.bindings
         if best is not None:
-            source, bindings = f"e.eid IN ({best.text})", best.bindings
+            source: tuple[Any, ...] = best.bindings
+            where = f"e.eid IN ({best.text})"
+            test, bindings = self._index_test()
         elif self.types is None:
-            source, bindings = "e.tid = ?", (self.tid,)
+            where, source = "e.tid = ?", (self.tid,)
         else:
-            source = f"e.eid IN (SELECT eid FROM etype WHERE type IN ({_marks(self.types)}))"
-            bindings = tuple(self.types)
+            where = f"e.eid IN (SELECT eid FROM etype WHERE type IN ({_marks(self.types)}))"
+            source = tuple(self.types)
         total: int = run(
-            f"SELECT count(*) FROM entity e WHERE {source} AND {self.test}",
-            (*bindings, *self.bindings),
+            f"SELECT count(*) FROM entity e WHERE {where} AND {test}", (*source, *bindings)
         ).get
         return total
 
@@ -145,13 +148,24 @@ class Plan:
 
         The LIMIT within keeps SQLite from dropping the inner order; the CROSS JOIN follows it.
         """
+        test, bindings = self._index_test()
         rows: list[Row] = run(
             "SELECT e.id, e.version, e.doc FROM (SELECT eid FROM entity "
             f"WHERE eid IN ({best.text}) AND id > ? ORDER BY id LIMIT -1) c "
-            f"CROSS JOIN entity e ON e.eid = c.eid WHERE {self.test} LIMIT ? OFFSET ?",
-            (*best.bindings, self.query.after or "", *self.bindings, limit, offset),
+            f"CROSS JOIN entity e ON e.eid = c.eid WHERE {test} LIMIT ? OFFSET ?",
+            (*best.bindings, self.query.after or "", *bindings, limit, offset),
         ).fetchall()
         return rows
+
+    def _index_test(self) -> tuple[str, tuple[Any, ...]]:
+        """Return the test for what an index offers, which may be out of date even in the type.
+
+        `test` leaves a single required type to the walk; more of them it tests itself.
+        """
+        if self.types is None or len(self.types) > 1:
+            return self.test, self.bindings
+        of_type = "EXISTS (SELECT 1 FROM etype t WHERE t.type = ? AND t.key = e.id)"
+        return f"{of_type} AND {self.test}", (self.types[0], *self.bindings)
 
     def _walk_whole(self, run: Run) -> list[Row]:
         query = self.query

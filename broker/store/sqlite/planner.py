@@ -15,6 +15,7 @@ from broker.query.plan import given_type, index_terms, required_ids, required_ty
 from broker.query.sql import compile_sql
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.names import Names
+from broker.store.sqlite.pending import Pending
 from broker.store.sqlite.plan import Plan, Probe
 
 Read: TypeAlias = Callable[[Budget], tuple[list[tuple[str, int, bytes]], int | None]]
@@ -23,10 +24,11 @@ MOST_TYPES: Final = 16
 """Types up to which a query is driven by type; beyond, all entities of the tenant are walked."""
 
 
-def plan(tid: int, names: Names, query: EntityQuery) -> Read:
+def plan(tid: int, names: Names, pending: Pending, query: EntityQuery) -> Read:
     """Return the read that answers `query` for a tenant.
 
-    Names are resolved here, on the event loop; the read may then run anywhere.
+    Names are resolved here, on the event loop, and so is what waits to be indexed; the read may
+    then run anywhere.
     """
     where = query.where
     iris, ids = required_types(where), required_ids(where)
@@ -47,7 +49,7 @@ def plan(tid: int, names: Names, query: EntityQuery) -> Read:
         test=test,
         bindings=tuple(bindings),
         probes=[
-            Probe(term, path)
+            Probe(term, path, pending.find(term, path))
             for term in index_terms(query.where)
             if (path := names.nid(term.attribute)) is not None
         ],

@@ -6,7 +6,8 @@ each type with each attribute whether it is indexed.
 
 The changes of one entity are a chain: `entity.seq`, or `grave.seq` once it is deleted, is its
 newest change, and `change.last` the one before, 0 at the end. That costs a write nothing, where
-an index would cost it a page.
+an index would cost it a page. `meta` says up to which change the feed was `pruned`, and up to
+which `anum` and `atxt` hold what the documents say (`indexed`).
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ CREATE TABLE counter (
 ) WITHOUT ROWID;
 CREATE TABLE change (
   seq INTEGER PRIMARY KEY, tid INTEGER NOT NULL, entity TEXT NOT NULL, version INTEGER NOT NULL,
-  kind TEXT NOT NULL, at TEXT NOT NULL, last INTEGER NOT NULL, delta BLOB, prior BLOB
+  kind TEXT NOT NULL, at TEXT NOT NULL, last INTEGER NOT NULL, eid INTEGER NOT NULL,
+  delta BLOB, prior BLOB
 );
 CREATE TABLE grave (
   tid INTEGER NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (tid, id)
@@ -71,7 +73,7 @@ CREATE TABLE rule (
   tid INTEGER NOT NULL, type TEXT NOT NULL, rules BLOB NOT NULL, PRIMARY KEY (tid, type)
 ) WITHOUT ROWID;
 INSERT INTO tenant (name) VALUES ('');
-INSERT INTO meta VALUES ('pruned', 0);
+INSERT INTO meta VALUES ('pruned', 0), ('indexed', 0);
 """
 
 MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)

@@ -15,17 +15,18 @@ import apsw
 import orjson
 
 from broker.model.change import apply, changed_attributes
-from broker.model.entity import Attributes, Entity
+from broker.model.entity import Entity
 from broker.store.contract import Answer, Committed, Kind, Record, TypeRules
 from broker.store.refusals import encode
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.documents import interned, named
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.names import Undo
+from broker.store.sqlite.pending import Rows
 from broker.store.sqlite.town import Town, dump_rules
 
-Parts: TypeAlias = tuple[int, bytes | None, bytes | None]
-"""Of a change row: the entity's change before it, the delta and the prior."""
+Parts: TypeAlias = tuple[int, int, bytes | None, bytes | None]
+"""Of a change row: the entity's change before it, its number, the delta and the prior."""
 
 ALL_TYPES: Final = 0
 """Stands for all entities of a tenant in `counter`."""
@@ -39,12 +40,14 @@ class Effects:
     publish: Undo = field(default_factory=list)
     counts: dict[tuple[int, int], int] = field(default_factory=dict)
     committed: list[Committed] = field(default_factory=list)
+    rows: list[tuple[int, Rows]] = field(default_factory=list)
 
     def take(self, other: Effects) -> None:
         """Make the effects of a unit of work that succeeded part of its group's."""
         self.undo += other.undo
         self.publish += other.publish
         self.committed += other.committed
+        self.rows += other.rows
         for key, difference in other.counts.items():
             self.counts[key] = self.counts.get(key, 0) + difference
 
@@ -114,13 +117,13 @@ class Session:
     async def write(self, committed: Committed) -> None:
         change = committed.change
         if change.kind is Kind.CREATE:
-            last, delta, prior = self._create(committed)
+            parts = self._create(committed)
         elif change.kind is Kind.UPDATE:
-            last, delta, prior = self._update(committed)
+            parts = self._update(committed)
         else:
-            last, delta, prior = self._delete(committed)
+            parts = self._delete(committed)
         self._run(
-            "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 change.seq,
                 self._town.tid,
@@ -128,9 +131,7 @@ class Session:
                 change.version,
                 change.kind.value,
                 change.at,
-                last,
-                delta,
-                prior,
+                *parts,
             ),
         )
         self._feed.seq = change.seq
@@ -165,13 +166,10 @@ class Session:
         town.rules = kept
 
     def forget(self, eid: int, entity: Entity) -> None:
-        """Remove an entity and its index rows, leaving no trace in the feed."""
-        self._run("DELETE FROM entity WHERE eid = ?", (eid,))
-        attributes = entity["attrs"]
-        self._index(eid, entity["type"], attributes, {}, attributes)
-        type_ids = self._type_ids(entity["type"])
-        self._indexer.remove_types(entity["id"], type_ids)
-        self._count((ALL_TYPES, *type_ids), -1)
+        """Remove an entity and its index rows from the file, leaving no trace in the feed."""
+        self._remove(eid, entity)
+        for rows in self._follow(eid, entity, None):
+            self._indexer.write(rows)
 
     def forget_pairs(self) -> None:
         """Forget what is indexed of the tenant."""
@@ -190,10 +188,9 @@ class Session:
         eid = self._connection.last_insert_rowid()
         self._held[change.entity_id] = _Held(eid, change.seq, raw)
         self._indexer.add_types(eid, change.entity_id, type_ids)
-        attributes = entity["attrs"]
-        self._index(eid, entity["type"], {}, attributes, attributes)
         self._count((ALL_TYPES, *type_ids), 1)
-        return self._leave_grave(change.entity_id), document, None
+        self._index(eid, committed)
+        return self._leave_grave(change.entity_id), eid, document, None
 
     def _update(self, committed: Committed) -> Parts:
         change, before, after = committed.change, committed.before, committed.after
@@ -202,21 +199,18 @@ class Session:
         assert change.delta is not None
         assert change.before is not None
         held = self._held[change.entity_id]
-        last, delta = held.seq, interned(change.delta, self._names.keys)
+        delta = interned(change.delta, self._names.keys)
         raw = apply(held.raw, delta)
-        parts = last, encode(delta), encode(interned(change.before, self._names.keys))
+        prior = encode(interned(change.before, self._names.keys))
+        parts = held.seq, held.eid, encode(delta), prior
         document = encode(raw)
-        kept = after["type"]
         if "type" in change.delta:
-            self._type_ids(kept)
-            kept = [iri for iri in before["type"] if iri in kept]
             self._retype(held.eid, before, after)
         self._run(
             "UPDATE entity SET version = ?, seq = ?, doc = ? WHERE eid = ?",
             (change.version, change.seq, document, held.eid),
         )
-        old, new, changed = before["attrs"], after["attrs"], changed_attributes(change)
-        self._index(held.eid, kept, old, new, changed)
+        self._index(held.eid, committed)
         held.raw, held.seq = raw, change.seq
         return parts
 
@@ -224,12 +218,19 @@ class Session:
         change, entity = committed.change, committed.before
         assert entity is not None
         held = self._held.pop(entity["id"])
-        self.forget(held.eid, entity)
+        self._remove(held.eid, entity)
+        self._index(held.eid, committed)
         self._run(
             "INSERT INTO grave VALUES (?, ?, ?)", (self._town.tid, change.entity_id, change.seq)
         )
         self._feed.graves = True
-        return held.seq, None, encode(held.raw)
+        return held.seq, held.eid, None, encode(held.raw)
+
+    def _remove(self, eid: int, entity: Entity) -> None:
+        self._run("DELETE FROM entity WHERE eid = ?", (eid,))
+        type_ids = self._type_ids(entity["type"])
+        self._indexer.remove_types(entity["id"], type_ids)
+        self._count((ALL_TYPES, *type_ids), -1)
 
     def _leave_grave(self, entity_id: str) -> int:
         """Return the newest change of an earlier entity with this id, 0 where there is none."""
@@ -243,27 +244,25 @@ class Session:
         return seq
 
     def _retype(self, eid: int, before: Entity, after: Entity) -> None:
-        lost = [iri for iri in before["type"] if iri not in after["type"]]
-        gained = [iri for iri in after["type"] if iri not in before["type"]]
-        old, new = before["attrs"], after["attrs"]
-        lost_ids, gained_ids = self._type_ids(lost), self._type_ids(gained)
-        self._indexer.remove_types(after["id"], lost_ids)
-        self._index(eid, lost, old, {}, old)
-        self._count(lost_ids, -1)
-        self._indexer.add_types(eid, after["id"], gained_ids)
-        self._index(eid, gained, {}, new, new)
-        self._count(gained_ids, 1)
+        old, new = self._type_ids(before["type"]), self._type_ids(after["type"])
+        lost = [nid for nid in old if nid not in new]
+        gained = [nid for nid in new if nid not in old]
+        self._indexer.remove_types(after["id"], lost)
+        self._count(lost, -1)
+        self._indexer.add_types(eid, after["id"], gained)
+        self._count(gained, 1)
 
-    def _index(
-        self,
-        eid: int,
-        types: list[str],
-        before: Attributes,
-        after: Attributes,
-        changed: Iterable[str],
-    ) -> None:
+    def _index(self, eid: int, committed: Committed) -> None:
+        """Let the index rows of a change wait to be written (`broker.store.sqlite.pending`)."""
+        seq, changed = committed.change.seq, changed_attributes(committed.change)
+        for rows in self._follow(eid, committed.before, committed.after, changed):
+            self.effects.rows.append((seq, rows))
+
+    def _follow(
+        self, eid: int, before: Entity | None, after: Entity | None, changed: Iterable[str] = ()
+    ) -> list[Rows]:
         names, undo = self._names, self.effects.undo
-        self._indexer.change(eid, types, before, after, changed, names.intern, undo)
+        return self._indexer.follow(eid, before, after, changed, names.intern, undo)
 
     def _type_ids(self, types: Iterable[str]) -> list[int]:
         return [self._names.intern(iri) for iri in dict.fromkeys(types)]

@@ -30,8 +30,10 @@ from broker.store.sqlite.drop import drop_slice
 from broker.store.sqlite.indexer import Indexer, reindex
 from broker.store.sqlite.lock import FolderLock
 from broker.store.sqlite.pairs import Indexed
+from broker.store.sqlite.pending import Pending
 from broker.store.sqlite.planner import plan
 from broker.store.sqlite.reader import Reader
+from broker.store.sqlite.recovery import recover
 from broker.store.sqlite.schema import migrate
 from broker.store.sqlite.session import ALL_TYPES, Effects, Feed, Session
 from broker.store.sqlite.town import Town, Towns, View, load_rules
@@ -100,6 +102,9 @@ class SqliteStore:
         if not self._open:
             return
         self._open = False
+        with suppress(ServiceUnavailable):
+            while self._pending.indexed < self._span[1] or len(self._writer):
+                await self._move_slice()
         await self._writer.close()
         if self._dropping is not None:
             await self._dropping
@@ -151,7 +156,7 @@ class SqliteStore:
         Raises TooComplexQuery where it takes longer than the store allows.
         """
         view = self._view(tenant)
-        read = plan(view.tid, view.names, query)
+        read = plan(view.tid, view.names, self._pending, query)
         rows, total = await self._reader.bounded(read)
         return Page([StoredRecord(*row, view.names) for row in rows], total)
 
@@ -192,9 +197,10 @@ class SqliteStore:
     async def prune(self, before: str) -> int:
         """Forget changes and remembered answers older than the time `before`; return how many."""
         forgotten, more = 0, True
+        await self._move_until(self._span[1])
         while more:
             count, newest, more = await self._submit(
-                lambda effects: feed.prune_changes(self._connection, before)
+                lambda effects: feed.prune_changes(self._connection, before, self._pending.indexed)
             )
             if newest:
                 self._span = (newest + 1, self._span[1])
@@ -233,6 +239,7 @@ class SqliteStore:
             "commits": self._writer.commits,
             "tenants": len(self._towns.views),
             "queue": len(self._writer),
+            "index_rows_waiting": self._pending.rows,
             "reads_in_threads": self._reader.offloaded,
         }
 
@@ -240,6 +247,7 @@ class SqliteStore:
         path, (inline, longest) = self._folder / DATA_FILE, self._seconds
         self._connection = connect(path, write=True, cache_mib=24, vfs=self._vfs)
         migrate(self._connection)
+        recover(self._connection, self._indexed)
         reindex(self._connection, self._indexed)
         self._reader = Reader(
             lambda **memory: connect(path, vfs=self._vfs, **memory),
@@ -251,6 +259,9 @@ class SqliteStore:
         self._writer = Writer(self._connection, self._flush, self._announce)
         pruned, newest = feed.bounds(self._connection)
         self._feed = Feed(newest, feed.has_graves(self._connection))
+        self._pending = Pending(newest)
+        self._moving = asyncio.Lock()
+        self._mover: asyncio.Task[None] | None = None
         self._run = runner(self._connection)
         self._span = (pruned + 1, newest)
         self._entities = self._connection.execute(
@@ -291,7 +302,27 @@ class SqliteStore:
             for town in towns:
                 await self._drop(town)
 
+    async def _move_until(self, seq: int) -> None:
+        """Move the index rows of all changes up to `seq` into the file."""
+        while self._pending.indexed < seq:
+            await self._move_slice()
+
+    async def _move_slice(self) -> None:
+        def move(effects: Effects) -> None:
+            indexed, forget = self._pending.move(self._indexer.many, self._span[1])
+            self._run("UPDATE meta SET value = ? WHERE key = 'indexed'", (indexed,))
+            effects.publish.append(forget)
+
+        async with self._moving:
+            await self._submit(move)
+
+    async def _move_overdue(self) -> None:
+        with suppress(ServiceUnavailable):
+            while self._pending.overdue(self._span[1]):
+                await self._move_slice()
+
     async def _drop(self, town: Town) -> None:
+        await self._move_until(self._span[1])
         while await self._submit(
             lambda effects: drop_slice(self._connection, self._session(town, effects), town)
         ):
@@ -301,7 +332,9 @@ class SqliteStore:
         return Session(self._connection, self._run, self._indexer, self._feed, town, effects)
 
     def _flush(self, effects: Effects) -> None:
-        """Write the counters of a group, once each."""
+        """Write the counters of a group, once each, and let its index rows wait."""
+        effects.undo.append(self._pending.mark())
+        self._pending.add(effects.rows)
         self._connection.executemany(
             "INSERT INTO counter VALUES (?1, ?2, ?3) "
             "ON CONFLICT (tid, type) DO UPDATE SET n = n + ?3",
@@ -315,6 +348,8 @@ class SqliteStore:
                 self._entities += difference
         if not effects.committed:
             return
+        if self._pending.overdue(self._span[1]) and (self._mover is None or self._mover.done()):
+            self._mover = asyncio.get_running_loop().create_task(self._move_overdue())
         self._span = (self._span[0], effects.committed[-1].change.seq)
         for listener in list(self._listeners):
             try:

@@ -1,5 +1,6 @@
 """The data folder of the SQLite engine: ownership, format, migrations, what is indexed."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,18 @@ from broker.store.sqlite.connection import DATA_FILE
 from broker.store.sqlite.errors import DataFolderInUse, NewerDataFile, NotADataFile
 from broker.store.sqlite.maintenance import check
 from broker.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, migrate
-from tests.broker.store.helpers import LEVEL, NAME, SHELTER, create, entity, point, prop
+from tests.broker.store.helpers import (
+    LEVEL,
+    NAME,
+    RIVER,
+    SHELTER,
+    create,
+    delete,
+    entity,
+    point,
+    prop,
+    replace,
+)
 
 OWN = """
 import asyncio, sys
@@ -137,6 +149,7 @@ async def test_what_is_indexed_follows_the_operator_at_the_next_start(tmp_path: 
         )
         page = await store.query("", EntityQuery(where, count=True))
         assert page.total == max(0, number - 5)
+        await store._move_until(number + 1)
         counted = {
             table: store._connection.execute(f"SELECT count(*) FROM {table}").get
             for table in ("anum", "atxt", "box", "boxkey")
@@ -150,6 +163,32 @@ async def test_what_is_indexed_follows_the_operator_at_the_next_start(tmp_path: 
     assert await rows() == {"anum": 7, "atxt": 7, "box": 7, "boxkey": 7}
     assert await rows(name=False, place=False) == {"anum": 8, "atxt": 0, "box": 0, "boxkey": 0}
     assert await rows(level=False) == {"anum": 0, "atxt": 9, "box": 9, "boxkey": 9}
+
+
+async def test_index_rows_that_waited_at_a_crash_are_made_again(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "data")
+    await store.open()
+    place = point(130.7, 32.2)
+    await create(store, *(entity(f"urn:{n}", level=prop(n), place=place) for n in range(9)))
+    await store._move_until(9)
+    await replace(store, entity("urn:1", level=prop([1, 2.5])))
+    await replace(store, entity("urn:1", RIVER, SHELTER, level=prop(3), name=prop("x")))
+    await delete(store, "urn:8")
+    await delete(store, "urn:2")
+    await create(store, entity("urn:2", RIVER, level=prop(8)), entity("urn:10", level=prop(1)))
+    await create(store, entity("urn:2", level=prop(2)), tenant="town")
+    assert store._pending.rows > 0
+    shutil.copytree(tmp_path / "data", tmp_path / "left")
+    await store.close()
+    assert check(tmp_path / "left") == []
+    again = SqliteStore(tmp_path / "left")
+    await again.open()
+    assert again._pending.indexed == again.span()[1]
+    where = And((HasType(RIVER), Compare(QueryPath((LEVEL,)), Op.GT, (2,))))
+    page = await again.query("", EntityQuery(where))
+    assert [record.id for record in page.records] == ["urn:1", "urn:2"]
+    await again.close()
+    assert check(tmp_path / "left") == []
 
 
 async def test_dropping_a_tenant_goes_on_after_a_crash(tmp_path: Path) -> None:

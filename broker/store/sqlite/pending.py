@@ -1,0 +1,189 @@
+"""Index rows that are decided and not yet in the file.
+
+A write changes values all over the index, and each would cost a page of its own in the log. So
+the rows wait here, and go into the file many at a time, path by path. Readers take what waits
+into account. After a crash they are made again from the feed: `indexed` in the file is the
+newest change all of whose rows are there (see `broker.store.sqlite.recovery`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Any, Final, TypeAlias
+
+from broker.query.plan import GeoTerm, IndexTerm
+from broker.store.sqlite.index import number_key
+
+Row: TypeAlias = tuple[int, int, Any, int]
+"""Type, path, value, entity: all by number but the value."""
+
+Rows: TypeAlias = tuple[list[Row], list[Row], list[Row], list[Row]]
+"""Rows of numbers to remove, of texts to remove, of numbers to add, of texts to add."""
+
+MOST: Final = 20_000
+"""Rows, and changes behind the feed, from which on rows are moved into the file."""
+
+SLICE: Final = 2_000
+"""Rows that are moved in one transaction."""
+
+TABLES: Final = ("anum", "atxt")
+
+
+class _Path:
+    """The rows of one attribute in one table, oldest first: (value, eid, type, added, seq)."""
+
+    __slots__ = ("_many", "_ordered", "_seen", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, int, int, bool, int]] = []
+        self._ordered: list[tuple[Any, int]] = []
+        self._many: set[int] = set()
+        self._seen = 0
+
+    def find(self, term: IndexTerm) -> set[int]:
+        """Return the entities that got a value the term asks for."""
+        self._order()
+        found = set(self._many)
+        if term.values:
+            for value in map(_key, term.values):
+                found.update(self._between((value,), (value, inf)))
+            return found
+        low, high = _key(term.low), _key(term.high)
+        start = () if low is None else (low,) if term.low_inclusive else (low, inf)
+        end = None if high is None else (high, inf) if term.high_inclusive else (high,)
+        found.update(self._between(start, end))
+        return found
+
+    def drop(self, count: int) -> None:
+        """Forget the oldest rows."""
+        del self.rows[:count]
+        self._forget_order()
+
+    def keep(self, count: int) -> None:
+        """Forget all but the oldest rows."""
+        del self.rows[count:]
+        self._forget_order()
+
+    def _forget_order(self) -> None:
+        self._ordered.clear()
+        self._many.clear()
+        self._seen = 0
+
+    def _between(self, start: tuple[Any, ...], end: tuple[Any, ...] | None) -> Iterable[int]:
+        ordered = self._ordered
+        first = bisect_left(ordered, start)
+        last = len(ordered) if end is None else bisect_right(ordered, end)
+        return [eid for _, eid in ordered[first:last]]
+
+    def _order(self) -> None:
+        if self._seen == len(self.rows):
+            return
+        for value, eid, _, added, _ in self.rows[self._seen :]:
+            if isinstance(value, bytes):
+                self._many.add(eid)
+            elif added:
+                self._ordered.append((value, eid))
+        self._ordered.sort()
+        self._seen = len(self.rows)
+
+
+class Pending:
+    """All rows that wait. Used on the event loop only."""
+
+    def __init__(self, indexed: int) -> None:
+        self.indexed = indexed
+        """The newest change all of whose rows are in the file."""
+        self.rows = 0
+        self._paths: dict[tuple[int, int], _Path] = {}
+
+    def add(self, entries: Iterable[tuple[int, Rows]]) -> None:
+        """Take in the rows of changes (by sequence number), before they are committed."""
+        for seq, rows in entries:
+            for position, some in enumerate(rows):
+                table, added = position & 1, position > 1
+                for nid, path, value, eid in some:
+                    key = table, path
+                    waiting = self._paths.get(key)
+                    if waiting is None:
+                        waiting = self._paths[key] = _Path()
+                    waiting.rows.append((value, eid, nid, added, seq))
+                    self.rows += 1
+
+    def mark(self) -> Callable[[], None]:
+        """Return what takes back all that is added from now on."""
+        lengths = {key: len(waiting.rows) for key, waiting in self._paths.items()}
+
+        def take_back() -> None:
+            for key, waiting in list(self._paths.items()):
+                kept = lengths.get(key, 0)
+                self.rows -= len(waiting.rows) - kept
+                waiting.keep(kept)
+                if not kept:
+                    del self._paths[key]
+
+        return take_back
+
+    def find(self, term: IndexTerm | GeoTerm, path: int) -> list[int]:
+        """Return the entities whose waiting rows a term asks for."""
+        if isinstance(term, GeoTerm):
+            return []
+        waiting = self._paths.get((0 if term.kind == "num" else 1, path))
+        return [] if waiting is None else sorted(waiting.find(term))
+
+    def overdue(self, newest: int) -> bool:
+        """Return whether it is time to move rows into the file."""
+        return self.rows >= MOST or newest - self.indexed >= MOST
+
+    def move(self, many: Callable[..., Any], newest: int) -> tuple[int, Callable[[], None]]:
+        """Move a slice into the file, the path that waits longest.
+
+        Returns what `indexed` is then, and what forgets the rows once that is committed; until
+        then readers may need them here. `newest` is the newest committed change.
+        """
+        if not self._paths:
+            return newest, self._moved(newest)
+        key = min(self._paths, key=lambda key: self._paths[key].rows[0][4])
+        waiting = self._paths[key].rows
+        count = min(SLICE, len(waiting))
+        write_rows(many, TABLES[key[0]], key[1], waiting[:count])
+        oldest = [each.rows[0][4] for other, each in self._paths.items() if other != key]
+        oldest += [row[4] for row in waiting[count : count + 1]]
+        indexed = min(oldest, default=newest + 1) - 1
+
+        def forget() -> None:
+            self._paths[key].drop(count)
+            if not self._paths[key].rows:
+                del self._paths[key]
+            self.rows -= count
+            self.indexed = indexed
+
+        return indexed, forget
+
+    def _moved(self, newest: int) -> Callable[[], None]:
+        return lambda: setattr(self, "indexed", newest)
+
+
+def write_rows(
+    many: Callable[..., Any], table: str, path: int, rows: Iterable[tuple[Any, int, int, bool, int]]
+) -> None:
+    """Bring rows, oldest first, into a table; the last word on each counts."""
+    last = {(nid, value, eid): added for value, eid, nid, added, _ in rows}
+    removed = [(nid, path, value, eid) for (nid, value, eid), added in last.items() if not added]
+    added = [(nid, path, value, eid) for (nid, value, eid), added in last.items() if added]
+    many(
+        f"DELETE FROM {table} WHERE type = ? AND path = ? AND value = ? AND eid = ?",
+        sorted(removed, key=_order_key),
+    )
+    many(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)", sorted(added, key=_order_key))
+
+
+def _order_key(row: Row) -> tuple[int, bool, Any, int]:
+    nid, _, value, eid = row
+    many = isinstance(value, bytes)
+    return nid, many, None if many else value, eid
+
+
+def _key(value: Any) -> Any:
+    return number_key(value) if value.__class__ is int else value
