@@ -118,6 +118,6 @@ def check(reply: Reply) -> Reply:
         for member in ("type", "title", "detail", "place", "remedy"):
             assert isinstance(told[member], str), reply
             assert told[member], reply
-    elif reply.headers.get("content-type", "").startswith("application/"):
+    elif reply.body and reply.headers.get("content-type", "").startswith("application/"):
         orjson.loads(reply.body)
     return reply

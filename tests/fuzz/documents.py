@@ -1,0 +1,301 @@
+"""Strategies for requests that are nearly right: valid most of the time, in odd ways."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+import orjson
+from hypothesis import strategies as st
+
+from broker.api.routes import TABLE
+from broker.api.table import Route
+
+ID = "urn:x:fuzz"
+PATH = {"{id}": ID, "{attrId}": "a", "{type}": "T"}
+CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
+NULL = "urn:ngsi-ld:null"
+
+WORDS = [
+    "id", "type", "scope", "value", "object", "languageMap", "vocab", "json", "valueList",
+    "objectList", "observedAt", "unitCode", "datasetId", "createdAt", "expiresAt", "location",
+    "coordinates", "@context", "@id", "@type", "@value", "@none", "@vocab", "a", "b", "Property",
+    "Relationship", "GeoProperty", "Point", NULL, "urn:x:1", ID, "T", "2020-07-04T00:00:00Z",
+    "/a/b", "ja", "", "http://x.example/a", "previousValue", "ngsildproof", "valueType", "op",
+    "objectType", "operations", "entity", "attrs", "a>1", "v1", "*", "\x00", "\U0001f600",
+]  # fmt: skip
+words = st.sampled_from(WORDS) | st.text(max_size=6)
+names = st.sampled_from(["a", "b", "c", "水位", "location", "http://x.example/a", "ngsi-ld:name"])
+uris = st.sampled_from(["urn:x:1", "urn:x:2", ID, "http://x.example/é"])
+times = st.sampled_from(["2020-07-04T00:00:00Z", "2020-07-04T00:00:00.123456Z", "2020-07-04"])
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | words
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=5),
+    max_leaves=12,
+)
+plain = values.filter(lambda value: value is not None)
+
+
+def rarely(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return `usual`, and in about one of sixteen cases `odd`."""
+    return st.integers(0, 15).flatmap(lambda die: odd if die == 15 else usual)
+
+
+degrees = st.floats(-90, 90) | st.integers(-90, 90)
+position = rarely(
+    st.tuples(st.floats(-180, 180) | degrees, degrees).map(list),
+    st.lists(st.floats(-400, 400), max_size=4),
+)
+line = st.lists(position, min_size=2, max_size=4)
+ring = st.lists(position, min_size=3, max_size=4).map(lambda points: [*points, points[0]])
+geometries = st.one_of(
+    st.builds(lambda one: {"type": "Point", "coordinates": one}, position),
+    st.builds(lambda one: {"type": "LineString", "coordinates": one}, line),
+    st.builds(lambda one: {"type": "MultiPoint", "coordinates": one}, line),
+    st.builds(lambda one: {"type": "Polygon", "coordinates": [one]}, ring),
+    st.builds(lambda one: {"type": "MultiPolygon", "coordinates": [[one]]}, ring),
+)
+languages = st.dictionaries(st.sampled_from(["en", "ja", "@none", "de-CH"]), st.text(max_size=4))
+PRIMARIES: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
+    "Property": ("value", plain),
+    "GeoProperty": ("value", geometries),
+    "LanguageProperty": ("languageMap", languages),
+    "VocabProperty": ("vocab", names | st.lists(names, max_size=3)),
+    "JsonProperty": ("json", st.dictionaries(words, values, max_size=3)),
+    "ListProperty": ("valueList", st.lists(plain, max_size=3)),
+    "Relationship": ("object", uris | st.lists(uris, max_size=3)),
+    "ListRelationship": ("objectList", st.lists(uris, max_size=3)),
+}
+
+
+@st.composite
+def instances(draw: st.DrawFn, depth: int = 2) -> Any:
+    """Return one instance of an attribute."""
+    kind = draw(st.sampled_from(list(PRIMARIES)))
+    member, primary = PRIMARIES[kind]
+    instance = {"type": kind, member: draw(rarely(primary, plain | st.just(NULL)))}
+    if draw(st.booleans()):
+        extra = {"observedAt": rarely(times, words), "datasetId": rarely(uris, words)}
+        odd = {"unitCode": rarely(words, values), "valueType": names, "objectType": names}
+        instance |= draw(st.fixed_dictionaries({}, optional=extra | odd))
+    if depth and draw(st.integers(0, 3)) == 3:
+        instance |= draw(st.dictionaries(names, attributes(depth - 1), max_size=2))
+    return instance
+
+
+def attributes(depth: int = 2) -> st.SearchStrategy[Any]:
+    """Return an attribute: an instance, several of them, or a concise value."""
+    return rarely(
+        instances(depth) | plain | st.lists(instances(depth), min_size=1, max_size=3), values
+    )
+
+
+members = st.dictionaries(names, attributes(), max_size=4)
+types = rarely(st.sampled_from(["T", ["T", "U"], "http://x.example/T"]), values)
+scopes = rarely(st.sampled_from(["/a", ["/a", "b/c"]]), values)
+entities = st.builds(
+    lambda known, attrs, odd: {**odd, **attrs, **known},
+    st.fixed_dictionaries(
+        {"id": rarely(uris, words), "type": types}, optional={"scope": scopes, "expiresAt": times}
+    ),
+    members,
+    rarely(st.just({}), st.dictionaries(words, values, max_size=2)),
+)
+fragments = st.builds(
+    lambda known, attrs: {**attrs, **known},
+    st.fixed_dictionaries({}, optional={"scope": scopes, "type": types, "id": st.just(ID)}),
+    st.dictionaries(names, attributes() | st.just(NULL), max_size=4),
+)
+conditions = st.lists(
+    st.sampled_from(
+        ["a", "b", "水位", "a.b", "a[x.y]", "a.observedAt", "id", "type", "a.b[c]"]
+    ).flatmap(
+        lambda path: st.one_of(
+            st.just(path),
+            st.just(f"!{path}"),
+            st.tuples(
+                st.sampled_from(["==", "!=", ">", ">=", "<", "<="]),
+                st.sampled_from(
+                    ["1", "-1.5", "1e5", '"x"', "true", "urn:x:1", "2020-07-04T00:00:00Z",
+                     "12:00:00Z", "2020-07-04", '"橋"', '""', "x"]
+                ),
+            ).map(lambda pair: path + "".join(pair)),
+            st.sampled_from([f'{path}~="^a"', f"{path}!~=b$", f"{path}==1..5", f"{path}!=1,2"]),
+        )
+    ),
+    min_size=1,
+    max_size=4,
+).flatmap(
+    lambda terms: st.sampled_from([";".join(terms), "|".join(terms), f"({'|'.join(terms)});a"])
+)  # fmt: skip
+subjects = st.fixed_dictionaries(
+    {"id": rarely(st.just(ID) | uris, words)},
+    optional={"ifMatch": rarely(st.sampled_from(["*", "v1", "v2"]), values)},
+)
+
+
+def _operation(op: str, parts: dict[str, Any], optional: Any = None) -> st.SearchStrategy[Any]:
+    base = st.just({}) if "entity" in parts else subjects
+    rest = st.fixed_dictionaries(parts, optional=optional or {})
+    return st.builds(lambda known, more: {"op": op, **known, **more}, base, rest)
+
+
+bound = rarely(st.integers(-5, 5) | st.floats(-5, 5), values)
+operations = rarely(
+    st.one_of(
+        _operation("create", {"entity": entities}, {"ifNoneMatch": st.just("*")}),
+        _operation("append", {"attrs": members}, {"noOverwrite": st.booleans()}),
+        _operation("merge", {"attrs": fragments}),
+        _operation("replace", {"entity": entities}),
+        _operation("delete", {}),
+        _operation("check", {"q": rarely(conditions, words)}, {"ifNoneMatch": st.just("*")}),
+        _operation(
+            "add",
+            {"attribute": names, "value": bound},
+            {"min": bound, "max": bound, "observedAt": rarely(times, words)},
+        ),
+    ),
+    values,
+)
+rules = st.fixed_dictionaries(
+    {},
+    optional={
+        "appendOnly": rarely(st.booleans(), values),
+        "writer": rarely(st.lists(words, max_size=2), values),
+        "balanced": rarely(
+            st.fixed_dictionaries({"attribute": names}, optional={"by": names}), values
+        ),
+        "bounded": rarely(
+            st.lists(
+                st.fixed_dictionaries({"attribute": names}, optional={"min": bound, "max": bound}),
+                max_size=2,
+            ),
+            values,
+        ),
+    },
+)
+DOCUMENTS: dict[str, st.SearchStrategy[Any]] = {
+    "Entity": entities,
+    "EntityFragment": fragments,
+    "AttributeFragment": attributes(),
+    "EntityList": st.lists(rarely(entities | fragments, values), min_size=1, max_size=4),
+    "IdList": st.lists(rarely(uris, values), min_size=1, max_size=4),
+    "Transaction": st.fixed_dictionaries(
+        {"operations": st.lists(operations, min_size=1, max_size=4)}
+    ),
+    "TypeRules": rules,
+}
+contexts = rarely(
+    st.just(CORE)
+    | st.dictionaries(names, st.just("http://x.example/term"), max_size=3)
+    | st.lists(st.just(CORE) | st.just({"a": "http://x.example/a"}), max_size=3),
+    values,
+)
+
+
+def template(route: Route) -> str:
+    """Return a route's path about the entity that exists."""
+    path = route.template
+    for name, value in PATH.items():
+        path = path.replace(name, value)
+    return path
+
+
+@st.composite
+def broken(draw: st.DrawFn, text: bytes) -> bytes:
+    """Return JSON text with a piece cut out, doubled or replaced."""
+    start = draw(st.integers(0, len(text)))
+    end = draw(st.integers(start, min(len(text), start + 8)))
+    middle = draw(st.sampled_from([b"", text[start:end] * 2]) | st.binary(max_size=4))
+    return text[:start] + middle + text[end:]
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> tuple[Route, bytes, bytes, bytes]:
+    """Return a route that takes a body, a query string, a media type and a body."""
+    route = draw(st.sampled_from([route for route in TABLE.routes if route.body is not None]))
+    assert route.body is not None
+    document = draw(rarely(DOCUMENTS[route.body.schema], values))
+    linked = draw(st.booleans())
+    if linked:
+        parts = document if isinstance(document, list) else [document]
+        parts = [
+            {"@context": draw(contexts), **part} if isinstance(part, dict) else part
+            for part in parts
+        ]
+        document = parts if isinstance(document, list) else parts[0]
+    text = orjson.dumps(document)
+    if draw(st.integers(0, 15)) == 15:
+        text = draw(broken(text) | st.binary(max_size=50))
+    kind = b"application/ld+json" if linked else b"application/json"
+    known = [one.schema.get("enum", []) for one in route.query if one.name == "options"]
+    query = draw(st.sampled_from(["", *(f"?options={one}" for enum in known for one in enum)]))
+    return route, query.encode(), kind, text
+
+
+PIECES = [
+    "a", "b", "T", "location", "==", "!=", ">", "<=", "~=", "!~=", ";", "|", ",", "(", ")", "[",
+    "]", "{", "}", "..", ".", "!", '"', "1", "-1.5", "1e5", "true", "2020-07-04T00:00:00Z",
+    "12:00:00Z", "urn:x:1", ID, "near;maxDistance==", "within", "Point", "Polygon", "[1,2]",
+    "%", "%00", "+", " ", "*", "^", "$", "\\", "observedAt", "createdAt", "橋", "\x00",
+]  # fmt: skip
+texts = st.lists(st.sampled_from(PIECES), max_size=8).map("".join) | st.text(max_size=10)
+numbers = st.integers(0, 1100).map(str)
+flags = st.sampled_from(["true", "false", "True"])
+PARAMETERS: dict[str, st.SearchStrategy[str]] = {
+    "type": st.sampled_from(["T", "T,U", "(T;U)|V", "*"]),
+    "id": st.lists(uris, min_size=1, max_size=3).map(",".join),
+    "idPattern": st.sampled_from(["x", "^urn", ".*z$", "[0-9]+", "(a|b)*", "f(?:u)zz"]),
+    "attrs": st.lists(names, min_size=1, max_size=3).map(",".join),
+    "q": conditions,
+    "georel": st.sampled_from(
+        ["near;maxDistance==100", "near;minDistance==1e6", "within", "contains", "intersects",
+         "equals", "disjoint", "overlaps"]
+    ),
+    "geometry": st.just(""),
+    "coordinates": st.just(""),
+    "geoproperty": names,
+    "geometryProperty": names,
+    "limit": numbers,
+    "offset": numbers,
+    "count": flags,
+    "local": flags,
+    "deleteAll": flags,
+    "datasetId": uris,
+    "format": st.sampled_from(["normalized", "concise", "simplified", "keyValues"]),
+    "options": st.sampled_from(["sysAttrs", "keyValues,sysAttrs", "concise", "noOverwrite"]),
+    "tenant": st.just(""),
+    "lastEventId": numbers,
+    "context": st.just(CORE),
+}  # fmt: skip
+
+
+@st.composite
+def query_strings(draw: st.DrawFn, route: Route) -> bytes:
+    """Return a query string for a route, most of the time a well-formed one."""
+    if draw(st.integers(0, 15)) == 15:
+        raw = draw(st.binary(max_size=30))
+        return bytes(byte for byte in raw if 0x21 <= byte < 0x7F and byte != 0x23)
+    chosen = draw(st.sets(st.sampled_from(sorted(route.known)), max_size=5)) if route.known else ()
+    pairs = {name: draw(rarely(PARAMETERS[name], texts)) for name in chosen}
+    if {"georel", "geometry", "coordinates"} & set(pairs):
+        shape = draw(geometries)
+        pairs["geometry"] = shape["type"]
+        pairs["coordinates"] = orjson.dumps(shape["coordinates"]).decode()
+        pairs.setdefault("georel", draw(PARAMETERS["georel"]))
+    if pairs.get("geometryProperty"):
+        pairs.pop("geometryProperty")
+    if route.name == "query_entities" and draw(st.integers(0, 7)):
+        pairs.setdefault("type", "T")
+    encoded = [
+        f"{name}={quote_from_bytes(value.encode('utf-8', 'surrogatepass'))}"
+        for name, value in pairs.items()
+    ]
+    return "&".join(encoded).encode()
