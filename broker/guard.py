@@ -79,7 +79,8 @@ class Guard(Protocol):
         ...
 
 
-_ANYONE = Caller()
+ANYONE = Caller()
+"""A caller nothing is known of."""
 
 
 class OpenGuard:
@@ -89,7 +90,7 @@ class OpenGuard:
 
     def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
         client = headers.get(b"machi-client")
-        return _ANYONE if client is None else Caller(client=client.decode("latin-1"))
+        return ANYONE if client is None else Caller(client=client.decode("latin-1"))
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
         return None

@@ -10,7 +10,7 @@ from broker.api.broker import Broker
 from broker.api.request import Request
 from broker.api.response import GEO, Headers, Response, no_content
 from broker.api.selection import entity_query, target
-from broker.api.show import LOCATION, View
+from broker.api.show import LOCATION, View, plain_view
 from broker.entities.semantics import merge, replace
 from broker.entities.service import Target
 from broker.errors import BadRequestData, ResourceNotFound
@@ -26,16 +26,17 @@ ENTITIES = "/ngsi-ld/v1/entities/"
 
 
 def _view(request: Request, context: Context) -> View:
-    media = request.accept()
-    query = request.query
-    geometry = query.get("geometryProperty") if query else None
+    media, query = request.accept(), request.query
+    if not query:
+        return plain_view(context, media)
+    geometry = query.get("geometryProperty")
     if geometry is not None and media != GEO:
         raise BadRequestData(
             "geometryProperty needs GeoJSON.",
             place="query:geometryProperty",
             remedy="Send Accept: application/geo+json, or leave geometryProperty out.",
         )
-    attrs = params.names(query, "attrs") if query else None
+    attrs = params.names(query, "attrs")
     kept = None if attrs is None else frozenset(map(context.expand, attrs))
     form = params.form(query, kept)
     if media != GEO:

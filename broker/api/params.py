@@ -133,7 +133,6 @@ def options(query: dict[str, str], allowed: frozenset[str]) -> frozenset[str]:
 
 
 READ_OPTIONS = frozenset(_FORMATS) | {"sysAttrs"}
-_PLAIN = Form("normalized")
 _SIMPLIFIED = frozenset({"simplified", "keyValues"})
 
 
@@ -151,8 +150,6 @@ def simplified(query: dict[str, str]) -> bool:
 
 def form(query: dict[str, str], attrs: frozenset[str] | None = None) -> Form:
     """Return the representation asked for; `format` beats `options` (§6.3.7)."""
-    if not query:
-        return _PLAIN
     tokens = options(query, READ_OPTIONS)
     kind = next((_FORMATS[token] for token in sorted(tokens) if token in _FORMATS), "normalized")
     given = query.get("format")

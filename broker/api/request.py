@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from broker.api.negotiate import media_type
 from broker.api.response import JSON
 from broker.errors import BadRequestData, InvalidRequest, LengthRequired, PayloadTooLarge
-from broker.guard import Caller
+from broker.guard import ANYONE, Caller
 
 if TYPE_CHECKING:
     from broker.api.table import Route
@@ -30,7 +30,7 @@ class Request:
     """One HTTP request on its way through the fast lane.
 
     `path` holds the decoded values of the route's `{…}` segments in order; `query` the
-    parameters, each at most once and known to the route.
+    parameters, each at most once and known to the route; `caller` is set by the lane.
     """
 
     __slots__ = (
@@ -52,7 +52,7 @@ class Request:
         raw = scope["query_string"]
         self.query: dict[str, str] = parse_query(raw, route) if raw else {}
         self.tenant = self._tenant()
-        self.caller = Caller()
+        self.caller: Caller = ANYONE
         self._raw: bytes | None = None
 
     def _tenant(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import orjson
 
@@ -15,20 +16,25 @@ from broker.jsonld.core import CORE_CONTEXT
 from broker.model.render import Form, feature, render
 from broker.store.contract import Record
 
+PLAIN = Form()
 LOCATION = CORE_CONTEXT.expand("location")
 
 
 class View:
-    """One way to show entities: hashable, so that renderings can be kept by it."""
+    """One way to show entities. `key` tells views apart, so that renderings can be kept by it."""
 
-    __slots__ = ("context", "form", "geometry", "key", "media")
+    __slots__ = ("_headers", "context", "form", "geometry", "key", "media")
 
     def __init__(self, form: Form, context: Context, media: bytes, geometry: str = "") -> None:
         self.form = form
         self.context = context
         self.media = media
         self.geometry = geometry
-        self.key = (form, context.key, media, geometry)
+        attrs = None if form.attrs is None else sorted(form.attrs)
+        self.key = repr((form.kind, form.sys_attrs, attrs, context.key, media, geometry))
+        self._headers: Headers = [(b"content-type", media)]
+        if media == JSON:
+            self._headers.append((b"link", context_link(context)))
 
     def dump(self, record: Record) -> bytes:
         """Return the entity as JSON text in this view."""
@@ -42,10 +48,13 @@ class View:
 
     def headers(self) -> Headers:
         """Return Content-Type, and the context Link where the body does not carry it."""
-        headers = [(b"content-type", self.media)]
-        if self.media == JSON:
-            headers.append((b"link", context_link(self.context)))
-        return headers
+        return self._headers.copy()
+
+
+@lru_cache(maxsize=256)
+def plain_view(context: Context, media: bytes) -> View:
+    """Return the view of a request without parameters."""
+    return View(PLAIN, context, media, LOCATION if media == GEO else "")
 
 
 def context_link(context: Context) -> bytes:
@@ -89,7 +98,7 @@ def many(
     """Return 200 with a list of entities, or a FeatureCollection."""
     parts = []
     transparent = broker.guard.transparent
-    key = ("list", view.key)
+    key = "list" + view.key
     for record in records:
         rendering = broker.rendered.get(request.tenant, record.id, key) if transparent else None
         if rendering is None or rendering.version != record.version:
