@@ -17,7 +17,7 @@ from broker.api.broker import Broker
 from broker.api.request import Request
 from broker.api.response import Response
 from broker.api.selection import where
-from broker.errors import BadRequestData, NonexistentTenant
+from broker.errors import BadRequestData, NonexistentTenant, TooComplexQuery
 from broker.guard import Action
 from broker.jsonld.context import Context
 from broker.model.change import changed_attributes
@@ -84,13 +84,14 @@ async def _events(
     after: int,
 ) -> AsyncGenerator[bytes, None]:
     feed, guard, tenant = broker.feed, broker.guard, request.tenant
+    follower = feed.follow(tenant, after)
     yield b"retry: 2000\n" + _event("open", after, {"seq": after})
     while not feed.closed:
         try:
-            changes, until = await feed.read(tenant, after)
-        except Forgotten:
-            after = feed.head
-            yield _event("reset", after, {"seq": after})
+            changes = await follower.read()
+        except (Forgotten, TooComplexQuery):
+            follower.skip()
+            yield _event("reset", follower.after, {"seq": follower.after})
             continue
         for one in changes:
             seen = guard.deliver(request.caller, tenant, one)
@@ -98,10 +99,9 @@ async def _events(
                 event = _tell(seen, holds, context, form)
                 if event is not None:
                     yield event
-        after = until
-        if after < feed.head:
+        if follower.after < feed.head:
             continue
-        if not await feed.wait(after, HEARTBEAT) and not feed.closed:
+        if not await follower.wait(HEARTBEAT) and not feed.closed:
             yield b": still here\n\n"
 
 

@@ -1,18 +1,27 @@
 """Live changes: followers of the feed, each at its own pace (DESIGN §7).
 
 Recent commits are kept in a ring with the entity before and after. A follower that is further
-behind reads the feed itself and walks back from the current documents, so that nothing queues
-up for a slow reader and no writer waits for one.
+behind reads the feed itself: it finds an entity's state at its own place once, walking back from
+the current document, and goes forward from there. So nothing queues up for a slow reader and no
+writer waits for one.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Final
 
-from broker.model.change import reconstruct
+from broker.model.change import apply, reconstruct
 from broker.model.entity import Entity
 from broker.store.contract import Change, Committed, Kind, Store
+
+MOST_STATES: Final = 1000
+"""Entities whose state a follower keeps while it catches up."""
+
+MOST_LATER: Final = 20_000
+"""Changes of one entity that are walked back to find its state at a follower's place."""
 
 
 class Forgotten(Exception):
@@ -27,7 +36,7 @@ class Feed:
         self._ring: list[Committed | None] = [None] * recent
         self._oldest = store.span()[1] + 1
         self.head = store.span()[1]
-        self._page = page
+        self.page = page
         self._news = asyncio.Event()
         self.closed = False
         self.stop: Callable[[], None] = store.listen(self._committed)
@@ -58,48 +67,106 @@ class Feed:
             return False
         return not self.closed
 
-    async def read(self, tenant: str, after: int) -> tuple[list[Committed], int]:
-        """Return the tenant's next changes past `after`, and the seq read up to.
+    def follow(self, tenant: str, after: int) -> Follower:
+        """Return a follower of a tenant's changes past `after`."""
+        return Follower(self, self._store, tenant, after)
 
-        Raises Forgotten where changes past `after` are no longer kept.
+    def recent(self, after: int) -> tuple[list[Committed], int] | None:
+        """Return the next changes past `after` and the seq read up to; None if out of the ring."""
+        if after + 1 < self._oldest:
+            return None
+        until = min(self.head, after + self.page)
+        size = len(self._ring)
+        found = (self._ring[seq % size] for seq in range(after + 1, until + 1))
+        return [one for one in found if one is not None], until
+
+
+class Follower:
+    """One reader's place in the feed. `after` is the seq it has read up to.
+
+    While it is behind the ring it keeps the state of the entities it has met at its own place,
+    so that each change is only a step forward from the one before.
+    """
+
+    def __init__(self, feed: Feed, store: Store, tenant: str, after: int) -> None:
+        self.after = after
+        self._feed = feed
+        self._store = store
+        self._tenant = tenant
+        self._states: OrderedDict[str, Entity] = OrderedDict()
+
+    async def read(self) -> list[Committed]:
+        """Return the tenant's next changes and move on; empty where there are none in sight.
+
+        Raises Forgotten where changes past `after` are no longer kept, or where one entity has
+        changed so often since that its state then cannot be found at a bearable cost.
         """
-        if not 0 <= after <= self.head:
+        if not 0 <= self.after <= self._feed.head:
             raise Forgotten
-        if after + 1 >= self._oldest:
-            until = min(self.head, after + self._page)
-            size = len(self._ring)
-            recent = (self._ring[seq % size] for seq in range(after + 1, until + 1))
-            return [one for one in recent if one and one.change.tenant == tenant], until
-        return await self._from_store(tenant, after)
+        recent = self._feed.recent(self.after)
+        if recent is not None:
+            self._states.clear()
+            found, self.after = recent
+            return [one for one in found if one.change.tenant == self._tenant]
+        return await self._from_store()
 
-    async def _from_store(self, tenant: str, after: int) -> tuple[list[Committed], int]:
+    async def wait(self, timeout: float) -> bool:
+        """Wait for changes of any tenant; False after `timeout` seconds or at the feed's end."""
+        return await self._feed.wait(self.after, timeout)
+
+    def skip(self) -> None:
+        """Give up what has not been read: go on from the newest change."""
+        self.after = self._feed.head
+        self._states.clear()
+
+    async def _from_store(self) -> list[Committed]:
         oldest, head = self._store.span()
-        if after + 1 < oldest:
+        if self.after + 1 < oldest:
             raise Forgotten
-        page = await self._store.changes(after, tenant=tenant, until=head, limit=self._page)
-        if not page:
-            return [], head
-        until = head if len(page) < self._page else page[-1].seq
-        found: list[Committed] = []
-        for entity_id in {change.entity_id for change in page}:
-            found += await self._states(tenant, entity_id, after, until)
-        return sorted(found, key=lambda one: one.change.seq), until
+        size = self._feed.page
+        page = await self._store.changes(self.after, tenant=self._tenant, until=head, limit=size)
+        found = [await self._step(change) for change in page]
+        self.after = head if len(page) < size else page[-1].seq
+        return found
 
-    async def _states(self, tenant: str, entity_id: str, after: int, until: int) -> list[Committed]:
-        current = await self._store.get(tenant, entity_id)
-        changes: list[Change] = []
-        while page := await self._store.changes(
-            changes[-1].seq if changes else after, tenant=tenant, entity_id=entity_id
-        ):
-            changes += page
-        while changes and not _ends_in(changes[-1], current and current.version):
-            changes.pop()
-        entity: Entity | None = current.entity if current else None
-        return [
-            Committed(change, before, now)
-            for change, before, now in reconstruct(entity, reversed(changes))
-            if change.seq <= until
-        ]
+    async def _step(self, change: Change) -> Committed:
+        """Return the change with the entity before and after it."""
+        entity_id = change.entity_id
+        before: Entity | None = None
+        after: Entity | None = change.delta
+        if change.kind is Kind.DELETE:
+            before = change.before
+            self._states.pop(entity_id, None)
+        elif change.kind is Kind.UPDATE:
+            before = self._states.pop(entity_id, None) or await self._state_before(change)
+            assert change.delta is not None
+            after = apply(before, change.delta)
+        if after is not None:
+            self._states[entity_id] = after
+            if len(self._states) > MOST_STATES:
+                self._states.popitem(last=False)
+        return Committed(change, before, after)
+
+    async def _state_before(self, change: Change) -> Entity:
+        """Return the entity before an update: walk back from what it is now."""
+        current = await self._store.get(self._tenant, change.entity_id)
+        later = await self._store.changes(
+            change.seq - 1,
+            tenant=self._tenant,
+            entity_id=change.entity_id,
+            limit=MOST_LATER,
+        )
+        if len(later) == MOST_LATER or not later or later[0].seq != change.seq:
+            raise Forgotten
+        version = None if current is None else current.version
+        while later and not _ends_in(later[-1], version):
+            later.pop()
+        entity = None if current is None else current.entity
+        for _, before, _ in reconstruct(entity, reversed(later)):
+            entity = before
+        if entity is None:
+            raise Forgotten
+        return entity
 
 
 def _ends_in(change: Change, version: int | None) -> bool:

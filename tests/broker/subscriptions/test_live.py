@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.model.entity import Entity
-from broker.store.contract import Committed, Store, Tx
+from broker.store.contract import Change, Committed, Store, Tx
 from broker.store.memory import MemoryStore
+from broker.subscriptions import live
 from broker.subscriptions.live import Feed, Forgotten
 from tests.support.asgi import Ticking
 
@@ -52,9 +53,9 @@ async def put(store: Store, number: int, value: int | None, tenant: str = "") ->
 async def follow(feed: Feed, after: int, tenant: str = "") -> list[Committed]:
     """Return all changes past `after`."""
     found: list[Committed] = []
-    while after < feed.head:
-        page, after = await feed.read(tenant, after)
-        found += page
+    follower = feed.follow(tenant, after)
+    while follower.after < feed.head:
+        found += await follower.read()
     return found
 
 
@@ -76,12 +77,12 @@ def test_the_store_tells_the_same_story_as_the_ring(
     async def story() -> None:
         store = MemoryStore(clock=Ticking())
         await store.open()
-        live, small = Feed(store, recent=1000), Feed(store, recent=size, page=page)
+        awake, small = Feed(store, recent=1000), Feed(store, recent=size, page=page)
         for number, value, tenant in steps:
             await put(store, number, value, tenant)
         late = Feed(store, page=page)
-        start = min(after, live.head)
-        expected = plain(await follow(live, start))
+        start = min(after, awake.head)
+        expected = plain(await follow(awake, start))
         assert plain(await follow(small, start)) == expected
         assert plain(await follow(late, start)) == expected
 
@@ -93,7 +94,7 @@ async def test_a_place_that_is_not_of_this_feed_is_forgotten(store: MemoryStore)
     await put(store, 1, 1)
     for after in (-1, 2, 10**18):
         with pytest.raises(Forgotten):
-            await feed.read("", after)
+            await feed.follow("", after).read()
 
 
 async def test_a_place_older_than_the_retention_is_forgotten(store: MemoryStore) -> None:
@@ -102,8 +103,8 @@ async def test_a_place_older_than_the_retention_is_forgotten(store: MemoryStore)
     await store.prune("2030-01-01T00:00:00.000000Z")
     feed = Feed(store)
     with pytest.raises(Forgotten):
-        await feed.read("", 4)
-    assert await feed.read("", 5) == ([], 5)
+        await feed.follow("", 4).read()
+    assert await feed.follow("", 5).read() == []
 
 
 async def test_waiting_ends_with_news_of_any_tenant(store: MemoryStore) -> None:
@@ -112,7 +113,9 @@ async def test_waiting_ends_with_news_of_any_tenant(store: MemoryStore) -> None:
     await asyncio.sleep(0)
     await put(store, 1, 1, "other")
     assert await waiting
-    assert await feed.read("", 0) == ([], 1)
+    follower = feed.follow("", 0)
+    assert await follower.read() == []
+    assert follower.after == 1
 
 
 async def test_waiting_ends_at_once_where_there_is_news_already(store: MemoryStore) -> None:
@@ -139,3 +142,33 @@ async def test_a_stopped_feed_hears_no_more(store: MemoryStore) -> None:
     feed.stop()
     await put(store, 1, 1)
     assert feed.head == 0
+
+
+async def test_an_entity_is_walked_back_once_however_often_it_changed(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in range(300):
+        await put(store, 1, value)
+    feed = Feed(store, page=10)
+    asked: list[str | None] = []
+    changes = store.changes
+
+    async def counted(after: int, **options: Any) -> list[Change]:
+        asked.append(options.get("entity_id"))
+        return await changes(after, **options)
+
+    monkeypatch.setattr(store, "changes", counted)
+    assert len(await follow(feed, 1)) == 299
+    assert asked.count("urn:x:1") == 1
+
+
+async def test_an_entity_that_changed_too_often_since_is_forgotten(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST_LATER", 5)
+    for value in range(8):
+        await put(store, 1, value)
+    feed = Feed(store)
+    with pytest.raises(Forgotten):
+        await feed.follow("", 1).read()
+    assert len(await feed.follow("", 4).read()) == 4
