@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final, Protocol, TypeAlias
 
 import apsw
 
@@ -15,7 +15,11 @@ from broker.store.sqlite.names import Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
 from broker.store.sqlite.pending import Rows
 
-Intern = Callable[[str], int]
+Columns: TypeAlias = dict[str, tuple[int, list[int]]]
+"""Attribute IRI → its number, and the numbers of the types for which it is indexed."""
+
+MOST_COMBINATIONS: Final = 1000
+"""Combinations of types of which the columns are kept in memory."""
 
 STATEMENTS = (
     "DELETE FROM anum WHERE type = ? AND path = ? AND value = ? AND eid = ?",
@@ -25,6 +29,28 @@ STATEMENTS = (
 )
 INSERT_TYPE = "INSERT INTO etype VALUES (?, ?, ?)"
 DELETE_TYPE = "DELETE FROM etype WHERE type = ? AND key = ?"
+
+
+class Interning(Protocol):
+    """Names of a tenant, with the columns known for each combination of its types."""
+
+    columns: dict[tuple[str, ...], Columns]
+    undo: Undo
+
+    def intern(self, iri: str) -> int: ...
+
+
+class Known:
+    """Names that have their numbers already."""
+
+    def __init__(self, number: Callable[[str], Any]) -> None:
+        self.columns: dict[tuple[str, ...], Columns] = {}
+        self.undo: Undo = []
+        self._number = number
+
+    def intern(self, iri: str) -> int:
+        """Return the number of a name."""
+        return self._number(iri)  # type: ignore[no-any-return]
 
 
 class Indexer:
@@ -48,8 +74,7 @@ class Indexer:
         before: Entity | None,
         after: Entity | None,
         changed: Iterable[str],
-        intern: Intern,
-        undo: Undo,
+        names: Interning,
     ) -> list[Rows]:
         """Return the rows a change of an entity removes and adds; move its boxes.
 
@@ -60,50 +85,71 @@ class Indexer:
             assert entity is not None
             attributes = entity["attrs"]
             old, new = ({}, attributes) if before is None else (attributes, {})
-            return [self.change(eid, entity["type"], old, new, attributes, intern, undo)]
+            return [self.change(eid, entity["type"], old, new, attributes, names)]
         old, new, types = before["attrs"], after["attrs"], after["type"]
         if before["type"] == types:
-            return [self.change(eid, types, old, new, changed, intern, undo)]
+            return [self.change(eid, types, old, new, changed, names)]
         lost = [iri for iri in before["type"] if iri not in types]
         kept = [iri for iri in before["type"] if iri in types]
         gained = [iri for iri in types if iri not in kept]
         return [
-            self.change(eid, lost, old, {}, old, intern, undo),
-            self.change(eid, kept, old, new, changed, intern, undo),
-            self.change(eid, gained, {}, new, new, intern, undo),
+            self.change(eid, lost, old, {}, old, names),
+            self.change(eid, kept, old, new, changed, names),
+            self.change(eid, gained, {}, new, new, names),
         ]
 
     def change(
         self,
         eid: int,
-        types: Iterable[str],
+        types: list[str],
         before: Attributes,
         after: Attributes,
         attributes: Iterable[str],
-        intern: Intern,
-        undo: Undo,
+        names: Interning,
     ) -> Rows:
         """Return the rows of `attributes` that differ, for each of some types; move the boxes."""
-        type_ids = [(type_iri, intern(type_iri)) for type_iri in dict.fromkeys(types)]
         rows: Rows = ([], [], [], [])
+        columns = names.columns.get(tuple(types))
+        if columns is None:
+            columns = self._columns(types, names)
         for iri in attributes:
-            path = intern(iri)
+            path, type_ids = columns.get(iri) or self._column(columns, types, iri, names)
             was, now = before.get(iri), after.get(iri)
             one, other = single(was), single(now)
             if one is not SEVERAL and other is not SEVERAL:
                 if one != other:
-                    for type_iri, nid in type_ids:
-                        if self.pairs.indexed(nid, type_iri, path, iri, undo):
-                            _exchange(one, other, nid, path, eid, rows)
+                    for nid in type_ids:
+                        if one is not None:
+                            rows[one.__class__ is str].append((nid, path, one, eid))
+                        if other is not None:
+                            rows[2 + (other.__class__ is str)].append((nid, path, other, eid))
                 continue
             old = NOTHING if was is None else terms(was)
             new = NOTHING if now is None else terms(now)
-            for type_iri, nid in type_ids:
-                if self.pairs.indexed(nid, type_iri, path, iri, undo):
-                    _compare(old, new, nid, path, eid, rows)
-                    if old.box != new.box and self._boxes:
-                        self._move(eid, nid, path, old.box, new.box)
+            for nid in type_ids:
+                _compare(old, new, nid, path, eid, rows)
+                if old.box != new.box and self._boxes:
+                    self._move(eid, nid, path, old.box, new.box)
         return rows
+
+    def _columns(self, types: list[str], names: Interning) -> Columns:
+        if len(names.columns) >= MOST_COMBINATIONS:
+            names.columns.clear()
+        columns = names.columns[tuple(types)] = {}
+        return columns
+
+    def _column(
+        self, columns: Columns, types: list[str], iri: str, names: Interning
+    ) -> tuple[int, list[int]]:
+        """Return the number of an attribute and the types for which it is indexed."""
+        path, type_ids = names.intern(iri), []
+        for type_iri in dict.fromkeys(types):
+            nid = names.intern(type_iri)
+            if self.pairs.indexed(nid, type_iri, path, iri, names.undo):
+                type_ids.append(nid)
+        columns[iri] = path, type_ids
+        names.undo.append(columns.clear)
+        return path, type_ids
 
     def write(self, rows: Rows) -> None:
         """Write rows into the file at once."""
@@ -161,27 +207,17 @@ def _add(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> 
     tid, type_iri = run("SELECT tid, iri FROM name WHERE nid = ?", (nid,)).get
     names = Names(connection, tid, "")
     iri = names.iri(str(path))
-    numbers = {type_iri: nid, iri: path}
+    known = Known({type_iri: nid, iri: path}.__getitem__)
     for (eid,) in run("SELECT eid FROM etype WHERE type = ?", (nid,)).fetchall():
         document = connection.execute("SELECT doc FROM entity WHERE eid = ?", (eid,)).get
         attributes = parse(document, names)["attrs"]
         if iri in attributes:
-            number = numbers.__getitem__
-            indexer.write(indexer.change(eid, [type_iri], {}, attributes, [iri], number, []))
+            indexer.write(indexer.change(eid, [type_iri], {}, attributes, [iri], known))
 
 
 def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> None:
     for table in ("anum", "atxt", "box", "boxkey"):
         connection.execute(f"DELETE FROM {table} WHERE type = ? AND path = ?", (nid, path))
-
-
-def _exchange(one: Any, other: Any, nid: int, path: int, eid: int, rows: Rows) -> None:
-    """Replace the row of an attribute's only value by that of another; None has no row."""
-    removed_numbers, removed_texts, added_numbers, added_texts = rows
-    if one is not None:
-        (removed_texts if one.__class__ is str else removed_numbers).append((nid, path, one, eid))
-    if other is not None:
-        (added_texts if other.__class__ is str else added_numbers).append((nid, path, other, eid))
 
 
 def _compare(was: Terms, now: Terms, nid: int, path: int, eid: int, rows: Rows) -> None:

@@ -58,6 +58,8 @@ class WriterNames(Names):
         """What takes new names back if the unit of work that is running fails; set by it."""
         self.keys: dict[str, str] = _Keys(self)
         """IRI → id in decimal, as in documents; asking for a new one interns it."""
+        self.columns: dict[tuple[str, ...], dict[str, tuple[int, list[int]]]] = {}
+        """What the indexer knows of attributes (`broker.store.sqlite.indexer`)."""
         self._connection = connection
         self._limit = limit
         self._count: int = self._run("SELECT count(*) FROM name WHERE tid = ?", (tid,)).get

@@ -169,20 +169,25 @@ def write_rows(
     many: Callable[..., Any], table: str, path: int, rows: Iterable[tuple[Any, int, int, bool, int]]
 ) -> None:
     """Bring rows, oldest first, into a table; the last word on each counts."""
-    last = {(nid, value, eid): added for value, eid, nid, added, _ in rows}
-    removed = [(nid, path, value, eid) for (nid, value, eid), added in last.items() if not added]
-    added = [(nid, path, value, eid) for (nid, value, eid), added in last.items() if added]
+    last = {(nid, path, value, eid): added for value, eid, nid, added, _ in rows}
     many(
         f"DELETE FROM {table} WHERE type = ? AND path = ? AND value = ? AND eid = ?",
-        sorted(removed, key=_order_key),
+        _ordered([row for row, added in last.items() if not added]),
     )
-    many(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)", sorted(added, key=_order_key))
+    many(
+        f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)",
+        _ordered([row for row, added in last.items() if added]),
+    )
 
 
-def _order_key(row: Row) -> tuple[int, bool, Any, int]:
-    nid, _, value, eid = row
-    many = isinstance(value, bytes)
-    return nid, many, None if many else value, eid
+def _ordered(rows: list[Row]) -> list[Row]:
+    """Put rows in the order of the table, so that neighbours share its pages."""
+    try:
+        rows.sort()
+    except TypeError:
+        # The mark of many values is no number or text: nearly in order will do.
+        rows.sort(key=lambda row: (row[0], isinstance(row[2], bytes), row[3]))
+    return rows
 
 
 def _key(value: Any) -> Any:

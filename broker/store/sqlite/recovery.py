@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import apsw
 
@@ -12,7 +11,7 @@ from broker.store.contract import Change
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.feed import COLUMNS, to_change
-from broker.store.sqlite.indexer import Indexer
+from broker.store.sqlite.indexer import Indexer, Known
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Indexed
 from broker.store.sqlite.pending import Pending, Rows
@@ -48,12 +47,12 @@ def _rows(connection: apsw.Connection, indexer: Indexer, done: int) -> Iterator[
         known = names.setdefault(tid, Names(connection, tid, f"number {tid}"))
         row = run("SELECT seq, doc FROM entity WHERE tid = ? AND id = ?", (tid, entity_id)).get
         current = None if row is None else parse(row[1], known)
+        interning = Known(known.nid)
         chain = list(_chain(run, tid, entity_id, done, known))
         eids = {change.seq: eid for change, eid in chain}
         for change, before, after in reconstruct(current, (change for change, _ in chain)):
-            for rows in indexer.follow(
-                eids[change.seq], before, after, changed_attributes(change), _known(known), []
-            ):
+            changed = changed_attributes(change)
+            for rows in indexer.follow(eids[change.seq], before, after, changed, interning):
                 yield change.seq, rows
 
 
@@ -76,10 +75,6 @@ def _chain(
             (seq,),
         ).get
         yield to_change(tuple(row), names), eid
-
-
-def _known(names: Names) -> Any:
-    return names.nid
 
 
 def _seq(entry: tuple[int, Rows]) -> int:

@@ -261,8 +261,7 @@ class Session:
     def _follow(
         self, eid: int, before: Entity | None, after: Entity | None, changed: Iterable[str] = ()
     ) -> list[Rows]:
-        names, undo = self._names, self.effects.undo
-        return self._indexer.follow(eid, before, after, changed, names.intern, undo)
+        return self._indexer.follow(eid, before, after, changed, self._names)
 
     def _type_ids(self, types: Iterable[str]) -> list[int]:
         return [self._names.intern(iri) for iri in dict.fromkeys(types)]
