@@ -1,7 +1,8 @@
 """Group commit in the hybrid form (DESIGN §5): statements on the loop, COMMIT in a thread.
 
-Units of work wait in one queue. Up to `GROUP` of them, or as many as fit in `GROUP_SECONDS`,
-share a transaction. While the disk syncs, the loop serves reads and gathers the next group.
+Units of work wait in one queue. Up to `GROUP` of them, or as many as fit in `GROUP_SECONDS`
+(`RUSH_SECONDS` while many wait), share a transaction. While the disk syncs, the loop serves
+reads and gathers the next group.
 
 Savepoints make SQLite copy each page once for every unit of work that changes it, and nearly
 all units that fail do so before they write. So a group first runs without: only where one fails
@@ -16,21 +17,24 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Final, TypeVar
 
 import apsw
 
 from broker.store.refusals import closed, not_committed
-from broker.store.sqlite.connection import runner
+from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.session import Effects
 
 T = TypeVar("T")
 Task = Callable[[], tuple[Any, Effects]]
 
-GROUP: Final = 64
+GROUP: Final = 256
 GROUP_SECONDS: Final = 0.01
+RUSH: Final = 128
+RUSH_SECONDS: Final = 0.03
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +71,7 @@ class Writer:
         self._queue: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._closing = False
-        self._thread = ThreadPoolExecutor(1, "machi-commit")
+        self._disk = _Disk(self._run)
         self._task: asyncio.Task[None] | None = None
         self.commits = 0
 
@@ -81,7 +85,7 @@ class Writer:
         self._wake.set()
         if self._task is not None:
             await self._task
-        self._thread.shutdown()
+        self._disk.close()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -106,10 +110,16 @@ class Writer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            await self._commit_group()
+            jobs: list[_Job] = []
+            try:
+                await self._commit_group(jobs)
+            except Exception as error:
+                log.critical("the writer stops: memory may differ from the file", exc_info=True)
+                self._closing = True
+                self._fail(jobs + self._waiting(), error)
+                return
 
-    async def _commit_group(self) -> None:
-        jobs: list[_Job] = []
+    async def _commit_group(self, jobs: list[_Job]) -> None:
         effects = Effects()
         try:
             before = self._begin()
@@ -124,10 +134,9 @@ class Writer:
                 self._run("ROLLBACK")
             else:
                 self._flush(effects)
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._thread, self._run, "COMMIT")
+                await self._disk.commit()
                 self.commits += 1
-        except (apsw.Error, _TransactionLost) as error:
+        except Exception as error:
             log.error("a commit failed: %s", error)
             self._abandon()
             effects.take_back()
@@ -146,7 +155,8 @@ class Writer:
 
     def _fill(self, jobs: list[_Job], effects: Effects) -> bool:
         """Run queued jobs in the open transaction; False where one failed half-way."""
-        end = time.monotonic() + GROUP_SECONDS
+        seconds = RUSH_SECONDS if len(self._queue) > RUSH else GROUP_SECONDS
+        end = time.monotonic() + seconds
         while self._queue and len(jobs) < GROUP:
             job = self._queue.popleft()
             jobs.append(job)
@@ -190,6 +200,45 @@ class Writer:
         for job in jobs:
             if not job.done.done():
                 job.done.set_exception(not_committed(str(error)))
+
+
+class _Disk:
+    """A thread that does nothing but COMMIT: syncing the disk leaves the loop free."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._asked: SimpleQueue[asyncio.Future[None] | None] = SimpleQueue()
+        self._thread = Thread(target=self._serve, name="machi-commit", daemon=True)
+        self._thread.start()
+
+    async def commit(self) -> None:
+        """Commit the open transaction; raises what SQLite raises."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked.put(done)
+        await done
+
+    def close(self) -> None:
+        """End the thread."""
+        self._asked.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while (done := self._asked.get()) is not None:
+            error: Exception | None = None
+            try:
+                self._run("COMMIT")
+            except Exception as raised:
+                error = raised
+            done.get_loop().call_soon_threadsafe(_tell, done, error)
+
+
+def _tell(done: asyncio.Future[None], error: Exception | None) -> None:
+    if done.cancelled():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
 
 
 class _TransactionLost(Exception):
