@@ -113,8 +113,8 @@ class _Documents:
 
     def problems(self) -> Iterator[str]:
         """Yield what does not agree."""
-        entities: Any = self._connection.execute("SELECT eid, tid, id, seq, doc FROM entity")
-        for eid, tid, entity_id, seq, document in entities:
+        entities: Any = self._connection.execute("SELECT eid, tid, id, seq, type, doc FROM entity")
+        for eid, tid, entity_id, seq, only, document in entities:
             try:
                 entity = parse(document, self._names_of(tid))
             except Exception as error:
@@ -122,6 +122,8 @@ class _Documents:
                 continue
             if entity["id"] != entity_id:
                 yield f"The document of {entity_id} is that of {entity['id']}."
+            if only != self._only(tid, entity):
+                yield f"{entity_id} is filed under type number {only}, not as its document says."
             for table in self._missing(eid, tid, seq, entity):
                 yield f"{entity_id} is not in the index {table} as its document says."
         yield from self._superfluous()
@@ -131,6 +133,10 @@ class _Documents:
         if tid not in self._names:
             self._names[tid] = Names(self._connection, tid, f"number {tid}")
         return self._names[tid]
+
+    def _only(self, tid: int, entity: Entity) -> int | None:
+        types = set(entity["type"])
+        return self._names_of(tid).nid(types.pop()) if len(types) == 1 else 0
 
     def _missing(self, eid: int, tid: int, seq: int, entity: Entity) -> Iterator[str]:
         """Yield the index tables that lack a row of the entity."""

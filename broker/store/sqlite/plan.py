@@ -23,6 +23,11 @@ WALK: Final = (500, 4_000, 15_500)
 TYPES: Final = 32
 """Types of a tenant up to which a query without a type may use the indexes by type."""
 
+OF_TYPE: Final = (
+    "(e.type = ? OR (e.type = 0 AND "
+    "EXISTS (SELECT 1 FROM etype t WHERE t.type = ? AND t.key = e.id)))"
+)
+
 SORT_COST: Final = 0.1
 """Cost of putting one candidate of an index in order, in tests of one entity."""
 
@@ -164,8 +169,8 @@ class Plan:
         """
         if self.types is None or len(self.types) > 1:
             return self.test, self.bindings
-        of_type = "EXISTS (SELECT 1 FROM etype t WHERE t.type = ? AND t.key = e.id)"
-        return f"{of_type} AND {self.test}", (self.types[0], *self.bindings)
+        (nid,) = self.types
+        return f"{OF_TYPE} AND {self.test}", (nid, nid, *self.bindings)
 
     def _walk_whole(self, run: Run) -> list[Row]:
         query = self.query

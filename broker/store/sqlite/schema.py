@@ -4,6 +4,7 @@
 attribute names its tenant as well, and the index tables need no tenant column. `pair` says of
 each type with each attribute whether it is indexed.
 
+`entity.type` is the only type of an entity, and 0 where it has several; `etype` has them all.
 The changes of one entity are a chain: `entity.seq`, or `grave.seq` once it is deleted, is its
 newest change, and `change.last` the one before, 0 at the end. That costs a write nothing, where
 an index would cost it a page. `meta` says up to which change the feed was `pruned`, and up to
@@ -29,7 +30,8 @@ CREATE TABLE name (
 );
 CREATE TABLE entity (
   eid INTEGER PRIMARY KEY, tid INTEGER NOT NULL, id TEXT NOT NULL,
-  version INTEGER NOT NULL, seq INTEGER NOT NULL, doc BLOB NOT NULL, UNIQUE (tid, id)
+  version INTEGER NOT NULL, seq INTEGER NOT NULL, type INTEGER NOT NULL, doc BLOB NOT NULL,
+  UNIQUE (tid, id)
 );
 CREATE TABLE etype (
   type INTEGER NOT NULL, key TEXT NOT NULL, eid INTEGER NOT NULL, PRIMARY KEY (type, key)

@@ -182,8 +182,15 @@ class Session:
         document = encode(raw)
         type_ids = self._type_ids(entity["type"])
         self._run(
-            "INSERT INTO entity (tid, id, version, seq, doc) VALUES (?, ?, ?, ?, ?)",
-            (self._town.tid, change.entity_id, change.version, change.seq, document),
+            "INSERT INTO entity (tid, id, version, seq, type, doc) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                self._town.tid,
+                change.entity_id,
+                change.version,
+                change.seq,
+                _only(type_ids),
+                document,
+            ),
         )
         eid = self._connection.last_insert_rowid()
         self._held[change.entity_id] = _Held(eid, change.seq, raw)
@@ -247,6 +254,7 @@ class Session:
         old, new = self._type_ids(before["type"]), self._type_ids(after["type"])
         lost = [nid for nid in old if nid not in new]
         gained = [nid for nid in new if nid not in old]
+        self._run("UPDATE entity SET type = ? WHERE eid = ?", (_only(new), eid))
         self._indexer.remove_types(after["id"], lost)
         self._count(lost, -1)
         self._indexer.add_types(eid, after["id"], gained)
@@ -270,3 +278,8 @@ class Session:
         counts, tid = self.effects.counts, self._town.tid
         for nid in types:
             counts[tid, nid] = counts.get((tid, nid), 0) + difference
+
+
+def _only(type_ids: list[int]) -> int:
+    """Return the only type of an entity, or 0."""
+    return type_ids[0] if len(type_ids) == 1 else 0

@@ -77,6 +77,7 @@ def test_a_folder_without_data_is_named(tmp_path: Path) -> None:
         ("DELETE FROM etype WHERE key = 'urn:7'", "urn:7 is not in the index etype"),
         ("UPDATE box SET west = 0, east = 0 WHERE bid = 1", "is not in the index box"),
         ("DELETE FROM boxkey", "is not in the index boxkey"),
+        ("UPDATE entity SET type = 0 WHERE id = 'urn:9'", "urn:9 is filed under type number 0"),
         ("UPDATE counter SET n = n + 1", "The counters"),
         ("DELETE FROM name WHERE iri LIKE '%level'", "cannot be read"),
         ("UPDATE entity SET doc = x'7b' WHERE id = 'urn:8'", "document of urn:8 cannot be read"),
