@@ -51,6 +51,8 @@ def connect(
     except BaseException:
         connection.close()
         raise
+    # Else a statement with a bound LIMIT is planned again at each execution.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     if write:
         connection.pragma("page_size", PAGE_SIZE)
         connection.pragma("auto_vacuum", 2)
