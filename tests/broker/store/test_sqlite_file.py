@@ -108,6 +108,8 @@ async def test_the_file_is_set_up_as_the_engine_counts_on(sqlite: SqliteStore) -
         "application_id": APPLICATION_ID,
     }
     assert {name: connection.pragma(name) for name in settings} == settings
+    for each in (connection, sqlite._reader.connection):
+        assert each.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1
 
 
 def test_an_older_file_is_brought_up_step_by_step() -> None:

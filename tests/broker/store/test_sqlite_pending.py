@@ -1,0 +1,139 @@
+"""Index rows that wait in memory: what readers find, and what comes into the file."""
+
+from typing import Any
+
+import apsw
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.query.plan import IndexTerm
+from broker.store.sqlite import SqliteStore, pending
+from broker.store.sqlite.index import MANY
+from broker.store.sqlite.maintenance import check
+from broker.store.sqlite.pending import Pending, Rows
+from tests.broker.store.helpers import create, entity, prop
+
+TYPE, PATH = 1, 2
+VALUES = st.one_of(st.integers(-3, 3), st.sampled_from([-0.5, 0.5, 2.5]))
+STEPS = st.lists(st.tuples(st.booleans(), st.one_of(VALUES, st.just(MANY)), st.integers(1, 3)))
+BOUNDS = st.none() | VALUES
+TERMS = st.one_of(
+    st.builds(
+        IndexTerm,
+        st.just("num"),
+        st.just("urn:x"),
+        values=st.lists(VALUES, min_size=1, max_size=2).map(tuple),
+    ),
+    st.builds(
+        IndexTerm,
+        st.just("num"),
+        st.just("urn:x"),
+        low=BOUNDS,
+        low_inclusive=st.booleans(),
+        high=BOUNDS,
+        high_inclusive=st.booleans(),
+    ),
+)
+
+
+def rows(added: bool, value: Any, eid: int) -> Rows:
+    """Return the rows of a change that adds, or removes, one number of an entity."""
+    row = (TYPE, PATH, value, eid)
+    return ([], [], [row], []) if added else ([row], [], [], [])
+
+
+def waiting(steps: list[tuple[bool, Any, int]]) -> Pending:
+    """Return the rows of changes 1, 2, …"""
+    kept = Pending(0)
+    for seq, step in enumerate(steps, 1):
+        kept.add([(seq, rows(*step))])
+    return kept
+
+
+def asks_for(term: IndexTerm, value: Any) -> bool:
+    """Say by definition whether a term asks for a value."""
+    if value == MANY:
+        return True
+    if term.values:
+        return value in term.values
+    above = term.low is None or value > term.low or (term.low_inclusive and value == term.low)
+    below = term.high is None or value < term.high or (term.high_inclusive and value == term.high)
+    return above and below
+
+
+@given(STEPS, TERMS)
+def test_all_entities_that_got_a_value_asked_for_are_found(steps: Any, term: IndexTerm) -> None:
+    expected = {eid for added, value, eid in steps if added and asks_for(term, value)}
+    kept = waiting(steps)
+    assert expected <= set(kept.find(term, PATH))
+    assert set(kept.find(term, PATH)) <= {eid for _, value, eid in steps if asks_for(term, value)}
+    assert kept.find(term, PATH + 1) == []
+
+
+@given(STEPS, STEPS, TERMS)
+def test_what_is_taken_back_was_never_there(before: Any, after: Any, term: IndexTerm) -> None:
+    kept = waiting(before)
+    found, rows_before = kept.find(term, PATH), kept.rows
+    take_back = kept.mark()
+    for step in after:
+        kept.add([(99, rows(*step))])
+    kept.find(term, PATH)
+    take_back()
+    assert (kept.find(term, PATH), kept.rows) == (found, rows_before)
+
+
+@given(STEPS, st.integers(1, 4))
+def test_the_last_word_on_a_row_comes_into_the_file(steps: Any, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pending, "SLICE", size)
+        connection = apsw.Connection("")
+        connection.execute(
+            "CREATE TABLE anum (type, path, value, eid, PRIMARY KEY (type, path, value, eid)) "
+            "WITHOUT ROWID"
+        )
+        kept = waiting(steps)
+        while kept.rows:
+            indexed, forget = kept.move(connection.executemany, len(steps))
+            assert kept.indexed <= indexed <= len(steps)
+            forget()
+            assert kept.indexed == indexed
+    assert not steps or kept.indexed == len(steps)
+    expected = {(value, eid): added for added, value, eid in steps}
+    stored = set(connection.execute("SELECT value, eid FROM anum"))
+    assert stored == {row for row, added in expected.items() if added}
+
+
+async def test_rows_come_into_the_file_once_they_are_many(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "MOST", 40)
+    for n in range(50):
+        await create(sqlite, entity(f"urn:{n}", level=prop(n)))
+    assert sqlite._mover is not None
+    await sqlite._mover
+    assert sqlite.count()["index_rows_waiting"] < 50
+    assert sqlite._connection.execute("SELECT count(*) FROM anum").get > 0
+
+
+async def test_changes_without_rows_do_not_pile_up_behind_the_index(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "MOST", 20)
+    for n in range(50):
+        await create(sqlite, entity(f"urn:{n}"))
+    assert sqlite._mover is not None
+    await sqlite._mover
+    assert sqlite.span()[1] - sqlite._pending.indexed < 20
+
+
+async def test_a_closed_store_has_all_rows_in_its_file(tmp_path: Any) -> None:
+    store = SqliteStore(tmp_path)
+    await store.open()
+    await create(store, *(entity(f"urn:{n}", level=prop(n)) for n in range(9)))
+    await store.close()
+    connection = apsw.Connection(str(tmp_path / "machi.sqlite"))
+    assert connection.execute("SELECT value FROM meta WHERE key = 'indexed'").get == 9
+    assert connection.execute("SELECT count(*) FROM anum").get == 9
+    connection.close()
+    assert check(tmp_path) == []
