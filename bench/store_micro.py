@@ -1,4 +1,4 @@
-"""Print what one store operation costs, in microseconds: `python -m bench.store_micro [entities]`."""
+"""Print what a store operation costs: `python -m bench.store_micro [entities]`."""
 
 from __future__ import annotations
 
