@@ -26,7 +26,7 @@ MOST: Final = 20_000
 """Rows, and changes behind the feed, from which on rows are moved into the file."""
 
 SLICE: Final = 2_000
-"""Rows that are moved in one transaction."""
+"""Rows that are moved in one transaction; more where so many wait that it would not suffice."""
 
 TABLES: Final = ("anum", "atxt")
 
@@ -146,7 +146,7 @@ class Pending:
             return newest, self._moved(newest)
         key = min(self._paths, key=lambda key: self._paths[key].rows[0][4])
         waiting = self._paths[key].rows
-        count = min(SLICE, len(waiting))
+        count = min(max(SLICE, self.rows // 8), len(waiting))
         write_rows(many, TABLES[key[0]], key[1], waiting[:count])
         oldest = [each.rows[0][4] for other, each in self._paths.items() if other != key]
         oldest += [row[4] for row in waiting[count : count + 1]]
