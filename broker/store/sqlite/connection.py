@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -28,6 +29,11 @@ def runner(connection: apsw.Connection) -> Run:
     return connection.cursor().execute
 
 
+def make_private(path: Path) -> None:
+    """Make a file that only its owner may read, unless it exists; SQLite gives it companions."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
 def connect(
     path: Path,
     *,
@@ -43,6 +49,8 @@ def connect(
     other connection, so readers gain more from mapping.
     Raises NotADataFile and NewerDataFile, and leaves such a file alone.
     """
+    if write and vfs is None:
+        make_private(path)
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if write else 0)
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=400)
     connection.set_busy_timeout(2000)

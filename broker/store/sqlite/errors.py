@@ -11,6 +11,10 @@ class DataFolderInUse(DataFolderError):
     """Another process owns the folder."""
 
 
+class UnusableFolder(DataFolderError):
+    """The folder cannot be made or written."""
+
+
 class NewerDataFile(DataFolderError):
     """The file was written by a newer Machi."""
 

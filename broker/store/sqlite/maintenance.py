@@ -11,7 +11,7 @@ from typing import Final
 import apsw
 
 from broker.store.sqlite.check import check_file
-from broker.store.sqlite.connection import DATA_FILE
+from broker.store.sqlite.connection import DATA_FILE, make_private
 from broker.store.sqlite.errors import DamagedBackup, NotADataFile, TargetExists
 from broker.store.sqlite.lock import FolderLock
 from broker.store.sqlite.schema import verify_header
@@ -68,7 +68,7 @@ def restore(backup: Path, data_dir: Path, *, force: bool = False) -> None:
     problems = check_file(backup)
     if problems:
         raise DamagedBackup(f"{backup} is damaged and was not restored: {problems[0]}")
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FolderLock(data_dir)
     lock.acquire()
     try:
@@ -99,6 +99,7 @@ def _existing(data_dir: Path) -> Path:
 
 def _copy(source: apsw.Connection, path: Path, progress: Progress | None) -> None:
     """Copy one state of `source` into a file of its own, without a write-ahead log."""
+    make_private(path)
     target = apsw.Connection(str(path))
     try:
         # A read transaction keeps the state still: a copy would else begin anew at each commit.

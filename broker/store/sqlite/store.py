@@ -1,4 +1,4 @@
-"""The SQLite engine: the `Store` in one file, owned by one process (DESIGN §4, §5)."""
+"""The SQLite engine: the `Store` in one file, owned by one process."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.connection import DATA_FILE, connect, runner
 from broker.store.sqlite.documents import StoredRecord
 from broker.store.sqlite.drop import drop_slice
+from broker.store.sqlite.errors import UnusableFolder
 from broker.store.sqlite.indexer import Indexer, reindex
 from broker.store.sqlite.lock import FolderLock
 from broker.store.sqlite.pairs import Indexed
@@ -83,10 +84,17 @@ class SqliteStore:
     async def open(self) -> None:
         """Lock the folder, create or migrate the file, and go on with unfinished deletions.
 
-        Raises DataFolderInUse, NewerDataFile, NotADataFile.
+        What is made is for its owner only. Raises DataFolderInUse, UnusableFolder,
+        NewerDataFile, NotADataFile.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire()
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock.acquire()
+        except OSError as error:
+            raise UnusableFolder(
+                f"The data folder {self._folder} cannot be used ({error.strerror}): "
+                "give a folder that this user may write."
+            ) from error
         try:
             self._connect()
         except BaseException:

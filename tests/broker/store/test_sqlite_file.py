@@ -12,7 +12,12 @@ from broker.query.ast import And, Compare, EntityQuery, HasType, Op
 from broker.query.ast import Path as QueryPath
 from broker.store.sqlite import SqliteStore
 from broker.store.sqlite.connection import DATA_FILE
-from broker.store.sqlite.errors import DataFolderInUse, NewerDataFile, NotADataFile
+from broker.store.sqlite.errors import (
+    DataFolderInUse,
+    NewerDataFile,
+    NotADataFile,
+    UnusableFolder,
+)
 from broker.store.sqlite.maintenance import check
 from broker.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, migrate
 from tests.broker.store.helpers import (
@@ -68,6 +73,24 @@ async def test_a_folder_is_refused_twice_in_one_process(tmp_path: Path) -> None:
     with pytest.raises(DataFolderInUse):
         await SqliteStore(tmp_path).open()
     await first.close()
+
+
+async def test_what_is_made_is_for_its_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    store = SqliteStore(folder)
+    await store.open()
+    await create(store, entity("urn:x:1"))
+    made = {path: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    await store.close()
+    assert made.pop(folder) == 0o700
+    assert {DATA_FILE, f"{DATA_FILE}-wal"} <= {path.name for path in made}
+    assert set(made.values()) == {0o600}
+
+
+async def test_a_folder_that_cannot_be_made_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UnusableFolder, match="give a folder"):
+        await SqliteStore(tmp_path / "file" / "data").open()
 
 
 async def test_a_file_of_a_newer_program_is_refused(tmp_path: Path) -> None:

@@ -173,6 +173,11 @@ def test_a_backup_is_one_file_and_overwrites_nothing(folder: Path, tmp_path: Pat
         backup(folder, target)
 
 
+def test_a_backup_is_for_its_owner_only(folder: Path, tmp_path: Path) -> None:
+    backup(folder, tmp_path / "copy")
+    assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_damaged_backup_is_not_restored(folder: Path, tmp_path: Path) -> None:
     backup(folder, tmp_path / "copy")
     connection = apsw.Connection(str(tmp_path / "copy"))
