@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,6 +112,7 @@ def up(broker_port: int, mqtt_port: int, portal_port: int, data: Path, devices: 
     "--allow-egress",
     multiple=True,
     metavar="CIDR",
+    callback=lambda ctx, option, given: _networks(given),
     help="Network that contexts may be fetched from although it is private; repeatable.",
 )
 @click.option(
@@ -290,6 +292,15 @@ def _data_errors() -> Iterator[None]:
         yield
     except DataFolderError as error:
         raise DataFaulty(str(error)) from error
+
+
+def _networks(given: tuple[str, ...]) -> tuple[str, ...]:
+    for text in given:
+        try:
+            ip_network(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}; give a network such as 10.1.0.0/16") from error
+    return given
 
 
 def _time_of(flood: dict[str, Any], text: str | None, edge: str) -> datetime:

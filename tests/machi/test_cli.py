@@ -33,6 +33,20 @@ def test_wrong_usage_is_exit_code_2():
     assert machi("replay", "kuma-2020", "--from", "five").returncode == 2
 
 
+def test_an_egress_network_that_is_none_is_wrong_usage():
+    done = machi("broker", "--allow-egress", "10.1.2.3/16")
+    assert done.returncode == 2
+    assert "10.1.0.0/16" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path):
+    (tmp_path / "file").touch()
+    done = machi("broker", "--port", str(free_port()), "--data", str(tmp_path / "file" / "data"))
+    assert done.returncode == 6
+    assert "give a folder" in done.stderr
+
+
 def test_a_span_without_levels_is_wrong_usage():
     done = machi("replay", "kuma-2020", "--from", "09:00", "--until", "08:00")
     assert done.returncode == 2
