@@ -24,7 +24,13 @@ from broker.api.request import Request
 from broker.api.response import LD, Response, json_response, no_content
 from broker.entities import semantics
 from broker.entities.service import Target
-from broker.errors import AlreadyExists, BadRequestData, MachiError, NonexistentTenant
+from broker.errors import (
+    AlreadyExists,
+    BadRequestData,
+    LdContextNotAvailable,
+    MachiError,
+    NonexistentTenant,
+)
 from broker.guard import Action
 from broker.jsonld.context import Context
 from broker.model.entity import Entity
@@ -74,7 +80,23 @@ def _failed(entity_id: Any, index: int, error: MachiError) -> dict[str, Any]:
 
 
 def _elements(broker: Broker, kind: bytes, shared: Context, parse: Parse) -> Prepare:
-    """Return how an element becomes an expanded entity, with its own or the shared @context."""
+    """Return how an element becomes an expanded entity, with its own or the shared @context.
+
+    All elements together may wait for their contexts no longer than one request may for one.
+    """
+    seconds = 2 * broker.settings.context_timeout
+    end = asyncio.get_running_loop().time() + seconds
+
+    async def own_context(item: dict[str, Any]) -> Context:
+        try:
+            async with asyncio.timeout_at(end):
+                return await take_context(broker, item, "body:")
+        except TimeoutError:
+            raise LdContextNotAvailable(
+                f"The contexts of the batch were not there within {seconds:g} s.",
+                place="body:/@context",
+                remedy="Send the element again; refer to one context in all elements of a batch.",
+            ) from None
 
     async def prepare(item: Any) -> Entity:
         if not isinstance(item, dict):
@@ -84,7 +106,7 @@ def _elements(broker: Broker, kind: bytes, shared: Context, parse: Parse) -> Pre
                 remedy="Send entities as objects.",
             )
         if kind == LD:
-            return parse(item, await take_context(broker, item, "body:"))
+            return parse(item, await own_context(item))
         if "@context" in item:
             raise context_in_plain_json("body:/@context")
         return parse(item, shared)

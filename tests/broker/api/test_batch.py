@@ -1,12 +1,22 @@
 """`/entityOperations/*`: each element on its own (§5.6.7–§5.6.10, §5.6.20)."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
-from tests.broker.api.data import DEFAULT_CONTEXT, ENTITIES, ERRORS, OPERATIONS, gauge, urn
+from tests.broker.api.data import (
+    CORE,
+    DEFAULT_CONTEXT,
+    ENTITIES,
+    ERRORS,
+    LD,
+    OPERATIONS,
+    gauge,
+    urn,
+)
 from tests.support.asgi import Answer, Client, running
 
 NULL = "urn:ngsi-ld:null"
@@ -183,6 +193,24 @@ async def test_elements_without_usable_id_are_listed_and_nothing_else_fails(
     assert answer.status == 207
     assert [one["entityId"] for one in answer.json()["errors"]] == ["", "", ""]
     assert answer.json()["success"] == []
+
+
+async def test_contexts_that_never_come_cost_a_batch_the_time_of_one() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    body = [{**gauge(number), "@context": f"{base}/{number}"} for number in range(40)]
+    body.append({**gauge(40), "@context": CORE})
+    async with server, running(MemoryStore(), Settings(context_timeout=0.1)) as client:
+        async with asyncio.timeout(2):
+            answer = await client.post(f"{OPERATIONS}/create", body, LD)
+        assert set(failures(answer).values()) == {
+            (504, f"body:/{number}/@context") for number in range(40)
+        }
+        assert answer.json()["success"] == [urn(40)]
 
 
 @pytest.mark.parametrize(
