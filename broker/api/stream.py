@@ -1,4 +1,4 @@
-"""`/ngsi-ld/ex/v1/stream`: changes as Server-Sent Events (an extension of ours; DESIGN §7).
+"""`/ngsi-ld/ex/v1/stream`: changes as Server-Sent Events (an extension of ours).
 
 Each event's id is the change's sequence number; a client that comes back with it as
 Last-Event-ID misses nothing the feed still keeps, and is told `reset` otherwise.
@@ -29,6 +29,7 @@ from broker.store.contract import Committed
 from broker.subscriptions.live import Forgotten
 
 HEARTBEAT = 15.0
+_TENANT = "header:NGSILD-Tenant"
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -52,7 +53,7 @@ async def stream(broker: Broker, request: Request) -> Response:
     if request.tenant not in await broker.store.tenants():
         raise NonexistentTenant(
             f"There is no tenant `{request.tenant}`.",
-            place="header:NGSILD-Tenant",
+            place=_TENANT if b"ngsild-tenant" in request.headers else "query:tenant",
             remedy="A tenant comes into being with the first entity created in it.",
         )
     return Response(200, b"", list(_HEADERS), _events(broker, request, holds, context, form, after))

@@ -286,7 +286,7 @@ async def test_names_are_shown_by_the_streams_context(quick: Client) -> None:
         ({"format": "nonsense"}, 400, "query:format"),
         ({"nonsense": "1"}, 400, "query:nonsense"),
         ({"tenant": "a/b"}, 400, "query:tenant"),
-        ({"tenant": "none"}, 404, "header:NGSILD-Tenant"),
+        ({"tenant": "none"}, 404, "query:tenant"),
         ({"context": "http://127.0.0.1:9/c.jsonld"}, 504, "query:context"),
     ],
 )
@@ -306,6 +306,7 @@ async def test_a_bad_last_event_id_header_is_named(quick: Client) -> None:
 async def test_an_unknown_tenant_has_no_stream(quick: Client) -> None:
     answer = await quick.get(STREAM, {"ngsild-tenant": "none"})
     assert answer.problem["type"] == ERRORS + "NonexistentTenant"
+    assert answer.problem["place"] == "header:NGSILD-Tenant"
 
 
 async def test_many_streams_are_told_of_one_change() -> None:
