@@ -72,6 +72,8 @@ class RiverGauge:
         raise UnsupportedCommand(f"{self.manifest.name} takes no commands, not {command.name!r}")
 
     def _fault(self, text: str) -> None:
+        # What a device sends must not be able to end a line of the log and begin its own.
+        text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
         self.health.last_fault = text
         log.warning("%s", text)
 

@@ -69,6 +69,13 @@ async def test_bad_payload_is_counted_with_its_reason_and_the_next_one_is_taken(
     assert adapter.health.written == 1
 
 
+async def test_a_fault_is_one_line_whatever_the_device_says(adapter: RiverGauge):
+    topic = "application/a/device/b\nINFO all is well/event/up"
+    await adapter.ingest(Message(topic, b"not json"))
+    assert "b\\x0aINFO" in adapter.health.last_fault
+    assert adapter.health.last_fault.isprintable()
+
+
 async def test_device_registered_while_running_is_found(client: Client, adapter: RiverGauge):
     message = uplink("2026-07-04T06:00:00+09:00", 4.2)
     await adapter.ingest(message)
