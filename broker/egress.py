@@ -1,4 +1,4 @@
-"""Where outgoing requests may go: remote contexts, notifications, forwarded requests (DESIGN §9).
+"""Where outgoing requests may go: remote contexts, notifications, forwarded requests.
 
 Public addresses are allowed. Loopback, private, link-local and other special addresses are refused
 unless the broker runs open on its own machine (`local`) or the operator allowed them

@@ -125,7 +125,7 @@ class AlreadyExists(MachiError):
 
 
 class Conflict(MachiError):
-    """409: the change would break a rule of the entity's type (DESIGN: rules by type)."""
+    """409: the change would break a rule of the entity's type (`typeRules`)."""
 
     status = 409
     type = ETSI + "Conflict"

@@ -1,4 +1,4 @@
-"""The guard: who may see and do what, asked on every read and write (DESIGN §9).
+"""The guard: who may see and do what, asked on every read and write.
 
 A policy implements `Guard`; the broker calls it and never looks inside. `OpenGuard` allows
 everything: an open NGSI-LD broker, as the conformance suites expect.

@@ -1,4 +1,4 @@
-"""The ASGI application: FastAPI as the shell, the fast lane in front of it (DESIGN §5)."""
+"""The ASGI application: FastAPI as the shell, the fast lane in front of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/ngsi-ld/ex/v1/typeRules`: rules the store enforces on entities of a type (DESIGN §8)."""
+"""`/ngsi-ld/ex/v1/typeRules`: rules the store enforces on entities of a type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adding to a number inside the store (DESIGN §8). Pure."""
+"""Adding to a number inside the store. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transactions: a list of entity operations, all or nothing (DESIGN §8).
+"""Transactions: a list of entity operations, all or nothing.
 
 Operations run in order inside one unit of work; each sees what those before it wrote. The
 first that fails undoes all and is named in the error's `operation`. The answer to an

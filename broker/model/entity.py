@@ -1,4 +1,4 @@
-"""The expanded entity: the one shape every part of the broker works on (DESIGN §4).
+"""The expanded entity: the one shape every part of the broker works on.
 
 An entity is a plain dict (fast to parse, copy and serialise):
 

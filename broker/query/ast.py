@@ -1,4 +1,4 @@
-"""The one AST every query language parses to and every compiler reads (DESIGN §6).
+"""The one AST every query language parses to and every compiler reads.
 
 All names in it are expanded IRIs. A node is true or false of one entity, whatever its
 dataset instances: a condition on an attribute holds if any instance satisfies it (§4.9).

@@ -1,4 +1,4 @@
-"""Rewrites of a query, so that hidden values cannot be probed through it (DESIGN §9)."""
+"""Rewrites of a query, so that hidden values cannot be probed through it."""
 
 from __future__ import annotations
 

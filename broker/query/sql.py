@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - statements are put together from constants; every value is bound
-"""AST → SQL condition over one row of the SQLite engine, exact on its own (DESIGN §6).
+"""AST → SQL condition over one row of the SQLite engine, exact on its own.
 
 The row is `e`, with `e.id` and `e.doc`: the expanded entity as JSON, in which attribute and
 sub-attribute IRIs are replaced by the decimal text of their interned number. The condition is

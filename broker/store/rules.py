@@ -1,4 +1,4 @@
-"""The rules by type, checked on every change (pure; DESIGN §8)."""
+"""The rules by type, checked on every change (pure)."""
 
 from __future__ import annotations
 

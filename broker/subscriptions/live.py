@@ -1,4 +1,4 @@
-"""Live changes: followers of the feed, each at its own pace (DESIGN §7).
+"""Live changes: followers of the feed, each at its own pace.
 
 Recent commits are kept in a ring with the entity before and after. A follower that is further
 behind reads the feed itself: it finds an entity's state at its own place once, walking back from

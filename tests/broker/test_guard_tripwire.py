@@ -1,4 +1,4 @@
-"""Hidden things leak on no route (DESIGN §9).
+"""Hidden things leak on no route.
 
 Each route of the dispatch table is driven against two brokers that differ in one thing only:
 one has entities and attributes that its guard hides, the other never had them. Whatever is

@@ -1,4 +1,4 @@
-"""The SQLite engine: one file, one process, group commit (DESIGN §4–§6)."""
+"""The SQLite engine: one file, one process, group commit."""
 
 from broker.store.sqlite.errors import DataFolderError
 from broker.store.sqlite.store import SqliteStore

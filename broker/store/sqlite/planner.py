@@ -2,7 +2,7 @@
 
 The index is probed first. What it would cost to test all it offers is compared with how far a
 walk would have to go until the page is full. Every way tests the exact condition on the
-document, so every way gives the same answer (DESIGN §6).
+document, so every way gives the same answer.
 """
 
 from __future__ import annotations

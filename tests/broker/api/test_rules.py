@@ -1,4 +1,4 @@
-"""`/ngsi-ld/ex/v1/typeRules`, and that writes obey the rules, whoever writes (DESIGN §8)."""
+"""`/ngsi-ld/ex/v1/typeRules`, and that writes obey the rules, whoever writes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The guard is asked on every read and write, before and inside it (DESIGN §9)."""
+"""The guard is asked on every read and write, before and inside it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
