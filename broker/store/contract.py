@@ -1,4 +1,4 @@
-"""The Store contract: what the broker needs of an engine, and nothing more (DESIGN §4, §7, §8).
+"""The Store contract: what the broker needs of an engine, and nothing more.
 
 An engine keeps entities by tenant, one append-only change feed, the answers to idempotent
 requests and the rules by type. Everything an engine is asked to write in one `work` is
@@ -27,6 +27,8 @@ T = TypeVar("T")
 class Record:
     """A stored entity. `version` starts at 1 and rises by 1 at each change of the entity.
 
+    An entity created again after a deletion goes on counting while the feed still knows of the
+    deletion, so that an old entity tag never fits a new entity.
     Treat `entity` as read-only: engines may hand out the same object again.
     """
 
@@ -95,7 +97,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class TypeRules:
-    """Rules the store enforces on entities of a type, whatever the caller may (DESIGN §8).
+    """Rules the store enforces on entities of a type, whatever the caller may.
 
     `append_only`: entities are created, never changed or deleted.
     `writers`: only these clients may write.

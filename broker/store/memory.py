@@ -20,6 +20,7 @@ from broker.store.contract import (
     Answer,
     Change,
     Committed,
+    Kind,
     Listener,
     Page,
     Record,
@@ -44,13 +45,18 @@ class _Town:
 class _Draft:
     """The `Backend` of one unit of work: a copy of the tenant that replaces it on success."""
 
-    def __init__(self, town: _Town, seq: int) -> None:
+    def __init__(self, town: _Town, seq: int, feed: Iterable[Change]) -> None:
+        self._feed = feed
         self.town = _Town(dict(town.documents), dict(town.answers), dict(town.rules))
         self.changes: list[Change] = []
         self._first = seq + 1
 
     async def load(self, entity_id: str) -> Record | None:
         return _record(self.town, entity_id)
+
+    async def buried(self, entity_id: str) -> int:
+        known = (c for c in (*self._feed, *self.changes) if c.entity_id == entity_id)
+        return max((c.version for c in known if c.kind is Kind.DELETE), default=0)
 
     async def next_seq(self) -> int:
         return self._first + len(self.changes)
@@ -110,7 +116,8 @@ class MemoryStore:
             if not create_tenant:
                 raise nonexistent(tenant)
             town = _Town()
-        draft = _Draft(town, self.span()[1])
+        known = [change for _, change in self._feed if change and change.tenant == tenant]
+        draft = _Draft(town, self.span()[1], known)
         unit = UnitOfWork(draft, tenant, client, self._clock())
         result = run(unit, work)
         self._towns[tenant] = draft.town

@@ -37,6 +37,10 @@ class Backend(Protocol):
         """Return the entity as it is stored now."""
         ...
 
+    async def buried(self, entity_id: str) -> int:
+        """Return the version at which an entity of this id was deleted, 0 if none is known of."""
+        ...
+
     async def next_seq(self) -> int:
         """Return the sequence number the next change gets; `write` takes it."""
         ...
@@ -91,7 +95,7 @@ class UnitOfWork:
         if before is None:
             if held is not None:
                 raise _exists(entity["id"])
-            record = Record(entity, 1)
+            record = Record(entity, await self._backend.buried(entity["id"]) + 1)
             await self._write(Kind.CREATE, None, record)
             return record
         held = _current(held, before)
@@ -152,7 +156,7 @@ class UnitOfWork:
         if rules:
             check_change(rules, self._client, old, new)
         entity_id: str = (new or old or {})["id"]
-        version = 1 if before is None else before.version + 1
+        version = after.version if after is not None else (before.version if before else 0) + 1
         seq = await self._backend.next_seq()
         change = Change(
             seq,

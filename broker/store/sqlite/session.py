@@ -111,6 +111,16 @@ class Session:
         self._held[entity_id] = _Held(eid, seq, raw)
         return Record(named(raw, self._town.names), version)
 
+    async def buried(self, entity_id: str) -> int:
+        if not self._feed.graves:
+            return 0
+        version: int | None = self._run(
+            "SELECT c.version FROM grave g CROSS JOIN change c ON c.seq = g.seq "
+            "WHERE g.tid = ? AND g.id = ?",
+            (self._town.tid, entity_id),
+        ).get
+        return version or 0
+
     async def next_seq(self) -> int:
         return self._feed.seq + 1
 

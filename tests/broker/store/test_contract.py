@@ -51,12 +51,22 @@ async def test_names_within_sub_attributes_and_look_alikes_in_values_survive(sto
     assert record.entity == written
 
 
-async def test_versions_rise_by_one_and_start_again_after_deletion(store: Store) -> None:
+async def test_versions_rise_by_one_and_go_on_after_a_deletion(store: Store) -> None:
     await create(store, entity(level=prop(1)))
     assert (await replace(store, entity(level=prop(2)))).version == 2
     assert await delete(store, "urn:a") == 3
     assert await store.get("", "urn:a") is None
     await create(store, entity(level=prop(3)))
+    record = await store.get("", "urn:a")
+    assert record is not None
+    assert record.version == 4
+
+
+async def test_versions_start_again_once_the_feed_has_forgotten_the_deletion(store: Store) -> None:
+    await create(store, entity())
+    await delete(store, "urn:a")
+    await store.prune("2100-01-01T00:00:00.000000Z")
+    await create(store, entity())
     record = await store.get("", "urn:a")
     assert record is not None
     assert record.version == 1
