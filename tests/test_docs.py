@@ -1,0 +1,63 @@
+"""The documents say what is there: dependencies, make targets, links, decisions, threats."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from broker.api.routes import TABLE
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+REQUIREMENTS = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))[1:]
+"""Without the template, 0000."""
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
+def test_readme_says_what_each_dependency_is_for(requirement: str) -> None:
+    name = re.split(r"[\[<>=]", requirement)[0]
+    rows = [line.split("|")[1] for line in README.splitlines() if line.startswith("| ")]
+    assert re.search(rf"\b{re.escape(name)}(,| |$)", "\n".join(rows), re.MULTILINE)
+
+
+def test_readme_names_make_targets_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)", README))
+    assert {"run", "test", "lint", "bench", "crash"} <= named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_named_files_exist(page: Path) -> None:
+    text = page.read_text()
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (page.parent / link).exists(), link
+    for name in re.findall(r"`((?:bench|broker|docs|machi|tests|tools)/[\w./-]*)`", text):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_a_decision_says_how_to_confirm_it(page: Path) -> None:
+    text = page.read_text()
+    assert text.startswith(f"# {page.stem[:4]}: ")
+    for part in ("Context", "Decision", "Consequences", "Confirmation"):
+        assert len(text.partition(f"## {part}\n")[2].strip().partition("\n## ")[0]) > 40
+
+
+def test_every_threat_has_an_answer() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs" / "threat-model.md").read_text().splitlines()
+        if line.startswith("| ")
+    ]
+    assert len(rows) > 30
+    assert all(len(row) == 2 and all(row) for row in rows)
+
+
+@pytest.mark.parametrize("route", TABLE.routes, ids=lambda route: route.name)
+def test_every_route_has_a_summary_and_an_answer(route) -> None:
+    assert route.summary
+    assert all(text for text, _ in route.answers.values())
