@@ -7,6 +7,7 @@ import errno
 import gc
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -16,6 +17,7 @@ import uvicorn
 from broker.api.app import application, start
 from broker.api.broker import Broker
 from broker.api.protocol import Protocol
+from broker.errors import MachiError
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
 
@@ -61,15 +63,21 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-async def _prune(broker: Broker) -> None:
-    """Forget what is older than the feed's retention, once an hour."""
+async def keep_pruned(
+    broker: Broker, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Forget what is older than the feed's retention, once an hour, until cancelled."""
     while True:
         day = datetime.now(UTC) - timedelta(days=broker.settings.feed_days)
         oldest = day.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        forgotten = await broker.store.prune(oldest)
-        if forgotten:
-            log.info("forgot %d changes older than %s", forgotten, oldest)
-        await asyncio.sleep(_PRUNE_EVERY)
+        try:
+            forgotten = await broker.store.prune(oldest)
+        except MachiError as error:
+            log.warning("the feed was not pruned, next try in an hour: %s", error)
+        else:
+            if forgotten:
+                log.info("forgot %d changes older than %s", forgotten, oldest)
+        await sleep(_PRUNE_EVERY)
 
 
 def _tune_collector() -> None:
@@ -96,7 +104,7 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
         timeout_graceful_shutdown=5,
     )
     _tune_collector()
-    pruning = asyncio.create_task(_prune(broker))
+    pruning = asyncio.create_task(keep_pruned(broker))
     log.info(
         "broker ready on http://%s:%d (API page: /docs), data in %s",
         settings.host, settings.port, settings.data,

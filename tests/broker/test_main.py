@@ -1,0 +1,56 @@
+"""What a broker process does beside answering."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from broker.main import keep_pruned
+from broker.settings import Settings
+from broker.store.memory import MemoryStore
+from broker.store.refusals import not_committed
+from tests.support.asgi import running
+
+DAY = timedelta(days=1)
+
+
+class Enough(Exception):
+    """Ends the loop under test."""
+
+
+class OldStore(MemoryStore):
+    """A store whose changes were written eight days ago; each failure asked for comes once."""
+
+    def __init__(self, failures: list[Exception]) -> None:
+        old = (datetime.now(UTC) - 8 * DAY).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        super().__init__(clock=lambda: old)
+        self.failures = failures
+
+    async def prune(self, before: str) -> int:
+        if self.failures:
+            raise self.failures.pop()
+        return await super().prune(before)
+
+
+async def pruned(store: OldStore, times: int) -> tuple[int, int]:
+    """Let the feed be pruned so often; return what of it is left."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == times:
+            raise Enough
+
+    async with running(store, Settings(feed_days=7)) as client:
+        await client.post("/ngsi-ld/v1/entities", {"id": "urn:x:1", "type": "T", "a": 1})
+        with pytest.raises(Enough):
+            await keep_pruned(client.broker, sleep=sleep)
+    assert pauses == [3600.0] * times
+    return store.span()
+
+
+async def test_changes_past_the_retention_are_forgotten() -> None:
+    assert await pruned(OldStore([]), 1) == (2, 1)
+
+
+async def test_a_prune_that_fails_is_tried_again() -> None:
+    assert await pruned(OldStore([not_committed("disk full")]), 2) == (2, 1)
