@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+import apsw
+
 from broker.clock import Clock, now
 from broker.errors import ServiceUnavailable
 from broker.query.ast import EntityQuery
@@ -90,16 +92,16 @@ class SqliteStore:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.acquire()
-        except OSError as error:
+            try:
+                self._connect()
+            except BaseException:
+                self._lock.release()
+                raise
+        except (OSError, apsw.CantOpenError, apsw.ReadOnlyError) as error:
             raise UnusableFolder(
-                f"The data folder {self._folder} cannot be used ({error.strerror}): "
+                f"The data folder {self._folder} cannot be used ({error}): "
                 "give a folder that this user may write."
             ) from error
-        try:
-            self._connect()
-        except BaseException:
-            self._lock.release()
-            raise
         self._writer.start()
         self._open = True
         if unfinished := self._towns.detached():
