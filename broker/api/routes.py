@@ -176,7 +176,8 @@ _EXTENSIONS = [
         "Run operations, all or nothing",
         "create, append, merge, replace, delete, check (a precondition without a write) and add "
         "(a number ± n within min and max, applied in the store). Preconditions: ifMatch, "
-        "ifNoneMatch. Repeat with the same Idempotency-Key to get the same answer again.",
+        "ifNoneMatch. At most 500 operations and 8 MiB. Repeat with the same Idempotency-Key, "
+        "within seven days, to get the same answer again.",
         body=Body(
             "Transaction",
             {"operations": [{"op": "add", "id": "urn:ngsi-ld:Event:1", "attribute": "seats",
