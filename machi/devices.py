@@ -56,6 +56,7 @@ def _report(gauge: Gauge, device: FakeGauge, now: datetime) -> Message:
 
 
 def main() -> None:
+    """Run the simulated gauges until they are stopped."""
     parser = argparse.ArgumentParser(prog="machi.devices", description="Simulated devices.")
     parser.add_argument("--mqtt-host", default="127.0.0.1")
     parser.add_argument("--mqtt-port", type=int, default=1883)

@@ -37,6 +37,7 @@ async def run(host: str, port: int) -> None:
 
 
 def main() -> None:
+    """Run the MQTT broker until it is stopped."""
     parser = argparse.ArgumentParser(prog="machi.mqtt", description="The town's MQTT broker.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=1883)

@@ -9,6 +9,7 @@ from adapters.river_gauge.runner import Settings, run
 
 
 def main() -> None:
+    """Run the adapter until it is stopped."""
     parser = argparse.ArgumentParser(prog="adapters.river_gauge", description=__doc__)
     parser.add_argument("--broker", default="http://127.0.0.1:1026", help="URL of the broker")
     parser.add_argument("--mqtt-host", default="127.0.0.1")

@@ -33,6 +33,7 @@ async def run(broker: str, drills: tuple[str, ...]) -> None:
 
 
 def main() -> None:
+    """Run the app until it is stopped."""
     parser = argparse.ArgumentParser(prog="apps.alerts", description=__doc__)
     parser.add_argument("--broker", default="http://127.0.0.1:1026", help="URL of the broker")
     parser.add_argument(

@@ -11,6 +11,7 @@ log = logging.getLogger("apps.portal")
 
 
 def main() -> None:
+    """Run the portal until it is stopped."""
     parser = argparse.ArgumentParser(prog="apps.portal", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
