@@ -28,7 +28,7 @@ class Settings:
     max_operations: int = 500
     max_limit: int = 1000
     feed_days: int = 7
-    context_timeout: float = 5.0
+    context_timeout: float = 1.5
     render_cache: int = 48 * MIB
 
     @property

@@ -41,7 +41,7 @@ async def start(
         store=store,
         guard=guard,
         entities=Entities(store, guard, clock),
-        contexts=ContextLoader(egress, limits=_limits(settings)),
+        contexts=ContextLoader(egress, limits=Limits(total=settings.context_timeout)),
         feed=Feed(store),
         rendered=Rendered(settings.render_cache),
         metrics=Metrics(),
@@ -50,11 +50,6 @@ async def start(
     broker.metrics.gauge(store.count)
     broker.metrics.gauge(broker.rendered.figures)
     return broker
-
-
-def _limits(settings: Settings) -> Limits:
-    timeout = settings.context_timeout
-    return Limits(timeout=timeout, total=2 * timeout)
 
 
 async def stop(broker: Broker) -> None:

@@ -84,7 +84,7 @@ def _elements(broker: Broker, kind: bytes, shared: Context, parse: Parse) -> Pre
 
     All elements together may wait for their contexts no longer than one request may for one.
     """
-    seconds = 2 * broker.settings.context_timeout
+    seconds = broker.settings.context_timeout
     end = asyncio.get_running_loop().time() + seconds
 
     async def own_context(item: dict[str, Any]) -> Context:

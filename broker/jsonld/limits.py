@@ -10,9 +10,9 @@ class Limits:
     """What one @context may cost. Times in seconds."""
 
     timeout: float = 5.0
-    """For one document, redirects included."""
-    total: float = 10.0
-    """For all documents of one @context."""
+    """For fetching one document, redirects included; requests need not wait that long."""
+    total: float = 1.5
+    """How long a request waits for all documents of its @context."""
     max_bytes: int = 1 << 20
     redirects: int = 3
     documents: int = 16

@@ -43,7 +43,8 @@ class ContextLoader:
 
     Errors are never kept: the next request asks again. A document past its time is renewed by
     the first request that needs it; where that fails, the old copy serves on. Requests that need
-    the same document at the same time share one fetch. `clock` gives seconds.
+    the same document at the same time share one fetch, which goes on when they stop waiting, so
+    that a slow document is there for the next one. `clock` gives seconds.
     """
 
     def __init__(
@@ -108,9 +109,10 @@ class ContextLoader:
                 await layers.add(source)
         except TimeoutError:
             raise LdContextNotAvailable(
-                f"The @context could not be put together in {self._limits.total:g} s.",
+                f"The @context was not there within {self._limits.total:g} s.",
                 place=place,
-                remedy="Refer to fewer remote documents, or try again later.",
+                remedy="Try again in some seconds: it is still being fetched, and then kept. "
+                "If that does not help, send the context inline.",
             ) from None
         key = hashlib.blake2b(orjson.dumps(source), digest_size=32)
         for digest in layers.digests:
@@ -134,10 +136,13 @@ class ContextLoader:
             if kept is None:
                 raise _error(url, place, failure) from None
             document, until = kept.document, now + RETRY
+            self._keep(url, document, until)
         else:
             until = now + document.fresh
-        self._documents.put(url, _Kept(document, until), document.size + len(url))
         return document, until
+
+    def _keep(self, url: str, document: Document, until: float) -> None:
+        self._documents.put(url, _Kept(document, until), document.size + len(url))
 
     async def _shared_fetch(self, url: str) -> Document:
         task = self._fetching.get(url)
@@ -149,8 +154,9 @@ class ContextLoader:
 
     def _fetched(self, url: str, task: asyncio.Task[Document]) -> None:
         del self._fetching[url]
-        if not task.cancelled():
-            task.exception()
+        if not task.cancelled() and task.exception() is None:
+            document = task.result()
+            self._keep(url, document, self._clock() + document.fresh)
 
     async def _fetch(self, url: str) -> Document:
         if self._session is None:

@@ -1,4 +1,4 @@
-"""A broker with short time-outs, in a process of its own: `serve.py PORT FOLDER`."""
+"""A broker as it is, in a process of its own: `serve.py PORT FOLDER`."""
 
 import sys
 from pathlib import Path
@@ -7,4 +7,4 @@ from broker.main import serve
 from broker.settings import Settings
 
 if __name__ == "__main__":
-    serve(Settings(port=int(sys.argv[1]), data=Path(sys.argv[2]), context_timeout=0.7))
+    serve(Settings(port=int(sys.argv[1]), data=Path(sys.argv[2])))

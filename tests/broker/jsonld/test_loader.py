@@ -290,11 +290,22 @@ async def test_silent_server_is_given_up_after_the_timeout(site):
             await loader.resolve(site.put("/c", {}))
 
 
-async def test_many_slow_documents_are_given_up_after_the_total_time(site):
+async def test_request_waits_no_longer_than_the_total_time(site):
     site.gate.clear()
     async with limited(Limits(total=0.05)) as loader:
-        with pytest.raises(LdContextNotAvailable, match="put together"):
+        with pytest.raises(LdContextNotAvailable, match="not there within"):
             await loader.resolve([site.put("/c", {})])
+
+
+async def test_document_too_slow_for_one_request_is_there_for_the_next(site):
+    site.gate.clear()
+    url = site.put("/c", {"a": EX + "a"})
+    async with limited(Limits(total=0.3)) as loader:
+        with pytest.raises(LdContextNotAvailable, match="not there within"):
+            await loader.resolve(url)
+        site.gate.set()
+        assert (await loader.resolve(url)).expand("a") == EX + "a"
+    assert site.visits["/c"] == 1
 
 
 async def test_redirect_is_followed_and_relative_references_start_from_its_target(loader, site):
