@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from broker.api import params, show
 from broker.api.body import json_and_context, link_context
@@ -98,8 +98,11 @@ def _page_link(
     request: Request, view: View, relation: str, offset: int, limit: int
 ) -> tuple[bytes, bytes]:
     pairs = {**request.query, "offset": str(offset), "limit": str(limit)}
-    path = request.scope["path"].rstrip("/")
-    url = f"{quote(path)}?{urlencode(sorted(pairs.items()), quote_via=quote)}"
+    parameters = "&".join(
+        f"{name}={value if value.isascii() and value.isalnum() else quote(value, safe='')}"
+        for name, value in sorted(pairs.items())
+    )
+    url = f"{request.route.template}?{parameters}"
     return b"link", f'<{url}>; rel="{relation}"; type="{view.media.decode()}"'.encode()
 
 

@@ -1,4 +1,4 @@
-"""The fast lane: an ASGI layer in front of FastAPI that dispatches by the table (DESIGN §5).
+"""The fast lane: an ASGI layer in front of FastAPI that dispatches by the table.
 
 It checks what every operation shares (Host, method, parameters, tenant, caller), calls the
 handler, and turns exceptions into problem documents. Paths the table does not know go on to

@@ -83,12 +83,6 @@ class Rendered:
             if entry is not None:
                 self._shrink(entry)
 
-    def clear(self) -> None:
-        """Drop everything, as when a tenant is deleted."""
-        self.generation += 1
-        self._entries.clear()
-        self._size = 0
-
     def figures(self) -> dict[str, float]:
         """Return sizes for /metrics."""
         return {"rendered_bytes": self._size, "rendered_entities": len(self._entries)}

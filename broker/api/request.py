@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from broker.api.negotiate import media_type
 from broker.api.response import JSON
@@ -19,6 +19,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+MOST_PARAMETERS = 100
 TENANT = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")
 
 
@@ -136,16 +137,19 @@ def _combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 def parse_query(raw: bytes, route: Route) -> dict[str, str]:
     """Return the query parameters, refusing repeated, unknown and undecodable ones."""
+    parts = raw.split(b"&", MOST_PARAMETERS)
     try:
-        pairs = parse_qsl(
-            raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=100
-        )
-    except ValueError:
+        pairs = [_pair(part) for part in parts if part]
+    except UnicodeDecodeError:
+        pairs = []
+        parts = []
+    if not 0 < len(parts) <= MOST_PARAMETERS:
         raise InvalidRequest(
-            "The query string is not percent-encoded UTF-8 with at most 100 parameters.",
+            f"The query string is not percent-encoded UTF-8 with at most {MOST_PARAMETERS} "
+            "parameters.",
             place="query:",
             remedy="Percent-encode each parameter value as UTF-8.",
-        ) from None
+        )
     query = dict(pairs)
     if len(query) != len(pairs):
         names = [name for name, _ in pairs]
@@ -163,6 +167,19 @@ def parse_query(raw: bytes, route: Route) -> dict[str, str]:
                 remedy="Use only these: " + (", ".join(sorted(route.known)) or "none") + ".",
             )
     return query
+
+
+def _pair(part: bytes) -> tuple[str, str]:
+    name, _, value = part.partition(b"=")
+    return _decoded(name), _decoded(value)
+
+
+def _decoded(text: bytes) -> str:
+    if b"+" in text:
+        text = text.replace(b"+", b" ")
+    if b"%" in text:
+        text = unquote_to_bytes(text)
+    return text.decode("utf-8")
 
 
 def decode_segment(segment: bytes) -> str:

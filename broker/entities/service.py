@@ -1,4 +1,4 @@
-"""What can be done with entities, with the guard asked each time (DESIGN §9).
+"""What can be done with entities, with the guard asked each time.
 
 Methods take the caller and the tenant, work on expanded entities only, and raise the
 exceptions of `broker.errors`. Semantics are the pure functions of `broker.entities.semantics`;

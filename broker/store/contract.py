@@ -225,7 +225,10 @@ class Store(Protocol):
         ...
 
     async def drop_tenant(self, tenant: str) -> None:
-        """Delete a tenant whole: entities, changes, answers, rules, names."""
+        """Delete a tenant whole: entities, changes, answers, rules, names.
+
+        Listeners are not told: whoever keeps copies of a tenant's entities drops them first.
+        """
         ...
 
     async def rules(self, tenant: str) -> dict[str, TypeRules]:

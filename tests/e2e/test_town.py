@@ -11,7 +11,6 @@ from playwright.async_api import Browser, expect
 
 from broker.client import Client
 from tests.e2e.town import town_in
-from tests.support import effort
 
 
 @pytest.mark.timeout(120)
@@ -31,7 +30,7 @@ async def test_second_start_finds_the_town_as_it_was_left(tmp_path: Path):
             assert len(await client.query(type="EvacuationShelter")) == shelters
     finally:
         town.server.stop()
-    assert took < 5 * effort(quick=2, long=1)
+    assert took < 5
     assert "stopped" in town.server.tail()
 
 

@@ -64,11 +64,3 @@ def test_the_rendering_read_longest_ago_makes_room() -> None:
     cache.put("", "urn:x:3", FORMS[0], Rendering(1, b"x" * 100), cache.generation)
     assert cache.get("", IDS[0], FORMS[0]) is not None
     assert cache.get("", IDS[1], FORMS[0]) is None
-
-
-def test_a_cleared_cache_takes_nothing_from_before() -> None:
-    cache = Rendered(10_000)
-    generation = cache.generation
-    cache.clear()
-    cache.put("", IDS[0], FORMS[0], Rendering(1, b"{}"), generation)
-    assert cache.get("", IDS[0], FORMS[0]) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import orjson
 
@@ -56,27 +56,24 @@ class StoredRecord(Record):
     """A record that parses its document when it is first asked for the entity."""
 
     __slots__ = ("_entity", "_id", "_names", "document")
+    __setattr__ = object.__setattr__
+    """Records are frozen; this one fills itself in later, and is made often."""
 
     def __init__(self, entity_id: str, version: int, document: bytes, names: Names) -> None:
-        _set(self, "_id", entity_id)
-        _set(self, "version", version)
-        _set(self, "document", document)
-        _set(self, "_names", names)
-        _set(self, "_entity", None)
+        self._id = entity_id
+        self.version = version  # type: ignore[misc]
+        self.document = document
+        self._names = names
+        self._entity: Entity | None = None
 
     @property
     def id(self) -> str:
         """The entity's id."""
-        return self._id  # type: ignore[attr-defined, no-any-return]
+        return self._id
 
     @property
     def entity(self) -> Entity:
         """The parsed entity."""
-        entity: Any = self._entity  # type: ignore[attr-defined]
-        if entity is None:
-            entity = parse(self.document, self._names)  # type: ignore[attr-defined]
-            _set(self, "_entity", entity)
-        return entity  # type: ignore[no-any-return]
-
-
-_set = object.__setattr__
+        if self._entity is None:
+            self._entity = parse(self.document, self._names)
+        return self._entity

@@ -1,4 +1,4 @@
-"""Group commit in the hybrid form (DESIGN §5): statements on the loop, COMMIT in a thread.
+"""Group commit in the hybrid form: statements on the loop, COMMIT in a thread.
 
 Units of work wait in one queue. Up to `GROUP` of them, or as many as fit in `GROUP_SECONDS`
 (`RUSH_SECONDS` while many wait), share a transaction. While the disk syncs, the loop serves
