@@ -12,7 +12,7 @@ trap 'rm -rf "$scratch"' EXIT
 options=("$@")
 lock() {
     "$scratch/bin/uv" --no-config pip compile --quiet --universal --python-version 3.11 \
-        --generate-hashes --no-emit-index-url --no-emit-find-links --no-header "${options[@]}" "$@"
+        --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-strip-extras "${options[@]}" "$@"
 }
 lock pyproject.toml -o requirements.lock
 lock pyproject.toml --group dev --constraint requirements.lock -o requirements-dev.lock
