@@ -1,0 +1,255 @@
+"""The outbox contract: subscriptions, and the notifications that are due to them.
+
+A matcher given to the store is asked inside the writing transaction, once for each group of
+changes, and the rows it returns commit with the changes they are about. What a notification is
+rendered from (the change, and the entity as it was then) is kept until the last row about it is
+settled, so that a receiver that was down gets what was true at the time.
+
+The books balance at any time, for each subscription and in all:
+
+    queued = delivered + dead + expired + cancelled + withheld + waiting
+
+`throttled` is counted before anything is queued. A dead letter that is replayed is no longer dead
+and waits again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+from broker.store.contract import Committed
+
+
+class Outcome(StrEnum):
+    """How a row left the queue."""
+
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    WITHHELD = "withheld"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The balance of one subscription, or of all; see the module."""
+
+    queued: int = 0
+    delivered: int = 0
+    dead: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    withheld: int = 0
+    waiting: int = 0
+    throttled: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Tell whether every queued notification is accounted for."""
+        settled = self.delivered + self.dead + self.expired + self.cancelled + self.withheld
+        return self.queued == settled + self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is told of past deliveries (§5.2.14): times as ISO 8601 in UTC, or None."""
+
+    times_sent: int = 0
+    times_failed: int = 0
+    last_notification: str | None = None
+    last_success: str | None = None
+    last_failure: str | None = None
+    last_error: str | None = None
+    """Why the newest failure failed, in words an operator can act on."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSubscription:
+    """A subscription as the store keeps it.
+
+    `sid` numbers it for good, never used again. `document` is the subscription with expanded
+    names, the @context it was made with, and who owns it for which purpose; the store does not
+    look inside. `since` is the newest change that existed when it was created.
+    """
+
+    sid: int
+    tenant: str
+    id: str
+    document: dict[str, Any]
+    since: int
+    created_at: str
+    modified_at: str
+    books: Books = field(default_factory=Books)
+    history: History = field(default_factory=History)
+
+    def with_document(self, document: dict[str, Any]) -> StoredSubscription:
+        """Return the subscription with another document."""
+        return replace(self, document=document)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row for the outbox: `sid` shall be notified of change `seq`."""
+
+    sid: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What a matcher returns for a group of changes."""
+
+    due: Sequence[Due] = ()
+    throttled: dict[int, int] = field(default_factory=dict)
+    """How many notifications were not queued because of `throttling`, by `sid`."""
+
+
+class Matcher(Protocol):
+    """Decides which subscriptions a change is due to; pure but for its own index."""
+
+    def __call__(self, committed: Sequence[Committed]) -> Matched:
+        """Return the rows of a group, in order of `seq`. Must be quick and must not raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One row of the outbox with all that is needed to render its notification.
+
+    `committed` is the change with the entity before and after it, as at that change, never as
+    the entity is now. `attempts` counts the tries that are known of; it is raised by one for all
+    rows that may have been under way when the broker ended. `not_before` is when the next try
+    is due, None for at once. `error` says why the newest try failed.
+    """
+
+    sid: int
+    seq: int
+    committed: Committed
+    attempts: int
+    not_before: str | None
+    queued_at: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of a row: `error` says why a notification is dead, expired or withheld."""
+
+    sid: int
+    seq: int
+    outcome: Outcome
+    at: str
+    attempts: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try that failed and will be repeated at `not_before`."""
+
+    sid: int
+    seq: int
+    at: str
+    attempts: int
+    not_before: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A notification that could not be delivered, kept to be looked at and replayed."""
+
+    sid: int
+    subscription_id: str
+    tenant: str
+    row: Waiting
+    died_at: str
+
+
+class Outbox(Protocol):
+    """The part of a store that keeps subscriptions and their queues; `Store.outbox`.
+
+    Every method that changes something returns when it is durable.
+    """
+
+    async def create(self, tenant: str, id: str, document: dict[str, Any]) -> StoredSubscription:
+        """Keep a new subscription; the tenant comes into being. Raises AlreadyExists."""
+        ...
+
+    async def replace(
+        self, tenant: str, id: str, document: dict[str, Any], *, cancel: str | None = None
+    ) -> StoredSubscription:
+        """Replace the document; with `cancel` (a reason) its waiting rows are cancelled.
+
+        Raises ResourceNotFound, NonexistentTenant.
+        """
+        ...
+
+    async def remove(self, tenant: str, id: str) -> None:
+        """Delete a subscription, its waiting rows (cancelled) and dead letters.
+
+        Its books go on counting in those of the whole store.
+        """
+        ...
+
+    async def get(self, tenant: str, id: str) -> StoredSubscription | None:
+        """Return a subscription with its books and history."""
+        ...
+
+    async def page(
+        self, tenant: str, *, offset: int, limit: int
+    ) -> tuple[list[StoredSubscription], int]:
+        """Return a tenant's subscriptions in order of creation, and how many there are."""
+        ...
+
+    async def all(self) -> list[StoredSubscription]:
+        """Return every subscription of every tenant, as a starting broker needs them."""
+        ...
+
+    def match_with(self, matcher: Matcher) -> None:
+        """Ask `matcher` about every group of changes from now on."""
+        ...
+
+    async def waiting(self, sid: int, *, after: int = 0, limit: int = 64) -> list[Waiting]:
+        """Return the oldest rows of a queue past change `after`, in order."""
+        ...
+
+    async def queues(self) -> list[int]:
+        """Return the subscriptions that have rows waiting."""
+        ...
+
+    async def settle(
+        self, settlements: Iterable[Settlement] = (), failures: Iterable[Failure] = ()
+    ) -> None:
+        """Take rows out of their queues and write the books, or note failed tries.
+
+        Delivered and failed tries are counted in the subscription's history. A row that is no
+        longer waiting (cancelled meanwhile) is left alone.
+        """
+        ...
+
+    async def dead_letters(
+        self,
+        tenant: str | None = None,
+        *,
+        sid: int | None = None,
+        offset: int = 0,
+        limit: int = 100,
+    ) -> tuple[list[DeadLetter], int]:
+        """Return dead letters, newest first, and how many there are."""
+        ...
+
+    async def replay(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
+        """Let dead letters (all of a subscription by default) wait again; return how many."""
+        ...
+
+    async def discard(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
+        """Forget dead letters; they stay counted as dead. Return how many."""
+        ...
+
+    async def books(self, sid: int | None = None) -> Books:
+        """Return the balance of a subscription, or of the whole store."""
+        ...
