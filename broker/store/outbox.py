@@ -15,10 +15,10 @@ and waits again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from broker.store.contract import Committed
 
@@ -134,6 +134,10 @@ class Waiting:
     error: str | None
 
 
+Rows: TypeAlias = Callable[[Sequence[Waiting]], None]
+"""Told of rows that begin to wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The end of a row: `error` says why a notification is dead, expired or withheld."""
@@ -215,6 +219,14 @@ class Outbox(Protocol):
 
     async def waiting(self, sid: int, *, after: int = 0, limit: int = 64) -> list[Waiting]:
         """Return the oldest rows of a queue past change `after`, in order."""
+        ...
+
+    def listen(self, listener: Rows) -> Callable[[], None]:
+        """Call `listener` with the rows that begin to wait; return the way to stop it.
+
+        Called on the event loop after each commit that queued rows, once, with what `waiting`
+        would return for them, in order of `seq`; and after a replay. Must not block or raise.
+        """
         ...
 
     async def queues(self) -> list[int]:
