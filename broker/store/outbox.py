@@ -10,17 +10,25 @@ The books balance at any time, for each subscription and in all:
     queued = delivered + dead + expired + cancelled + withheld + waiting
 
 `throttled` is counted before anything is queued. A dead letter that is replayed is no longer dead
-and waits again.
+and waits again. What is still waiting when its change is pruned from the feed has expired.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
+from broker.model.entity import Entity
 from broker.store.contract import Committed
+
+IN_FLIGHT: Final = 64
+"""How many rows of one queue, from its head, may be under way (sent, not yet settled) at a time."""
+
+PERIODIC: Final = 1 << 52
+"""Where the numbers of periodic rows begin, which are about no change and are never pruned with
+one; far beyond any change."""
 
 
 class Outcome(StrEnum):
@@ -55,7 +63,10 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is told of past deliveries (§5.2.14): times as ISO 8601 in UTC, or None."""
+    """What is told of past deliveries (§5.2.14): times as ISO 8601 in UTC, or None.
+
+    Every try counts in `times_sent`, failed ones in `times_failed` too.
+    """
 
     times_sent: int = 0
     times_failed: int = 0
@@ -63,7 +74,7 @@ class History:
     last_success: str | None = None
     last_failure: str | None = None
     last_error: str | None = None
-    """Why the newest failure failed, in words an operator can act on."""
+    """Why the newest try failed, in words an operator can act on; None where it succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,8 @@ class StoredSubscription:
 
     `sid` numbers it for good, never used again. `document` is the subscription with expanded
     names, the @context it was made with, and who owns it for which purpose; the store does not
-    look inside. `since` is the newest change that existed when it was created.
+    look inside. `since` is the newest change that existed when it was created. `last_due` is the
+    time of the newest notification that was queued.
     """
 
     sid: int
@@ -84,6 +96,7 @@ class StoredSubscription:
     modified_at: str
     books: Books = field(default_factory=Books)
     history: History = field(default_factory=History)
+    last_due: str | None = None
 
     def with_document(self, document: dict[str, Any]) -> StoredSubscription:
         """Return the subscription with another document."""
@@ -103,15 +116,33 @@ class Matched:
     """What a matcher returns for a group of changes."""
 
     due: Sequence[Due] = ()
+    """The rows, in order of `seq`."""
     throttled: dict[int, int] = field(default_factory=dict)
     """How many notifications were not queued because of `throttling`, by `sid`."""
+    commit: Callable[[], None] | None = None
+    """Called once the group is durable, and not at all where its commit fails."""
 
 
 class Matcher(Protocol):
-    """Decides which subscriptions a change is due to; pure but for its own index."""
+    """Decides which subscriptions a change is due to; pure but for its own index.
 
-    def __call__(self, committed: Sequence[Committed]) -> Matched:
-        """Return the rows of a group, in order of `seq`. Must be quick and must not raise."""
+    The store keeps the index: subscriptions come and go as the open transaction has them, and
+    where it fails the store puts back what was there. None of this may raise.
+    """
+
+    def keep(self, subscription: StoredSubscription) -> None:
+        """Take in a subscription that is new, or replaces the one of the same `sid`."""
+        ...
+
+    def drop(self, sid: int) -> None:
+        """Forget a subscription."""
+        ...
+
+    def match(self, committed: Sequence[Committed]) -> Matched:
+        """Return the rows of a group of changes. Must be quick.
+
+        Changes up to a subscription's `since` are never due to it.
+        """
         ...
 
 
@@ -120,27 +151,29 @@ class Waiting:
     """One row of the outbox with all that is needed to render its notification.
 
     `committed` is the change with the entity before and after it, as at that change, never as
-    the entity is now. `attempts` counts the tries that are known of; it is raised by one for all
-    rows that may have been under way when the broker ended. `not_before` is when the next try
-    is due, None for at once. `error` says why the newest try failed.
+    the entity is now; None for a periodic notification, which has `entities` instead, as they
+    were when it was due. `attempts` counts the tries that are known of; it is raised by one for
+    all rows that may have been under way when the broker ended (`IN_FLIGHT`). `not_before` is
+    when the next try is due, None for at once. `error` says why the newest try failed.
     """
 
     sid: int
     seq: int
-    committed: Committed
+    committed: Committed | None
     attempts: int
     not_before: str | None
     queued_at: str
     error: str | None
-
-
-Rows: TypeAlias = Callable[[Sequence[Waiting]], None]
-"""Told of rows that begin to wait."""
+    entities: tuple[Entity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The end of a row: `error` says why a notification is dead, expired or withheld."""
+    """The end of a row: `error` says why a notification is dead, expired or withheld.
+
+    `attempts` counts all tries, the last one included. A dead row whose count is higher than
+    before counts as a failed try in the history.
+    """
 
     sid: int
     seq: int
@@ -173,6 +206,13 @@ class DeadLetter:
     died_at: str
 
 
+RowListener: TypeAlias = Callable[[Sequence[Waiting]], None]
+"""Told of rows that begin to wait."""
+
+NewsListener: TypeAlias = Callable[[Collection[int]], None]
+"""Told of subscriptions, by `sid`, that came, changed or went."""
+
+
 class Outbox(Protocol):
     """The part of a store that keeps subscriptions and their queues; `Store.outbox`.
 
@@ -184,9 +224,9 @@ class Outbox(Protocol):
         ...
 
     async def replace(
-        self, tenant: str, id: str, document: dict[str, Any], *, cancel: str | None = None
+        self, tenant: str, id: str, document: dict[str, Any], *, cancel: bool = False
     ) -> StoredSubscription:
-        """Replace the document; with `cancel` (a reason) its waiting rows are cancelled.
+        """Replace the document; with `cancel` its waiting rows are cancelled.
 
         Raises ResourceNotFound, NonexistentTenant.
         """
@@ -195,18 +235,26 @@ class Outbox(Protocol):
     async def remove(self, tenant: str, id: str) -> None:
         """Delete a subscription, its waiting rows (cancelled) and dead letters.
 
-        Its books go on counting in those of the whole store.
+        Its books go on counting in those of the whole store. Raises ResourceNotFound,
+        NonexistentTenant.
         """
         ...
 
     async def get(self, tenant: str, id: str) -> StoredSubscription | None:
-        """Return a subscription with its books and history."""
+        """Return a subscription with its books and history. Raises NonexistentTenant."""
+        ...
+
+    def find(self, sid: int) -> StoredSubscription | None:
+        """Return a subscription by its number, at once."""
         ...
 
     async def page(
         self, tenant: str, *, offset: int, limit: int
     ) -> tuple[list[StoredSubscription], int]:
-        """Return a tenant's subscriptions in order of creation, and how many there are."""
+        """Return a tenant's subscriptions in order of creation, and how many there are.
+
+        Raises NonexistentTenant.
+        """
         ...
 
     async def all(self) -> list[StoredSubscription]:
@@ -214,19 +262,28 @@ class Outbox(Protocol):
         ...
 
     def match_with(self, matcher: Matcher) -> None:
-        """Ask `matcher` about every group of changes from now on."""
+        """Give `matcher` all subscriptions, and ask it about every group of changes from now on."""
         ...
 
-    async def waiting(self, sid: int, *, after: int = 0, limit: int = 64) -> list[Waiting]:
-        """Return the oldest rows of a queue past change `after`, in order."""
-        ...
-
-    def listen(self, listener: Rows) -> Callable[[], None]:
+    def listen(self, listener: RowListener) -> Callable[[], None]:
         """Call `listener` with the rows that begin to wait; return the way to stop it.
 
         Called on the event loop after each commit that queued rows, once, with what `waiting`
         would return for them, in order of `seq`; and after a replay. Must not block or raise.
         """
+        ...
+
+    def follow(self, listener: NewsListener) -> Callable[[], None]:
+        """Call `listener` with the `sid`s of subscriptions that changed; return what stops it.
+
+        Called on the event loop after each commit that created, replaced or removed some, or
+        took rows out of their queues other than by `settle` (cancelled, expired). Must not block
+        or raise.
+        """
+        ...
+
+    async def waiting(self, sid: int, *, after: int = 0, limit: int = IN_FLIGHT) -> list[Waiting]:
+        """Return the oldest rows of a queue past row `after`, in order; none where it is gone."""
         ...
 
     async def queues(self) -> list[int]:
@@ -239,7 +296,8 @@ class Outbox(Protocol):
         """Take rows out of their queues and write the books, or note failed tries.
 
         Delivered and failed tries are counted in the subscription's history. A row that is no
-        longer waiting (cancelled meanwhile) is left alone.
+        longer waiting (cancelled meanwhile) is left alone, and counted nowhere. Whoever delivers
+        does this for all that is under way before the store is closed.
         """
         ...
 
@@ -251,11 +309,14 @@ class Outbox(Protocol):
         offset: int = 0,
         limit: int = 100,
     ) -> tuple[list[DeadLetter], int]:
-        """Return dead letters, newest first, and how many there are."""
+        """Return dead letters, the newest death first, and how many there are."""
         ...
 
     async def replay(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
-        """Let dead letters (all of a subscription by default) wait again; return how many."""
+        """Let dead letters (all of a subscription by default) wait again; return how many.
+
+        They keep their place in the order of the queue, and begin anew with no tries.
+        """
         ...
 
     async def discard(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
