@@ -40,7 +40,9 @@ Instances: TypeAlias = dict[str, Instance | None]
 """Instances by dataset; None stands for the NGSI-LD Null."""
 
 GEO_ONLY = frozenset(NGSI_LD + name for name in ("location", "observationSpace", "operationSpace"))
-_SPECIAL_IRIS = RESERVED_IRIS | GEO_ONLY
+PROOF = NGSI_LD + "ngsildproof"
+SPECIAL_IRIS = RESERVED_IRIS | GEO_ONLY | {PROOF}
+"""Attributes that `parse_special` parses."""
 
 
 def parse_attributes(
@@ -57,7 +59,7 @@ def parse_attributes(
         iri = expand(term)
         if iri in attrs:
             raise given_twice(iri, (at, term))
-        if iri in _SPECIAL_IRIS:
+        if iri in SPECIAL_IRIS:
             attrs[iri] = parse_special(iri, value, (at, term), context, mode)
         elif type(value) is dict and _is_expanded(value):
             attrs[iri] = {DEFAULT: value}
@@ -101,11 +103,14 @@ def _is_expanded(body: dict[str, Any]) -> bool:
 
 
 def parse_special(iri: str, body: Any, at: At, context: Names, mode: Mode) -> Instances:
-    """Parse `location` and its like, which are always GeoProperties; refuse reserved names."""
+    """Parse an attribute whose kind the data model sets; refuse reserved names."""
     if iri in RESERVED_IRIS:
         raise reserved(iri, at)
     instances = parse_instances(body, at, context, mode)
-    check_geo_only(iri, instances, at)
+    if iri == PROOF:
+        check_proof(instances, at)
+    else:
+        check_geo_only(iri, instances, at)
     return instances
 
 
@@ -118,6 +123,21 @@ def check_geo_only(iri: str, instances: Instances, at: At) -> None:
                 f"{iri[len(NGSI_LD) :]} must be a GeoProperty; this is a {instance['type']}.",
                 'Send a geometry, for example {"type": "GeoProperty", "value": '
                 '{"type": "Point", "coordinates": [130.76, 32.21]}}.',
+            )
+
+
+def check_proof(instances: Instances, at: At) -> None:
+    """Refuse an `ngsildproof` that is no Property with an object as its value (§4.5.2.2)."""
+    for instance in instances.values():
+        if instance is not None and (
+            instance.get("type", "Property") != "Property"
+            or type(instance.get("value", {})) is not dict
+        ):
+            raise bad(
+                at,
+                "ngsildproof must be a Property whose value is an object, the proof.",
+                'Send {"type": "Property", "value": {"type": "DataIntegrityProof", …}, '
+                '"entityIdSealed": …, "entityTypeSealed": …}.',
             )
 
 
@@ -315,6 +335,8 @@ def _parse_others(
                 raise given_twice(iri, here)
             whole = mode if mode.nested else Mode(nulls=mode.nulls)
             subs[iri] = parse_instances(value, here, context, whole, depth + 1)
+            if iri == PROOF:
+                check_proof(subs[iri], here)
     if len(subs) > ATTRIBUTES:
         raise bad(
             at,

@@ -45,7 +45,20 @@ RESERVED_SUB_IRIS: Final = RESERVED_IRIS | frozenset(
 )
 """What a sub-attribute cannot be called even by its full IRI: it would read as the value."""
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x20\x7f-\x9f<>\"{}|\\^`\ud800-\udfff]+")
+_UNSEEN = (
+    "\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u202a-\\u202e"
+    "\\u2060-\\u206f\\u2800\\u3164\\ufdd0-\\ufdef\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\uffff"
+    "\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff"
+    + "".join(
+        f"{chr(plane * 0x10000 + 0xFFFE)}-{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(1, 17)
+    )
+)
+"""Characters nobody sees, and none: two ids that differ in one of them look the same."""
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!#-;=?-\[\]_a-z~]+")
+_IRI = re.compile(
+    rf"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x20\x7f-\x9f<>\"{{}}|\\^`\ud800-\udfff{_UNSEEN}]+"
+)
 _NAME = re.compile(r"[^\W\d_]\w*")
 
 
@@ -67,7 +80,7 @@ class Names(Protocol):
 
 def is_uri(value: Any) -> bool:
     """Tell whether `value` is an absolute URI or IRI of bearable length."""
-    return type(value) is str and len(value) <= NAME_LENGTH and _URI.fullmatch(value) is not None
+    return type(value) is str and len(value) <= NAME_LENGTH and _is_iri(value)
 
 
 def is_name(term: Any) -> bool:
@@ -84,7 +97,11 @@ def is_short_attribute_name(term: str) -> bool:
 
 
 def _has_form(term: str) -> bool:
-    return _NAME.fullmatch(term) is not None or _URI.fullmatch(term) is not None
+    return _NAME.fullmatch(term) is not None or _is_iri(term)
+
+
+def _is_iri(text: str) -> bool:
+    return _URI.fullmatch(text) is not None or _IRI.fullmatch(text) is not None
 
 
 _is_short_name = lru_cache(maxsize=4096)(_has_form)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from broker.model.attribute import (
-    GEO_ONLY,
+    PROOF,
+    SPECIAL_IRIS,
     Instances,
+    check_proof,
     null_refused,
     parse_attributes,
     parse_instances,
@@ -18,7 +20,7 @@ from broker.model.attribute import (
 )
 from broker.model.entity import NULL, Entity, Json
 from broker.model.limits import TYPES
-from broker.model.names import RESERVED_IRIS, Names, check_entity_id, parse_type
+from broker.model.names import Names, check_entity_id, parse_type
 from broker.model.place import At, bad, show
 from broker.model.primary import CREATE, MERGE, UPDATE, Mode
 from broker.model.scopes import parse_scope
@@ -121,9 +123,11 @@ def parse_attribute(
         instances = parse_instances(body, place, context, mode)
         if any(instance == {} for instance in instances.values()):
             raise _nothing(place)
+        if name_iri == PROOF:
+            check_proof(instances, place)
         return instances
     mode = Mode(nulls=nulls)
-    if name_iri in RESERVED_IRIS or name_iri in GEO_ONLY:
+    if name_iri in SPECIAL_IRIS:
         return parse_special(name_iri, body, place, context, mode)
     return parse_instances(body, place, context, mode)
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from broker.model.attribute import (
     GEO_ONLY,
+    PROOF,
     Instances,
     check_geo_only,
+    check_proof,
     given_twice,
     null_refused,
 )
@@ -48,6 +50,8 @@ def parse_simplified(
         attrs[iri] = _parse_attribute(value, here, context, mode)
         if iri in GEO_ONLY:
             check_geo_only(iri, attrs[iri], here)
+        elif iri == PROOF:
+            check_proof(attrs[iri], here)
     return attrs
 
 

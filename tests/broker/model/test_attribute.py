@@ -2,9 +2,21 @@
 
 import pytest
 
+from broker.jsonld.core import CORE_CONTEXT
 from broker.model import limits
+from broker.model.attribute import PROOF
 from broker.model.entity import PRIMARY
-from tests.broker.model.bodies import NULL, VOCAB, attribute, change, fragment, instance, refusal
+from broker.model.parse import parse_attribute
+from tests.broker.model.bodies import (
+    NULL,
+    VOCAB,
+    attribute,
+    change,
+    entity,
+    fragment,
+    instance,
+    refusal,
+)
 
 POINT = {"type": "Point", "coordinates": [130.76, 32.21]}
 EXAMPLES = {
@@ -116,6 +128,17 @@ def test_a_proof_seals_id_and_type_of_the_entity():
     }
     (sub,) = instance({"value": 1, "ngsildproof": proof})["attrs"].values()
     assert sub["@none"]["entityTypeSealed"] == VOCAB + "River"
+
+
+@pytest.mark.parametrize("proof", ["zQe", {"value": 5}, {"object": "urn:x:1"}])
+def test_a_proof_is_a_property_with_an_object(proof):
+    refusal(entity, ngsildproof=proof)
+    refusal(instance, {"value": 1, "ngsildproof": proof})
+    refusal(fragment, {"ngsildproof": "zQe"}, merge=True, simplified=True)
+
+
+def test_a_partial_update_leaves_a_proof_an_object():
+    refusal(parse_attribute, PROOF, {"value": 5}, CORE_CONTEXT, nulls=True, partial=True)
 
 
 @pytest.mark.parametrize(

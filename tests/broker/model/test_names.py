@@ -35,6 +35,15 @@ def test_what_is_no_uri_identifies_no_entity(text):
 
 
 @pytest.mark.parametrize(
+    "unseen",
+    "\u00ad\u115f\u200b\u202e\u2800\u3164\ufdd0\ufe0f\ufeff\uffa0\ufffe\U0001ffff\U000e0100",
+    ids=lambda one: f"U+{ord(one):04X}",
+)
+def test_an_id_has_no_characters_that_cannot_be_seen(unseen):
+    refusal(check_entity_id, f"urn:ngsi-ld:Bridge:a{unseen}b", "path:id")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "2020-07-04T06:30:00Z",
