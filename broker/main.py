@@ -17,6 +17,7 @@ import uvicorn
 from broker.api.app import application, start
 from broker.api.broker import Broker
 from broker.api.protocol import Protocol
+from broker.entities.sweeper import keep_swept
 from broker.errors import MachiError
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
@@ -104,7 +105,10 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
         timeout_graceful_shutdown=5,
     )
     _tune_collector()
-    pruning = asyncio.create_task(keep_pruned(broker))
+    chores = [
+        asyncio.create_task(keep_pruned(broker)),
+        asyncio.create_task(keep_swept(broker.store, broker.entities.clock)),
+    ]
     log.info(
         "broker ready on http://%s:%d (API page: /docs), data in %s",
         settings.host, settings.port, settings.data,
@@ -112,9 +116,10 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
     try:
         await _Server(config, broker).serve(sockets=[sock])
     finally:
-        pruning.cancel()
-        with suppress(asyncio.CancelledError):
-            await pruning
+        for chore in chores:
+            chore.cancel()
+            with suppress(asyncio.CancelledError):
+                await chore
 
 
 def serve(settings: Settings) -> None:

@@ -126,13 +126,22 @@ class Tx(Protocol):
         """Store `entity`: a creation where `before` is None, else the successor of `before`.
 
         Appends the change row, updates the indexes, checks the rules by type, and returns the
-        new record. `before` must be what `get` returned. Raises AlreadyExists for a creation
-        on an existing id, Conflict where a rule refuses.
+        new record. `before` must be what `get` returned. What of it has expired already is
+        taken away in the same unit of work. Raises AlreadyExists for a creation on an existing
+        id, Conflict where a rule refuses.
         """
         ...
 
     async def delete(self, before: Record) -> int:
         """Delete the entity, append the change row, and return the version of the deletion."""
+        ...
+
+    async def expire(self, entity_id: str) -> None:
+        """Take away what has expired of an entity, or the entity (§4.22): an ordinary change.
+
+        It is nobody's write: of the rules by type, `writers` does not apply. Nothing happens
+        where nothing has expired.
+        """
         ...
 
     async def answer(self, key: str) -> Answer | None:
@@ -188,6 +197,13 @@ class Store(Protocol):
 
     async def query(self, tenant: str, query: EntityQuery) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id (code points)."""
+        ...
+
+    async def due(self, now: str, *, limit: int = 100, skip: int = 0) -> list[tuple[str, str]]:
+        """Return (tenant, id) of entities of which a part expires by `now`, the earliest first.
+
+        Leaves out the first `skip`. `now` has the form of a `Clock`.
+        """
         ...
 
     async def changes(

@@ -14,6 +14,7 @@ from typing import TypeVar
 import orjson
 
 from broker.clock import Clock, now
+from broker.model.expiry import first_expiry
 from broker.query.ast import EntityQuery
 from broker.query.predicate import compile_predicate
 from broker.store.contract import (
@@ -40,6 +41,7 @@ class _Town:
     documents: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     answers: dict[str, tuple[Answer, str]] = field(default_factory=dict)
     rules: dict[str, TypeRules] = field(default_factory=dict)
+    due: dict[str, str] = field(default_factory=dict)
 
 
 class _Draft:
@@ -47,7 +49,9 @@ class _Draft:
 
     def __init__(self, town: _Town, seq: int, feed: Iterable[Change]) -> None:
         self._feed = feed
-        self.town = _Town(dict(town.documents), dict(town.answers), dict(town.rules))
+        self.town = _Town(
+            dict(town.documents), dict(town.answers), dict(town.rules), dict(town.due)
+        )
         self.changes: list[Change] = []
         self._first = seq + 1
 
@@ -61,13 +65,21 @@ class _Draft:
     async def next_seq(self) -> int:
         return self._first + len(self.changes)
 
-    async def write(self, committed: Committed) -> None:
-        change = committed.change
+    async def write(self, committed: Committed) -> str | None:
+        change, due = committed.change, None
         if committed.after is None:
             del self.town.documents[change.entity_id]
         else:
             self.town.documents[change.entity_id] = (encode(committed.after), change.version)
+            due = first_expiry(committed.after)
+        await self.schedule(change.entity_id, due)
         self.changes.append(copy.deepcopy(change))
+        return due
+
+    async def schedule(self, entity_id: str, due: str | None) -> None:
+        self.town.due.pop(entity_id, None)
+        if due is not None:
+            self.town.due[entity_id] = due
 
     async def load_answer(self, key: str) -> Answer | None:
         return self.town.answers.get(key, (None, ""))[0]
@@ -147,6 +159,18 @@ class MemoryStore:
         rest = [r for r in found if query.after is None or r.id > query.after]
         page = rest[query.offset : query.offset + query.limit]
         return Page(page, len(found) if query.count else None)
+
+    async def due(self, now: str, *, limit: int = 100, skip: int = 0) -> list[tuple[str, str]]:
+        """Return (tenant, id) of entities of which a part expires by `now`, earliest first."""
+        if not self._open:
+            raise closed()
+        found = sorted(
+            (at, tenant, entity_id)
+            for tenant, town in self._towns.items()
+            for entity_id, at in town.due.items()
+            if at <= now
+        )
+        return [(tenant, entity_id) for _, tenant, entity_id in found[skip : skip + limit]]
 
     async def changes(
         self,

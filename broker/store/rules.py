@@ -10,6 +10,7 @@ import orjson
 
 from broker.errors import Conflict
 from broker.model.entity import DEFAULT, PRIMARY, Entity
+from broker.model.expiry import first_expiry
 from broker.store.contract import TypeRules
 
 EXACT = Context(prec=1000)
@@ -17,9 +18,12 @@ EXACT = Context(prec=1000)
 
 
 def check_change(
-    rules: Mapping[str, TypeRules], client: str, before: Entity | None, after: Entity | None
+    rules: Mapping[str, TypeRules], client: str | None, before: Entity | None, after: Entity | None
 ) -> None:
-    """Refuse a change that breaks `append_only`, `writers` or `bounded`; raises Conflict."""
+    """Refuse a change that breaks `append_only`, `writers` or `bounded`; raises Conflict.
+
+    `client` is None where the store itself removes what has expired.
+    """
     entity = after or before
     assert entity is not None
     for type_iri, rule in _applying(rules, before, after):
@@ -31,7 +35,15 @@ def check_change(
                 "entities of this type are created, never changed or deleted",
                 "Create a new entity that corrects this one.",
             )
-        if rule.writers is not None and client not in rule.writers:
+        if rule.append_only and after is not None and first_expiry(after) is not None:
+            raise _broken(
+                "appendOnly",
+                type_iri,
+                entity["id"],
+                "entities of this type stay, and cannot have an expiresAt",
+                "Leave expiresAt out.",
+            )
+        if rule.writers is not None and client is not None and client not in rule.writers:
             raise _broken(
                 "writer",
                 type_iri,

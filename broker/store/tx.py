@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from broker.errors import AlreadyExists
 from broker.model.change import diff
 from broker.model.entity import Entity
+from broker.model.expiry import first_expiry, without_expired
 from broker.store.contract import (
     Answer,
     Change,
@@ -45,8 +46,15 @@ class Backend(Protocol):
         """Return the sequence number the next change gets; `write` takes it."""
         ...
 
-    async def write(self, committed: Committed) -> None:
-        """Store, replace or remove the entity with its indexes, and append the change row."""
+    async def write(self, committed: Committed) -> str | None:
+        """Store, replace or remove the entity with its indexes, and append the change row.
+
+        Notes when the first part of the entity expires, and returns it (`first_expiry`).
+        """
+        ...
+
+    async def schedule(self, entity_id: str, due: str | None) -> None:
+        """Note when the first part of an entity expires, in the place of what was noted."""
         ...
 
     async def load_answer(self, key: str) -> Answer | None:
@@ -112,6 +120,22 @@ class UnitOfWork:
         await self._write(Kind.DELETE, held, None)
         return held.version + 1
 
+    async def expire(self, entity_id: str) -> None:
+        """Take away what has expired by the time of this unit of work (see `Tx.expire`)."""
+        held = await self.get(entity_id)
+        if held is None:
+            await self._backend.schedule(entity_id, None)
+            return
+        left = without_expired(held.entity, self._at)
+        if left is held.entity:
+            await self._backend.schedule(entity_id, first_expiry(left))
+        elif left is None:
+            await self._write(Kind.DELETE, held, None, by_client=False)
+        else:
+            record = Record(left, held.version + 1)
+            delta, prior = diff(held.entity, left)
+            await self._write(Kind.UPDATE, held, record, delta, prior, by_client=False)
+
     async def answer(self, key: str) -> Answer | None:
         """Return the remembered answer of an idempotency key."""
         return await self._backend.load_answer(key)
@@ -149,12 +173,14 @@ class UnitOfWork:
         after: Record | None,
         delta: Entity | None = None,
         prior: Entity | None = None,
+        *,
+        by_client: bool = True,
     ) -> None:
         old = None if before is None else before.entity
         new = None if after is None else after.entity
         rules = await self._known_rules()
         if rules:
-            check_change(rules, self._client, old, new)
+            check_change(rules, self._client if by_client else None, old, new)
         entity_id: str = (new or old or {})["id"]
         version = after.version if after is not None else (before.version if before else 0) + 1
         seq = await self._backend.next_seq()
@@ -169,11 +195,13 @@ class UnitOfWork:
             old if prior is None else prior,
         )
         committed = Committed(change, old, new)
-        await self._backend.write(committed)
+        due = await self._backend.write(committed)
         if rules:
             self._balance.add(rules, old, new)
         self.committed.append(committed)
         self._held[entity_id] = after
+        if due is not None and due <= self._at:
+            await self.expire(entity_id)
 
 
 def run(unit: UnitOfWork, work: Work[T]) -> T:

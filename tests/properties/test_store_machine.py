@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from broker.entities.sweeper import sweep
 from broker.errors import MachiError
 from broker.query.ast import EntityQuery
 from broker.store.contract import Answer, Store, Tx, TypeRules
@@ -32,6 +33,7 @@ from tests.support.strategies import entities, iris, type_iris
 TENANTS = st.sampled_from(["", "町"])
 NUMBERED = st.integers(0, 4)
 CLIENTS = st.sampled_from(["", "bank"])
+EXPIRY = [None, "2025-12-31T00:00:00Z", "2026-01-02T00:00:00.5Z", "2026-01-03T00:00:00,000001Z"]
 
 
 class Stop(Exception):
@@ -134,6 +136,40 @@ class Engines(RuleBasedStateMachine):
 
         self.known.append(entity)
         self._write(tenant, work)
+
+    @rule(
+        tenant=TENANTS,
+        entity=entities(),
+        expiry=st.tuples(st.sampled_from(EXPIRY), st.sampled_from(EXPIRY)),
+        overwrite=st.booleans(),
+    )
+    def write_transient(
+        self, tenant: str, entity: Any, expiry: tuple[str | None, str | None], overwrite: bool
+    ) -> None:
+        whole, part = expiry
+        if whole is not None:
+            entity["expiresAt"] = whole
+        for instances in entity["attrs"].values():
+            for instance in instances.values():
+                if part is not None:
+                    instance["expiresAt"] = part
+
+        async def work(tx: Tx) -> int:
+            record = await tx.get(entity["id"]) if overwrite else None
+            return (await tx.put(entity, record)).version
+
+        self.known.append(entity)
+        self._write(tenant, work, create_tenant=True)
+
+    @rule()
+    def sweep(self) -> None:
+        async def swept(store: Store) -> set[tuple[str, str]]:
+            stuck: set[tuple[str, str]] = set()
+            await sweep(store, self.clock, stuck)
+            return stuck
+
+        stuck = self._both(swept)
+        assert set(self._run(self.sqlite.due(self.clock(), limit=1000))) == stuck
 
     @rule(tenant=TENANTS, key=st.sampled_from("ab"), body=st.binary(max_size=4))
     def remember(self, tenant: str, key: str, body: bytes) -> None:
@@ -238,6 +274,7 @@ async def everything(store: Store) -> Any:
         page = await store.query(tenant, EntityQuery(limit=1000, count=True))
         held.append((tenant, page.total, await store.rules(tenant)))
         held += [(r.id, r.version, canonical(r.entity)) for r in page.records]
+    held.append(await store.due("9999", limit=1000))
     held += [
         (
             c.seq,

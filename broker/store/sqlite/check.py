@@ -10,6 +10,7 @@ from typing import Any, Final
 import apsw
 
 from broker.model.entity import Entity
+from broker.model.expiry import first_expiry
 from broker.store.sqlite.connection import Run, connect, runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import Terms, terms
@@ -124,6 +125,9 @@ class _Documents:
                 yield f"The document of {entity_id} is that of {entity['id']}."
             if only != self._only(tid, entity):
                 yield f"{entity_id} is filed under type number {only}, not as its document says."
+            due = self._run("SELECT at FROM due WHERE tid = ? AND id = ?", (tid, entity_id)).get
+            if due != "" and due != first_expiry(entity):
+                yield f"{entity_id} is due to expire at {due}, not as its document says."
             for table in self._missing(eid, tid, seq, entity):
                 yield f"{entity_id} is not in the index {table} as its document says."
         yield from self._superfluous()
@@ -200,6 +204,12 @@ class _Documents:
             rows = self._run(f"SELECT count(*) FROM {table} {waiting}").get
             if rows != self._rows[table]:
                 yield f"The index {table} has {rows} rows; the documents say {self._rows[table]}."
+
+        for (entity_id,) in self._run(
+            "SELECT id FROM due d WHERE NOT EXISTS "
+            "(SELECT 1 FROM entity e WHERE e.tid = d.tid AND e.id = d.id)"
+        ).fetchall():
+            yield f"{entity_id} is due to expire, and there is no such entity."
 
     def _miscounted(self) -> Iterator[str]:
         stored = {

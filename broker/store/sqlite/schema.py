@@ -9,6 +9,9 @@ The changes of one entity are a chain: `entity.seq`, or `grave.seq` once it is d
 newest change, and `change.last` the one before, 0 at the end. That costs a write nothing, where
 an index would cost it a page. `meta` says up to which change the feed was `pruned`, and up to
 which `anum` and `atxt` hold what the documents say (`indexed`).
+
+`due` has the entities of which a part expires, with the earliest time at which one does; an empty
+time (from the migration) says that it has to be looked up.
 """
 
 from __future__ import annotations
@@ -78,7 +81,15 @@ INSERT INTO tenant (name) VALUES ('');
 INSERT INTO meta VALUES ('pruned', 0), ('indexed', 0);
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+_DUE: Final = """
+CREATE TABLE due (
+  tid INTEGER NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (tid, id)
+) WITHOUT ROWID;
+CREATE INDEX due_at ON due (at);
+INSERT INTO due SELECT tid, id, '' FROM entity WHERE instr(doc, CAST('"expiresAt"' AS BLOB));
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _DUE)
 """Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
 
 

@@ -16,6 +16,7 @@ import orjson
 
 from broker.model.change import apply, changed_attributes
 from broker.model.entity import Entity
+from broker.model.expiry import first_expiry
 from broker.store.contract import Answer, Committed, Kind, Record, TypeRules
 from broker.store.refusals import encode
 from broker.store.sqlite.connection import Run
@@ -27,6 +28,9 @@ from broker.store.sqlite.town import Town, dump_rules
 
 Parts: TypeAlias = tuple[int, int, bytes | None, bytes | None]
 """Of a change row: the entity's change before it, its number, the delta and the prior."""
+
+EXPIRES: Final = b'"expiresAt"'
+"""In the document of every entity that expires, whole or in part; seldom in others."""
 
 ALL_TYPES: Final = 0
 """Stands for all entities of a tenant in `counter`."""
@@ -67,11 +71,15 @@ class Feed:
 
 @dataclass(slots=True)
 class _Held:
-    """A stored entity the unit of work has met: row, newest change, and interned document."""
+    """A stored entity the unit of work has met: row, newest change, and interned document.
+
+    `transient` tells that the file may have a due time of it.
+    """
 
     eid: int
     seq: int
     raw: Entity
+    transient: bool
 
 
 class Session:
@@ -94,6 +102,7 @@ class Session:
         self._feed = feed
         self._town = town
         self._held: dict[str, _Held] = {}
+        self._due: str | None = None
         self._names = town.names
         self._names.undo = effects.undo
         first = feed.seq
@@ -108,7 +117,7 @@ class Session:
             return None
         eid, seq, version, document = row
         raw = orjson.loads(document)
-        self._held[entity_id] = _Held(eid, seq, raw)
+        self._held[entity_id] = _Held(eid, seq, raw, EXPIRES in document)
         return Record(named(raw, self._town.names), version)
 
     async def buried(self, entity_id: str) -> int:
@@ -124,8 +133,8 @@ class Session:
     async def next_seq(self) -> int:
         return self._feed.seq + 1
 
-    async def write(self, committed: Committed) -> None:
-        change = committed.change
+    async def write(self, committed: Committed) -> str | None:
+        change, self._due = committed.change, None
         if change.kind is Kind.CREATE:
             parts = self._create(committed)
         elif change.kind is Kind.UPDATE:
@@ -146,6 +155,10 @@ class Session:
         )
         self._feed.seq = change.seq
         self.effects.committed.append(committed)
+        return self._due
+
+    async def schedule(self, entity_id: str, due: str | None) -> None:
+        self._schedule(entity_id, due)
 
     async def load_answer(self, key: str) -> Answer | None:
         row = self._run(
@@ -178,6 +191,7 @@ class Session:
     def forget(self, eid: int, entity: Entity) -> None:
         """Remove an entity and its index rows from the file, leaving no trace in the feed."""
         self._remove(eid, entity)
+        self._schedule(entity["id"], None)
         for rows in self._follow(eid, entity, None):
             self._indexer.write(rows)
 
@@ -203,7 +217,10 @@ class Session:
             ),
         )
         eid = self._connection.last_insert_rowid()
-        self._held[change.entity_id] = _Held(eid, change.seq, raw)
+        transient = EXPIRES in document
+        self._held[change.entity_id] = _Held(eid, change.seq, raw, transient)
+        if transient:
+            self._schedule(change.entity_id, first_expiry(entity))
         self._indexer.add_types(eid, change.entity_id, type_ids)
         self._count((ALL_TYPES, *type_ids), 1)
         self._index(eid, committed)
@@ -228,7 +245,10 @@ class Session:
             (change.version, change.seq, document, held.eid),
         )
         self._index(held.eid, committed)
-        held.raw, held.seq = raw, change.seq
+        transient = EXPIRES in document
+        if transient or held.transient:
+            self._schedule(change.entity_id, first_expiry(after))
+        held.raw, held.seq, held.transient = raw, change.seq, transient
         return parts
 
     def _delete(self, committed: Committed) -> Parts:
@@ -236,12 +256,23 @@ class Session:
         assert entity is not None
         held = self._held.pop(entity["id"])
         self._remove(held.eid, entity)
+        if held.transient:
+            self._schedule(entity["id"], None)
         self._index(held.eid, committed)
         self._run(
             "INSERT INTO grave VALUES (?, ?, ?)", (self._town.tid, change.entity_id, change.seq)
         )
         self._feed.graves = True
         return held.seq, held.eid, None, encode(held.raw)
+
+    def _schedule(self, entity_id: str, due: str | None) -> None:
+        self._due = due
+        if due is None:
+            self._run("DELETE FROM due WHERE tid = ? AND id = ?", (self._town.tid, entity_id))
+        else:
+            self._run(
+                "INSERT OR REPLACE INTO due VALUES (?, ?, ?)", (self._town.tid, entity_id, due)
+            )
 
     def _remove(self, eid: int, entity: Entity) -> None:
         self._run("DELETE FROM entity WHERE eid = ?", (eid,))

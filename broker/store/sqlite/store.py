@@ -170,6 +170,17 @@ class SqliteStore:
         rows, total = await self._reader.bounded(read)
         return Page([StoredRecord(*row, view.names) for row in rows], total)
 
+    async def due(self, now: str, *, limit: int = 100, skip: int = 0) -> list[tuple[str, str]]:
+        """Return (tenant, id) of entities of which a part expires by `now`, earliest first."""
+        if not self._open:
+            raise closed()
+        rows: list[tuple[str, str]] = self._reader.run(
+            "SELECT t.name, d.id FROM due d CROSS JOIN tenant t ON t.tid = d.tid "
+            "WHERE d.at <= ? AND t.name IS NOT NULL ORDER BY d.at, t.name, d.id LIMIT ? OFFSET ?",
+            (now, limit, skip),
+        ).fetchall()
+        return rows
+
     async def changes(
         self,
         after: int,

@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from broker.entities.sweeper import sweep
 from broker.query.ast import And, Compare, EntityQuery, HasType, Op
 from broker.query.ast import Path as QueryPath
 from broker.store.sqlite import SqliteStore
@@ -25,6 +26,7 @@ from tests.broker.store.helpers import (
     NAME,
     RIVER,
     SHELTER,
+    HandClock,
     create,
     delete,
     entity,
@@ -144,6 +146,32 @@ def test_an_older_file_is_brought_up_step_by_step() -> None:
     migrate(connection, [first, second])
     assert connection.pragma("user_version") == 2
     assert connection.execute("SELECT * FROM town").fetchall() == [("人吉", 30000)]
+
+
+def test_entities_stored_before_there_were_due_times_have_them_looked_up() -> None:
+    connection = apsw.Connection("")
+    migrate(connection, MIGRATIONS[:1])
+    for entity_id, document in (("urn:a", b'{"attrs":{}}'), ("urn:b", b'{"expiresAt":"2999"}')):
+        connection.execute(
+            "INSERT INTO entity (tid, id, version, seq, type, doc) VALUES (1, ?, 1, 1, 1, ?)",
+            (entity_id, document),
+        )
+    migrate(connection)
+    assert connection.execute("SELECT tid, id, at FROM due").fetchall() == [(1, "urn:b", "")]
+
+
+async def test_a_due_time_is_looked_up_in_the_document_where_it_is_not_known(
+    sqlite: SqliteStore, clock: HandClock
+) -> None:
+    lasting, over = entity("urn:lasting"), entity("urn:over")
+    lasting["expiresAt"], over["expiresAt"] = "2999-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+    await create(sqlite, lasting, over)
+    sqlite._connection.execute("UPDATE due SET at = ''")
+    clock.time = "2026-01-03T00:00:00.000000Z"
+    await sweep(sqlite, clock, set())
+    assert await sqlite.get("", "urn:over") is None
+    assert await sqlite.due(clock()) == []
+    assert await sqlite.due("9999") == [("", "urn:lasting")]
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was() -> None:
