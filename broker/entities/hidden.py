@@ -8,8 +8,6 @@ guard's `may_write` sees that and decides.
 
 from __future__ import annotations
 
-from typing import Any
-
 from broker.model.entity import Attributes, Entity, Instance
 
 
@@ -33,7 +31,7 @@ def restored(stored: Entity, seen: Entity, edited: Entity) -> Entity:
 
 
 def _attributes(stored: Attributes, seen: Attributes, edited: Attributes) -> Attributes:
-    result: Attributes = {}
+    result: dict[str, dict[str, Instance]] = {}
     for iri, instances in edited.items():
         old, shown = stored.get(iri, {}), seen.get(iri, {})
         result[iri] = {
@@ -53,9 +51,7 @@ def _instance(stored: Instance | None, seen: Instance | None, edited: Instance) 
         return edited
     if edited == seen:
         return stored
-    attrs: dict[str, Any] = _attributes(
-        stored.get("attrs", {}), seen.get("attrs", {}), edited.get("attrs", {})
-    )
+    attrs = _attributes(stored.get("attrs", {}), seen.get("attrs", {}), edited.get("attrs", {}))
     result = {member: value for member, value in edited.items() if member != "attrs"}
     if attrs:
         result["attrs"] = attrs

@@ -7,6 +7,7 @@ from typing import Any
 
 from broker.entities.stamp import set_times, stamped
 from broker.entities.target import check_size
+from broker.model.attributes import edited
 from broker.model.entity import NULL, PRIMARY, Attributes, Entity, Instance
 from broker.model.kinds import check_members
 from broker.model.names import Names
@@ -78,11 +79,11 @@ def _merged_attributes(
     at: At,
     request: _Request,
 ) -> Attributes:
-    result = dict(attrs)
+    changes: dict[str, dict[str, Instance] | None] = {}
     top = type(at) is str
     for iri, instances in patch.items():
         here = (at, iri)
-        after = dict(result.get(iri, {}))
+        after = dict(attrs.get(iri, {}))
         for dataset, instance in instances.items():
             old = after.get(dataset)
             if instance is None:
@@ -95,11 +96,8 @@ def _merged_attributes(
                 if top and request.observed_at and "observedAt" in old.keys() - fitting.keys():
                     merged["observedAt"] = request.observed_at
                 after[dataset] = merged
-        if after:
-            result[iri] = after
-        else:
-            result.pop(iri, None)
-    return result
+        changes[iri] = after or None
+    return edited(attrs, changes)
 
 
 def _merged(

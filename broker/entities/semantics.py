@@ -17,7 +17,8 @@ from broker.entities.merge import merge
 from broker.entities.stamp import set_times, stamped, stamped_attributes
 from broker.entities.target import check_size, instance_missing, instances_of, with_instances
 from broker.errors import ResourceNotFound
-from broker.model.entity import DEFAULT, PRIMARY, Entity, Instance
+from broker.model.attributes import edited
+from broker.model.entity import DEFAULT, PRIMARY, Attributes, Entity, Instance
 from broker.model.geometry import parse_geometry
 from broker.model.kinds import PRIMARIES, check_members
 from broker.model.place import bad
@@ -181,9 +182,7 @@ def _united_types(entity: Entity, fragment: Entity) -> dict[str, Any]:
     return {"type": [*types, *added]} if added else {}
 
 
-def _edited(
-    entity: Entity, members: dict[str, Any], attrs: dict[str, Any] | None, now: str
-) -> Entity:
+def _edited(entity: Entity, members: dict[str, Any], attrs: Attributes | None, now: str) -> Entity:
     """Return the entity with members set (removed where None) and attributes exchanged."""
     if not members and attrs is None:
         return entity
@@ -196,9 +195,10 @@ def _edited(
 
 def _written(
     entity: Entity, fragment: Entity, now: str, result: UpdateResult, *, no_overwrite: bool
-) -> dict[str, Any] | None:
+) -> Attributes | None:
     """Return the attributes with the fragment's written in, None where none is to be written."""
-    attrs = dict(entity["attrs"])
+    attrs: Attributes = entity["attrs"]
+    changes: dict[str, dict[str, Instance] | None] = {}
     for iri, instances in fragment["attrs"].items():
         stored = attrs.get(iri, {})
         after = dict(stored)
@@ -215,12 +215,9 @@ def _written(
             result.not_updated.append((iri, _KEPT))
         if not kept or len(after) > len(stored):
             result.updated.append(iri)
-        if after:
-            attrs[iri] = after
-        else:
-            attrs.pop(iri, None)
-    written = result.updated and any(iri in fragment["attrs"] for iri in result.updated)
-    return attrs if written else None
+        changes[iri] = after or None
+    written = result.updated and any(iri in changes for iri in result.updated)
+    return edited(attrs, changes) if written else None
 
 
 def _patched(old: Instance, patch: Instance, iri: str, owner_created: str, now: str) -> Instance:

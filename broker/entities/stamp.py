@@ -31,7 +31,7 @@ def stamped_attributes(
     attrs: dict[str, dict[str, Any]], owner_created: str, now: str, before: Attributes
 ) -> Attributes:
     """Return attributes that take the place of `before`, None instances left out."""
-    result: Attributes = {}
+    result: dict[str, dict[str, Instance]] = {}
     for iri, instances in attrs.items():
         old = before.get(iri, {})
         kept = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from broker.errors import ResourceNotFound
+from broker.model.attributes import Edited, edited
 from broker.model.entity import DEFAULT, Attributes, Entity, Instance
 from broker.model.limits import ATTRIBUTES, INSTANCES
 from broker.model.place import bad
@@ -36,17 +35,14 @@ def instance_missing(iri: str, dataset: str, place: str = PATH) -> ResourceNotFo
 
 def with_instances(entity: Entity, iri: str, instances: dict[str, Instance], now: str) -> Entity:
     """Return the entity with other instances of one attribute; without it where there are none."""
-    attrs = dict(entity["attrs"])
-    if instances:
-        attrs[iri] = instances
-    else:
-        del attrs[iri]
+    attrs = edited(entity["attrs"], {iri: instances or None})
     return {**entity, "modifiedAt": now, "attrs": attrs}
 
 
-def check_size(attrs: Attributes | dict[str, Any], place: str = "body:") -> None:
-    """Refuse attributes that would take an entity past its limits."""
-    if len(attrs) > ATTRIBUTES or any(len(item) > INSTANCES for item in attrs.values()):
+def check_size(attrs: Attributes, place: str = "body:") -> None:
+    """Refuse attributes that would take an entity past its limits; looks at what was edited."""
+    parts = attrs.changes if isinstance(attrs, Edited) else attrs
+    if len(attrs) > ATTRIBUTES or any(len(item or ()) > INSTANCES for item in parts.values()):
         raise bad(
             place,
             f"The entity would have more than {ATTRIBUTES} attributes, or one of them more than "

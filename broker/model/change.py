@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
 
+from broker.model.attributes import candidates, edited
 from broker.model.entity import Attributes, Entity, Instance
 
 Delta: TypeAlias = dict[str, Any]
@@ -110,11 +111,14 @@ def _diff_attributes(
 ) -> tuple[AttributeDelta, AttributeDelta]:
     delta: AttributeDelta = {}
     prior: AttributeDelta = {}
-    if before is after:
-        return delta, prior
-    for iri, new in after.items():
-        old = before.get(iri)
+    for iri in candidates(before, after):
+        old, new = before.get(iri), after.get(iri)
         if new is old:
+            continue
+        if new is None:
+            assert old is not None
+            delta[iri] = dict.fromkeys(old)
+            prior[iri] = {**old}
             continue
         if old is None:
             old = {}
@@ -123,23 +127,16 @@ def _diff_attributes(
         if datasets:
             delta[iri] = {dataset: new.get(dataset) for dataset in datasets}
             prior[iri] = {dataset: old.get(dataset) for dataset in datasets}
-    for iri, old in before.items():
-        if iri not in after:
-            delta[iri] = dict.fromkeys(old)
-            prior[iri] = {**old}
     return delta, prior
 
 
 def _applied_attributes(attributes: Attributes, delta: AttributeDelta) -> Attributes:
-    changed = dict(attributes)
+    changes: dict[str, dict[str, Instance] | None] = {}
     for iri, instances in delta.items():
         merged: dict[str, Instance | None] = {**attributes.get(iri, {}), **instances}
         kept = {dataset: instance for dataset, instance in merged.items() if instance is not None}
-        if kept:
-            changed[iri] = kept
-        else:
-            changed.pop(iri, None)
-    return changed
+        changes[iri] = kept or None
+    return edited(attributes, changes)
 
 
 def _same(one: Any, other: Any) -> bool:

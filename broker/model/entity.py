@@ -1,6 +1,7 @@
 """The expanded entity: the one shape every part of the broker works on.
 
-An entity is a plain dict (fast to parse, copy and serialise):
+An entity is a plain dict (fast to parse, copy and serialise), its attributes a dict too, or a
+mapping that an engine parses piece by piece when it is asked (`broker.model.attributes`):
 
     {"id": uri, "type": [iri, …], "scope": ["/a/b", …]?, "expiresAt": time?,
      "createdAt": time, "modifiedAt": time,
@@ -24,11 +25,12 @@ URIs, everything else as it came.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
 Instance: TypeAlias = dict[str, Any]
-Attributes: TypeAlias = dict[str, dict[str, Instance]]
+Attributes: TypeAlias = Mapping[str, dict[str, Instance]]
 Entity: TypeAlias = dict[str, Any]
 
 DEFAULT: Final = "@none"

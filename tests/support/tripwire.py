@@ -94,7 +94,7 @@ def _marked_part(attrs: Attributes) -> Attributes:
 
 
 def _without_mark(attrs: Attributes) -> Attributes:
-    kept: Attributes = {}
+    kept: dict[str, dict[str, Any]] = {}
     changed = False
     for iri, instances in attrs.items():
         if marked(iri):

@@ -1,0 +1,82 @@
+"""Attributes that are exchanged without looking at the others (pure).
+
+An engine may hand out entities whose attributes are parsed only when they are asked for: any
+mapping that is not a dict. What edits such attributes keeps them as they are and puts its own
+beside them, so that neither the edit nor what is written because of it has to touch the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from broker.model.entity import Attributes, Instance
+
+Changes: TypeAlias = Mapping[str, dict[str, Instance] | None]
+"""Attribute IRI → its instances from now on; None where it is taken off."""
+
+
+def edited(attrs: Attributes, changes: Changes) -> Attributes:
+    """Return `attrs` with `changes` made; the argument stays as it is."""
+    if isinstance(attrs, Edited):
+        return Edited(attrs.base, {**attrs.changes, **changes})
+    if not isinstance(attrs, dict):
+        return Edited(attrs, dict(changes))
+    return {iri: now for iri, now in {**attrs, **changes}.items() if now is not None}
+
+
+def candidates(before: Attributes, after: Attributes) -> Iterable[str]:
+    """Return the attributes that may differ; those left out are the same on both sides."""
+    if before is after:
+        return ()
+    base = after.base if isinstance(after, Edited) else after
+    if isinstance(before, Edited):
+        if before.base is base:
+            changed = dict.fromkeys(before.changes)
+            return {**changed, **after.changes} if isinstance(after, Edited) else changed
+    elif before is base:
+        assert isinstance(after, Edited)
+        return after.changes
+    return dict.fromkeys((*after, *before))
+
+
+class Edited(Mapping[str, dict[str, Instance]]):
+    """Attributes of an engine with some exchanged. Nothing of `base` is copied or parsed."""
+
+    __slots__ = ("base", "changes")
+
+    def __init__(self, base: Attributes, changes: Changes) -> None:
+        self.base = base
+        self.changes = changes
+
+    def __getitem__(self, iri: str) -> dict[str, Instance]:
+        instances: dict[str, Instance] | None = self.get(iri)
+        if instances is None:
+            raise KeyError(iri)
+        return instances
+
+    def get(self, iri: str, default: Any = None) -> Any:
+        """Return the instances of an attribute."""
+        if iri in self.changes:
+            instances = self.changes[iri]
+            return default if instances is None else instances
+        return self.base.get(iri, default)
+
+    def __contains__(self, iri: object) -> bool:
+        if iri in self.changes:
+            return self.changes[iri] is not None  # type: ignore[index]
+        return iri in self.base
+
+    def __iter__(self) -> Iterator[str]:
+        changes = self.changes
+        for iri in self.base:
+            if iri not in changes or changes[iri] is not None:
+                yield iri
+        for iri, instances in changes.items():
+            if instances is not None and iri not in self.base:
+                yield iri
+
+    def __len__(self) -> int:
+        return len(self.base) + sum(
+            (instances is not None) - (iri in self.base) for iri, instances in self.changes.items()
+        )
