@@ -39,7 +39,7 @@ def without_expired(entity: Entity, now: str) -> Entity | None:
 
 
 def _left(attrs: Attributes, now: str) -> Attributes:
-    result: Attributes = {}
+    result: dict[str, dict[str, Instance]] = {}
     changed = False
     for iri, instances in attrs.items():
         left = {
