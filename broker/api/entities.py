@@ -75,8 +75,10 @@ async def query(broker: Broker, request: Request) -> Response:
     asked = entity_query(request.query, context, view.form.attrs, broker.settings.max_limit)
     generation = broker.rendered.generation
     found = EntityQuery(asked.where, asked.limit + 1, asked.offset, asked.count, asked.after)
-    page = await broker.entities.query(request.caller, request.tenant, found)
-    response = show.many(broker, request, view, page.records[: asked.limit], generation)
+    picker = show.picker(broker, request, view)
+    page = await broker.entities.query(request.caller, request.tenant, found, picker)
+    records = page.records[: asked.limit]
+    response = show.many(broker, request, view, records, picker.picked, generation)
     if page.total is not None:
         response.headers.append((b"ngsild-results-count", str(page.total).encode()))
     response.headers += _page_links(request, view, asked, len(page.records) > asked.limit)

@@ -34,6 +34,29 @@ class Rendering:
         return self._etag
 
 
+class Picker:
+    """Picks renderings while a query runs, so that it need not read those documents.
+
+    Called by the store with id and version, as `broker.store.contract.Kept`.
+    """
+
+    __slots__ = ("_form", "_rendered", "_tenant", "picked")
+
+    def __init__(self, rendered: Rendered, tenant: str, form: Hashable) -> None:
+        self._rendered = rendered
+        self._tenant = tenant
+        self._form = form
+        self.picked: dict[str, Rendering] = {}
+        """By id. A record of the page of another version than its rendering has its document."""
+
+    def __call__(self, entity_id: str, version: int) -> bool:
+        rendering = self._rendered.get(self._tenant, entity_id, self._form)
+        if rendering is None or rendering.version != version:
+            return False
+        self.picked[entity_id] = rendering
+        return True
+
+
 class Rendered:
     """A bounded map (tenant, id) → {representation: Rendering}, least recently used first out.
 
@@ -74,6 +97,10 @@ class Rendered:
         while self._size > self._limit:
             _, dropped = self._entries.popitem(last=False)
             self._shrink(dropped)
+
+    def picker(self, tenant: str, form: Hashable) -> Picker:
+        """Return what picks the renderings in this form for the page of a query."""
+        return Picker(self, tenant, form)
 
     def forget(self, committed: Sequence[Committed]) -> None:
         """Drop what these changes made stale: the store's listener."""

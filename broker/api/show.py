@@ -8,7 +8,7 @@ from functools import lru_cache
 import orjson
 
 from broker.api.broker import Broker
-from broker.api.rendered import Rendering
+from broker.api.rendered import Picker, Rendering
 from broker.api.request import Request
 from broker.api.response import GEO, JSON, LD, Headers, Response
 from broker.jsonld.context import Context
@@ -23,7 +23,7 @@ LOCATION = CORE_CONTEXT.expand("location")
 class View:
     """One way to show entities. `key` tells views apart, so that renderings can be kept by it."""
 
-    __slots__ = ("_headers", "context", "form", "geometry", "key", "media")
+    __slots__ = ("_headers", "context", "form", "geometry", "key", "list_key", "media")
 
     def __init__(self, form: Form, context: Context, media: bytes, geometry: str = "") -> None:
         self.form = form
@@ -32,6 +32,7 @@ class View:
         self.geometry = geometry
         attrs = None if form.attrs is None else sorted(form.attrs)
         self.key = repr((form.kind, form.sys_attrs, attrs, context.key, media, geometry))
+        self.list_key = "list" + self.key
         self._headers: Headers = [(b"content-type", media)]
         if media == JSON:
             self._headers.append((b"link", context_link(context)))
@@ -92,19 +93,28 @@ def _with_context(body: bytes, context: Context) -> bytes:
     return body[:-1] + b',"@context":' + orjson.dumps(context.source) + b"}"
 
 
+def picker(broker: Broker, request: Request, view: View) -> Picker:
+    """Return what picks the renderings that `many` can do with."""
+    return broker.rendered.picker(request.tenant, view.list_key)
+
+
 def many(
-    broker: Broker, request: Request, view: View, records: Iterable[Record], generation: int
+    broker: Broker,
+    request: Request,
+    view: View,
+    records: Iterable[Record],
+    picked: dict[str, Rendering],
+    generation: int,
 ) -> Response:
-    """Return 200 with a list of entities, or a FeatureCollection."""
+    """Return 200 with a list of entities, or a FeatureCollection; `picked` are used again."""
     parts = []
     transparent = broker.guard.transparent
-    key = "list" + view.key
     for record in records:
-        rendering = broker.rendered.get(request.tenant, record.id, key) if transparent else None
+        rendering = picked.get(record.id)
         if rendering is None or rendering.version != record.version:
             rendering = Rendering(record.version, view.dump(record))
             if transparent:
-                broker.rendered.put(request.tenant, record.id, key, rendering, generation)
+                broker.rendered.put(request.tenant, record.id, view.list_key, rendering, generation)
         parts.append(rendering.body)
     body = b"[" + b",".join(parts) + b"]"
     if view.media == GEO:

@@ -19,7 +19,7 @@ from broker.errors import ResourceNotFound
 from broker.guard import Action, Caller, Guard
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
-from broker.store.contract import Page, Record, Store, Tx
+from broker.store.contract import Kept, Page, Record, Store, Tx
 
 R = TypeVar("R")
 Edit = Callable[[Entity, str], tuple[Entity, R]]
@@ -63,12 +63,18 @@ class Entities:
         record = await self.store.get(tenant, target.entity_id)
         return self._seen(caller, tenant, target, record)
 
-    async def query(self, caller: Caller, tenant: str, query: EntityQuery) -> Page:
-        """Return a page of entities as the caller may see them."""
+    async def query(
+        self, caller: Caller, tenant: str, query: EntityQuery, kept: Kept | None = None
+    ) -> Page:
+        """Return a page of entities as the caller may see them.
+
+        `kept` is asked only where the guard is transparent.
+        """
         self.guard.allow(caller, tenant, Action.READ, None)
-        page = await self.store.query(tenant, self.guard.narrow(caller, tenant, query))
+        query = self.guard.narrow(caller, tenant, query)
         if self.guard.transparent:
-            return page
+            return await self.store.query(tenant, query, kept)
+        page = await self.store.query(tenant, query)
         records = []
         for record in page.records:
             seen = self.guard.view(caller, tenant, record.entity)

@@ -8,10 +8,11 @@ still to be tested.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Literal, TypeAlias
 
-from broker.query.ast import And, Compare, Geo, HasType, IdIn, Node, Not, Op, Or
+from broker.query.ast import And, Compare, Exists, Geo, HasType, IdIn, Node, Not, Op, Or
 from broker.query.geo import Box, bounding_boxes
 from broker.query.operands import Family, Key, Operands, keyed, sort_operands
 
@@ -20,6 +21,22 @@ TEXT_LENGTH = 128
 
 Bound: TypeAlias = int | float | str | None
 
+_ORDERINGS = frozenset({Op.GT, Op.GE, Op.LT, Op.LE})
+
+
+class Exact(IntEnum):
+    """Which comparisons the index rows of an attribute decide on their own.
+
+    A value in an array equals like any other, but is not ordered; a value in an array within an
+    array does neither, though the index holds it.
+    """
+
+    NOTHING = 0
+    EQUALITY = 1
+    ORDER = 2
+    NEVER = 3
+    """More than rows ever are: what a comparison needs that they cannot decide."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexTerm:
@@ -27,7 +44,8 @@ class IndexTerm:
 
     `values` is empty where bounds are given; None is an open end. Texts are cut to what the
     index holds. All values of the attribute's instances count, whatever their kind: elements of
-    arrays, texts of all languages, URIs.
+    arrays, texts of all languages, URIs. `node` is the condition this was read off, which the
+    term decides where the rows of the attribute are as exact as `needs`.
     """
 
     kind: Literal["num", "txt"]
@@ -37,6 +55,8 @@ class IndexTerm:
     low_inclusive: bool = True
     high: Bound = None
     high_inclusive: bool = True
+    node: Node | None = field(default=None, compare=False)
+    needs: Exact = field(default=Exact.NEVER, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +138,30 @@ def given_type(node: Node, iri: str) -> Node:
     return node
 
 
+def without(node: Node, met: Node) -> Node:
+    """Return what is left to test of `node` where `met`, one of its spine, holds."""
+    if node is met:
+        return And(())
+    if not isinstance(node, And):
+        return node
+    rest = (without(each, met) for each in node.nodes)
+    return _joined(tuple(each for each in rest if each != And(())))
+
+
+def attributes(node: Node) -> Iterator[str]:
+    """Yield the IRIs of all attributes and sub-attributes a query names."""
+    match node:
+        case And(nodes) | Or(nodes):
+            for each in nodes:
+                yield from attributes(each)
+        case Not(inner):
+            yield from attributes(inner)
+        case Compare(path) | Exists(path):
+            yield from path.names
+        case Geo(attribute):
+            yield attribute
+
+
 def _joined(nodes: tuple[Node, ...]) -> Node:
     return nodes[0] if len(nodes) == 1 else And(nodes)
 
@@ -126,26 +170,27 @@ def _term(node: Compare) -> IndexTerm | None:
     path = node.path
     if len(path.names) != 1 or path.member is not None or path.keys:
         return None
-    attribute = path.names[0]
     if node.op is Op.EQ:
-        return _equality(attribute, sort_operands(node.operands))
-    if node.op not in (Op.GT, Op.GE, Op.LT, Op.LE):
-        return None
+        return _equality(node, sort_operands(node.operands))
+    return _ordering(node) if node.op in _ORDERINGS else None
+
+
+def _ordering(node: Compare) -> IndexTerm | None:
     found = keyed(node.operands[0])  # type: ignore[arg-type]
-    if found is None:
-        return None
-    bound = _bound(*found)
+    bound = None if found is None else _bound(*found)
     if bound is None:
         return None
     kind, value = bound
-    # Texts are cut short in the index, so that an open end would lose what begins alike.
-    closed = kind == "txt" or node.op in (Op.GE, Op.LE)
+    attribute, needs = node.path.names[0], _needs(Exact.ORDER, value)
+    # Such a text is cut short, and an open end would lose what begins alike.
+    closed = needs is Exact.NEVER or node.op in (Op.GE, Op.LE)
     if node.op in (Op.GT, Op.GE):
-        return IndexTerm(kind, attribute, low=value, low_inclusive=closed)
-    return IndexTerm(kind, attribute, high=value, high_inclusive=closed)
+        return IndexTerm(kind, attribute, (), value, closed, None, True, node, needs)
+    return IndexTerm(kind, attribute, (), None, True, value, closed, node, needs)
 
 
-def _equality(attribute: str, operands: Operands) -> IndexTerm | None:
+def _equality(node: Compare, operands: Operands) -> IndexTerm | None:
+    attribute = node.path.names[0]
     singles = [_bound(family, key) for family, keys in operands.keys.items() for key in keys]
     ends = [(_bound(f, low), _bound(f, high)) for f, low, high in operands.ranges]
     if singles and not ends:
@@ -154,12 +199,20 @@ def _equality(attribute: str, operands: Operands) -> IndexTerm | None:
         if kinds or kind is None:
             return None
         values = tuple(dict.fromkeys(single[1] for single in singles if single))
-        return IndexTerm(kind, attribute, values=values)
+        needs = _needs(Exact.EQUALITY, *values)
+        return IndexTerm(kind, attribute, values, node=node, needs=needs)
     if len(ends) == 1 and not singles:
         low, high = ends[0]
         if low is not None and high is not None:
-            return IndexTerm(low[0], attribute, low=low[1], high=high[1])
+            needs = _needs(Exact.EQUALITY, low[1], high[1])
+            return IndexTerm(low[0], attribute, low=low[1], high=high[1], node=node, needs=needs)
     return None
+
+
+def _needs(exact: Exact, *bounds: int | float | str) -> Exact:
+    """Return `exact`, or NEVER where a text is so long that the index holds only its start."""
+    long = any(each.__class__ is str and len(each) >= TEXT_LENGTH for each in bounds)
+    return Exact.NEVER if long else exact
 
 
 def _bound(family: Family, key: Key) -> tuple[Literal["num", "txt"], int | float | str] | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
@@ -93,6 +93,12 @@ class Page:
 
     records: list[Record]
     total: int | None = None
+
+
+Kept: TypeAlias = Callable[[str, int], bool]
+"""Whether the caller has all it needs of the entity (id) in this version, as it asks; a record
+then may come without the entity. Called before the query returns, and if for an id more than
+once, the last answer counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +201,7 @@ class Store(Protocol):
         """Return the committed entities among `ids`, in the order asked."""
         ...
 
-    async def query(self, tenant: str, query: EntityQuery) -> Page:
+    async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id (code points)."""
         ...
 

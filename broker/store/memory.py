@@ -21,6 +21,7 @@ from broker.store.contract import (
     Answer,
     Change,
     Committed,
+    Kept,
     Kind,
     Listener,
     Page,
@@ -150,7 +151,7 @@ class MemoryStore:
         found = (_record(town, entity_id) for entity_id in dict.fromkeys(ids))
         return [record for record in found if record is not None]
 
-    async def query(self, tenant: str, query: EntityQuery) -> Page:
+    async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id."""
         town = self._town(tenant)
         matches = compile_predicate(query.where)

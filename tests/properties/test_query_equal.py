@@ -18,10 +18,13 @@ from broker.query.plan import (
     index_terms,
     required_ids,
     required_types,
+    spine,
+    without,
 )
 from broker.query.predicate import compile_predicate
 from broker.query.rewrite import hide
 from broker.query.sql import compile_sql, register_functions
+from broker.store.sqlite.index import terms
 from tests.support.queries import nodes
 from tests.support.strategies import LOCATION, entities
 
@@ -122,6 +125,36 @@ def test_index_terms_cover_every_match(drawn: tuple[list[Entity], list[Node]]) -
             for term in index_terms(node):
                 instances = entity["attrs"].get(term.attribute, {}).values()
                 assert _serves(term, list(instances))
+
+
+@given(towns())
+def test_exact_index_rows_decide_the_condition_they_serve(
+    drawn: tuple[list[Entity], list[Node]],
+) -> None:
+    town, queries = drawn
+    for node in queries:
+        for term in index_terms(node):
+            if isinstance(term, GeoTerm) or term.node is None:
+                continue
+            holds = compile_predicate(term.node)
+            for entity in town:
+                found = terms(entity["attrs"].get(term.attribute, {}))
+                if found.exact >= term.needs:
+                    rows = found.numbers if term.kind == "num" else found.texts
+                    assert any(_within(term, value) for value in rows) == holds(entity)
+
+
+@given(towns())
+def test_what_is_left_beside_a_condition_that_holds(
+    drawn: tuple[list[Entity], list[Node]],
+) -> None:
+    town, queries = drawn
+    for node in queries:
+        holds = compile_predicate(node)
+        for met in spine(node):
+            rest = compile_predicate(without(node, met))
+            for entity in filter(compile_predicate(met), town):
+                assert rest(entity) == holds(entity)
 
 
 @given(towns())

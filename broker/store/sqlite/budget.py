@@ -16,12 +16,14 @@ class Budget:
     """Ends a read on one connection after some seconds by `apsw.InterruptError`.
 
     As a context manager it opens one read transaction, so that all statements see one state.
+    `inline` tells that the read runs on the event loop.
     """
 
-    __slots__ = ("_end", "connection")
+    __slots__ = ("_end", "connection", "inline")
 
-    def __init__(self, connection: apsw.Connection, seconds: float) -> None:
+    def __init__(self, connection: apsw.Connection, seconds: float, *, inline: bool) -> None:
         self.connection = connection
+        self.inline = inline
         self._end = time.monotonic() + seconds
 
     def __enter__(self) -> Budget:

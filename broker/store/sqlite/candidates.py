@@ -23,16 +23,22 @@ class Candidates:
 
 
 def candidates(
-    term: IndexTerm | GeoTerm, path: int, types: Iterable[int], waiting: Sequence[int]
+    term: IndexTerm | GeoTerm,
+    path: int,
+    types: Iterable[int],
+    waiting: Sequence[int],
+    *,
+    many: bool = True,
 ) -> Candidates:
     """Return the SELECT for a term on the attribute interned as `path`.
 
-    `waiting` are the entities whose index rows are not in the file yet.
+    `waiting` are the entities whose index rows are not in the file yet. Without `many` it leaves
+    out attributes of too many values for the index, where there are known to be none.
     """
     if isinstance(term, GeoTerm):
         part, values = _boxes(term)
     else:
-        part, values = _values(term)
+        part, values = _values(term, (MANY,) if many else ())
     parts, bindings = [], []
     for nid in types:
         parts += [f"{text} AND type = ? AND path = ?" for text in part]
@@ -44,11 +50,11 @@ def candidates(
     return Candidates(" UNION ALL ".join(parts), tuple(bindings))
 
 
-def _values(term: IndexTerm) -> tuple[list[str], list[list[Any]]]:
+def _values(term: IndexTerm, many: tuple[bytes, ...]) -> tuple[list[str], list[list[Any]]]:
     start = f"SELECT eid FROM {TABLES[term.kind]} WHERE value "
     if term.values:
-        marks = ", ".join("?" * (len(term.values) + 1))
-        return [f"{start} IN ({marks})"], [[*map(_key, term.values), MANY]]
+        marks = ", ".join("?" * (len(term.values) + len(many)))
+        return [f"{start} IN ({marks})"], [[*map(_key, term.values), *many]]
     conditions, bindings = [], []
     if term.low is not None:
         conditions.append(">= ?" if term.low_inclusive else "> ?")
@@ -57,7 +63,7 @@ def _values(term: IndexTerm) -> tuple[list[str], list[list[Any]]]:
         conditions.append("<= ?" if term.high_inclusive else "< ?")
         bindings.append(_key(term.high))
     ranges = start + " AND value ".join(conditions)
-    return [ranges, f"{start} = ?"], [bindings, [MANY]]
+    return [ranges, *(f"{start} = ?" for _ in many)], [bindings, *([mark] for mark in many)]
 
 
 def _boxes(term: GeoTerm) -> tuple[list[str], list[list[Any]]]:

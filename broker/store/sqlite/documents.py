@@ -53,13 +53,16 @@ def _renamed(attributes: AttributeDelta, names: Keys) -> AttributeDelta:
 
 
 class StoredRecord(Record):
-    """A record that parses its document when it is first asked for the entity."""
+    """A record that parses its document when it is first asked for the entity.
+
+    `document` is None where the caller had kept what it needs of this version.
+    """
 
     __slots__ = ("_entity", "_id", "_names", "document")
     __setattr__ = object.__setattr__
     """Records are frozen; this one fills itself in later, and is made often."""
 
-    def __init__(self, entity_id: str, version: int, document: bytes, names: Names) -> None:
+    def __init__(self, entity_id: str, version: int, document: bytes | None, names: Names) -> None:
         self._id = entity_id
         self.version = version  # type: ignore[misc]
         self.document = document
@@ -75,5 +78,6 @@ class StoredRecord(Record):
     def entity(self) -> Entity:
         """The parsed entity."""
         if self._entity is None:
+            assert self.document is not None
             self._entity = parse(self.document, self._names)
         return self._entity

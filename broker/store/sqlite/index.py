@@ -1,7 +1,8 @@
 """What of an entity is indexed: numbers, texts and boxes of its attributes (pure).
 
-Index rows only narrow a search; the exact condition is always tested on the document. So they
-must cover every value a condition on an attribute could look at, and may cover more.
+Index rows cover every value a condition on an attribute could look at, and may cover more. How
+far they decide a comparison on their own is said beside them; else they only narrow a search,
+and the exact condition is tested on the document.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from broker.model.entity import PRIMARY, Instance
-from broker.query.plan import TEXT_LENGTH
+from broker.query.plan import TEXT_LENGTH, Exact
 
 MANY: Final = b""
 """Stands for the values of an attribute that has more than `MAX_VALUES` of them."""
 
 MAX_VALUES: Final = 100
 LARGEST: Final = 2**63 - 1
+
+_URIS: Final = frozenset({"Relationship", "VocabProperty", "ListRelationship"})
 
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -27,6 +30,7 @@ class Terms(NamedTuple):
     numbers: tuple[int | float | bytes, ...] = ()
     texts: tuple[str | bytes, ...] = ()
     box: Box | None = None
+    exact: Exact = Exact.ORDER
 
 
 NOTHING: Final = Terms()
@@ -50,12 +54,14 @@ def terms(instances: dict[str, Instance]) -> Terms:
 def _all_terms(instances: dict[str, Instance]) -> Terms:
     values: dict[int | float | str, None] = {}
     points: list[tuple[float, float]] = []
+    exact = Exact.ORDER
     for instance in instances.values():
         kind = instance["type"]
         value = instance.get(PRIMARY.get(kind, "value"))
         if kind == "GeoProperty":
             points += positions(value)
             continue
+        exact = min(exact, _exactness(kind, value))
         for scalar in _scalars(value, kind == "LanguageProperty"):
             if scalar.__class__ is str:
                 values[scalar[:TEXT_LENGTH]] = None
@@ -64,10 +70,21 @@ def _all_terms(instances: dict[str, Instance]) -> Terms:
             if len(values) > MAX_VALUES:
                 break
     if len(values) > MAX_VALUES:
-        return Terms((MANY,), (MANY,), _box(points))
+        return Terms((MANY,), (MANY,), _box(points), Exact.NOTHING)
     texts = tuple(value for value in values if isinstance(value, str))
     numbers = tuple(value for value in values if not isinstance(value, str))
-    return Terms(numbers, texts, _box(points))
+    return Terms(numbers, texts, _box(points), exact)
+
+
+def _exactness(kind: str, value: Any) -> Exact:
+    """Return what the rows of one instance's value decide."""
+    if kind in _URIS:
+        return Exact.EQUALITY
+    parts = value.values() if kind == "LanguageProperty" else (value,)
+    lists = [part for part in parts if isinstance(part, list)]
+    if any(isinstance(inner, list) for part in lists for inner in part):
+        return Exact.NOTHING
+    return Exact.EQUALITY if lists else Exact.ORDER
 
 
 def _box(points: list[tuple[float, float]]) -> Box | None:

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import apsw
 
 from broker.model.entity import Attributes, Entity
+from broker.query.plan import Exact
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import NOTHING, SEVERAL, Box, Terms, single, terms
@@ -127,6 +128,8 @@ class Indexer:
             old = NOTHING if was is None else terms(was)
             new = NOTHING if now is None else terms(now)
             for nid in type_ids:
+                if new.exact is not Exact.ORDER:
+                    self.pairs.lower(nid, path, new.exact, names.undo)
                 _compare(old, new, nid, path, eid, rows)
                 if old.box != new.box and self._boxes:
                     self._move(eid, nid, path, old.box, new.box)
@@ -195,7 +198,10 @@ def reindex(connection: apsw.Connection, indexed: Indexed | None) -> int:
     if not pairs:
         return 0
     with connection:
-        connection.executemany("UPDATE pair SET indexed = ?3 WHERE type = ?1 AND path = ?2", pairs)
+        connection.executemany(
+            "UPDATE pair SET indexed = ?3, exact = ?4 WHERE type = ?1 AND path = ?2",
+            [(*pair, Exact.ORDER) for pair in pairs],
+        )
         indexer = Indexer(connection, indexed)
         for nid, path, wanted in pairs:
             (_add if wanted else _remove)(connection, indexer, nid, path)

@@ -1,15 +1,17 @@
 """Which attributes of which types are indexed, as the file has it.
 
 The operator's choice may change between two starts; the file remembers, for each pair it has
-met, what its index rows follow, and is brought in line when it is opened.
+met, what its index rows follow, and is brought in line when it is opened. It also remembers how
+far the rows of a pair decide a comparison on their own: as far as those of the worst value met.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import apsw
 
+from broker.query.plan import Exact
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.names import Undo
 
@@ -18,30 +20,54 @@ Indexed = Callable[[str, str], bool]
 
 
 class Pairs:
-    """The pairs (type, attribute) as the writing transaction sees them."""
+    """The pairs (type, attribute) as the writing transaction sees them.
+
+    Readers may use it too: what is not committed yet only makes them more careful.
+    """
 
     def __init__(self, connection: apsw.Connection, indexed: Indexed | None) -> None:
         self._run = runner(connection)
         self._indexed = indexed
-        self._known: dict[tuple[int, int], bool] = {
-            (nid, path): bool(yes)
-            for nid, path, yes in self._run("SELECT type, path, indexed FROM pair")
+        self._known: dict[tuple[int, int], Exact | None] = {
+            (nid, path): Exact(exact) if yes else None
+            for nid, path, yes, exact in self._run("SELECT type, path, indexed, exact FROM pair")
         }
 
     def indexed(self, nid: int, type_iri: str, path: int, iri: str, undo: Undo) -> bool:
         """Return whether a pair is indexed, deciding that when it is first met."""
         key = (nid, path)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._indexed is None or self._indexed(type_iri, iri)
-            self._run("INSERT INTO pair VALUES (?, ?, ?)", (nid, path, known))
+        if key not in self._known:
+            yes = self._indexed is None or self._indexed(type_iri, iri)
+            self._known[key] = Exact.ORDER if yes else None
+            self._run("INSERT INTO pair VALUES (?, ?, ?, ?)", (nid, path, yes, Exact.ORDER))
             undo.append(lambda: self._forget(key))
-        return known
+        return self._known[key] is not None
+
+    def lower(self, nid: int, path: int, exact: Exact, undo: Undo) -> None:
+        """Note that an attribute got a value whose rows decide no more than `exact`."""
+        key = (nid, path)
+        known = self._known[key]
+        if known is not None and exact < known:
+            self._known[key] = exact
+            self._run(
+                "UPDATE pair SET exact = ? WHERE type = ? AND path = ?", (int(exact), nid, path)
+            )
+            undo.append(lambda: self._known.__setitem__(key, known))
+
+    def exactness(self, types: Iterable[int], path: int) -> Exact | None:
+        """Return how exact an attribute's rows of some types are; None if not all are indexed."""
+        least = Exact.ORDER
+        for nid in types:
+            exact = self._known.get((nid, path), Exact.ORDER)
+            if exact is None:
+                return None
+            least = min(least, exact)
+        return least
 
     def drop(self, tid: int, undo: Undo) -> None:
         """Delete the pairs of a tenant, whose numbers may then come to mean something else."""
         types = set(self._run("SELECT nid FROM name WHERE tid = ?", (tid,)).fetchall())
-        dropped = {key: yes for key, yes in self._known.items() if (key[0],) in types}
+        dropped = {key: exact for key, exact in self._known.items() if (key[0],) in types}
         for key in dropped:
             del self._known[key]
         self._run("DELETE FROM pair WHERE type IN (SELECT nid FROM name WHERE tid = ?)", (tid,))

@@ -9,7 +9,7 @@ newest change all of whose rows are there (see `broker.store.sqlite.recovery`).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from math import inf
 from typing import Any, Final, TypeAlias
 
@@ -30,17 +30,25 @@ SLICE: Final = 2_000
 
 TABLES: Final = ("anum", "atxt")
 
+_NONE: Final[frozenset[int]] = frozenset()
+
 
 class _Path:
     """The rows of one attribute in one table, oldest first: (value, eid, type, added, seq)."""
 
-    __slots__ = ("_many", "_ordered", "_seen", "rows")
+    __slots__ = ("_many", "_ordered", "_seen", "_touched", "rows")
 
     def __init__(self) -> None:
         self.rows: list[tuple[Any, int, int, bool, int]] = []
         self._ordered: list[tuple[Any, int]] = []
         self._many: set[int] = set()
+        self._touched: set[int] = set()
         self._seen = 0
+
+    def touched(self) -> set[int]:
+        """Return the entities of all rows."""
+        self._order()
+        return self._touched
 
     def find(self, term: IndexTerm) -> set[int]:
         """Return the entities that got a value the term asks for."""
@@ -69,6 +77,7 @@ class _Path:
     def _forget_order(self) -> None:
         self._ordered.clear()
         self._many.clear()
+        self._touched = set()
         self._seen = 0
 
     def _between(self, start: tuple[Any, ...], end: tuple[Any, ...] | None) -> Iterable[int]:
@@ -81,6 +90,7 @@ class _Path:
         if self._seen == len(self.rows):
             return
         for value, eid, _, added, _ in self.rows[self._seen :]:
+            self._touched.add(eid)
             if isinstance(value, bytes):
                 self._many.add(eid)
             elif added:
@@ -131,6 +141,11 @@ class Pending:
             return []
         waiting = self._paths.get((0 if term.kind == "num" else 1, path))
         return [] if waiting is None else sorted(waiting.find(term))
+
+    def touched(self, term: IndexTerm, path: int) -> Set[int]:
+        """Return the entities of whose rows, in the table a term asks, some wait."""
+        waiting = self._paths.get((0 if term.kind == "num" else 1, path))
+        return _NONE if waiting is None else waiting.touched()
 
     def overdue(self, newest: int) -> bool:
         """Return whether it is time to move rows into the file."""

@@ -1,18 +1,38 @@
-"""One query under way: which of the ways is taken, and the statements of each."""
+"""One query under way: which of the ways is taken, and the statements of each.
+
+The ways find which entities are on the page; their documents are read last, and only those that
+are needed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from broker.query.ast import EntityQuery
-from broker.query.plan import GeoTerm, IndexTerm
+import orjson
+
+from broker.query.ast import EntityQuery, Node
+from broker.query.plan import GeoTerm, IndexTerm, without
+from broker.query.sql import compile_sql
+from broker.store.contract import Kept
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.candidates import Candidates, candidates
 from broker.store.sqlite.connection import Run, runner
+from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.session import ALL_TYPES
 
-Row: TypeAlias = tuple[str, int, bytes]
+Row: TypeAlias = tuple[str, int, bytes | None]
+"""Id, version, document; None for one that is not needed."""
+
+Met: TypeAlias = list[tuple[str, int, int]]
+"""Id, version and number of entities, in order."""
+
+Test: TypeAlias = tuple[str, tuple[Any, ...]]
+"""An SQL condition on an entity `e`, and its bindings."""
+
+FEW: Final = 64
+"""Rows of an index up to which it is used without a look at the alternative."""
 
 PROBE: Final = 2000
 """Rows of an index that are counted to learn how selective it is."""
@@ -34,69 +54,124 @@ SORT_COST: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A term an index could serve, the number of its attribute, and what waits to be indexed."""
+    """A term an index could serve, and the number of its attribute.
+
+    `waiting` are the entities that may satisfy it by index rows not in the file yet; of any in
+    `touched`, the file may hold rows that are out of date.
+    """
 
     term: IndexTerm | GeoTerm
     path: int
     waiting: list[int]
+    touched: Set[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The most selective index: its `count` rows, counted up to `PROBE`; all, if few.
+
+    `exact` tells that its rows decide the term they serve, wherever they are up to date.
+    """
+
+    probe: Probe
+    candidates: Candidates
+    exact: bool
+    count: int
+    few: list[int] | None
 
 
 @dataclass(slots=True)
 class Plan:
-    """A compiled query. `types` and `ids` are None where the query does not ask for them."""
+    """A compiled query. `types` and `ids` are None where the query does not ask for them.
+
+    `where` is what is to be tested of entities found by a single required type; `numbers` has
+    the number of every attribute in it.
+    """
 
     tid: int
     query: EntityQuery
     types: list[int] | None
     ids: list[str] | None
-    test: str
-    bindings: tuple[Any, ...]
+    where: Node
+    numbers: dict[str, int | None]
     probes: list[Probe]
+    pairs: Pairs
+    kept: Kept | None
+    _test: Test | None = field(default=None, init=False)
 
     def run(self, budget: Budget) -> tuple[list[Row], int | None]:
-        """Return the rows (id, version, document) of the page, and the total if asked for."""
+        """Return the rows of the page, and the total if asked for."""
         run = runner(budget.connection)
         if self.ids is not None:
-            return self._by_ids(run, budget)
-        best, found = self._best(run)
-        total = self._count(run, best) if self.query.count else None
-        if self.query.limit == 0 or total == 0:
+            met, total = self._by_ids(run, budget)
+        else:
+            met, total = self._find(run, self._best(run, budget.inline))
+        return self._rows(run, met, budget.inline), total
+
+    def _find(self, run: Run, best: Offer | None) -> tuple[Met, int | None]:
+        query = self.query
+        if best is not None and best.few is not None:
+            return self._by_few(run, best.probe, best.few, best.exact)
+        total = self._count(run, best) if query.count else None
+        if query.limit == 0 or total == 0:
             return [], total
         if best is None:
             return self._walk_whole(run), total
-        if found < PROBE and self._index_is_shorter(run, found):
-            return self._by_index(run, best, self.query.offset, self.query.limit), total
-        return self._walk_then_index(run, best), total
+        if best.count < PROBE and self._index_is_shorter(run, best.count):
+            return self._by_index(run, best.candidates, query.offset, query.limit), total
+        return self._walk_then_index(run, best.candidates), total
 
-    def _by_ids(self, run: Run, budget: Budget) -> tuple[list[Row], int | None]:
+    def _rows(self, run: Run, met: Met, inline: bool) -> list[Row]:
+        """Return rows with the documents the caller has not kept."""
+        kept = self.kept if inline else None
+        rows: list[Row] = []
+        for entity_id, version, eid in met:
+            if kept is not None and kept(entity_id, version):
+                rows.append((entity_id, version, None))
+            else:
+                document = run("SELECT doc FROM entity WHERE eid = ?", (eid,)).get
+                rows.append((entity_id, version, document))
+        return rows
+
+    def _by_ids(self, run: Run, budget: Budget) -> tuple[Met, int | None]:
         query, found = self.query, []
+        test, bindings = self._exact_test()
         for entity_id in self.ids or ():
             budget.check()
             found += run(
-                "SELECT e.id, e.version, e.doc FROM entity e WHERE e.tid = ? AND e.id = ? "
-                f"AND {self.test}",
-                (self.tid, entity_id, *self.bindings),
+                "SELECT e.id, e.version, e.eid FROM entity e WHERE e.tid = ? AND e.id = ? "
+                f"AND {test}",
+                (self.tid, entity_id, *bindings),
             ).fetchall()
         rest = [row for row in found if query.after is None or row[0] > query.after]
         page = rest[query.offset : query.offset + query.limit]
         return page, len(found) if query.count else None
 
-    def _best(self, run: Run) -> tuple[Candidates | None, int]:
-        """Return the most selective index, and how many rows it has, counted up to `PROBE`."""
-        best: Candidates | None = None
-        fewest = PROBE + 1
+    def _best(self, run: Run, inline: bool) -> Offer | None:
+        """Return the most selective index.
+
+        Only on the event loop, `inline`, is it known which of its rows are out of date.
+        """
+        best: Offer | None = None
         types = self._index_types(run) if self.probes else []
         for probe in self.probes:
-            if not types or not self._covered(run, probe.path, types):
+            exact = self.pairs.exactness(types, probe.path) if types else None
+            if exact is None:
                 continue
-            offer = candidates(probe.term, probe.path, types, probe.waiting)
+            term = probe.term
+            decided = inline and isinstance(term, IndexTerm) and exact >= term.needs
+            offered = candidates(term, probe.path, types, probe.waiting, many=not decided)
+            first = run(f"{offered.text} LIMIT {FEW + 1}", offered.bindings).fetchall()
+            if len(first) <= FEW:
+                eids = list(dict.fromkeys(eid for (eid,) in first))
+                return Offer(probe, offered, decided, len(first), eids)
             count: int = run(
-                f"SELECT count(*) FROM (SELECT 1 FROM ({offer.text}) LIMIT {PROBE})",
-                offer.bindings,
+                f"SELECT count(*) FROM (SELECT 1 FROM ({offered.text}) LIMIT {PROBE})",
+                offered.bindings,
             ).get
-            if count < fewest:
-                best, fewest = offer, count
-        return best, fewest
+            if best is None or count < best.count:
+                best = Offer(probe, offered, decided, count, None)
+        return best
 
     def _index_types(self, run: Run) -> list[int]:
         if self.types is not None:
@@ -107,13 +182,37 @@ class Plan:
         ).fetchall()
         return [nid for (nid,) in rows] if len(rows) <= TYPES else []
 
-    def _covered(self, run: Run, path: int, types: list[int]) -> bool:
-        """Return whether the attribute is indexed for all the types."""
-        return not run(
-            f"SELECT EXISTS (SELECT 1 FROM pair WHERE type IN ({_marks(types)}) "
-            "AND path = ? AND NOT indexed)",
-            (*types, path),
-        ).get
+    def _by_few(
+        self, run: Run, probe: Probe, eids: list[int], exact: bool
+    ) -> tuple[Met, int | None]:
+        """Put the few entities an index offers in order, testing what it has not decided."""
+        query = self.query
+        touched = probe.touched
+        doubtful = [eid for eid in eids if eid in touched] if exact else eids
+        test, bindings = self._few_test(probe, doubtful, exact)
+        source = f"FROM json_each(?) c CROSS JOIN entity e ON e.eid = c.value WHERE {test}"
+        given = (orjson.dumps(eids).decode(), *bindings)
+        total = run(f"SELECT count(*) {source}", given).get if query.count else None
+        met = run(
+            f"SELECT e.id, e.version, e.eid {source} AND e.id > ? ORDER BY e.id LIMIT ? OFFSET ?",
+            (*given, query.after or "", query.limit, query.offset),
+        ).fetchall()
+        return met, total
+
+    def _few_test(self, probe: Probe, doubtful: list[int], exact: bool) -> Test:
+        """Return the test of entities an exact index offers, which is whole for the `doubtful`."""
+        if not exact:
+            return self._index_test()
+        assert isinstance(probe.term, IndexTerm)
+        assert probe.term.node is not None
+        test, bindings = self._compiled(without(self.where, probe.term.node))
+        if not doubtful:
+            return test, bindings
+        whole, values = self._index_test()
+        return (
+            f"CASE WHEN e.eid IN (SELECT value FROM json_each(?)) THEN {whole} ELSE {test} END",
+            (orjson.dumps(doubtful).decode(), *values, *bindings),
+        )
 
     def _index_is_shorter(self, run: Run, found: int) -> bool:
         entities = self._entities(run)
@@ -130,13 +229,13 @@ class Plan:
             )
         return total
 
-    def _count(self, run: Run, best: Candidates | None) -> int:
-        if self.test == "1" and (self.types is None or len(self.types) == 1):
+    def _count(self, run: Run, best: Offer | None) -> int:
+        test, bindings = self._exact_test()
+        if test == "1" and (self.types is None or len(self.types) == 1):
             return self._entities(run)
-        test, bindings = self.test, self.bindings
         if best is not None:
-            source: tuple[Any, ...] = best.bindings
-            where = f"e.eid IN ({best.text})"
+            source: tuple[Any, ...] = best.candidates.bindings
+            where = f"e.eid IN ({best.candidates.text})"
             test, bindings = self._index_test()
         elif self.types is None:
             where, source = "e.tid = ?", (self.tid,)
@@ -148,46 +247,57 @@ class Plan:
         ).get
         return total
 
-    def _by_index(self, run: Run, best: Candidates, offset: int, limit: int) -> list[Row]:
+    def _by_index(self, run: Run, offered: Candidates, offset: int, limit: int) -> Met:
         """Put what the index offers in order, and test until the page is full.
 
         The LIMIT within keeps SQLite from dropping the inner order; the CROSS JOIN follows it.
         """
         test, bindings = self._index_test()
-        rows: list[Row] = run(
-            "SELECT e.id, e.version, e.doc FROM (SELECT eid FROM entity "
-            f"WHERE eid IN ({best.text}) AND id > ? ORDER BY id LIMIT -1) c "
+        met: Met = run(
+            "SELECT e.id, e.version, e.eid FROM (SELECT eid FROM entity "
+            f"WHERE eid IN ({offered.text}) AND id > ? ORDER BY id LIMIT -1) c "
             f"CROSS JOIN entity e ON e.eid = c.eid WHERE {test} LIMIT ? OFFSET ?",
-            (*best.bindings, self.query.after or "", *bindings, limit, offset),
+            (*offered.bindings, self.query.after or "", *bindings, limit, offset),
         ).fetchall()
-        return rows
+        return met
 
-    def _index_test(self) -> tuple[str, tuple[Any, ...]]:
-        """Return the test for what an index offers, which may be out of date even in the type.
+    def _index_test(self) -> Test:
+        """Return the test for what an index offers, which may be out of date in all it says.
 
-        `test` leaves a single required type to the walk; more of them it tests itself.
+        Even the number may by now be that of another tenant's entity, which has none of these
+        names. `where` leaves a single required type to the walk; more of them it tests itself.
         """
+        test, bindings = self._exact_test()
         if self.types is None or len(self.types) > 1:
-            return self.test, self.bindings
+            return test, bindings
         (nid,) = self.types
-        return f"{OF_TYPE} AND {self.test}", (nid, nid, *self.bindings)
+        return f"{OF_TYPE} AND {test}", (nid, nid, *bindings)
 
-    def _walk_whole(self, run: Run) -> list[Row]:
+    def _exact_test(self) -> Test:
+        if self._test is None:
+            self._test = self._compiled(self.where)
+        return self._test
+
+    def _compiled(self, where: Node) -> Test:
+        text, bindings = compile_sql(where, self.numbers.get)
+        return text, tuple(bindings)
+
+    def _walk_whole(self, run: Run) -> Met:
         query = self.query
         return self._walk(run, query.after or "", None, query.limit, query.offset)
 
-    def _walk_then_index(self, run: Run, best: Candidates) -> list[Row]:
+    def _walk_then_index(self, run: Run, offered: Candidates) -> Met:
         """Walk a bounded way; where that does not fill the page, let the index have its turn."""
         query = self.query
         wanted, start = query.offset + query.limit, query.after or ""
-        met: list[Row] = []
+        met: Met = []
         for entities in WALK:
             end = self._key_after(run, start, entities)
             met += self._walk(run, start, end, wanted - len(met), 0)
             if end is None or len(met) == wanted:
                 return met[query.offset :]
             start = end
-        return self._by_index(run, best, query.offset, query.limit)
+        return self._by_index(run, offered, query.offset, query.limit)
 
     def _key_after(self, run: Run, start: str, entities: int) -> str | None:
         """Return the id a walk of so many entities from `start` ends at; None for the last."""
@@ -209,33 +319,32 @@ class Plan:
             ]
         return min((end for end in ends if end is not None), default=None)
 
-    def _walk(self, run: Run, start: str, end: str | None, limit: int, offset: int) -> list[Row]:
+    def _walk(self, run: Run, start: str, end: str | None, limit: int, offset: int) -> Met:
         """Return matches in the order of ids, from behind `start` to `end` included."""
+        test, tested = self._exact_test()
         last = "" if end is None else "AND {} <= ?"
         ends = () if end is None else (end,)
         if self.types is None:
             text = (
-                "SELECT e.id, e.version, e.doc FROM entity e "
-                f"WHERE e.tid = ? AND e.id > ? {last.format('e.id')} AND {self.test}"
+                "SELECT e.id, e.version, e.eid FROM entity e "
+                f"WHERE e.tid = ? AND e.id > ? {last.format('e.id')} AND {test}"
             )
-            bindings: tuple[Any, ...] = (self.tid, start, *ends, *self.bindings)
+            bindings: tuple[Any, ...] = (self.tid, start, *ends, *tested)
         else:
             text = " UNION ".join(
                 [
-                    "SELECT e.id, e.version, e.doc FROM etype t CROSS JOIN entity e "
+                    "SELECT e.id, e.version, e.eid FROM etype t CROSS JOIN entity e "
                     "ON e.eid = t.eid "
-                    f"WHERE t.type = ? AND t.key > ? {last.format('t.key')} AND {self.test}"
+                    f"WHERE t.type = ? AND t.key > ? {last.format('t.key')} AND {test}"
                 ]
                 * len(self.types)
             )
-            bindings = tuple(
-                each for nid in self.types for each in (nid, start, *ends, *self.bindings)
-            )
+            bindings = tuple(each for nid in self.types for each in (nid, start, *ends, *tested))
         order = "t.key" if self.types is not None and len(self.types) == 1 else "1"
-        rows: list[Row] = run(
+        met: Met = run(
             f"{text} ORDER BY {order} LIMIT ? OFFSET ?", (*bindings, limit, offset)
         ).fetchall()
-        return rows
+        return met
 
 
 def _marks(values: list[int]) -> str:

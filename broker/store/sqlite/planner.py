@@ -2,7 +2,8 @@
 
 The index is probed first. What it would cost to test all it offers is compared with how far a
 walk would have to go until the page is full. Every way tests the exact condition on the
-document, so every way gives the same answer.
+document, or leaves out of it what the index is known to have decided, so every way gives the
+same answer.
 """
 
 from __future__ import annotations
@@ -11,20 +12,36 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from broker.query.ast import EntityQuery
-from broker.query.plan import given_type, index_terms, required_ids, required_types
-from broker.query.sql import compile_sql
+from broker.query.plan import (
+    GeoTerm,
+    IndexTerm,
+    attributes,
+    given_type,
+    index_terms,
+    required_ids,
+    required_types,
+)
+from broker.store.contract import Kept
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.names import Names
+from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.pending import Pending
-from broker.store.sqlite.plan import Plan, Probe
+from broker.store.sqlite.plan import Plan, Probe, Row
 
-Read: TypeAlias = Callable[[Budget], tuple[list[tuple[str, int, bytes]], int | None]]
+Read: TypeAlias = Callable[[Budget], tuple[list[Row], int | None]]
 
 MOST_TYPES: Final = 16
 """Types up to which a query is driven by type; beyond, all entities of the tenant are walked."""
 
 
-def plan(tid: int, names: Names, pending: Pending, query: EntityQuery) -> Read:
+def plan(
+    tid: int,
+    names: Names,
+    pending: Pending,
+    pairs: Pairs,
+    query: EntityQuery,
+    kept: Kept | None = None,
+) -> Read:
     """Return the read that answers `query` for a tenant.
 
     Names are resolved here, on the event loop, and so is what waits to be indexed; the read may
@@ -40,17 +57,24 @@ def plan(tid: int, names: Names, pending: Pending, query: EntityQuery) -> Read:
         types = [nid for _, nid in known]
         if len(iris) == 1 and ids is None:
             where = given_type(where, known[0][0])
-    test, bindings = compile_sql(where, names.nid)
     return Plan(
         tid=tid,
         query=query,
         types=types if types is not None and len(types) <= MOST_TYPES else None,
         ids=None if ids is None else sorted(ids),
-        test=test,
-        bindings=tuple(bindings),
+        where=where,
+        numbers={iri: names.nid(iri) for iri in attributes(where)},
         probes=[
-            Probe(term, path, pending.find(term, path))
-            for term in index_terms(query.where)
+            _probe(term, path, pending)
+            for term in index_terms(where)
             if (path := names.nid(term.attribute)) is not None
         ],
+        pairs=pairs,
+        kept=kept,
     ).run
+
+
+def _probe(term: IndexTerm | GeoTerm, path: int, pending: Pending) -> Probe:
+    if isinstance(term, GeoTerm):
+        return Probe(term, path, [], frozenset())
+    return Probe(term, path, pending.find(term, path), pending.touched(term, path))

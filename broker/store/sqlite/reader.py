@@ -48,7 +48,7 @@ class Reader:
         It may so be run twice. Raises TooComplexQuery where the longest time is used up.
         """
         try:
-            with Budget(self.connection, self._inline_seconds) as budget:
+            with Budget(self.connection, self._inline_seconds, inline=True) as budget:
                 return read(budget)
         except apsw.InterruptError:
             self.offloaded += 1
@@ -67,7 +67,7 @@ class Reader:
             connection = self._local.connection = self._connect()
             self._opened.append(connection)
         try:
-            with Budget(connection, self._longest_seconds) as budget:
+            with Budget(connection, self._longest_seconds, inline=False) as budget:
                 return read(budget)
         except apsw.InterruptError as error:
             raise too_long(self._longest_seconds) from error

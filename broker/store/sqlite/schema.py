@@ -2,7 +2,7 @@
 
 `name` interns IRIs per tenant; its ids are unique in the whole file, so an interned type or
 attribute names its tenant as well, and the index tables need no tenant column. `pair` says of
-each type with each attribute whether it is indexed.
+each type with each attribute whether it is indexed, and how `exact` its rows are.
 
 `entity.type` is the only type of an entity, and 0 where it has several; `etype` has them all.
 The changes of one entity are a chain: `entity.seq`, or `grave.seq` once it is deleted, is its
@@ -89,7 +89,11 @@ CREATE INDEX due_at ON due (at);
 INSERT INTO due SELECT tid, id, '' FROM entity WHERE instr(doc, CAST('"expiresAt"' AS BLOB));
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _DUE)
+_EXACT_PAIRS: Final = """
+ALTER TABLE pair ADD COLUMN exact INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _DUE, _EXACT_PAIRS)
 """Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
 
 

@@ -17,6 +17,7 @@ from broker.errors import ServiceUnavailable
 from broker.query.ast import EntityQuery
 from broker.store.contract import (
     Change,
+    Kept,
     Listener,
     Page,
     Record,
@@ -160,13 +161,13 @@ class SqliteStore:
         rows = await self._reader.bounded(read)
         return [StoredRecord(*row, view.names) for row in rows]
 
-    async def query(self, tenant: str, query: EntityQuery) -> Page:
+    async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id.
 
         Raises TooComplexQuery where it takes longer than the store allows.
         """
         view = self._view(tenant)
-        read = plan(view.tid, view.names, self._pending, query)
+        read = plan(view.tid, view.names, self._pending, self._indexer.pairs, query, kept)
         rows, total = await self._reader.bounded(read)
         return Page([StoredRecord(*row, view.names) for row in rows], total)
 

@@ -115,14 +115,16 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sqlite
 
 
 def only_walk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Plan, "_best", lambda self, run: (None, 0))
+    monkeypatch.setattr(Plan, "_best", lambda self, run, inline: None)
 
 
 def only_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "FEW", -1)
     monkeypatch.setattr(Plan, "_index_is_shorter", lambda self, run, found: True)
 
 
 def walk_then_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "FEW", -1)
     monkeypatch.setattr(Plan, "_index_is_shorter", lambda self, run, found: False)
     monkeypatch.setattr(plan, "WALK", (3, 7))
 
@@ -164,6 +166,7 @@ async def test_a_broad_condition_is_answered_by_a_walk(
         raise AssertionError("used an index")
 
     monkeypatch.setattr(Plan, "_by_index", no_index)
+    monkeypatch.setattr(Plan, "_by_few", no_index)
     page = await town.query("", EntityQuery(And((HasType(RIVER), level(Op.GT, 1))), limit=2))
     assert len(page.records) == 2
 

@@ -1,0 +1,148 @@
+"""Where index rows decide a condition by themselves, and where they are not taken at their word."""
+
+from pathlib import Path
+
+import pytest
+
+from broker.model.entity import DEFAULT
+from broker.query.ast import And, Compare, EntityQuery, HasType, Op
+from broker.query.ast import Path as QueryPath
+from broker.store.contract import Store, Tx
+from broker.store.sqlite import SqliteStore
+from broker.store.sqlite import plan as plans
+from broker.store.sqlite.plan import Plan, Test
+from tests.broker.store.helpers import (
+    LEVEL,
+    NAME,
+    RIVER,
+    SHELTER,
+    create,
+    delete,
+    entity,
+    prop,
+    replace,
+)
+
+
+async def having(store: Store, op: Op, *operands: object, tenant: str = "") -> list[str]:
+    """Return the ids of the shelters whose level compares so."""
+    level = Compare(QueryPath((LEVEL,)), op, operands)  # type: ignore[arg-type]
+    page = await store.query(tenant, EntityQuery(And((HasType(SHELTER), level)), count=True))
+    assert page.total == len(page.records)
+    return [record.id for record in page.records]
+
+
+async def settle(store: SqliteStore) -> None:
+    """Move all index rows into the file."""
+    await store._move_until(store.span()[1])
+
+
+async def test_a_plain_value_is_not_tested_again(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tested(*_: object) -> Test:
+        raise AssertionError("the document was tested")
+
+    await create(sqlite, *(entity(f"urn:{n}", level=prop(n), name=prop("x" * n)) for n in range(9)))
+    await settle(sqlite)
+    monkeypatch.setattr(Plan, "_index_test", tested)
+    assert await having(sqlite, Op.GT, 6) == ["urn:7", "urn:8"]
+    name = Compare(QueryPath((NAME,)), Op.LE, ("xx",))
+    page = await sqlite.query("", EntityQuery(And((HasType(SHELTER), name))))
+    assert [record.id for record in page.records] == ["urn:0", "urn:1", "urn:2"]
+
+
+async def test_rows_of_a_change_that_waits_are_doubted(sqlite: SqliteStore) -> None:
+    await create(sqlite, entity("urn:a", level=prop(1)), entity("urn:b", level=prop(1)))
+    await settle(sqlite)
+    await replace(sqlite, entity("urn:a", level=prop(5)))
+    assert await having(sqlite, Op.LT, 3) == ["urn:b"]
+    assert await having(sqlite, Op.GT, 3) == ["urn:a"]
+    await replace(sqlite, entity("urn:b", RIVER, level=prop(1)))
+    assert await having(sqlite, Op.LT, 3) == []
+    await delete(sqlite, "urn:a")
+    assert await having(sqlite, Op.GT, 3) == []
+
+
+@pytest.mark.parametrize("few", [plans.FEW, -1])
+async def test_a_row_left_behind_does_not_lead_to_another_tenants_entity(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(plans, "FEW", few)
+    await create(sqlite, entity("urn:0", level=prop(2)), tenant="one")
+    await create(sqlite, entity("urn:a", level=prop(1)), tenant="one")
+    await settle(sqlite)
+    await delete(sqlite, "urn:a", tenant="one")
+    await create(sqlite, entity("urn:b", level=prop(1)), tenant="two")
+    assert await having(sqlite, Op.EQ, 1, tenant="one") == []
+    level = Compare(QueryPath((LEVEL,)), Op.EQ, (1,))
+    assert (await sqlite.query("one", EntityQuery(level))).records == []
+
+
+async def test_elements_of_an_array_are_equal_but_not_ordered(sqlite: SqliteStore) -> None:
+    await create(sqlite, entity("urn:a", level=prop(7)), entity("urn:b", level=prop([7, 8])))
+    await settle(sqlite)
+    assert await having(sqlite, Op.EQ, 7) == ["urn:a", "urn:b"]
+    assert await having(sqlite, Op.GE, 7) == ["urn:a"]
+
+
+async def test_an_array_in_an_array_is_neither(sqlite: SqliteStore) -> None:
+    await create(sqlite, entity("urn:a", level=prop([7])), entity("urn:b", level=prop([[7]])))
+    await settle(sqlite)
+    assert await having(sqlite, Op.EQ, 7) == ["urn:a"]
+
+
+async def test_the_texts_of_a_language_property_are_ordered(sqlite: SqliteStore) -> None:
+    texts = {DEFAULT: {"type": "LanguageProperty", "languageMap": {"en": "a", "fr": ["z"]}}}
+    await create(sqlite, entity("urn:a", level=texts))
+    await settle(sqlite)
+    assert await having(sqlite, Op.GT, "A") == ["urn:a"]
+    assert await having(sqlite, Op.GT, "b") == []
+    assert await having(sqlite, Op.EQ, "z") == ["urn:a"]
+
+
+async def test_uris_are_equal_but_not_ordered(sqlite: SqliteStore) -> None:
+    target = {DEFAULT: {"type": "Relationship", "object": "urn:x"}}
+    await create(sqlite, entity("urn:a", level=target))
+    await settle(sqlite)
+    assert await having(sqlite, Op.EQ, "urn:x") == ["urn:a"]
+    assert await having(sqlite, Op.GT, "urn:a") == []
+
+
+async def test_a_text_longer_than_the_index_holds_is_compared_whole(sqlite: SqliteStore) -> None:
+    start = "x" * 128
+    await create(sqlite, *(entity(f"urn:{end}", level=prop(start + end)) for end in "abc"))
+    await settle(sqlite)
+    assert await having(sqlite, Op.EQ, start + "b") == ["urn:b"]
+    assert await having(sqlite, Op.GT, start + "b") == ["urn:c"]
+    assert await having(sqlite, Op.GT, start[:-1]) == ["urn:a", "urn:b", "urn:c"]
+
+
+async def test_what_rows_decide_is_known_after_a_restart(tmp_path: Path) -> None:
+    async def fail(tx: Tx) -> None:
+        await tx.put(entity("urn:c", level=prop([1])), None)
+        raise ValueError("undo")
+
+    store = SqliteStore(tmp_path)
+    await store.open()
+    await create(store, entity("urn:a", level=prop(1)))
+    with pytest.raises(ValueError, match="undo"):
+        await store.write("", fail)
+    await create(store, entity("urn:b", level=prop([1])))
+    await store.close()
+    again = SqliteStore(tmp_path)
+    await again.open()
+    assert await having(again, Op.GT, 0) == ["urn:a"]
+    await again.close()
+
+
+async def test_an_attribute_indexed_later_is_looked_at_anew(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, indexed=lambda type_iri, iri: False)
+    await store.open()
+    await create(store, entity("urn:a", level=prop([1])), entity("urn:b", level=prop(1)))
+    await store.close()
+    again = SqliteStore(tmp_path)
+    await again.open()
+    assert await having(again, Op.GT, 0) == ["urn:b"]
+    assert await having(again, Op.EQ, 1) == ["urn:a", "urn:b"]
+    await again.close()
