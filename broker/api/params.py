@@ -70,6 +70,8 @@ OBSERVED_AT = Param(
     example="2020-07-03T19:10:00Z",
 )
 LANG = Param("lang", "Language of plain texts merged into a LanguageProperty.", example="ja")
+DROP = Param("drop", "Delete these attributes instead of the entities.", example="waterLevel")
+KEEP = Param("keep", "Delete all attributes but these instead of the entities.", example="name")
 DATASET_ID = Param("datasetId", "The instance to act on; default: the default instance.")
 DELETE_ALL = Param(
     "deleteAll", "Delete all instances of the attribute.", {"type": "boolean", "default": False}

@@ -9,6 +9,7 @@ from broker.api import (
     entities,
     health,
     params,
+    purge,
     rules,
     stream,
     transactions,
@@ -71,6 +72,14 @@ _ENTITIES = [
         "POST", f"{V1}/entities", entities.create, "create_entity", "Create an entity",
         body=Body("Entity", _ENTITY), query=(params.LOCAL,),
         answers={201: ("Created; Location has its path.", None)}, errors=(409, 504),
+    ),
+    Route(
+        "DELETE", f"{V1}/entities", purge.purge_entities, "purge_entities", "Purge entities",
+        "Deletes all entities selected, or attributes of them. At least one of type, attrs, q, "
+        "georel or local=true is needed.",
+        query=(*_SELECTION, params.DROP, params.KEEP, params.LOCAL),
+        answers={**_NONE, 207: ("Some could not be purged.", "BatchOperationResult")},
+        errors=(404,),
     ),
     Route(
         "GET", f"{V1}/entities/{{id}}", entities.retrieve, "retrieve_entity", "Retrieve an entity",

@@ -65,10 +65,11 @@ def _names_attribute(node: Node) -> bool:
     return False
 
 
-def entity_query(
-    query: dict[str, str], context: Context, attrs: frozenset[str] | None, max_limit: int
-) -> EntityQuery:
-    """Return the query; raises BadRequestData for one that would select everything."""
+def narrow(query: dict[str, str], context: Context, attrs: frozenset[str] | None) -> Node:
+    """Return the condition of a query's parameters.
+
+    Raises BadRequestData for one that would select everything.
+    """
     local = params.boolean(query, "local")
     if query.get("type") == "*" and "local" in query and not local:
         raise BadRequestData(
@@ -77,13 +78,21 @@ def entity_query(
             remedy="Leave local out, or name a type.",
         )
     nodes = where(query, context, attrs)
-    narrow = local or any(name in query for name in ("type", "attrs", "georel"))
-    if not narrow and not any(map(_names_attribute, nodes)):
+    bounded = local or any(name in query for name in ("type", "attrs", "georel"))
+    if not bounded and not any(map(_names_attribute, nodes)):
         raise BadRequestData(
             "The query selects by none of type, attrs, georel, and an attribute in q.",
             place="query:",
-            remedy="Add type=…, or local=true to list everything this broker has.",
+            remedy="Add type=…, or local=true to select everything this broker has.",
         )
+    return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
+
+
+def entity_query(
+    query: dict[str, str], context: Context, attrs: frozenset[str] | None, max_limit: int
+) -> EntityQuery:
+    """Return the query; raises BadRequestData for one that would select everything."""
+    node = narrow(query, context, attrs)
     count = params.boolean(query, "count")
     limit = params.whole(query, "limit", 20, 10**9)
     if limit > max_limit:
@@ -99,5 +108,4 @@ def entity_query(
             remedy="Add count=true to get the total only, or raise limit.",
         )
     offset = params.whole(query, "offset", 0, 10**9)
-    node = nodes[0] if len(nodes) == 1 else And(tuple(nodes))
     return EntityQuery(node, limit, offset, count)

@@ -321,6 +321,19 @@ def _creations() -> list[Probe]:
     ]
 
 
+def _purges() -> list[Probe]:
+    queries = [probe for probe in _queries() if "type=" in probe.path or "q=" in probe.path]
+    drops = [
+        get(ENTITIES, type="Gauge", **members)
+        for members in ({"drop": SECRET}, {"keep": SECRET}, {"drop": "scope"}, {"keep": "level"})
+    ]
+    probes = []
+    for probe in [*drops, *queries]:
+        path = probe.path.replace("&count=true", "")
+        probes += [Probe("DELETE", path), get(ENTITIES, type="Gauge", count="true")]
+    return [*probes, Probe("DELETE", f"{ENTITIES}?local=true"), *map(get, (ONE, *HIDDEN))]
+
+
 RULES = f"{EX}/typeRules"
 REPLACEMENTS = [{**gauge(1, 4), SECRET: "mine"}, gauge(1, 5), {**gauge(1), "type": MARKED_TYPE}]
 
@@ -328,6 +341,7 @@ PROBES: dict[str, list[Probe]] = {
     "query_entities": _queries(),
     "create_entity": _creations(),
     "retrieve_entity": _retrievals(),
+    "purge_entities": _purges(),
     "replace_entity": _everywhere("PUT", "", *REPLACEMENTS),
     "merge_entity": _everywhere("PATCH", "", *FRAGMENTS, *NULLS),
     "delete_entity": _everywhere("DELETE", ""),
