@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
+
+if TYPE_CHECKING:
+    from broker.store.outbox import Outbox
 
 T = TypeVar("T")
 
@@ -173,6 +176,11 @@ Listener = Callable[[list[Committed]], None]
 
 class Store(Protocol):
     """An engine. Opened once, used from one event loop, closed once."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """Subscriptions and what is due to them; there once the store is open."""
+        ...
 
     async def open(self) -> None:
         """Make the store ready: create or migrate its files, recover after a crash."""

@@ -29,6 +29,7 @@ from broker.store.contract import (
     TypeRules,
     Work,
 )
+from broker.store.memory_outbox import MemoryOutbox
 from broker.store.refusals import closed, encode, nonexistent
 from broker.store.tx import UnitOfWork, run
 
@@ -109,6 +110,7 @@ class MemoryStore:
         self._commits = 0
         self._listeners: list[Listener] = []
         self._open = False
+        self.outbox = MemoryOutbox(clock, lambda: self.span()[1], self._enter)
 
     async def open(self) -> None:
         """Make the store ready."""
@@ -137,6 +139,7 @@ class MemoryStore:
         self._feed += [(change.at, change) for change in draft.changes]
         self._commits += 1
         if unit.committed:
+            self.outbox.queue(unit.committed)
             for listener in list(self._listeners):
                 listener(unit.committed)
         return result
@@ -209,6 +212,7 @@ class MemoryStore:
         while self._feed and self._feed[0][0] < before:
             forgotten += self._feed.pop(0)[1] is not None
             self._pruned += 1
+        self.outbox.expire(self._pruned, before)
         for town in self._towns.values():
             old = [key for key, (_, at) in town.answers.items() if at < before]
             for key in old:
@@ -229,6 +233,7 @@ class MemoryStore:
             (at, None if change is not None and change.tenant == tenant else change)
             for at, change in self._feed
         ]
+        self.outbox.drop_tenant(tenant)
 
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
         """Return the committed rules by type IRI."""
@@ -243,6 +248,11 @@ class MemoryStore:
             "tenants": len(self._towns),
             "queue": 0,
         }
+
+    def _enter(self, tenant: str, create: bool) -> None:
+        if create and self._open:
+            self._towns.setdefault(tenant, _Town())
+        self._town(tenant)
 
     def _town(self, tenant: str) -> _Town:
         if not self._open:

@@ -301,6 +301,15 @@ class Outbox(Protocol):
         """
         ...
 
+    async def queue_period(
+        self, subscription: StoredSubscription, at: str, entities: Sequence[Entity]
+    ) -> bool:
+        """Note that a period was due `at`, and queue its notification unless `entities` is empty.
+
+        False, and nothing done, where the subscription was replaced or removed meanwhile.
+        """
+        ...
+
     async def dead_letters(
         self,
         tenant: str | None = None,

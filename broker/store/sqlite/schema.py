@@ -12,6 +12,13 @@ which `anum` and `atxt` hold what the documents say (`indexed`).
 
 `due` has the entities of which a part expires, with the earliest time at which one does; an empty
 time (from the migration) says that it has to be looked up.
+
+`outbox` has the rows that wait, in the order of the feed, so that a write appends to its end;
+their order by subscription is kept in memory (`broker.store.sqlite.queues`). Rows whose `epoch`
+is not that of their subscription were cancelled and are about to be swept. `kept` has the entity
+after an update some row is about; what a creation or a deletion is about is whole in its change.
+`ledger` holds the books as of change `upto`: rows of later changes are in `outbox` and not yet
+counted as queued. Number 0 adds up what was removed.
 """
 
 from __future__ import annotations
@@ -93,7 +100,39 @@ _EXACT_PAIRS: Final = """
 ALTER TABLE pair ADD COLUMN exact INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _DUE, _EXACT_PAIRS)
+_OUTBOX: Final = """
+CREATE TABLE subscription (
+  sid INTEGER PRIMARY KEY AUTOINCREMENT, tid INTEGER NOT NULL, id TEXT NOT NULL,
+  epoch INTEGER NOT NULL, since INTEGER NOT NULL, created TEXT NOT NULL, modified TEXT NOT NULL,
+  doc BLOB NOT NULL, UNIQUE (tid, id)
+);
+CREATE TABLE ledger (
+  sid INTEGER PRIMARY KEY, upto INTEGER NOT NULL DEFAULT 0, last_due TEXT,
+  queued INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0,
+  dead INTEGER NOT NULL DEFAULT 0, expired INTEGER NOT NULL DEFAULT 0,
+  cancelled INTEGER NOT NULL DEFAULT 0, withheld INTEGER NOT NULL DEFAULT 0,
+  throttled INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0,
+  failed INTEGER NOT NULL DEFAULT 0, last_notification TEXT, last_success TEXT,
+  last_failure TEXT, last_error TEXT
+);
+CREATE TABLE outbox (
+  seq INTEGER NOT NULL, sid INTEGER NOT NULL, epoch INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  not_before TEXT, error TEXT, PRIMARY KEY (seq, sid)
+) WITHOUT ROWID;
+CREATE TABLE kept (seq INTEGER PRIMARY KEY, doc BLOB NOT NULL);
+CREATE TABLE period (
+  sid INTEGER NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, docs BLOB NOT NULL,
+  PRIMARY KEY (sid, seq)
+);
+CREATE TABLE dead (
+  did INTEGER PRIMARY KEY AUTOINCREMENT, sid INTEGER NOT NULL, seq INTEGER NOT NULL,
+  attempts INTEGER NOT NULL, died TEXT NOT NULL, error TEXT, UNIQUE (sid, seq)
+);
+CREATE INDEX dead_seq ON dead (seq);
+INSERT INTO ledger (sid) VALUES (0);
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX)
 """Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
 
 

@@ -45,6 +45,8 @@ class Effects:
     counts: dict[tuple[int, int], int] = field(default_factory=dict)
     committed: list[Committed] = field(default_factory=list)
     rows: list[tuple[int, Rows]] = field(default_factory=list)
+    documents: dict[int, bytes] = field(default_factory=dict)
+    """The entities after updates as they are stored, by change."""
 
     def take(self, other: Effects) -> None:
         """Make the effects of a unit of work that succeeded part of its group's."""
@@ -52,6 +54,7 @@ class Effects:
         self.publish += other.publish
         self.committed += other.committed
         self.rows += other.rows
+        self.documents.update(other.documents)
         for key, difference in other.counts.items():
             self.counts[key] = self.counts.get(key, 0) + difference
 
@@ -237,7 +240,7 @@ class Session:
         raw = apply(held.raw, delta)
         prior = encode(interned(change.before, self._names.keys))
         parts = held.seq, held.eid, encode(delta), prior
-        document = encode(raw)
+        document = self.effects.documents[change.seq] = encode(raw)
         if "type" in change.delta:
             self._retype(held.eid, before, after)
         self._run(

@@ -33,11 +33,13 @@ from broker.store.sqlite.drop import drop_slice
 from broker.store.sqlite.errors import UnusableFolder
 from broker.store.sqlite.indexer import Indexer, reindex
 from broker.store.sqlite.lock import FolderLock
+from broker.store.sqlite.outbox import SqliteOutbox
 from broker.store.sqlite.pairs import Indexed
 from broker.store.sqlite.pending import Pending
 from broker.store.sqlite.planner import plan
 from broker.store.sqlite.reader import Reader
 from broker.store.sqlite.recovery import recover
+from broker.store.sqlite.rows import Rows
 from broker.store.sqlite.schema import migrate
 from broker.store.sqlite.session import ALL_TYPES, Effects, Feed, Session
 from broker.store.sqlite.town import Town, Towns, View, load_rules
@@ -116,6 +118,8 @@ class SqliteStore:
         with suppress(ServiceUnavailable):
             while self._pending.indexed < self._span[1] or len(self._writer):
                 await self._move_slice()
+            await self.outbox.queuing.close()
+            await self._submit(self.outbox.note_settled)
         await self._writer.close()
         if self._dropping is not None:
             await self._dropping
@@ -221,9 +225,7 @@ class SqliteStore:
         forgotten, more = 0, True
         await self._move_until(self._span[1])
         while more:
-            count, newest, more = await self._submit(
-                lambda effects: feed.prune_changes(self._connection, before, self._pending.indexed)
-            )
+            count, newest, more = await self._submit(partial(self._prune_slice, before))
             if newest:
                 self._span = (newest + 1, self._span[1])
             forgotten += count
@@ -240,11 +242,12 @@ class SqliteStore:
     async def drop_tenant(self, tenant: str) -> None:
         """Delete a tenant whole; the default tenant is empty afterwards."""
         self._view(tenant)
-        await self._drop(
-            await self._submit(
-                lambda effects: self._towns.detach(tenant, effects.undo, effects.publish)
-            )
-        )
+
+        def job(effects: Effects) -> Town:
+            self.outbox.drop_tenant(tenant, effects)
+            return self._towns.detach(tenant, effects.undo, effects.publish)
+
+        await self._drop(await self._submit(job))
 
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
         """Return the committed rules by type IRI."""
@@ -289,6 +292,35 @@ class SqliteStore:
         self._entities = self._connection.execute(
             "SELECT coalesce(sum(n), 0) FROM counter WHERE type = ?", (ALL_TYPES,)
         ).get
+        rows = Rows(self._reader.run, lambda tenant: self._view(tenant).names)
+        self.outbox = SqliteOutbox(self._connection, self, rows, self._clock)
+
+    def newest(self) -> int:
+        """Return the newest committed change (for the outbox)."""
+        return self._span[1]
+
+    def newest_written(self) -> int:
+        """Return the newest change in the open transaction (for the outbox)."""
+        return self._feed.seq
+
+    def check_tenant(self, tenant: str) -> None:
+        """Raise NonexistentTenant, or ServiceUnavailable once closed (for the outbox)."""
+        self._view(tenant)
+
+    def enter(self, tenant: str, create: bool, effects: Effects) -> Town:
+        """Return a tenant for writing, inside the transaction (for the outbox)."""
+        return self._towns.enter(tenant, create, effects.undo, effects.publish)
+
+    async def submit(self, job: Callable[[Effects], T]) -> T:
+        """Run a job in the writing transaction (for the outbox)."""
+        if not self._open:
+            raise closed()
+        return await self._submit(job)
+
+    def _prune_slice(self, before: str, effects: Effects) -> tuple[int, int, bool]:
+        pruned = feed.prune_changes(self._connection, before, self._pending.indexed)
+        self.outbox.queuing.expire(pruned[1], before, effects)
+        return pruned
 
     async def _changes(self, after: int, end: int, tid: int | None, limit: int) -> list[feed.Row]:
         """Read the feed window by window, so that a quiet tenant's changes may lie far apart."""
@@ -362,6 +394,7 @@ class SqliteStore:
             "ON CONFLICT (tid, type) DO UPDATE SET n = n + ?3",
             [(*key, difference) for key, difference in effects.counts.items() if difference],
         )
+        self.outbox.queuing.flush(effects)
 
     def _announce(self, effects: Effects) -> None:
         """Show a commit to readers and listeners."""

@@ -1,0 +1,268 @@
+"""Rows that come into the queues with a commit, and those that leave other than by settlement."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from array import array
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final, Generic, Protocol, TypeVar
+
+import apsw
+
+from broker.errors import ServiceUnavailable
+from broker.model.entity import Entity
+from broker.store.books import Posting
+from broker.store.contract import Committed, Kind
+from broker.store.outbox import PERIODIC, Due, Matched, Matcher, StoredSubscription, Waiting
+from broker.store.refusals import encode
+from broker.store.sqlite.connection import runner
+from broker.store.sqlite.documents import interned
+from broker.store.sqlite.ledger import Ledger
+from broker.store.sqlite.queues import Line
+from broker.store.sqlite.session import Effects
+from broker.store.sqlite.town import Town
+
+T = TypeVar("T")
+
+SWEEP: Final = 500
+"""Cancelled rows that are deleted in one transaction."""
+
+log = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """What the outbox needs of its store."""
+
+    def newest(self) -> int:
+        """Return the newest committed change."""
+        ...
+
+    def newest_written(self) -> int:
+        """Return the newest change in the open transaction."""
+        ...
+
+    def check_tenant(self, tenant: str) -> None:
+        """Raise NonexistentTenant, or ServiceUnavailable once closed."""
+        ...
+
+    def enter(self, tenant: str, create: bool, effects: Effects) -> Town:
+        """Return a tenant for writing, inside the transaction."""
+        ...
+
+    async def submit(self, job: Callable[[Effects], T]) -> T:
+        """Run a job in the writing transaction; return its result once it is durable."""
+        ...
+
+
+class Listeners(Generic[T]):
+    """Whom to tell; one that fails harms nobody."""
+
+    def __init__(self) -> None:
+        self._all: list[Callable[[T], None]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def add(self, listener: Callable[[T], None]) -> Callable[[], None]:
+        """Tell one more; return the way to stop it."""
+        self._all.append(listener)
+        return lambda: self._all.remove(listener)
+
+    def tell(self, what: T) -> None:
+        """Call them all."""
+        for listener in list(self._all):
+            try:
+                listener(what)
+            except Exception:
+                log.exception("a listener of the outbox failed")
+
+
+class Queuing:
+    """Asks the matcher, queues rows, lets them expire, and sweeps what was cancelled."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        engine: Engine,
+        lines: dict[int, Line],
+        ledger: Ledger,
+    ) -> None:
+        self.row_listeners: Listeners[Sequence[Waiting]] = Listeners()
+        self.news_listeners: Listeners[Collection[int]] = Listeners()
+        self._many = connection.cursor().executemany
+        self._run = runner(connection)
+        self._engine = engine
+        self._lines = lines
+        self._ledger = ledger
+        self._matcher: Matcher | None = None
+        self._garbage: list[tuple[int, int, array[int]]] = []
+        self._sweeper: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def match_with(self, matcher: Matcher) -> None:
+        """Give `matcher` all subscriptions, and ask it from now on."""
+        self._matcher = matcher
+        for line in self._lines.values():
+            matcher.keep(line.stored())
+
+    def index(
+        self, after: StoredSubscription | None, before: StoredSubscription | None, effects: Effects
+    ) -> None:
+        """Let the matcher know of a subscription as the open transaction has it."""
+        matcher = self._matcher
+        if matcher is None:
+            return
+
+        def show(known: StoredSubscription | None, sid: int) -> None:
+            if known is None:
+                matcher.drop(sid)
+            else:
+                matcher.keep(known)
+
+        sid = (after or before).sid  # type: ignore[union-attr]
+        show(after, sid)
+        effects.undo.append(lambda: show(before, sid))
+
+    def flush(self, effects: Effects) -> None:
+        """Queue what a group of changes is due to, in the open transaction."""
+        if self._matcher is None or not effects.committed:
+            return
+        matched = self._matcher.match(effects.committed)
+        if matched.due:
+            self._queue(matched, effects)
+        for sid, count in matched.throttled.items():
+            self._throttled(sid, count, matched.due, effects)
+        if matched.commit is not None:
+            effects.publish.append(matched.commit)
+
+    def queue_period(
+        self, line: Line, at: str, entities: Sequence[Entity], town: Town, effects: Effects
+    ) -> None:
+        """Queue a periodic notification, already counted, in the open transaction."""
+        sid = line.sid
+        queued, epoch = self._run(
+            "SELECT l.queued, s.epoch FROM ledger l JOIN subscription s ON s.sid = l.sid "
+            "WHERE l.sid = ?",
+            (sid,),
+        ).get
+        seq = PERIODIC + queued
+        town.names.undo = effects.undo
+        documents = encode([interned(entity, town.names.keys) for entity in entities])
+        self._run("INSERT INTO period VALUES (?, ?, ?, ?)", (sid, seq, at, documents))
+        self._run("INSERT INTO outbox VALUES (?, ?, ?, 0, NULL, NULL)", (seq, sid, epoch))
+        row = Waiting(sid, seq, None, 0, None, at, None, tuple(entities))
+
+        def publish() -> None:
+            if line.epoch == epoch:
+                line.queue.append(seq)
+                self.tell_rows([row])
+
+        effects.publish.append(publish)
+
+    def expire(self, newest: int, before: str, effects: Effects) -> None:
+        """Let rows about changes up to `newest` expire, and periodic ones queued before a time."""
+        rows: list[tuple[int, int]] = self._run(
+            "SELECT o.sid, o.seq FROM outbox o JOIN subscription s ON s.sid = o.sid "
+            "AND s.epoch = o.epoch WHERE o.seq <= ?",
+            (newest,),
+        ).fetchall()
+        rows += self._run(
+            "SELECT p.sid, p.seq FROM period p JOIN outbox o ON o.seq = p.seq AND o.sid = p.sid "
+            "JOIN subscription s ON s.sid = o.sid AND s.epoch = o.epoch WHERE p.at < ?",
+            (before,),
+        ).fetchall()
+        by_sid: dict[int, list[int]] = {}
+        for sid, seq in rows:
+            by_sid.setdefault(sid, []).append(seq)
+        self._forget(newest, before)
+        for sid, seqs in by_sid.items():
+            self._ledger.post(sid, Posting(expired=len(seqs)), self._engine.newest(), effects)
+            effects.publish.append(partial(self._lines[sid].take_out, seqs))
+        if by_sid:
+            effects.publish.append(lambda: self.tell_news(by_sid))
+
+    def clear(self, line: Line) -> None:
+        """Empty the queue of a line whose rows were cancelled, and see that they are swept."""
+        if line.queue:
+            self._garbage.append((line.sid, line.epoch, line.queue))
+            if self._sweeper is None or self._sweeper.done():
+                self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        line.epoch += 1
+        line.queue = array("q")
+        line.tried = {}
+
+    def tell_rows(self, rows: Sequence[Waiting]) -> None:
+        """Tell of rows that begin to wait."""
+        if rows:
+            self.row_listeners.tell(rows)
+
+    def tell_news(self, sids: Collection[int]) -> None:
+        """Tell of subscriptions that changed."""
+        self.news_listeners.tell(sids)
+
+    async def close(self) -> None:
+        """Stop sweeping; what is left is swept when the store opens again."""
+        self._closing = True
+        if self._sweeper is not None:
+            await self._sweeper
+
+    def _queue(self, matched: Matched, effects: Effects) -> None:
+        by_seq = {each.change.seq: each for each in effects.committed}
+        lines = self._lines
+        self._many(
+            "INSERT INTO outbox VALUES (?, ?, (SELECT epoch FROM subscription WHERE sid = ?2), "
+            "0, NULL, NULL)",
+            [(due.seq, due.sid) for due in matched.due],
+        )
+        seqs = dict.fromkeys(due.seq for due in matched.due)
+        updates = [seq for seq in seqs if by_seq[seq].change.kind is Kind.UPDATE]
+        self._many(
+            "INSERT INTO kept VALUES (?, ?)", [(seq, effects.documents[seq]) for seq in updates]
+        )
+
+        def publish() -> None:
+            for due in matched.due:
+                line = lines[due.sid]
+                line.queue.append(due.seq)
+                line.last_due = by_seq[due.seq].change.at
+                if due.sid not in matched.throttled:
+                    line.unsaved += 1
+            if self.row_listeners:
+                self.tell_rows([_row(due, by_seq[due.seq]) for due in matched.due])
+
+        effects.publish.append(publish)
+
+    def _throttled(self, sid: int, count: int, dues: Sequence[Due], effects: Effects) -> None:
+        """Count what was throttled, with what was queued of the same subscription."""
+        own = [due.seq for due in dues if due.sid == sid]
+        last = next((c.change.at for c in effects.committed if own and c.change.seq == own[-1]), "")
+        posting = Posting(queued=len(own), throttled=count)
+        self._ledger.post(sid, posting, self._engine.newest_written(), effects, last or None)
+
+    def _forget(self, newest: int, before: str) -> None:
+        self._run("DELETE FROM outbox WHERE seq <= ?", (newest,))
+        self._run("DELETE FROM dead WHERE seq <= ?", (newest,))
+        self._run("DELETE FROM kept WHERE seq <= ?", (newest,))
+        old = "(SELECT sid, seq FROM period WHERE at < ?)"
+        self._run(f"DELETE FROM outbox WHERE seq >= {PERIODIC} AND (sid, seq) IN {old}", (before,))
+        self._run(f"DELETE FROM dead WHERE (sid, seq) IN {old}", (before,))
+        self._run("DELETE FROM period WHERE at < ?", (before,))
+
+    async def _sweep(self) -> None:
+        with suppress(ServiceUnavailable):
+            while self._garbage and not self._closing:
+                sid, epoch, seqs = self._garbage[-1]
+                await self._engine.submit(partial(self._sweep_slice, sid, epoch, seqs[-SWEEP:]))
+                del seqs[-SWEEP:]
+                if not seqs:
+                    self._garbage.remove((sid, epoch, seqs))
+
+    def _sweep_slice(self, sid: int, epoch: int, seqs: array[int], effects: Effects) -> None:
+        self._ledger.sweep(sid, epoch, seqs)
+
+
+def _row(due: Due, committed: Committed) -> Waiting:
+    return Waiting(due.sid, due.seq, committed, 0, None, committed.change.at, None)
