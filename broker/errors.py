@@ -23,6 +23,8 @@ class MachiError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = ETSI + "InternalError"
     title: ClassVar[str] = "Internal error"
+    bare: ClassVar[bool] = False
+    """Whether the answer has no body: the status says it all (§6.3.4)."""
 
     def __init__(self, detail: str, *, place: str, remedy: str, **members: Any) -> None:
         super().__init__(detail)
@@ -136,6 +138,7 @@ class LengthRequired(MachiError):
     """411: a body was sent without Content-Length (§6.3.4)."""
 
     status = 411
+    bare = True
     type = OWN + "LengthRequired"
     title = "Length required"
 
@@ -157,9 +160,13 @@ class PayloadTooLarge(MachiError):
 
 
 class UnsupportedMediaType(MachiError):
-    """415: Content-Type or Content-Encoding is not one the operation takes."""
+    """415: Content-Type or Content-Encoding is not one the operation takes.
+
+    `accept` or `accept_encoding` lists what it takes.
+    """
 
     status = 415
+    bare = True
     type = OWN + "UnsupportedMediaType"
     title = "Unsupported media type"
 

@@ -9,6 +9,7 @@ import orjson
 
 from broker.api.broker import Broker
 from broker.api.request import Request
+from broker.api.response import JSON, LD
 from broker.errors import BadRequestData, InvalidRequest, UnsupportedMediaType
 from broker.jsonld.context import Context
 from broker.jsonld.core import CORE_CONTEXT
@@ -56,12 +57,14 @@ def media(request: Request) -> bytes:
             "The body is not announced as JSON.",
             place="header:Content-Type",
             remedy="Send Content-Type: application/json, or application/ld+json with @context.",
+            accept=[JSON.decode(), LD.decode()],
         )
     if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaType(
             "Compressed bodies are not taken.",
             place="header:Content-Encoding",
             remedy="Send the body uncompressed.",
+            accept_encoding=["identity"],
         )
     return kind
 

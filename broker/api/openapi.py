@@ -16,8 +16,9 @@ _COMMON_ERRORS = {
 _BODY_ERRORS = {
     411: "The body came without Content-Length.",
     413: "The body is too large.",
-    415: "Content-Type or Content-Encoding is not taken.",
+    415: "Content-Type or Content-Encoding is not taken; a header says which is.",
 }
+_BARE = frozenset((411, 415))
 _ERRORS = {
     403: "Refused.",
     404: "No such entity, attribute or tenant.",
@@ -127,5 +128,7 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.template.startswith("/ngsi-ld"):
         errors |= {status: _ERRORS[status] for status in (403, 404, *route.errors)}
     for status, text in sorted(errors.items()):
-        told[str(status)] = {"description": text, "content": _PROBLEM}
+        told[str(status)] = {"description": text}
+        if status not in _BARE:
+            told[str(status)]["content"] = _PROBLEM
     return told

@@ -16,6 +16,8 @@ GEO = b"application/geo+json"
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _JSON_TYPE = (b"content-type", JSON)
+_TOLD = {"allow": b"allow", "accept": b"accept", "accept_encoding": b"accept-encoding"}
+"""Members of an error that are headers too."""
 
 
 class Response:
@@ -43,11 +45,14 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 def problem(error: MachiError) -> Response:
     """Return the ProblemDetails document of `error`, as application/json (§6.3.6)."""
-    body = orjson.dumps(error.problem(), option=orjson.OPT_NON_STR_KEYS, default=str)
-    response = Response(error.status, body, [_JSON_TYPE])
-    allow = error.members.get("allow")
-    if allow:
-        response.headers.append((b"allow", ", ".join(allow).encode()))
+    if error.bare:
+        response = Response(error.status)
+    else:
+        body = orjson.dumps(error.problem(), option=orjson.OPT_NON_STR_KEYS, default=str)
+        response = Response(error.status, body, [_JSON_TYPE])
+    for member, header in _TOLD.items():
+        if member in error.members:
+            response.headers.append((header, ", ".join(error.members[member]).encode()))
     return response
 
 

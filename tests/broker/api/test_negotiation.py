@@ -95,8 +95,8 @@ async def test_a_body_that_is_not_announced_as_json_is_415(quick: Client, kind: 
     for path in (ENTITIES, f"{OPERATIONS}/upsert", TRANSACTIONS):
         answer = await quick.request("POST", path, {"content-type": kind}, body=b"{}")
         assert answer.status == 415
-        assert answer.problem["type"] == OWN + "UnsupportedMediaType"
-        assert answer.problem["place"] == "header:Content-Type"
+        assert (answer.header("content-length"), answer.body) == ("0", b"")
+        assert answer.header("accept") == "application/json, application/ld+json"
 
 
 async def test_a_charset_beside_the_media_type_is_fine(quick: Client) -> None:
@@ -108,7 +108,8 @@ async def test_compressed_bodies_are_not_taken(quick: Client) -> None:
     headers = {"content-type": JSON, "content-encoding": "gzip"}
     answer = await quick.request("POST", ENTITIES, headers, body=b"\x1f\x8b")
     assert answer.status == 415
-    assert answer.problem["place"] == "header:Content-Encoding"
+    assert answer.body == b""
+    assert answer.header("accept-encoding") == "identity"
 
 
 async def test_a_body_without_length_is_411(quick: Client) -> None:
@@ -116,7 +117,7 @@ async def test_a_body_without_length_is_411(quick: Client) -> None:
     for method, path in (("POST", ENTITIES), ("PATCH", ONE), ("PUT", ONE), ("POST", TRANSACTIONS)):
         answer = await quick.request(method, path, headers, body=b"{}")
         assert answer.status == 411
-        assert answer.problem["place"] == "header:Content-Length"
+        assert (answer.header("content-length"), answer.body) == ("0", b"")
 
 
 async def test_a_body_may_arrive_in_parts(quick: Client) -> None:
@@ -152,8 +153,7 @@ async def test_a_get_with_a_body_ignores_it(quick: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("PUT", ENTITIES, "GET, POST"),
-        ("DELETE", ENTITIES, "GET, POST"),
+        ("PUT", ENTITIES, "DELETE, GET, POST"),
         ("POST", ONE, "DELETE, GET, PATCH, PUT"),
         ("GET", f"{ONE}/attrs", "PATCH, POST"),
         ("GET", f"{ONE}/attrs/level", "DELETE, PATCH, PUT"),
