@@ -187,6 +187,14 @@ class IdempotencyMismatch(MachiError):
     title = "Idempotency key reused"
 
 
+class TooManyStreams(MachiError):
+    """429: the caller listens with as many connections as one caller may have."""
+
+    status = 429
+    type = OWN + "TooManyStreams"
+    title = "Too many streams"
+
+
 class ServiceUnavailable(MachiError):
     """503: the store cannot take the request now (shutting down, disk full)."""
 

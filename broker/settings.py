@@ -14,7 +14,9 @@ class Settings:
     """Settings of one broker process. Sizes are bytes, times seconds.
 
     `allow_egress` lists networks (CIDR) that outgoing requests may reach although they are not
-    public. `allow_hosts` lists names beyond `host` and loopback that the Host header may carry.
+    public. `allow_hosts` lists names beyond `host` and loopback that the Host header may carry,
+    `allow_origins` the web pages beyond the broker's own that may listen to streams.
+    `max_streams` counts connections in all, `max_streams_each` those of one known caller.
     """
 
     host: str = "127.0.0.1"
@@ -23,6 +25,10 @@ class Settings:
     auth: str = "off"
     allow_egress: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    allow_origins: tuple[str, ...] = ()
+    max_streams: int = 10_000
+    max_streams_each: int = 200
+    heartbeat: float = 15.0
     max_body: int = 8 * MIB
     max_batch: int = 1000
     max_operations: int = 500

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,6 +28,8 @@ from broker.metrics import Metrics
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.subscriptions.live import Feed
+from broker.subscriptions.live.seats import Seats
+from broker.subscriptions.live.tickets import Tickets
 
 
 async def start(
@@ -42,13 +46,16 @@ async def start(
         guard=guard,
         entities=Entities(store, guard, clock),
         contexts=ContextLoader(egress, limits=Limits(total=settings.context_timeout)),
-        feed=Feed(store),
+        feed=Feed(store, exact=guard.transparent),
+        tickets=Tickets(time.monotonic, secrets.token_urlsafe),
+        seats=Seats(settings.max_streams, settings.max_streams_each),
         rendered=Rendered(settings.render_cache),
         metrics=Metrics(),
     )
     store.listen(broker.rendered.forget)
     broker.metrics.gauge(store.count)
     broker.metrics.gauge(broker.rendered.figures)
+    broker.metrics.gauge(broker.feed.figures)
     return broker
 
 

@@ -13,6 +13,8 @@ from broker.metrics import Metrics
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.subscriptions.live import Feed
+from broker.subscriptions.live.seats import Seats
+from broker.subscriptions.live.tickets import Tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +28,7 @@ class Broker:
     entities: Entities
     contexts: ContextLoader
     feed: Feed
+    tickets: Tickets
+    seats: Seats
     rendered: Rendered
     metrics: Metrics

@@ -25,6 +25,8 @@ _ERRORS = {
     409: "It exists already, or a rule of the type refuses.",
     412: "A precondition did not hold.",
     422: "The Idempotency-Key was used with another body.",
+    426: "The request is no WebSocket handshake.",
+    429: "The caller has too many streams open.",
     504: "A remote @context could not be fetched.",
 }
 

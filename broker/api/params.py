@@ -72,6 +72,17 @@ OBSERVED_AT = Param(
 LANG = Param("lang", "Language of plain texts merged into a LanguageProperty.", example="ja")
 DROP = Param("drop", "Delete these attributes instead of the entities.", example="waterLevel")
 KEEP = Param("keep", "Delete all attributes but these instead of the entities.", example="name")
+WATCHED = Param(
+    "watchedAttributes",
+    "Comma-separated attribute names: of updates, tell only those that change one of them.",
+    example="waterLevel",
+)
+SNAPSHOT = Param(
+    "snapshot",
+    "Begin with the entities that match now, each as `enter`, then `synced`; so too after `reset`.",
+    {"type": "boolean", "default": False},
+)
+TICKET = Param("ticket", "Who listens, where no header can be set: see `POST …/tickets`.")
 DATASET_ID = Param("datasetId", "The instance to act on; default: the default instance.")
 DELETE_ALL = Param(
     "deleteAll", "Delete all instances of the attribute.", {"type": "boolean", "default": False}

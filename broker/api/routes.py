@@ -12,6 +12,7 @@ from broker.api import (
     purge,
     rules,
     stream,
+    tickets,
     transactions,
 )
 from broker.api.table import Body, Param, Route, Table
@@ -197,16 +198,23 @@ _EXTENSIONS = [
     ),
     Route(
         "GET", f"{EX}/stream", stream.stream, "stream", "Follow changes (Server-Sent Events)",
-        "Events `open`, `enter`, `update`, `leave`, `delete`, `reset`; each event's id is the "
-        "change's sequence number, to come back with as Last-Event-ID.",
+        "Events `open`, `enter`, `update`, `leave`, `delete`, `reset`, `synced`, `end`; each "
+        "event's id is the change's sequence number, to come back with as Last-Event-ID.",
         query=(
-            params.TYPE, params.ID, params.ID_PATTERN, params.Q, params.FORMAT, params.OPTIONS,
+            *_SELECTION, params.WATCHED, params.SNAPSHOT, params.FORMAT, params.OPTIONS,
             Param("tenant", "The tenant, where no header can be set."),
             Param("context", "URL of the @context, where no Link header can be set."),
             Param("lastEventId", "Resume after this event, where no header can be set."),
+            params.TICKET,
         ),
-        answers={200: ("The stream.", None)}, errors=(404, 504), tag="Extensions",
+        answers={200: ("The stream.", None)}, errors=(404, 429, 504), tag="Extensions",
         tenant_parameter=True,
+    ),
+    Route(
+        "POST", f"{EX}/tickets", tickets.issue, "issue_ticket", "Take a ticket for a stream",
+        "For pages, whose EventSource and WebSocket send no headers: the stream opened with "
+        "`ticket=…` is the caller's. It opens one stream, within 60 s.",
+        answers={201: ("The ticket.", "Ticket")}, errors=(404,), tag="Extensions",
     ),
     Route(
         "GET", f"{EX}/typeRules", rules.list_rules, "list_type_rules", "List rules by type",

@@ -90,6 +90,11 @@ SCHEMAS: dict[str, Any] = {
             }
         },
     },
+    "Ticket": {
+        "type": "object",
+        "required": ["ticket", "seconds"],
+        "properties": {"ticket": {"type": "string"}, "seconds": {"type": "integer"}},
+    },
     "TypeRules": {
         "type": "object",
         "properties": {

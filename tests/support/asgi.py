@@ -143,7 +143,8 @@ def _event(block: str) -> Event:
     if block.startswith(":"):
         return Event(":", None, block)
     fields = dict(line.split(": ", 1) for line in block.splitlines())
-    return Event(fields["event"], int(fields["id"]), orjson.loads(fields["data"]))
+    place = int(fields["id"]) if "id" in fields else None
+    return Event(fields["event"], place, orjson.loads(fields["data"]))
 
 
 class Client:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from broker.api import stream as stream_module
+from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.live import Feed
@@ -23,7 +23,7 @@ from tests.broker.api.data import (
     gauge,
     urn,
 )
-from tests.support.asgi import Client, Event, Stream, Ticking, running
+from tests.support.asgi import HOST, Client, Event, Stream, Ticking, running
 
 STREAM = f"{EX}/stream"
 ONE = f"{ENTITIES}/{urn(1)}"
@@ -116,6 +116,8 @@ async def test_a_condition_makes_entities_enter_and_leave(client: Client) -> Non
         ({"idPattern": ":[139]$"}, [1, 3]),
         ({"q": "level>2"}, [2]),
         ({"type": "Gauge", "id": f"{urn(3)},{urn(9)}"}, []),
+        ({"attrs": "level"}, [1, 2]),
+        ({"georel": "near;maxDistance==10", "geometry": "Point", "coordinates": "[1,2]"}, [2]),
     ],
 )
 async def test_a_stream_is_selected_by_type_id_and_condition(
@@ -124,9 +126,11 @@ async def test_a_stream_is_selected_by_type_id_and_condition(
     async with quick.stream(following(**parameters)) as stream:
         await stream.event()
         await quick.post(ENTITIES, gauge(1, 1))
-        await quick.post(ENTITIES, gauge(2, 5))
+        here = {"type": "Point", "coordinates": [1, 2]}
+        await quick.post(ENTITIES, {**gauge(2, 5), "location": here})
         await quick.post(ENTITIES, {"id": urn(3), "type": "Bridge"})
-        await quick.post(ENTITIES, {**gauge(9, 9), "type": ["Gauge", "Bridge"]})
+        both = ["Gauge", "Bridge"]
+        await quick.post(ENTITIES, {**gauge(9, 9), "type": both, "location": here})
         events = await told(stream, len(seen) + 1)
     assert events == [("enter", urn(number)) for number in [*seen, 9]]
 
@@ -231,14 +235,20 @@ async def test_what_the_feed_no_longer_keeps_is_told_as_a_reset(client: Client, 
         assert await told(stream, 1) == [("enter", urn(2))]
 
 
-async def test_a_quiet_stream_is_kept_alive(quick: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_module, "HEARTBEAT", 0.01)
-    async with quick.stream(STREAM) as stream:
-        assert await stream.names(4) == ["open", ":", ":", ":"]
-        await quick.post(ENTITIES, gauge())
-        while (event := await stream.event()).name == ":":
-            pass
-        assert event.name == "enter"
+async def test_a_quiet_stream_is_kept_alive_and_its_place_moves_on() -> None:
+    settings = Settings(heartbeat=0.01)
+    async with running(MemoryStore(), settings) as client:
+        await client.post(ENTITIES, gauge())
+        async with client.stream(following(type="Bridge")) as stream:
+            assert await stream.event() == Event("open", 1, {"seq": 1})
+            assert (await stream.event()).data == ": still here\nid: 1"
+            await client.post(ENTITIES, gauge(2))
+            while (beat := await stream.event()).data != ": still here\nid: 2":
+                assert beat.name == ":"
+            await client.post(ENTITIES, {"id": urn(3), "type": "Bridge"})
+            while (event := await stream.event()).name == ":":
+                pass
+    assert (event.name, event.id) == ("enter", 3)
 
 
 async def test_a_reader_that_stops_reading_holds_nobody_up_and_misses_nothing(
@@ -316,3 +326,137 @@ async def test_many_streams_are_told_of_one_change() -> None:
             await stream.event()
         await client.post(ENTITIES, gauge())
         assert [(await stream.event()).name for stream in opened] == ["enter"] * 50
+
+
+async def test_attrs_keep_what_is_shown_small(quick: Client) -> None:
+    async with quick.stream(following(attrs="level", format="simplified")) as stream:
+        await stream.event()
+        await quick.post(ENTITIES, gauge(1, 1, name="x"))
+        event = await stream.event()
+    assert event.data["entity"] == gauge(1, 1)
+
+
+async def test_of_updates_only_those_of_watched_attributes_are_told(quick: Client) -> None:
+    await quick.post(ENTITIES, gauge(1, 1, name="x"))
+    async with quick.stream(following(watchedAttributes="name,other", q="level<5")) as stream:
+        await stream.event()
+        await level(quick, 1, 2)
+        await quick.patch(f"{ONE}/attrs", {"name": "y"})
+        await level(quick, 1, 9)
+        await level(quick, 1, 1)
+        await quick.delete(ONE)
+        assert await stream.names(4) == ["update", "leave", "enter", "delete"]
+
+
+async def test_a_snapshot_begins_a_stream_and_is_no_place_to_resume_from(client: Client) -> None:
+    for number in range(1, 251):
+        await client.post(ENTITIES, gauge(number, number))
+    async with client.stream(following(q="level>100", snapshot="true", type="Gauge")) as stream:
+        assert await stream.event() == Event("open", None, {})
+        shown = [await stream.event() for _ in range(150)]
+        assert await stream.event() == Event("synced", 250, {"seq": 250, "entities": 150})
+        await level(client, 1, 101)
+        assert (await stream.event()).id == 251
+    assert {(event.name, event.id) for event in shown} == {("enter", None)}
+    assert sorted(event.data["id"] for event in shown) == sorted(map(urn, range(101, 251)))
+
+
+async def test_a_resumed_stream_needs_no_snapshot_but_a_reset_one_does(client: Client) -> None:
+    for value in range(4):
+        await client.post(f"{OPERATIONS}/upsert", [gauge(1, value)])
+    async with client.stream(following(snapshot="true", lastEventId="3")) as stream:
+        assert await stream.names(2) == ["open", "update"]
+    await client.broker.store.prune("2030-01-01T00:00:00.000000Z")
+    object.__setattr__(client.broker, "feed", Feed(client.broker.store))
+    async with client.stream(following(snapshot="true", lastEventId="2")) as stream:
+        assert await stream.names(4) == ["open", "reset", "enter", "synced"]
+
+
+async def test_writes_during_a_snapshot_are_told_once_each(client: Client) -> None:
+    for number in range(1, 301):
+        await client.post(ENTITIES, gauge(number, number))
+    seen: dict[str, int] = {}
+
+    async def write() -> None:
+        for number in range(300, 0, -7):
+            await level(client, number, -number)
+            await client.delete(f"{ENTITIES}/{urn(number)}")
+            await client.post(ENTITIES, gauge(1000 + number, 1))
+            await level(client, number - 1 or 2, 7)
+
+    async with client.stream(following(snapshot="true", q="level>-100")) as stream:
+        await stream.event()
+        stream.stop_reading()
+        writing = asyncio.ensure_future(write())
+        await asyncio.sleep(0.01)
+        stream.go_on_reading()
+        await writing
+        head = client.broker.feed.head
+        event = await stream.event()
+        while event.id != head:
+            apply_event(seen, event)
+            event = await stream.event()
+        apply_event(seen, event)
+    answer = await client.get(f"{ENTITIES}?local=true&limit=1000&q=level%3E-100")
+    assert sorted(seen) == sorted(entity["id"] for entity in answer.json())
+
+
+def apply_event(seen: dict[str, int], event: Event) -> None:
+    """Keep the versions a reader knows, and fail where an event does not fit to them."""
+    match event.name:
+        case "enter":
+            assert event.data["id"] not in seen
+            seen[event.data["id"]] = event.data["version"]
+        case "update":
+            assert seen[event.data["id"]] < event.data["version"]
+            seen[event.data["id"]] = event.data["version"]
+        case "leave" | "delete":
+            assert seen.pop(event.data["id"]) < event.data["version"]
+
+
+async def test_many_streams_resume_after_a_restart_with_neither_gap_nor_repeat(
+    tmp_path: Path,
+) -> None:
+    count = 60
+    places: list[int] = []
+    async with running(SqliteStore(tmp_path, clock=Ticking())) as client, AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(client.stream(STREAM)) for _ in range(count)]
+        for number in range(1, count + 1):
+            await client.post(ENTITIES, gauge(number, 1))
+        for number, stream in enumerate(streams):
+            read = [await stream.event() for _ in range(number + 1)]
+            places.append(read[-1].id or 0)
+    async with running(SqliteStore(tmp_path, clock=Ticking())) as client, AsyncExitStack() as stack:
+        await level(client, 1, 2)
+        for place in places:
+            path = following(lastEventId=str(place))
+            stream = await stack.enter_async_context(client.stream(path))
+            assert (await stream.event()).id == place
+            told = [(await stream.event()).id for _ in range(count + 1 - place)]
+            assert told == list(range(place + 1, count + 2))
+
+
+async def test_more_streams_than_the_broker_serves_are_refused() -> None:
+    settings = Settings(max_streams=2, max_streams_each=1)
+    async with running(MemoryStore(), settings) as client, AsyncExitStack() as stack:
+        known = {"machi-client": "a"}
+        await (await stack.enter_async_context(client.stream(STREAM, known))).event()
+        answer = await client.get(STREAM, known)
+        assert (answer.status, answer.problem["place"]) == (429, "caller")
+        async with client.stream(STREAM) as stream:
+            await stream.event()
+            answer = await client.get(STREAM)
+            assert (answer.status, "--max-streams" in answer.problem["remedy"]) == (503, True)
+        async with client.stream(STREAM) as stream:
+            assert (await stream.event()).name == "open"
+
+
+async def test_pages_of_other_sites_may_not_listen() -> None:
+    settings = Settings(allow_origins=("https://town.example",))
+    async with running(MemoryStore(), settings) as client:
+        for origin in ("https://evil.example", "null", "http://localhost:8080"):
+            answer = await client.get(STREAM, {"origin": origin})
+            assert (answer.status, answer.problem["place"]) == (403, "header:Origin")
+        for origin in ("https://town.example", f"http://{HOST}"):
+            async with client.stream(STREAM, {"origin": origin}) as stream:
+                assert (await stream.event()).name == "open"

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.guard import ANYONE, OpenGuard
+from broker.jsonld.core import CORE_CONTEXT
 from broker.model.entity import Entity
+from broker.model.render import Form
+from broker.query.ast import And, Compare, HasType, IdIn, Node, Op, Path
 from broker.store.contract import Change, Committed, Store, Tx
 from broker.store.memory import MemoryStore
-from broker.subscriptions import live
-from broker.subscriptions.live import Feed, Forgotten
+from broker.subscriptions.live import Feed, Follower, Forgotten, Lens, past
 from tests.support.asgi import Ticking
 
 
@@ -50,12 +53,27 @@ async def put(store: Store, number: int, value: int | None, tenant: str = "") ->
     await store.write(tenant, work, create_tenant=True)
 
 
+EVERYTHING = And(())
+
+
+def follower(feed: Feed, after: int, tenant: str = "", where: Node = EVERYTHING) -> Follower:
+    """Return a follower that may see everything."""
+    return Follower(feed, OpenGuard(), ANYONE, tenant, Lens(where, Form(), CORE_CONTEXT), after)
+
+
+async def settled(feed: Feed) -> None:
+    """Let the feed tell of everything that is committed."""
+    while feed.told < feed.head:
+        await asyncio.sleep(0)
+
+
 async def follow(feed: Feed, after: int, tenant: str = "") -> list[Committed]:
     """Return all changes past `after`."""
     found: list[Committed] = []
-    follower = feed.follow(tenant, after)
-    while follower.after < feed.head:
-        found += await follower.read()
+    reader = follower(feed, after, tenant)
+    while reader.after < feed.head:
+        found += await reader.changes()
+    reader.close()
     return found
 
 
@@ -94,7 +112,7 @@ async def test_a_place_that_is_not_of_this_feed_is_forgotten(store: MemoryStore)
     await put(store, 1, 1)
     for after in (-1, 2, 10**18):
         with pytest.raises(Forgotten):
-            await feed.follow("", after).read()
+            await follower(feed, after).changes()
 
 
 async def test_a_place_older_than_the_retention_is_forgotten(store: MemoryStore) -> None:
@@ -103,38 +121,42 @@ async def test_a_place_older_than_the_retention_is_forgotten(store: MemoryStore)
     await store.prune("2030-01-01T00:00:00.000000Z")
     feed = Feed(store)
     with pytest.raises(Forgotten):
-        await feed.follow("", 4).read()
-    assert await feed.follow("", 5).read() == []
+        await follower(feed, 4).changes()
+    assert await follower(feed, 5).changes() == []
 
 
-async def test_waiting_ends_with_news_of_any_tenant(store: MemoryStore) -> None:
+async def test_a_reader_sleeps_until_something_concerns_it(store: MemoryStore) -> None:
     feed = Feed(store)
-    waiting = asyncio.ensure_future(feed.wait(0, 60))
+    reader = follower(feed, 0, where=IdIn(("urn:x:2",)))
+    waiting = asyncio.ensure_future(reader.wait(60))
     await asyncio.sleep(0)
-    await put(store, 1, 1, "other")
+    await put(store, 1, 1)
+    await put(store, 2, 1, "other")
+    await settled(feed)
+    assert not waiting.done()
+    await put(store, 2, 1)
     assert await waiting
-    follower = feed.follow("", 0)
-    assert await follower.read() == []
-    assert follower.after == 1
+    assert [told.name for told in await reader.read()] == ["enter"]
+    assert reader.after == 3
 
 
-async def test_waiting_ends_at_once_where_there_is_news_already(store: MemoryStore) -> None:
+async def test_waiting_ends_at_once_where_there_may_be_news_already(store: MemoryStore) -> None:
     feed = Feed(store)
     await put(store, 1, 1)
-    assert await feed.wait(0, 60)
+    assert await follower(feed, 0).wait(60)
 
 
 async def test_waiting_ends_without_news_after_its_time(store: MemoryStore) -> None:
-    assert not await Feed(store).wait(0, 0.01)
+    assert not await follower(Feed(store), 0).wait(0.01)
 
 
 async def test_closing_ends_every_wait(store: MemoryStore) -> None:
     feed = Feed(store)
-    waiting = [asyncio.ensure_future(feed.wait(0, 60)) for _ in range(3)]
+    waiting = [asyncio.ensure_future(follower(feed, 0).wait(60)) for _ in range(3)]
     await asyncio.sleep(0)
     feed.close()
-    assert await asyncio.gather(*waiting) == [False] * 3
-    assert not await feed.wait(0, 60)
+    assert await asyncio.gather(*waiting) == [True] * 3
+    assert await follower(feed, 0).wait(60)
 
 
 async def test_a_stopped_feed_hears_no_more(store: MemoryStore) -> None:
@@ -150,6 +172,25 @@ async def test_an_entity_is_walked_back_once_however_often_it_changed(
     for value in range(300):
         await put(store, 1, value)
     feed = Feed(store, page=10)
+    asked = _count_reads(store, monkeypatch)
+    assert len(await follow(feed, 15)) == 285
+    assert asked.count("urn:x:1") == 1
+
+
+async def test_readers_who_come_back_together_share_the_work(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in range(300):
+        await put(store, 1, value)
+    feed = Feed(store, page=100)
+    asked = _count_reads(store, monkeypatch)
+    found = await asyncio.gather(*(follow(feed, after) for after in range(120, 160)))
+    assert [len(changes) for changes in found] == [300 - after for after in range(120, 160)]
+    assert len(asked) == 3
+
+
+def _count_reads(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """Note the entity each read of the feed was about, None where it was about all."""
     asked: list[str | None] = []
     changes = store.changes
 
@@ -158,17 +199,73 @@ async def test_an_entity_is_walked_back_once_however_often_it_changed(
         return await changes(after, **options)
 
     monkeypatch.setattr(store, "changes", counted)
-    assert len(await follow(feed, 1)) == 299
-    assert asked.count("urn:x:1") == 1
+    return asked
 
 
 async def test_an_entity_that_changed_too_often_since_is_forgotten(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "MOST_LATER", 5)
+    monkeypatch.setattr(past, "MOST_LATER", 5)
     for value in range(8):
         await put(store, 1, value)
-    feed = Feed(store)
+    feed = Feed(store, page=2)
     with pytest.raises(Forgotten):
-        await feed.follow("", 1).read()
-    assert len(await feed.follow("", 4).read()) == 4
+        await follower(feed, 2).changes()
+    assert len(await follow(feed, 4)) == 4
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@given(data=st.data())
+def test_an_awake_reader_is_told_what_a_late_one_finds(exact: bool, data: st.DataObject) -> None:
+    conditions: list[Node] = [
+        EVERYTHING,
+        IdIn(("urn:x:1", "urn:x:2")),
+        HasType("urn:t"),
+        HasType("urn:none"),
+        Compare(Path(("urn:a",)), Op.GT, (1,)),
+        And((IdIn(("urn:x:1",)), Compare(Path(("urn:a",)), Op.GT, (2,)))),
+    ]
+    story = data.draw(steps)
+
+    async def play() -> None:
+        store = MemoryStore(clock=Ticking())
+        await store.open()
+        feed = Feed(store, exact=exact, recent=data.draw(st.integers(1, 30)))
+        awake = [follower(feed, 0, where=where) for where in conditions]
+        told: list[list[Any]] = [[] for _ in conditions]
+        for number, value, tenant in story:
+            await put(store, number, value, tenant)
+            if data.draw(st.booleans()):
+                await _read_all(feed, awake, told)
+        await _read_all(feed, awake, told)
+        late = [follower(Feed(store), 0, where=where) for where in conditions]
+        found: list[list[Any]] = [[] for _ in conditions]
+        await _read_all(feed, late, found)
+        assert told == found
+
+    asyncio.run(play())
+
+
+async def _read_all(feed: Feed, readers: list[Follower], told: list[list[Any]]) -> None:
+    await settled(feed)
+    for reader, events in zip(readers, told, strict=True):
+        while reader.after < feed.head:
+            events += [(event.name, event.seq, event.data) for event in await reader.read()]
+
+
+async def test_what_several_readers_ask_alike_is_rendered_once(store: MemoryStore) -> None:
+    feed = Feed(store)
+    readers = [follower(feed, 0) for _ in range(3)]
+    await put(store, 1, 1)
+    await settled(feed)
+    first, *others = [(await reader.read())[0] for reader in readers]
+    assert all(event is first for event in others)
+
+
+async def test_an_audience_ends_with_its_last_reader(store: MemoryStore) -> None:
+    feed = Feed(store)
+    readers = [follower(feed, 0), follower(feed, 0), follower(feed, 0, where=HasType("urn:t"))]
+    assert feed.figures() == {"streams": 3, "stream_lenses": 2}
+    for reader in readers:
+        reader.close()
+    assert feed.figures() == {"streams": 0, "stream_lenses": 0}

@@ -1,0 +1,102 @@
+"""What streams share, however they travel: who listens, from where, to what."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Final
+
+from broker.api import params
+from broker.api.broker import Broker
+from broker.api.request import Request
+from broker.api.selection import where
+from broker.errors import BadRequestData, Forbidden, NonexistentTenant
+from broker.guard import Action, Caller
+from broker.jsonld.context import Context
+from broker.query.ast import And
+from broker.subscriptions.live import Follower, Lens, Told
+from broker.subscriptions.live.snapshot import Snapshot
+from broker.subscriptions.live.stream import tell
+from broker.subscriptions.live.tickets import Holder
+
+NO_TENANT: Final = "A tenant comes into being with the first entity created in it."
+
+
+def listener(broker: Broker, request: Request) -> Holder:
+    """Return who listens to which tenant: by ticket where there is one, else by the headers.
+
+    Raises Forbidden, TooManyStreams, ServiceUnavailable, NonexistentTenant.
+    """
+    _check_origin(broker, request)
+    ticket = request.query.get("ticket")
+    named = "tenant" in request.query or b"ngsild-tenant" in request.headers
+    holder = Holder(request.caller, request.tenant)
+    if ticket is not None:
+        holder = broker.tickets.use(ticket, request.tenant if named else None)
+    broker.guard.allow(holder.caller, holder.tenant, Action.READ, None)
+    broker.seats.check(holder.caller)
+    return holder
+
+
+async def check_tenant(broker: Broker, request: Request, tenant: str) -> None:
+    """Raise NonexistentTenant where there is nothing to follow."""
+    if tenant not in await broker.store.tenants():
+        raise NonexistentTenant(
+            f"There is no tenant `{tenant}`.",
+            place="header:NGSILD-Tenant" if b"ngsild-tenant" in request.headers else "query:tenant",
+            remedy=NO_TENANT,
+        )
+
+
+def lens(query: Mapping[str, str], context: Context) -> Lens:
+    """Return what a stream's parameters ask to see; raises the errors of their grammars."""
+    given = dict(query)
+    attrs = _expanded(given, "attrs", context)
+    nodes = where(given, context, attrs)
+    node = nodes[0] if len(nodes) == 1 else And(tuple(nodes))
+    form = params.form(given, attrs)
+    return Lens(node, form, context, _expanded(given, "watchedAttributes", context))
+
+
+def place(text: str | None, head: int, where_from: str) -> int:
+    """Return the place to resume from, the newest change where none is given."""
+    if not text:
+        return head
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadRequestData(
+            "This is not an event id of this stream.",
+            place=where_from,
+            remedy="Send the id of the last event you got, or nothing to start now.",
+        )
+    return int(text)
+
+
+def follow(
+    broker: Broker, holder: Holder, lens: Lens, after: int, *, snapshot: bool, resumed: bool
+) -> tuple[Follower, AsyncGenerator[list[Told], None]]:
+    """Return a follower and the batches of what it is told; an empty batch is a heartbeat."""
+    caller: Caller = holder.caller
+    follower = Follower(broker.feed, broker.guard, caller, holder.tenant, lens, after)
+    shown = Snapshot(broker.store, broker.guard, caller) if snapshot else None
+    return follower, tell(follower, broker.settings.heartbeat, shown, resumed=resumed)
+
+
+def _expanded(query: dict[str, str], name: str, context: Context) -> frozenset[str] | None:
+    names = params.names(query, name)
+    return None if names is None else frozenset(map(context.expand, names))
+
+
+def _check_origin(broker: Broker, request: Request) -> None:
+    """Refuse pages of other sites: a browser lends them its user's cookies."""
+    origin = request.headers.get(b"origin")
+    if origin is None:
+        return
+    text = origin.decode("latin-1").lower()
+    host = request.headers.get(b"host", b"").decode("latin-1").lower()
+    own = text.partition("://")[2] == host and bool(host)
+    if not own and text not in broker.settings.allow_origins:
+        raise Forbidden(
+            "Pages of this origin may not listen here.",
+            place="header:Origin",
+            remedy="Serve the page from the broker's own address, or start the broker with "
+            "--allow-origin ORIGIN.",
+        )
