@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+MODELS := $(VENV)/models
+REGISTRY := smart_data_models/built/registry.sqlite
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint bench crash
@@ -9,7 +11,7 @@ STAMP := $(VENV)/.ready
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## create .venv with the exact locked versions (instant when up to date)
+setup: $(STAMP) $(REGISTRY) ## create .venv with the exact locked versions (instant when up to date)
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Machi needs Python 3.11 or newer: make PYTHON=python3.13 setup" if sys.version_info < (3, 11) else 0)'
@@ -17,6 +19,11 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+$(REGISTRY): requirements-models.lock smart_data_models/assets.py smart_data_models/registry.py smart_data_models/own/*/schema.json | $(STAMP)
+	@rm -rf $(MODELS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(MODELS) -r requirements-models.lock
+	@$(BIN)/python -m smart_data_models.build $(MODELS)/pysmartdatamodels
 
 run: setup ## start the town: broker on 1026, MQTT on 1883, page on http://localhost:8080
 	$(BIN)/machi up
