@@ -116,6 +116,13 @@ class IdMatches:
 
 
 @dataclass(frozen=True, slots=True)
+class ScopeMatches:
+    """Some scope of the entity contains a match of this regular expression (RE2 syntax)."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
 class Geo:
     """`georel` of the entity's GeoProperty to a reference geometry (§4.10).
 
@@ -133,7 +140,9 @@ class Geo:
         return hash((self.attribute, self.relation, repr(self.geometry), self.distance))
 
 
-Node: TypeAlias = Compare | Exists | And | Or | Not | HasType | IdIn | IdMatches | Geo
+Node: TypeAlias = (
+    Compare | Exists | And | Or | Not | HasType | IdIn | IdMatches | ScopeMatches | Geo
+)
 
 
 @dataclass(frozen=True, slots=True)

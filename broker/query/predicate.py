@@ -32,6 +32,7 @@ from broker.query.ast import (
     Op,
     Or,
     Path,
+    ScopeMatches,
 )
 from broker.query.geo import compile_geo
 from broker.query.moment import clock, instant
@@ -80,6 +81,9 @@ def compile_predicate(node: Node) -> Predicate:
         case IdMatches(pattern):
             search = compile_pattern(pattern).search
             return lambda entity: search(entity["id"]) is not None
+        case ScopeMatches(pattern):
+            found = compile_pattern(pattern).search
+            return lambda entity: any(found(each) is not None for each in entity.get("scope", ()))
         case Exists(path):
             return _on_path(path, lambda target: target is not MISSING)
         case Compare(path, op, operands):

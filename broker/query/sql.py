@@ -32,6 +32,7 @@ from broker.query.ast import (
     Op,
     Or,
     Path,
+    ScopeMatches,
 )
 from broker.query.geo import holds_json, to_json
 from broker.query.moment import clock, instant
@@ -127,6 +128,12 @@ def _compile(node: Node, intern: Intern) -> Sql:
             return _id_in(ids)
         case IdMatches(pattern):
             return Sql("machi_match(?, e.id)", (pattern,))
+        case ScopeMatches(pattern):
+            return Sql(
+                "EXISTS (SELECT 1 FROM json_each(e.doc, '$.scope') x "
+                "WHERE machi_match(?, x.value))",
+                (pattern,),
+            )
         case Exists(path):
             return _on_path(path, intern, lambda target: target.present)
         case Compare(path, op, operands):

@@ -24,6 +24,7 @@ from broker.query.ast import (
     Or,
     Path,
     Range,
+    ScopeMatches,
 )
 from broker.query.members import ENTITY_MEMBERS, INSTANCE_MEMBERS
 from broker.query.moment import clock, instant
@@ -49,6 +50,7 @@ _DISTANCES = st.sampled_from([1.0, 5e4, 3e6, 1.2e7])
 _PATTERNS = st.sampled_from(
     ["a", "^a", "[0-9]+", "水", "(?i)K", "^$", r"\x00", "urn:.*:é$", "(a|b)."]
 )
+_SCOPES = st.one_of(_PATTERNS, st.sampled_from([".", "^/?a(/|$)", "^/?[^/]+$"]))
 _MOMENTS = st.one_of(
     st.sampled_from(["2020-07-04", "2025-03-03T10:00:00Z", "12:00:00Z", "nonsense"]), times()
 ).map(Moment)
@@ -146,6 +148,7 @@ _LEAVES: dict[str, Callable[[st.DrawFn, Sequence[dict[str, Any]]], Node]] = {
     "type": lambda draw, _: HasType(draw(_TYPES)),
     "ids": lambda draw, _: IdIn(tuple(draw(_IDS))),
     "pattern": lambda draw, _: IdMatches(draw(_PATTERNS)),
+    "scope": lambda draw, _: ScopeMatches(draw(_SCOPES)),
     "geo": _geo,
 }
 _SIMPLE = ["compare", "compare", "compare", *_LEAVES]
