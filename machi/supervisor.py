@@ -58,8 +58,10 @@ def workers(settings: TownSettings) -> list[Role]:
     mqtt = ("--mqtt-host", HOST, "--mqtt-port", str(settings.mqtt_port))
     port = ("--host", HOST, "--port", str(settings.portal_port))
     drill = ("--drill-tenant", DRILL_TENANT)
+    state = ("--state", str(settings.data / "adapters"))
+    adapter = (*broker, *mqtt, *state, "--tenant", DRILL_TENANT)
     roles = [
-        Role("gauges", "adapters.river_gauge", (*broker, *mqtt, "--tenant", DRILL_TENANT)),
+        Role("gauges", "adapters", ("river_gauge", *adapter)),
         Role("alerts", "apps.alerts", (*broker, *drill)),
         Role("portal", "apps.portal", (*broker, *port, *drill)),
     ]

@@ -1,1 +1,1 @@
-"""River gauges: ultrasonic level sensors that report through ChirpStack v4 over MQTT."""
+"""River gauges: ultrasonic level sensors on LoRaWAN, through ChirpStack v4 or The Things Stack."""

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Sequence
+from typing import Any
 
-from adapters.contract import (
-    BadPayload,
-    Command,
-    Health,
-    Message,
-    Reading,
-    UnknownDevice,
-    UnsupportedCommand,
-)
-from adapters.river_gauge import milesight
-from adapters.river_gauge.chirpstack import parse_uplink
-from adapters.river_gauge.level import Mount, device_attributes, is_newer, station_attributes
+from adapters.common.base import DeviceAdapter
+from adapters.common.host import Host
+from adapters.common.registry import Registration, Registry
+from adapters.common.times import from_epoch
+from adapters.common.writer import write_newest
+from adapters.contract import BadPayload, Message, Reading, UnknownDevice
+from adapters.river_gauge import chirpstack, dragino, milesight, things_stack
+from adapters.river_gauge.level import Mount, device_attributes, station_attributes
+from adapters.river_gauge.lorawan import Uplink
 from adapters.river_gauge.manifest import MANIFEST
-from adapters.river_gauge.registry import Registration, Registry
-from broker.client import ClientError, NotFound, PreconditionFailed, observed_at, value
+from broker.client import Entity, value
 
-log = logging.getLogger("adapters.river_gauge")
-
-TRIES = 8
-"""How often a write is made afresh where the station changed between reading and writing."""
+MILESIGHT_PORT = 85
+DRAGINO_PORT = 2
 
 
-class RiverGauge:
+def build(host: Host) -> RiverGauge:
+    """Return the adapter for a host."""
+    return RiverGauge(Registry(host.clients, MANIFEST.name, "devEui"), host.health)
+
+
+class RiverGauge(DeviceAdapter):
     """Adapter of river gauges (contract: `adapters.contract.Adapter`).
 
     The newest measurement wins by its own time: late, repeated and re-sent uplinks change
@@ -35,98 +35,84 @@ class RiverGauge:
 
     manifest = MANIFEST
 
-    def __init__(self, registry: Registry) -> None:
-        self.health = Health()
-        self._registry = registry
+    def decode(self, message: Message) -> Sequence[Reading]:
+        """Return the distances and battery in an uplink, values stored by the sensor first."""
+        if message.topic.endswith("/event/status"):
+            return _status(message.payload)
+        if message.topic.startswith("v3/"):
+            return _readings(things_stack.parse_uplink(message.payload))
+        return _readings(chirpstack.parse_uplink(message.payload))
 
-    def decode(self, message: Message) -> Reading | None:
-        """Return the distance and battery in an uplink; None where it carries no distance."""
-        uplink = parse_uplink(message.payload)
-        measured = milesight.decode(uplink.data)
-        if measured.distance_mm is None:
-            return None
-        values: dict[str, int] = {"distance_mm": measured.distance_mm}
-        if measured.battery_percent is not None:
-            values["battery_percent"] = measured.battery_percent
-        return Reading(uplink.dev_eui, uplink.deduplication_id, uplink.time, values, uplink.tags)
+    async def write(self, reading: Reading) -> bool:
+        """Write a reading to its station, or to its Device where it has no distance."""
+        device = await self.registry.find(reading.device)
+        if reading.tags.get("simulated") and not device.simulated:
+            raise BadPayload("made up in the network server's console", place="body:/simulated")
+        beside = {**device_attributes(reading), **self.clock_right(device)}
+        if "distance_mm" not in reading.values:
+            own = Registration(
+                device.address, device.device_id, device.device_id, device.client, device.device
+            )
+            return await write_newest(own, reading.key, lambda entity: beside)
 
-    async def ingest(self, message: Message) -> None:
-        """Write an uplink's measurement to the broker; log and count what cannot be used."""
-        self.health.received += 1
-        try:
-            reading = self.decode(message)
-            if reading is not None:
-                await self._write(reading, await self._registry.find(reading.device))
-        except BadPayload as fault:
-            self.health.bad += 1
-            self._fault(f"unusable message on {message.topic}: {fault}")
-        except UnknownDevice as fault:
-            self.health.unknown += 1
-            self._fault(str(fault))
-        except ClientError as fault:
-            self.health.bad += 1
-            self._fault(f"the broker did not take a measurement on {message.topic}: {fault}")
-
-    async def command(self, command: Command) -> str:
-        """Refuse: river gauges take no orders."""
-        raise UnsupportedCommand(f"{self.manifest.name} takes no commands, not {command.name!r}")
-
-    def _fault(self, text: str) -> None:
-        # What a device sends must not be able to end a line of the log and begin its own.
-        text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-        self.health.last_fault = text
-        log.warning("%s", text)
-
-    async def _write(self, reading: Reading, device: Registration) -> None:
-        for attempt in range(TRIES):
-            try:
-                station, version = await device.client.retrieve_with_version(device.station_id)
-            except NotFound as error:
-                raise UnknownDevice(
-                    f"{device.device_id} belongs to {device.station_id}, which is not in the broker"
-                ) from error
-            mount = _mount(station, device)
+        def attributes(station: Entity) -> dict[str, Any] | None:
             run = value(station, "drillRun")
             if run is not None and run != reading.tags.get("run"):
-                self._repeated(f"uplink {reading.key} belongs to another drill run")
-                return
-            if not is_newer(reading.observed_at, observed_at(station, "waterLevel")):
-                self._repeated(f"uplink {reading.key} is not newer than the station")
-                return
-            operations = _operations(reading, device, mount, version)
-            try:
-                await device.client.transactions(
-                    operations, idempotency_key=f"{reading.key}:{attempt}"
-                )
-            except PreconditionFailed:
-                continue
-            self.health.written += 1
-            return
-        raise ClientError(f"{device.station_id} changed {TRIES} times while writing")
+                return None
+            return station_attributes(reading, _mount(station, device))
 
-    def _repeated(self, text: str) -> None:
-        self.health.repeated += 1
-        log.debug("%s", text)
+        return await write_newest(device, reading.key, attributes, beside)
 
 
-def _mount(station: dict[str, object], device: Registration) -> Mount:
-    height = value(station, "sensorHeight")
+def _mount(station: Entity, device: Registration) -> Mount:
+    height, tilt = value(station, "sensorHeight"), value(station, "sensorTilt", 0)
     if not isinstance(height, int | float):
-        raise UnknownDevice(f"{device.station_id} has no sensorHeight; set it in metres")
-    return Mount(float(height), device.simulated)
+        raise UnknownDevice(f"{device.target_id} has no sensorHeight; set it in metres")
+    return Mount(float(height), device.simulated, float(tilt))
 
 
-def _operations(
-    reading: Reading, device: Registration, mount: Mount, version: str
-) -> list[dict[str, object]]:
-    operations: list[dict[str, object]] = [
-        {
-            "op": "append",
-            "id": device.station_id,
-            "attrs": station_attributes(reading, mount),
-            "ifMatch": version,
-        }
+def _status(payload: bytes) -> Sequence[Reading]:
+    status = chirpstack.parse_status(payload)
+    if status.battery is None:
+        return ()
+    values = {"battery_percent": status.battery}
+    return (Reading(status.dev_eui, status.key, status.time, values),)
+
+
+def _readings(uplink: Uplink) -> Sequence[Reading]:
+    try:
+        measurements = _measurements(uplink)
+    except BadPayload as fault:
+        raise BadPayload(fault.reason, place=fault.place, device=uplink.dev_eui) from fault
+    tags = dict(uplink.tags)
+    if uplink.simulated:
+        tags["simulated"] = "true"
+    return [
+        Reading(uplink.dev_eui, uplink.key + suffix, at or uplink.time, values, tags)
+        for suffix, at, values in measurements
     ]
-    if attributes := device_attributes(reading):
-        operations.append({"op": "append", "id": device.device_id, "attrs": attributes})
-    return operations
+
+
+def _measurements(uplink: Uplink) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return (suffix of the key, own time or "", values) for each measurement of an uplink.
+
+    The makers' default ports tell the payloads apart: 85 Milesight, 2 Dragino.
+    """
+    if uplink.f_port == DRAGINO_PORT:
+        told = dragino.decode(uplink.data)
+        return [("", "", {"distance_mm": told.distance_mm, "battery_mv": told.battery_mv})]
+    if uplink.f_port != MILESIGHT_PORT:
+        raise BadPayload(f"no decoder for fPort {uplink.f_port}", place="body:/fPort")
+    measured = milesight.decode(uplink.data)
+    found: list[tuple[str, str, dict[str, Any]]] = [
+        (f":{when}", from_epoch(when, place="data"), {"distance_mm": distance})
+        for when, distance in measured.history
+    ]
+    values: dict[str, Any] = {}
+    if measured.distance_mm is not None:
+        values["distance_mm"] = measured.distance_mm
+    if measured.battery_percent is not None:
+        values["battery_percent"] = measured.battery_percent
+    if values:
+        found.append(("", "", values))
+    return found

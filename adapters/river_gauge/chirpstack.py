@@ -1,37 +1,27 @@
-"""ChirpStack v4 uplink events: the JSON envelope around a LoRaWAN payload.
+"""ChirpStack v4 events: the JSON envelope around a LoRaWAN payload, and a device's status.
 
-The field names are those of ChirpStack's integration interface (`UplinkEvent`). Fields whose
-value is zero, false or empty may be missing from the JSON.
+The field names are those of ChirpStack's integration interface (`UplinkEvent`, `StatusEvent`).
+Fields whose value is zero, false or empty may be missing from the JSON.
 """
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-import orjson
-
+from adapters.common.times import measured_at
 from adapters.contract import BadPayload
-from broker.client import timestamp
-
-DEV_EUI = re.compile(r"[0-9a-f]{16}")
+from adapters.river_gauge.lorawan import Uplink, eui, from_base64, json_object, member
 
 
 @dataclass(frozen=True, slots=True)
-class Uplink:
-    """One uplink. `time` (UTC) is when the gateway received it: the time of measurement."""
+class DeviceStatus:
+    """A device's answer to the network's question for its battery. `battery` in percent."""
 
-    deduplication_id: str
+    key: str
     time: str
     dev_eui: str
-    f_cnt: int
-    f_port: int
-    data: bytes
-    tags: Mapping[str, str]
+    battery: float | None
 
 
 def uplink_topic(application: str, dev_eui: str) -> str:
@@ -40,59 +30,45 @@ def uplink_topic(application: str, dev_eui: str) -> str:
 
 
 def parse_uplink(payload: bytes) -> Uplink:
-    """Return the uplink in an event's JSON. Raises BadPayload."""
-    try:
-        event = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise BadPayload(f"not JSON: {error}", place="body") from error
-    if not isinstance(event, dict):
-        raise BadPayload("not a JSON object", place="body")
-    device = _member(event, "deviceInfo", dict)
-    if device is None:
-        raise BadPayload("no deviceInfo", place="body:/deviceInfo")
-    dev_eui = (_member(device, "devEui", str, "/deviceInfo") or "").lower()
-    if not DEV_EUI.fullmatch(dev_eui):
-        raise BadPayload("no DevEUI of 16 hexadecimal digits", place="body:/deviceInfo/devEui")
-    f_cnt = _member(event, "fCnt", int) or 0
-    time = _time(_member(event, "time", str))
-    tags = _member(device, "tags", dict, "/deviceInfo") or {}
+    """Return the uplink in an `up` event's JSON. Raises BadPayload."""
+    event = json_object(payload)
+    device = _device(event)
+    dev_eui = eui(member(device, "devEui", str, "/deviceInfo"), place="body:/deviceInfo/devEui")
+    f_cnt = member(event, "fCnt", int) or 0
+    time = measured_at(event.get("time"), place="body:/time")
+    tags = member(device, "tags", dict, "/deviceInfo") or {}
     return Uplink(
-        deduplication_id=_member(event, "deduplicationId", str) or f"{dev_eui}-{f_cnt}-{time}",
+        key=member(event, "deduplicationId", str) or f"{dev_eui}-{f_cnt}-{time}",
         time=time,
         dev_eui=dev_eui,
         f_cnt=f_cnt,
-        f_port=_member(event, "fPort", int) or 0,
-        data=_data(_member(event, "data", str) or ""),
+        f_port=member(event, "fPort", int) or 0,
+        data=from_base64(member(event, "data", str) or "", place="body:/data"),
         tags={str(name): str(text) for name, text in tags.items()},
     )
 
 
-def _member(holder: dict[str, Any], name: str, kind: type, path: str = "") -> Any:
-    found = holder.get(name)
-    if found is None:
-        return None
-    if not isinstance(found, kind) or isinstance(found, bool):
-        raise BadPayload(f"{name} is not a {kind.__name__}", place=f"body:{path}/{name}")
-    return found
+def parse_status(payload: bytes) -> DeviceStatus:
+    """Return what a `status` event says. Raises BadPayload."""
+    event = json_object(payload)
+    dev_eui = eui(
+        member(_device(event), "devEui", str, "/deviceInfo"), place="body:/deviceInfo/devEui"
+    )
+    time = measured_at(event.get("time"), place="body:/time")
+    battery = event.get("batteryLevel", 0.0)
+    unknown = event.get("batteryLevelUnavailable") or event.get("externalPowerSource")
+    if not unknown and not (isinstance(battery, int | float) and 0 <= battery <= 100):
+        raise BadPayload("the battery is not 0 to 100 percent", place="body:/batteryLevel")
+    return DeviceStatus(
+        key=member(event, "deduplicationId", str) or f"{dev_eui}-status-{time}",
+        time=time,
+        dev_eui=dev_eui,
+        battery=None if unknown else float(battery),
+    )
 
 
-def _time(text: str | None) -> str:
-    if text is None:
-        raise BadPayload("no time of measurement", place="body:/time")
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadPayload(f"not an ISO 8601 time: {text!r}", place="body:/time") from error
-    if moment.tzinfo is None:
-        raise BadPayload(f"a time without offset: {text!r}", place="body:/time")
-    try:
-        return timestamp(moment)
-    except OverflowError as error:
-        raise BadPayload(f"a time out of range: {text!r}", place="body:/time") from error
-
-
-def _data(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError as error:
-        raise BadPayload(f"not base64: {error}", place="body:/data") from error
+def _device(event: dict[str, Any]) -> dict[str, Any]:
+    device: dict[str, Any] | None = member(event, "deviceInfo", dict)
+    if device is None:
+        raise BadPayload("no deviceInfo", place="body:/deviceInfo")
+    return device

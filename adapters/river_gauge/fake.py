@@ -1,4 +1,4 @@
-"""A river gauge made of software: real payloads in real ChirpStack envelopes."""
+"""River gauges made of software: real payloads in real envelopes of the network servers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from adapters.contract import Message
-from adapters.river_gauge.chirpstack import uplink_topic
+from adapters.river_gauge import chirpstack, dragino, things_stack
 from adapters.river_gauge.milesight import encode
 
 APPLICATION = "17c82e96-be03-4f38-aef3-f83d48582d97"
@@ -51,4 +51,47 @@ class FakeGauge:
         if self._frames:
             event["fCnt"] = self._frames
         self._frames += 1
-        return Message(uplink_topic(APPLICATION, self.dev_eui), orjson.dumps(event))
+        return Message(chirpstack.uplink_topic(APPLICATION, self.dev_eui), orjson.dumps(event))
+
+
+class FakeLdds75:
+    """A Dragino LDDS75 behind The Things Stack v3 (contract: `adapters.contract.FakeDevice`).
+
+    Leaves zero-valued fields out, as the stack does. `values`: `level` (metres; None for a
+    sensor that does not answer), `battery_mv`, `simulated`.
+    """
+
+    def __init__(self, dev_eui: str, name: str, sensor_height: float) -> None:
+        self.dev_eui = dev_eui
+        self.name = name
+        self.sensor_height = sensor_height
+        self._session = base64.b64encode(uuid.uuid4().bytes).decode()
+        self._frames = 0
+
+    def message(self, observed_at: str, **values: Any) -> Message:
+        """Return the uplink for a level at a time."""
+        level = values["level"]
+        distance = None if level is None else round((self.sensor_height - level) * 1000)
+        data = dragino.encode(distance, values.get("battery_mv", 3300))
+        uplink: dict[str, Any] = {
+            "session_key_id": self._session,
+            "f_port": 2,
+            "frm_payload": base64.b64encode(data).decode(),
+            "received_at": observed_at,
+        }
+        if self._frames:
+            uplink["f_cnt"] = self._frames
+        self._frames += 1
+        event: dict[str, Any] = {
+            "end_device_ids": {
+                "device_id": self.name,
+                "application_ids": {"application_id": "gauges"},
+                "dev_eui": self.dev_eui.upper(),
+            },
+            "received_at": observed_at,
+            "uplink_message": uplink,
+        }
+        if values.get("simulated"):
+            event["simulated"] = True
+        topic = things_stack.uplink_topic("gauges@town", self.name)
+        return Message(topic, orjson.dumps(event))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
+from adapters.common.writer import measured
 from adapters.contract import Reading
 
 PROVENANCES: Final = ("published", "interpolated", "assumed")
@@ -15,15 +16,21 @@ DEAD_BAND_MM: Final = 280
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """How a sensor hangs over the river: its height above the gauge's zero, in metres."""
+    """How a sensor hangs over the river.
+
+    `sensor_height` is its height above the gauge's zero in metres, `tilt` its angle from the
+    vertical in degrees.
+    """
 
     sensor_height: float
     simulated: bool = False
+    tilt: float = 0.0
 
 
-def water_level(sensor_height: float, distance_mm: int) -> float:
+def water_level(mount: Mount, distance_mm: int) -> float:
     """Return the level above the gauge's zero in metres, to the millimetre."""
-    return round((round(sensor_height * 1000) - distance_mm) / 1000, 3)
+    plumb = distance_mm * math.cos(math.radians(mount.tilt)) if mount.tilt else distance_mm
+    return round((round(mount.sensor_height * 1000) - plumb) / 1000, 3)
 
 
 def quality(distance_mm: int, mount: Mount) -> str:
@@ -33,37 +40,31 @@ def quality(distance_mm: int, mount: Mount) -> str:
     return "simulated" if mount.simulated else "good"
 
 
-def is_newer(observed_at: str, known: str | None) -> bool:
-    """Say whether a measurement is later than the one the station shows."""
-    if known is None:
-        return True
-    return datetime.fromisoformat(observed_at) > datetime.fromisoformat(known)
-
-
 def station_attributes(reading: Reading, mount: Mount) -> dict[str, Any]:
-    """Return the normalized attributes of the station that a reading with a distance sets."""
-    distance = int(reading.values["distance_mm"])
-    judged = quality(distance, mount)
-    level: dict[str, Any] = {
-        "type": "Property",
-        "value": water_level(mount.sensor_height, distance),
-        "unitCode": "MTR",
-        "observedAt": reading.observed_at,
-        "distance": {"type": "Property", "value": distance, "unitCode": "MMT"},
-    }
+    """Return the normalized attributes of the station that a reading sets.
+
+    A sensor that does not answer leaves the level as it is and says `missing`.
+    """
+    distance = reading.values["distance_mm"]
+    if distance is None:
+        return {"quality": measured("missing", reading.observed_at)}
+    level = measured(water_level(mount, distance), reading.observed_at, unitCode="MTR")
+    level["distance"] = {"type": "Property", "value": distance, "unitCode": "MMT"}
     provenance = reading.tags.get("provenance")
     if mount.simulated and provenance in PROVENANCES:
         level["provenance"] = {"type": "Property", "value": provenance}
-    return {
-        "waterLevel": level,
-        "quality": {"type": "Property", "value": judged, "observedAt": reading.observed_at},
-    }
+    judged = measured(quality(distance, mount), reading.observed_at)
+    return {"waterLevel": level, "quality": judged}
 
 
 def device_attributes(reading: Reading) -> dict[str, Any]:
     """Return the normalized attributes of the Device that a reading sets; maybe none."""
-    battery = reading.values.get("battery_percent")
-    if battery is None:
-        return {}
-    share = {"type": "Property", "value": battery / 100, "observedAt": reading.observed_at}
-    return {"batteryLevel": share}
+    attributes = {}
+    percent, millivolts = (reading.values.get(f"battery_{u}") for u in ("percent", "mv"))
+    if percent is not None:
+        attributes["batteryLevel"] = measured(percent / 100, reading.observed_at)
+    if millivolts is not None:
+        attributes["batteryVoltage"] = measured(
+            millivolts / 1000, reading.observed_at, unitCode="VLT"
+        )
+    return attributes

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract import BadPayload
-from adapters.river_gauge.chirpstack import parse_uplink
+from adapters.river_gauge.chirpstack import parse_status, parse_uplink
 
 EVENT: dict[str, Any] = {
     "deduplicationId": "3ac7e3c4-4401-4b8d-9386-a5c902f9202d",
@@ -32,7 +32,7 @@ def with_(name: str, content: Any) -> bytes:
 
 def test_an_uplink_is_read():
     uplink = parse_uplink(orjson.dumps(EVENT))
-    assert uplink.deduplication_id == EVENT["deduplicationId"]
+    assert uplink.key == EVENT["deduplicationId"]
     assert uplink.dev_eui == "24e124713c152345"
     assert (uplink.f_cnt, uplink.f_port) == (10, 85)
     assert uplink.data == bytes.fromhex("01756403821E00")
@@ -56,9 +56,9 @@ def test_without_deduplication_id_device_counter_and_time_identify_an_uplink():
         parse_uplink(without("deduplicationId")),
         parse_uplink(without("deduplicationId")),
     )
-    assert first.deduplication_id == again.deduplication_id
+    assert first.key == again.key
     other = orjson.loads(without("deduplicationId")) | {"fCnt": 11}
-    assert parse_uplink(orjson.dumps(other)).deduplication_id != first.deduplication_id
+    assert parse_uplink(orjson.dumps(other)).key != first.key
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,34 @@ def test_any_content_of_a_field_is_read_or_refused(name: str, content: Any):
 def test_any_bytes_are_refused_with_a_reason(payload: bytes):
     with pytest.raises(BadPayload):
         parse_uplink(payload)
+
+
+STATUS: dict[str, Any] = {
+    "deduplicationId": "7a0b",
+    "time": "2026-07-04T05:10:00+00:00",
+    "deviceInfo": {"devEui": "24E124713C152345"},
+    "batteryLevel": 80.5,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "battery"),
+    [
+        ({}, 80.5),
+        ({"batteryLevel": None, "batteryLevelUnavailable": True}, None),
+        ({"batteryLevel": None, "externalPowerSource": True}, None),
+    ],
+)
+def test_battery_of_a_status_is_read_unless_the_device_cannot_tell(change, battery):
+    event = {name: part for name, part in {**STATUS, **change}.items() if part is not None}
+    assert parse_status(orjson.dumps(event)).battery == battery
+
+
+def test_battery_at_zero_may_be_missing():
+    event = {name: part for name, part in STATUS.items() if name != "batteryLevel"}
+    assert parse_status(orjson.dumps(event)).battery == 0
+
+
+def test_battery_over_100_percent_is_refused():
+    with pytest.raises(BadPayload, match="0 to 100"):
+        parse_status(orjson.dumps({**STATUS, "batteryLevel": 254}))

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from adapters.contract import Reading
 from adapters.river_gauge.level import (
     Mount,
-    is_newer,
     quality,
     station_attributes,
     water_level,
@@ -15,12 +14,12 @@ from adapters.river_gauge.level import (
 
 
 def test_level_is_sensor_height_less_distance():
-    assert water_level(10.5, 6430) == 4.07
+    assert water_level(Mount(10.5), 6430) == 4.07
 
 
 @given(height=st.integers(1, 20_000), level=st.integers(0, 20_000))
 def test_levels_are_exact_to_the_millimetre(height: int, level: int):
-    assert water_level(height / 1000, height - level) == level / 1000
+    assert water_level(Mount(height / 1000), height - level) == level / 1000
 
 
 @pytest.mark.parametrize(
@@ -46,9 +45,5 @@ def test_provenance_is_believed_of_simulated_devices_only():
     assert "provenance" not in station_attributes(reading, Mount(10.5))["waterLevel"]
 
 
-@pytest.mark.parametrize(
-    ("known", "newer"),
-    [(None, True), ("2020-07-03T20:49:59Z", True), ("2020-07-03T20:50:00.0Z", False)],
-)
-def test_only_a_later_measurement_is_newer(known: str | None, newer: bool):
-    assert is_newer("2020-07-03T20:50:00Z", known) is newer
+def test_tilted_sensor_sees_farther_than_it_hangs():
+    assert water_level(Mount(10.0, tilt=60.0), 8000) == 6.0

@@ -1,8 +1,16 @@
 """A river with one gauge, for the tests of this folder."""
 
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from adapters.common.intake import Intake
+from adapters.common.quarantine import Held, Quarantine
+from adapters.common.registry import Registry
+from adapters.common.spool import Spool
 from adapters.contract import Message
+from adapters.river_gauge.adapter import RiverGauge
 from adapters.river_gauge.fake import FakeGauge
 from broker.client import Client
 
@@ -42,3 +50,36 @@ async def plant_gauge(client: Client, **station: Any) -> None:
             "controlledAsset": {"type": "Relationship", "object": STATION},
         }
     )
+
+
+class Gauges:
+    """The adapter without a wire: messages go in, and are brought to their end at once."""
+
+    def __init__(self, clients: Sequence[Client], folder: Path) -> None:
+        self.adapter = RiverGauge(Registry(clients, "river_gauge", "devEui", pause=0))
+        self.health = self.adapter.health
+        self.quarantine = Quarantine(folder / "quarantine")
+        self.spool = Spool(folder / "spool.db")
+        self.intake = Intake(self.adapter, self.spool, self.quarantine)
+
+    async def ingest(self, message: Message) -> None:
+        """Take a message and bring it to its end."""
+        await self.intake.take([message])
+        seq, taken = await self.spool.first()
+        await self.intake.finish(taken)
+        await self.spool.done(seq)
+
+    async def held(self) -> list[Held]:
+        """Return what is in the quarantine, newest first."""
+        return await self.quarantine.list()
+
+
+@contextlib.asynccontextmanager
+async def gauges(folder: Path, *clients: Client) -> AsyncIterator[Gauges]:
+    """Give the adapter without a wire; closes its files."""
+    running = Gauges(clients, folder)
+    try:
+        yield running
+    finally:
+        running.spool.close()
+        running.quarantine.close()

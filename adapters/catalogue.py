@@ -1,0 +1,12 @@
+"""Every adapter there is, by name. A folder under `adapters/` with a manifest belongs here."""
+
+from __future__ import annotations
+
+from adapters.common.host import Build
+from adapters.contract import Manifest
+from adapters.river_gauge.adapter import build as river_gauge
+from adapters.river_gauge.manifest import MANIFEST as RIVER_GAUGE
+
+CATALOGUE: dict[str, tuple[Manifest, Build]] = {
+    manifest.name: (manifest, build) for manifest, build in ((RIVER_GAUGE, river_gauge),)
+}

@@ -1,0 +1,131 @@
+"""From the wire to the broker: every message ends in the broker, or apart with its reason."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from adapters.common.quarantine import Kind, Quarantine
+from adapters.common.spool import Spool
+from adapters.common.times import TOLERANCE, seconds_ahead, utc_now
+from adapters.contract import Adapter, BadPayload, Message, Reading, UnknownDevice
+from broker.client import ClientError, Refused, Unavailable
+
+log = logging.getLogger("adapters")
+
+LONGEST_PAUSE: Final = 10.0
+MOST_ERRORS: Final = 5
+"""How often the broker may fail over one message (500) before the message is put apart."""
+
+
+class Intake:
+    """The way of an adapter's messages. Durable, in order, harmless to repeat.
+
+    While the broker gives no answer, messages wait in the spool; what the broker refuses for
+    good, what cannot be read and whose clock is ahead goes to the quarantine.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        spool: Spool,
+        quarantine: Quarantine,
+        *,
+        now: Callable[[], str] = utc_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._adapter = adapter
+        self._health = adapter.health
+        self._spool = spool
+        self._quarantine = quarantine
+        self._now = now
+        self._sleep = sleep
+
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Keep messages; when this returns they are safe and may be acknowledged.
+
+        A message that comes out of the quarantine again keeps the time it first came.
+        """
+        now = self._now()
+        await self._spool.put([replace(m, received=m.received or now) for m in messages])
+        self._health.received += len(messages)
+        self._health.waiting = self._spool.waiting
+
+    async def drain(self) -> None:
+        """Bring message after message to its end, oldest first, until cancelled."""
+        while True:
+            seq, message = await self._spool.first()
+            await self.finish(message)
+            await self._spool.done(seq)
+            self._health.waiting = self._spool.waiting
+
+    async def finish(self, message: Message) -> None:
+        """Bring one message to its end; waits for a broker that is away."""
+        failures = 0
+        while True:
+            try:
+                await self._once(message)
+            except BadPayload as fault:
+                await self._bad(message, fault)
+            except UnknownDevice as fault:
+                self._health.unknown += 1
+                await self._apart(message, Kind.UNKNOWN, str(fault))
+            except ClientError as fault:
+                failures += 1
+                if _may_pass(fault, failures):
+                    await self._pause(failures, fault)
+                    continue
+                self._health.refused += 1
+                await self._apart(message, Kind.REFUSED, f"the broker refuses it: {fault}")
+            except Exception as fault:
+                # A fault of ours must not stop the messages behind this one.
+                self._health.bad += 1
+                await self._apart(message, Kind.BAD, f"the adapter failed: {fault!r}")
+            return
+
+    async def _once(self, message: Message) -> None:
+        for reading in self._adapter.decode(message):
+            ahead = seconds_ahead(reading.observed_at, message.received)
+            if ahead > TOLERANCE:
+                await self._ahead(message, reading, ahead)
+            elif await self._adapter.write(reading):
+                self._health.written += 1
+            else:
+                self._health.repeated += 1
+
+    async def _bad(self, message: Message, fault: BadPayload) -> None:
+        if fault.device and not await self._adapter.knows(fault.device):
+            # Another program's device on the same network, which we need not understand.
+            self._health.unknown += 1
+            await self._apart(message, Kind.UNKNOWN, fault.reason, fault.place)
+            return
+        self._health.bad += 1
+        await self._apart(message, Kind.BAD, fault.reason, fault.place)
+
+    async def _ahead(self, message: Message, reading: Reading, seconds: float) -> None:
+        self._health.ahead += 1
+        await self._adapter.clock_ahead(reading, seconds)
+        reason = f"the clock is {seconds:.0f} s ahead: measured at {reading.observed_at}"
+        await self._apart(message, Kind.CLOCK, reason)
+
+    async def _apart(self, message: Message, kind: Kind, reason: str, place: str = "") -> None:
+        number = await self._quarantine.put(message, kind, reason, place)
+        # Reason and topic may carry what is nobody's business (a key, a code): they stay there.
+        self._health.last_fault = f"{kind}, number {number} in the quarantine"
+        log.warning("%s: %s", self._adapter.manifest.name, self._health.last_fault)
+
+    async def _pause(self, failures: int, fault: ClientError) -> None:
+        self._health.last_fault = f"the broker is away: {type(fault).__name__}"
+        pause = min(LONGEST_PAUSE, 0.25 * 2 ** min(failures - 1, 8)) * (0.5 + random.random() / 2)
+        log.warning("%s; %d messages wait", self._health.last_fault, self._spool.waiting)
+        await self._sleep(pause)
+
+
+def _may_pass(fault: ClientError, failures: int) -> bool:
+    if isinstance(fault, Refused) and not isinstance(fault, Unavailable):
+        return False
+    return not (isinstance(fault, Unavailable) and fault.status == 500 and failures >= MOST_ERRORS)

@@ -1,0 +1,113 @@
+"""The quarantine: messages that could not be used, with the reason, for staff to look at.
+
+They may hold anything, so they are treated as restricted: a folder and a file of their own that
+only their owner can read, never a broker attribute, never a log line. They are forgotten after
+`DAYS` days, and of each kind only the newest `MOST` are kept.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from adapters.common.files import Database
+from adapters.contract import Message
+from broker.client import timestamp
+
+DAYS: Final = 14
+MOST: Final = 1000
+LONGEST: Final = 65_536
+"""Bytes kept of a message."""
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, reason TEXT NOT NULL,
+    place TEXT NOT NULL, topic TEXT NOT NULL, received TEXT NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS by_kind ON message (kind, id);
+"""
+COLUMNS: Final = "id, kind, reason, place, topic, received, length(payload)"
+
+
+class Kind(StrEnum):
+    """Why a message is here."""
+
+    BAD = "badPayload"
+    UNKNOWN = "unknownDevice"
+    CLOCK = "clockAhead"
+    REFUSED = "refusedByBroker"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message in quarantine, without its payload; `size` counts the bytes kept of it."""
+
+    id: int
+    kind: str
+    reason: str
+    place: str
+    topic: str
+    received: str
+    size: int
+
+
+class Quarantine:
+    """The quarantine of one adapter, in `folder`."""
+
+    def __init__(
+        self, folder: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._database = Database(folder / "messages.db", SCHEMA)
+        self._now = now
+
+    async def put(self, message: Message, kind: Kind, reason: str, place: str = "") -> int:
+        """Keep a message, forget what is too old or too much; return the message's number."""
+        row = (kind, reason, place, message.topic, message.received, message.payload[:LONGEST])
+
+        def work(connection: sqlite3.Connection) -> int:
+            number = connection.execute(
+                "INSERT INTO message (kind, reason, place, topic, received, payload)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            ).lastrowid
+            connection.execute(
+                "DELETE FROM message WHERE kind = ?1 AND id <= ("
+                " SELECT id FROM message WHERE kind = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+                (kind, MOST),
+            )
+            return number or 0
+
+        number = await self._database.do(work)
+        await self.prune()
+        return number
+
+    async def prune(self) -> None:
+        """Forget messages older than the retention."""
+        oldest = timestamp(self._now() - timedelta(days=DAYS))
+        await self._database.do(
+            lambda c: c.execute("DELETE FROM message WHERE received < ?", (oldest,))
+        )
+
+    async def list(self, limit: int = 100) -> list[Held]:
+        """Return what is held, newest first."""
+        query = f"SELECT {COLUMNS} FROM message ORDER BY id DESC LIMIT ?"  # noqa: S608
+        rows = await self._database.do(lambda c: c.execute(query, (limit,)).fetchall())
+        return [Held(*row) for row in rows]
+
+    async def get(self, number: int) -> tuple[Held, bytes] | None:
+        """Return a held message with its payload, or None."""
+        query = f"SELECT {COLUMNS}, payload FROM message WHERE id = ?"  # noqa: S608
+        row = await self._database.do(lambda c: c.execute(query, (number,)).fetchone())
+        return None if row is None else (Held(*row[:-1]), row[-1])
+
+    async def remove(self, number: int) -> None:
+        """Forget a held message."""
+        await self._database.do(lambda c: c.execute("DELETE FROM message WHERE id = ?", (number,)))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()

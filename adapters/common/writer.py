@@ -1,0 +1,83 @@
+"""Write measurements so that the newest wins by its own time, however they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from adapters.common.registry import Registration
+from adapters.common.times import is_newer
+from adapters.contract import UnknownDevice
+from broker.client import Client, ClientError, Entity, NotFound, PreconditionFailed, observed_at
+
+TRIES: Final = 8
+"""How often a write is made afresh where the entity changed between reading and writing."""
+
+Attributes = Mapping[str, Any]
+
+
+def measured(value: Any, at: str, **more: Any) -> dict[str, Any]:
+    """Return a normalized Property with its time of measurement."""
+    return {"type": "Property", "value": value, "observedAt": at, **more}
+
+
+def newer_only(entity: Entity, attributes: Attributes) -> dict[str, Any]:
+    """Return the attributes whose time of measurement is later than the one the entity shows."""
+    return {
+        name: attribute
+        for name, attribute in attributes.items()
+        if is_newer(attribute["observedAt"], observed_at(entity, name))
+    }
+
+
+async def write_newest(
+    device: Registration,
+    key: str,
+    attributes: Callable[[Entity], Attributes | None],
+    beside: Attributes | None = None,
+) -> bool:
+    """Set attributes of the device's target, where newer; `beside` goes to the Device with them.
+
+    `attributes` makes them from the entity as it stands; None means that the reading does not
+    apply to it. Returns False where nothing is newer. One transaction with an idempotency key:
+    a repeat, after whatever failure, has no second effect. Raises UnknownDevice, ClientError.
+    """
+    for _ in range(TRIES):
+        try:
+            entity, version = await device.client.retrieve_with_version(device.target_id)
+            wanted = newer_only(entity, attributes(entity) or {})
+            if not wanted:
+                return False
+            operations = _operations(device, entity, version, wanted, beside or {})
+            await device.client.transactions(operations, idempotency_key=f"{key}:{version}")
+        except NotFound as error:
+            raise UnknownDevice(
+                f"{device.device_id} or its {device.target_id} is not in the broker"
+            ) from error
+        except PreconditionFailed:
+            continue
+        return True
+    raise ClientError(f"{device.target_id} changed {TRIES} times while writing")
+
+
+def _operations(
+    device: Registration, entity: Entity, version: str, wanted: Attributes, beside: Attributes
+) -> list[dict[str, Any]]:
+    if device.target_id == device.device_id:
+        wanted = {**wanted, **newer_only(entity, beside)}
+        beside = {}
+    operations: list[dict[str, Any]] = [
+        {"op": "append", "id": device.target_id, "attrs": wanted, "ifMatch": version}
+    ]
+    if beside:
+        operations.append({"op": "append", "id": device.device_id, "attrs": beside})
+    return operations
+
+
+async def set_attributes(client: Client, entity_id: str, attributes: Attributes) -> bool:
+    """Set attributes whatever was there; False where the entity is gone."""
+    try:
+        await client.append(entity_id, attributes)
+    except NotFound:
+        return False
+    return True

@@ -1,0 +1,149 @@
+"""The intake: every message ends in the broker, or apart with its reason."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from adapters.common.intake import MOST_ERRORS, Intake
+from adapters.common.quarantine import Quarantine
+from adapters.common.spool import Spool
+from adapters.contract import BadPayload, Health, Level, Manifest, Message, Reading
+from broker.client import BadRequest, ClientError, Unavailable, Unreachable
+
+
+class Recorder:
+    """An adapter that writes to a list; `faults` are raised first, one per try."""
+
+    def __init__(self) -> None:
+        self.health = Health()
+        self.manifest = Manifest("recorder", "Recorder", Level.BRONZE, (), (), (), ())
+        self.written: list[str] = []
+        self.faults: list[Exception] = []
+        self.ahead: list[float] = []
+
+    def decode(self, message: Message) -> Sequence[Reading]:
+        text = message.payload.decode()
+        if text == "bug":
+            raise KeyError(text)
+        if text == "bad":
+            raise BadPayload("bad", place="data")
+        return [Reading("d", message.ticket, part, {}) for part in text.split()]
+
+    async def write(self, reading: Reading) -> bool:
+        if self.faults:
+            raise self.faults.pop(0)
+        if reading.observed_at in self.written:
+            return False
+        self.written.append(reading.observed_at)
+        return True
+
+    async def knows(self, device: str) -> bool:
+        return True
+
+    async def run(self) -> None:
+        """Do nothing."""
+
+    async def clock_ahead(self, reading: Reading, seconds: float) -> None:
+        self.ahead.append(seconds)
+
+
+class Bench:
+    """The intake with its files and a recorded sleep."""
+
+    def __init__(self, folder: Path) -> None:
+        self.adapter = Recorder()
+        self.spool = Spool(folder / "spool.db")
+        self.quarantine = Quarantine(
+            folder / "quarantine", now=lambda: datetime(2026, 7, 4, tzinfo=UTC)
+        )
+        self.slept: list[float] = []
+        self.intake = Intake(
+            self.adapter,
+            self.spool,
+            self.quarantine,
+            now=lambda: "2026-07-04T00:00:00Z",
+            sleep=self.sleep,
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    async def send(self, *texts: str) -> None:
+        """Take messages and bring them to their end."""
+        await self.intake.take([Message("t", text.encode()) for text in texts])
+        while self.spool.waiting:
+            seq, message = await self.spool.first()
+            await self.intake.finish(message)
+            await self.spool.done(seq)
+
+    async def reasons(self) -> list[tuple[str, str]]:
+        """Return kind and reason of what is in quarantine, oldest first."""
+        return [(held.kind, held.reason) for held in reversed(await self.quarantine.list())]
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.spool.close()
+    made.quarantine.close()
+
+
+MIDNIGHT = "2026-07-03T23:00:00Z"
+
+
+@pytest.mark.parametrize("fault", [Unreachable("away"), Unavailable(503, {"title": "Stopping"})])
+async def test_messages_wait_for_a_broker_that_is_away(bench: Bench, fault: ClientError):
+    bench.adapter.faults = [fault] * 20
+    await bench.send(MIDNIGHT)
+    assert bench.adapter.written == [MIDNIGHT]
+    assert len(bench.slept) == 20
+    assert max(bench.slept) <= 10
+
+
+async def test_what_the_broker_refuses_is_put_apart_and_the_next_is_taken(bench: Bench):
+    bench.adapter.faults = [BadRequest(400, {"title": "BadRequestData"})]
+    await bench.send("2026-07-03T22:00:00Z", MIDNIGHT)
+    assert bench.adapter.written == [MIDNIGHT]
+    [(kind, reason)] = await bench.reasons()
+    assert kind == "refusedByBroker"
+    assert "BadRequestData" in reason
+
+
+async def test_message_over_which_the_broker_fails_again_and_again_is_put_apart(bench: Bench):
+    bench.adapter.faults = [Unavailable(500, {"title": "InternalError"})] * MOST_ERRORS
+    await bench.send(MIDNIGHT)
+    assert bench.adapter.written == []
+    assert (await bench.reasons())[0][0] == "refusedByBroker"
+
+
+@pytest.mark.parametrize("text", ["bad", "bug"])
+async def test_message_that_cannot_be_read_stops_nothing(bench: Bench, text: str):
+    await bench.send(text, MIDNIGHT)
+    assert bench.adapter.written == [MIDNIGHT]
+    assert bench.adapter.health.bad == 1
+
+
+async def test_a_clock_a_little_ahead_is_believed(bench: Bench):
+    await bench.send("2026-07-04T00:05:00Z")
+    assert bench.adapter.written == ["2026-07-04T00:05:00Z"]
+
+
+async def test_a_clock_far_ahead_is_flagged_and_not_believed(bench: Bench):
+    await bench.send("2026-07-04T00:05:01Z")
+    assert bench.adapter.written == []
+    assert bench.adapter.ahead == [301]
+    assert (await bench.reasons())[0][0] == "clockAhead"
+
+
+async def test_message_half_written_is_written_whole_at_the_next_try(bench: Bench):
+    bench.adapter.faults = []
+    await bench.intake.take([Message("t", f"2026-07-03T22:00:00Z {MIDNIGHT}".encode())])
+    seq, message = await bench.spool.first()
+    await bench.adapter.write(bench.adapter.decode(message)[0])
+    await bench.intake.finish(message)
+    await bench.spool.done(seq)
+    assert bench.adapter.written == ["2026-07-03T22:00:00Z", MIDNIGHT]
+    assert bench.adapter.health.repeated == 1

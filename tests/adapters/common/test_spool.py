@@ -1,0 +1,71 @@
+"""The spool: in order, durable, bounded, for its owner only."""
+
+import asyncio
+import stat
+from pathlib import Path
+
+from adapters.common.spool import Spool
+from adapters.contract import Message
+
+
+def message(number: int) -> Message:
+    """Return a message that can be told from others."""
+    return Message("a/b", str(number).encode(), "2026-07-04T00:00:00Z")
+
+
+async def drain(spool: Spool) -> list[bytes]:
+    """Take everything out."""
+    found = []
+    while spool.waiting:
+        seq, taken = await spool.first()
+        found.append(taken.payload)
+        await spool.done(seq)
+    return found
+
+
+async def test_messages_come_out_in_the_order_they_came_in_after_a_restart_too(tmp_path: Path):
+    before = Spool(tmp_path / "spool.db")
+    await before.put([message(1), message(2)])
+    await before.put([message(3)])
+    before.close()
+    after = Spool(tmp_path / "spool.db")
+    assert after.waiting == 3
+    assert await drain(after) == [b"1", b"2", b"3"]
+    after.close()
+
+
+async def test_a_message_keeps_its_ticket_until_it_is_done(tmp_path: Path):
+    tickets = []
+    for _ in range(2):
+        spool = Spool(tmp_path / "spool.db")
+        if not spool.waiting:
+            await spool.put([message(1)])
+        tickets.append((await spool.first())[1].ticket)
+        spool.close()
+    assert tickets[0] == tickets[1]
+    other = Spool(tmp_path / "other.db")
+    await other.put([message(1)])
+    assert (await other.first())[1].ticket != tickets[0]
+    other.close()
+
+
+async def test_full_spool_takes_no_more_until_there_is_room(tmp_path: Path):
+    spool = Spool(tmp_path / "spool.db", most=2)
+    await spool.put([message(1), message(2)])
+    waiting = asyncio.create_task(spool.put([message(3)]))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    seq, _ = await spool.first()
+    await spool.done(seq)
+    await waiting
+    assert await drain(spool) == [b"2", b"3"]
+    spool.close()
+
+
+async def test_only_the_owner_can_read_it(tmp_path: Path):
+    spool = Spool(tmp_path / "state" / "spool.db")
+    await spool.put([message(1)])
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "state").iterdir()}
+    assert modes == {0o600}
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    spool.close()

@@ -1,0 +1,76 @@
+"""Real MQTT brokers for tests: Mosquitto, and the town's own."""
+
+import asyncio
+import contextlib
+import getpass
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiomqtt
+
+from adapters.contract import Message
+from tests.support.tools import require_tool
+
+HOST = "127.0.0.1"
+
+
+@contextlib.asynccontextmanager
+async def mqtt_broker(kind: str, port: int, folder: Path, **options: str) -> AsyncIterator[None]:
+    """Run `mosquitto` or the town's own MQTT broker (`amqtt`) on a port.
+
+    `options` are further lines of Mosquitto's configuration; with `persistence="true"` it finds
+    its sessions in `folder` again when it is started a second time.
+    """
+    if kind == "mosquitto":
+        config = folder / "mosquitto.conf"
+        lines = [f"listener {port} {HOST}", "allow_anonymous true"]
+        if "persistence" in options:
+            lines += [f"persistence_location {folder}/", f"user {getpass.getuser()}"]
+        lines += [f"{name} {value}" for name, value in options.items()]
+        config.write_text("\n".join(lines) + "\n")
+        command = [require_tool("mosquitto"), "-c", str(config)]
+    else:
+        command = [sys.executable, "-m", "machi.mqtt", "--port", str(port)]
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet)
+    try:
+        await asyncio.wait_for(listening(port), 20)
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def listening(port: int) -> None:
+    """Wait until somebody listens on a TCP port."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except OSError:
+            await asyncio.sleep(0.01)
+            continue
+        writer.close()
+        await writer.wait_closed()
+        return
+
+
+async def publish(port: int, *messages: Message) -> None:
+    """Publish messages with quality of service 1."""
+    async with aiomqtt.Client(HOST, port, protocol=aiomqtt.ProtocolVersion.V311) as mqtt:
+        for message in messages:
+            await mqtt.publish(message.topic, message.payload, qos=1)
+
+
+@contextlib.asynccontextmanager
+async def background(coroutine) -> AsyncIterator[asyncio.Task]:
+    """Run a coroutine beside the test; what it raises by itself fails the test."""
+    task = asyncio.create_task(coroutine)
+    try:
+        yield task
+    finally:
+        if task.done():
+            task.result()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
