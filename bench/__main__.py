@@ -13,11 +13,12 @@ from bench.rates import COUNT, TARGETS, Say, measure_rates, replaced, seeded_bro
 from bench.report import figure_table, rate_table, render
 from bench.requests import RequestFailed
 from bench.scale import measure_empty_start, measure_scale
+from bench.streams import measure_streams
 from bench.wrk import CONNECTIONS, LoadFailed
 from tests.support.server import ServerFailed, broker
 
 REPORT = Path(__file__).parent / "REPORT.md"
-PARTS = [*TARGETS, "batch", "race", "scale", "start"]
+PARTS = [*TARGETS, "batch", "race", "scale", "start", "streams"]
 
 EPILOGUE = """\
 operations (requests per CPU-second, as a ratio to a bare server):
@@ -27,6 +28,7 @@ operations (requests per CPU-second, as a ratio to a bare server):
 others (wall time, memory):
   batch     upsert of 1,000 entities     race    200 clients add -1 to 100
   scale     100,000 entities             start   on an empty folder
+  streams   2,000 listeners: memory, one change told to all, back after a kill
 
 examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
@@ -71,7 +73,7 @@ def measure(
 ) -> None:
     """Measure the parts asked for; put what is measured into `rates` and `figures`."""
     operations = [name for name in TARGETS if name in parts]
-    places = {name: folder / name for name in ("rates", "race", "scale")}
+    places = {name: folder / name for name in ("rates", "race", "scale", "streams")}
     for place in places.values():
         place.mkdir()
     if operations:
@@ -87,6 +89,8 @@ def measure(
         say("race done")
     if "scale" in parts:
         figures += measure_scale(places["scale"], seconds, say)
+    if "streams" in parts:
+        figures += measure_streams(places["streams"], say)
     if "start" in parts:
         figures.append(measure_empty_start(folder))
 
