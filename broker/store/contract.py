@@ -91,6 +91,20 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Resource:
+    """Something a tenant has beside its entities, a hosted @context for instance.
+
+    `kind` and `id` name it within the tenant; `at` is when it was created. The store does not
+    look into `body`. It is no part of the feed.
+    """
+
+    kind: str
+    id: str
+    at: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page of a query. `total` is given when the query asked to count."""
 
@@ -167,6 +181,18 @@ class Tx(Protocol):
 
     async def rules(self) -> dict[str, TypeRules]:
         """Return the rules of this tenant by type IRI."""
+        ...
+
+    async def resource(self, kind: str, resource_id: str) -> Resource | None:
+        """Return a resource of this tenant."""
+        ...
+
+    async def put_resource(self, resource: Resource) -> None:
+        """Store a resource, in the place of one of the same kind and id."""
+        ...
+
+    async def delete_resource(self, kind: str, resource_id: str) -> bool:
+        """Delete a resource; tell whether there was one."""
         ...
 
 
@@ -263,6 +289,14 @@ class Store(Protocol):
 
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
         """Return the committed rules by type IRI."""
+        ...
+
+    async def resource(self, tenant: str, kind: str, resource_id: str) -> Resource | None:
+        """Return a committed resource. Raises NonexistentTenant."""
+        ...
+
+    async def resources(self, tenant: str, kind: str) -> list[Resource]:
+        """Return all committed resources of a kind, the oldest first."""
         ...
 
     def count(self) -> dict[str, int]:

@@ -26,6 +26,7 @@ from broker.store.contract import (
     Listener,
     Page,
     Record,
+    Resource,
     TypeRules,
     Work,
 )
@@ -44,6 +45,7 @@ class _Town:
     answers: dict[str, tuple[Answer, str]] = field(default_factory=dict)
     rules: dict[str, TypeRules] = field(default_factory=dict)
     due: dict[str, str] = field(default_factory=dict)
+    resources: dict[tuple[str, str], Resource] = field(default_factory=dict)
 
 
 class _Draft:
@@ -52,7 +54,11 @@ class _Draft:
     def __init__(self, town: _Town, seq: int, feed: Iterable[Change]) -> None:
         self._feed = feed
         self.town = _Town(
-            dict(town.documents), dict(town.answers), dict(town.rules), dict(town.due)
+            dict(town.documents),
+            dict(town.answers),
+            dict(town.rules),
+            dict(town.due),
+            dict(town.resources),
         )
         self.changes: list[Change] = []
         self._first = seq + 1
@@ -96,6 +102,15 @@ class _Draft:
         self.town.rules.pop(type_iri, None)
         if rules is not None:
             self.town.rules[type_iri] = rules
+
+    async def load_resource(self, kind: str, resource_id: str) -> Resource | None:
+        return self.town.resources.get((kind, resource_id))
+
+    async def save_resource(self, resource: Resource) -> None:
+        self.town.resources[resource.kind, resource.id] = resource
+
+    async def drop_resource(self, kind: str, resource_id: str) -> bool:
+        return self.town.resources.pop((kind, resource_id), None) is not None
 
 
 class MemoryStore:
@@ -238,6 +253,15 @@ class MemoryStore:
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
         """Return the committed rules by type IRI."""
         return dict(self._town(tenant).rules)
+
+    async def resource(self, tenant: str, kind: str, resource_id: str) -> Resource | None:
+        """Return a committed resource."""
+        return self._town(tenant).resources.get((kind, resource_id))
+
+    async def resources(self, tenant: str, kind: str) -> list[Resource]:
+        """Return all committed resources of a kind, the oldest first."""
+        found = [one for one in self._town(tenant).resources.values() if one.kind == kind]
+        return sorted(found, key=lambda one: (one.at, one.id))
 
     def count(self) -> dict[str, int]:
         """Return figures for /metrics."""

@@ -19,6 +19,7 @@ from broker.store.contract import (
     Committed,
     Kind,
     Record,
+    Resource,
     TypeRules,
     Work,
 )
@@ -71,6 +72,18 @@ class Backend(Protocol):
 
     async def save_rules(self, type_iri: str, rules: TypeRules | None) -> None:
         """Set or remove the rules of a type."""
+        ...
+
+    async def load_resource(self, kind: str, resource_id: str) -> Resource | None:
+        """Return a resource of the tenant."""
+        ...
+
+    async def save_resource(self, resource: Resource) -> None:
+        """Store a resource, in the place of one of the same kind and id."""
+        ...
+
+    async def drop_resource(self, kind: str, resource_id: str) -> bool:
+        """Delete a resource; tell whether there was one."""
         ...
 
 
@@ -156,6 +169,18 @@ class UnitOfWork:
     async def rules(self) -> dict[str, TypeRules]:
         """Return the rules of this tenant by type IRI."""
         return dict(await self._known_rules())
+
+    async def resource(self, kind: str, resource_id: str) -> Resource | None:
+        """Return a resource of this tenant."""
+        return await self._backend.load_resource(kind, resource_id)
+
+    async def put_resource(self, resource: Resource) -> None:
+        """Store a resource, in the place of one of the same kind and id."""
+        await self._backend.save_resource(resource)
+
+    async def delete_resource(self, kind: str, resource_id: str) -> bool:
+        """Delete a resource; tell whether there was one."""
+        return await self._backend.drop_resource(kind, resource_id)
 
     def finish(self) -> None:
         """Check what can only be judged when all is written; raises Conflict."""

@@ -32,7 +32,7 @@ def drop_slice(connection: apsw.Connection, session: Session, town: Town) -> boo
     if _blank_changes(connection, town.tid):
         return True
     session.forget_pairs()
-    for table in ("answer", "rule", "counter", "grave", "name", "tenant"):
+    for table in ("answer", "resource", "rule", "counter", "grave", "name", "tenant"):
         connection.execute(f"DELETE FROM {table} WHERE tid = ?", tid)
     vacuum(connection)
     return False

@@ -132,7 +132,14 @@ CREATE INDEX dead_seq ON dead (seq);
 INSERT INTO ledger (sid) VALUES (0);
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX)
+_RESOURCES: Final = """
+CREATE TABLE resource (
+  tid INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL,
+  body BLOB NOT NULL, PRIMARY KEY (tid, kind, id)
+);
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX, _RESOURCES)
 """Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
 
 

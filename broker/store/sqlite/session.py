@@ -17,13 +17,14 @@ import orjson
 from broker.model.change import apply, changed_attributes
 from broker.model.entity import Entity
 from broker.model.expiry import first_expiry
-from broker.store.contract import Answer, Committed, Kind, Record, TypeRules
+from broker.store.contract import Answer, Committed, Kind, Record, Resource, TypeRules
 from broker.store.refusals import encode
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.documents import interned, named
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.names import Undo
 from broker.store.sqlite.pending import Rows
+from broker.store.sqlite.resources import load_resource
 from broker.store.sqlite.town import Town, dump_rules
 
 Parts: TypeAlias = tuple[int, int, bytes | None, bytes | None]
@@ -190,6 +191,19 @@ class Session:
             kept[type_iri] = rules
         self.effects.undo.append(lambda: setattr(town, "rules", known))
         town.rules = kept
+
+    async def load_resource(self, kind: str, resource_id: str) -> Resource | None:
+        return load_resource(self._run, self._town.tid, kind, resource_id)
+
+    async def save_resource(self, resource: Resource) -> None:
+        one = resource
+        values = (self._town.tid, one.kind, one.id, one.at, one.body)
+        self._run("INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?)", values)
+
+    async def drop_resource(self, kind: str, resource_id: str) -> bool:
+        key = (self._town.tid, kind, resource_id)
+        self._run("DELETE FROM resource WHERE tid = ? AND kind = ? AND id = ?", key)
+        return self._connection.changes() > 0
 
     def forget(self, eid: int, entity: Entity) -> None:
         """Remove an entity and its index rows from the file, leaving no trace in the feed."""

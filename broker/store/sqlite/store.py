@@ -21,6 +21,7 @@ from broker.store.contract import (
     Listener,
     Page,
     Record,
+    Resource,
     TypeRules,
     Work,
 )
@@ -39,6 +40,7 @@ from broker.store.sqlite.pending import Pending
 from broker.store.sqlite.planner import plan
 from broker.store.sqlite.reader import Reader
 from broker.store.sqlite.recovery import recover
+from broker.store.sqlite.resources import load_resource, load_resources
 from broker.store.sqlite.rows import Rows
 from broker.store.sqlite.schema import migrate
 from broker.store.sqlite.session import ALL_TYPES, Effects, Feed, Session
@@ -254,6 +256,14 @@ class SqliteStore:
         tid = self._view(tenant).tid
         rows = self._reader.run("SELECT type, rules FROM rule WHERE tid = ?", (tid,)).fetchall()
         return {type_iri: load_rules(document) for type_iri, document in rows}
+
+    async def resource(self, tenant: str, kind: str, resource_id: str) -> Resource | None:
+        """Return a committed resource."""
+        return load_resource(self._reader.run, self._view(tenant).tid, kind, resource_id)
+
+    async def resources(self, tenant: str, kind: str) -> list[Resource]:
+        """Return all committed resources of a kind, the oldest first."""
+        return load_resources(self._reader.run, self._view(tenant).tid, kind)
 
     def count(self) -> dict[str, int]:
         """Return figures for /metrics."""
