@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from broker.model.entity import DEFAULT, PRIMARY, Entity, Instance, instance_times
+from broker.model.entity import DEFAULT, NULL, PRIMARY, Entity, Instance, instance_times
 from broker.model.geometry import is_geometry
 from broker.model.kinds import PRIMARIES
 from broker.model.names import Names
@@ -224,15 +224,15 @@ def _simple(instance: Instance, context: Names) -> Any:
 def _compacted(value: Any, context: Names) -> Any:
     if type(value) is list:
         return [context.compact(iri) for iri in value]
-    return context.compact(value)
+    return value if value == NULL else context.compact(value)
 
 
 def _object_type(value: list[str], context: Names) -> Any:
     return context.compact(value[0]) if len(value) == 1 else _compacted(value, context)
 
 
-def _object_list(value: list[str], context: Names) -> Any:
-    return [{"object": uri} for uri in value]
+def _object_list(value: list[str] | str, context: Names) -> Any:
+    return value if value == NULL else [{"object": uri} for uri in value]
 
 
 _CHANGES: dict[str, Callable[[Any, Names], Any]] = {
@@ -241,6 +241,8 @@ _CHANGES: dict[str, Callable[[Any, Names], Any]] = {
     "entityTypeSealed": _compacted,
     "objectType": _object_type,
     "objectList": _object_list,
+    "previousVocab": _compacted,
+    "previousObjectList": _object_list,
 }
 _NOT_COPIED = frozenset(("attrs", "createdAt", "modifiedAt", "expiresAt"))
 _CHANGED = _NOT_COPIED | _CHANGES.keys()

@@ -1,0 +1,249 @@
+"""Notifications over MQTT 3.1.1 and 5 (§7.2): one connection per broker, account and version."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiomqtt
+import orjson
+
+from broker.egress import Egress
+from broker.subscriptions.delivery.message import Message, with_attempt
+from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.delivery.resolve import NoConnection, resolve
+from broker.subscriptions.endpoint import Address
+
+IDLE: Final = 120.0
+"""Seconds a connection is kept unused."""
+
+V5: Final = "mqtt5.0"
+V311: Final = "mqtt3.1.1"
+_PROTOCOLS = {V5: aiomqtt.ProtocolVersion.V5, V311: aiomqtt.ProtocolVersion.V311}
+_BAD_VERSION = frozenset((1, 132))
+"""CONNACK codes for a version the broker does not speak, of 3.1.1 and of 5."""
+_BAD_ACCOUNT = frozenset((4, 5, 134, 135))
+_UNACKNOWLEDGED = "The MQTT broker did not acknowledge the message in time."
+
+log = logging.getLogger("machi.broker")
+_quiet = logging.getLogger("machi.broker.mqtt")
+_quiet.setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How a subscription wants to be told: version and QoS (Table 7.2-1)."""
+
+    version: str = V5
+    qos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    secure: bool
+    version: str
+
+
+class _Link:
+    """An open connection. `lost` is done once it is not."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self.client = client
+        self.used = asyncio.get_running_loop().time()
+        self.lost = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        with suppress(aiomqtt.MqttError):
+            async for _ in self.client.messages:
+                pass
+
+    async def close(self) -> None:
+        self.lost.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.lost
+        with suppress(aiomqtt.MqttError, TimeoutError):
+            await asyncio.wait_for(self.client.__aexit__(None, None, None), 2)
+
+
+class MqttSender:
+    """Publishes notifications. Bound to its event loop.
+
+    `notes` has, by origin, what an operator should know although deliveries succeed: a broker
+    that does not speak version 5 is spoken to in 3.1.1 from then on.
+    """
+
+    def __init__(self, egress: Egress, *, tls: ssl.SSLContext | None = None) -> None:
+        self._egress = egress
+        self._tls = tls
+        self._links: dict[_Key, asyncio.Task[_Link]] = {}
+        self._spoken: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
+
+    async def send(
+        self, address: Address, message: Message, quality: Quality, *, attempt: int, timeout: float
+    ) -> Tried:
+        """Publish a notification; delivered means acknowledged, for QoS 1 and 2."""
+        key = self._key(address, quality)
+        payload = envelope(message, attempt)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout):
+                link = await self._link(key, address)
+                link.used = loop.time()
+                return await self._publish(link, address.target, payload, quality.qos)
+        except TimeoutError:
+            await self._drop(key)
+            return Tried(Fate.NO_ANSWER, _UNACKNOWLEDGED)
+        except NoConnection as error:
+            return Tried(error.fate, str(error))
+        except aiomqtt.MqttError:
+            await self._drop(key)
+            return Tried(Fate.NO_ANSWER, "The connection to the MQTT broker was lost.")
+        except ValueError as error:
+            return Tried(Fate.REFUSED, f"The message cannot be published: {error}.")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for key in list(self._links):
+            await self._drop(key)
+
+    async def tidy(self, now: float) -> None:
+        """Close connections unused for long, and forget those that were lost."""
+        for key, opening in list(self._links.items()):
+            if _dead(opening) or (opening.done() and now - opening.result().used > IDLE):
+                await self._drop(key)
+
+    async def _publish(self, link: _Link, topic: str, payload: bytes, qos: int) -> Tried:
+        publishing = asyncio.ensure_future(
+            link.client.publish(topic, payload, qos=qos, timeout=float("inf"))
+        )
+        try:
+            await asyncio.wait((publishing, link.lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not publishing.done():
+                publishing.cancel()
+        if publishing.done() and not publishing.cancelled():
+            publishing.result()
+            return Tried(Fate.DELIVERED)
+        raise aiomqtt.MqttError("lost")
+
+    def _key(self, address: Address, quality: Quality) -> _Key:
+        version = self._spoken.get(address.origin, quality.version)
+        return _Key(
+            address.host, address.port, address.user, address.password, address.secure, version
+        )
+
+    async def _link(self, key: _Key, address: Address) -> _Link:
+        opening = self._links.get(key)
+        if opening is not None and _dead(opening):
+            await self._drop(key)
+            opening = self._links.get(key)
+        if opening is None:
+            opening = asyncio.ensure_future(self._open(key, address))
+            self._links[key] = opening
+            opening.add_done_callback(lambda done: self._opened(key, done))
+        return await asyncio.shield(opening)
+
+    def _opened(self, key: _Key, opening: asyncio.Task[_Link]) -> None:
+        failed = opening.cancelled() or opening.exception() is not None
+        if failed and self._links.get(key) is opening:
+            del self._links[key]
+
+    async def _drop(self, key: _Key) -> None:
+        opening = self._links.pop(key, None)
+        if opening is None:
+            return
+        if not opening.done():
+            opening.cancel()
+        elif not opening.cancelled() and opening.exception() is None:
+            await opening.result().close()
+
+    async def _open(self, key: _Key, address: Address) -> _Link:
+        try:
+            return await self._connect(key, address, key.version)
+        except aiomqtt.MqttError as error:
+            if key.version != V5 or _code(error) not in _BAD_VERSION | {None}:
+                raise _no_connection(error) from None
+        try:
+            link = await self._connect(key, address, V311)
+        except aiomqtt.MqttError as error:
+            raise _no_connection(error) from None
+        self._spoken[address.origin] = V311
+        self.notes[address.origin] = "Speaks MQTT 3.1.1, not 5.0 as asked."
+        log.info("%s does not speak MQTT 5.0; 3.1.1 is used", address.origin)
+        return link
+
+    async def _connect(self, key: _Key, address: Address, version: str) -> _Link:
+        target = (await resolve(self._egress, address))[0]
+        client = aiomqtt.Client(
+            target,
+            key.port,
+            username=key.user,
+            password=key.password,
+            protocol=_PROTOCOLS[version],
+            clean_session=True if version == V311 else None,
+            tls_context=self._context(address.host) if key.secure else None,
+            timeout=5,
+            logger=_quiet,
+        )
+        await client.__aenter__()
+        return _Link(client)
+
+    def _context(self, name: str) -> ssl.SSLContext:
+        if self._tls is not None:
+            return self._tls
+        context = _Named(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_default_certs()
+        context.name = name
+        return context
+
+
+class _Named(ssl.SSLContext):
+    """Checks the certificate against the receiver's name though its address is connected to."""
+
+    name = ""
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*args, **{**options, "server_hostname": self.name})
+
+
+def quality_of(notifier_info: Mapping[str, str]) -> Quality:
+    """Return what `notifierInfo` asks for; its values were checked with the subscription."""
+    return Quality(notifier_info.get("MQTT-Version", V5), int(notifier_info.get("MQTT-QoS", "0")))
+
+
+def envelope(message: Message, attempt: int) -> bytes:
+    """Return the MQTT message: the notification, and beside it what HTTP puts in headers."""
+    metadata = dict(with_attempt(message, attempt))
+    return orjson.dumps({"metadata": metadata, "body": orjson.Fragment(message.body)})
+
+
+def _dead(opening: asyncio.Task[_Link]) -> bool:
+    """Tell whether a connection failed to open, or was lost since."""
+    if not opening.done():
+        return False
+    failed = opening.cancelled() or opening.exception() is not None
+    return failed or opening.result().lost.done()
+
+
+def _code(error: aiomqtt.MqttError) -> int | None:
+    code = getattr(error, "rc", None)
+    return getattr(code, "value", code)
+
+
+def _no_connection(error: aiomqtt.MqttError) -> NoConnection:
+    code = _code(error)
+    if code in _BAD_ACCOUNT:
+        return NoConnection(Fate.NOT_NOW, "The MQTT broker refuses the user name or password.")
+    if code is None:
+        return NoConnection(Fate.NO_ANSWER, "No connection can be made to the MQTT broker.")
+    return NoConnection(Fate.NOT_NOW, f"The MQTT broker refuses the connection (code {code}).")

@@ -1,0 +1,95 @@
+"""From a row to the message that is sent for it, decided at the moment of sending."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from broker.guard import Guard
+from broker.model.change import changed_attributes
+from broker.model.entity import Entity
+from broker.store.contract import Committed
+from broker.store.outbox import Outcome, Waiting
+from broker.subscriptions.delivery.loops import Chains
+from broker.subscriptions.delivery.message import Message, notification_id
+from broker.subscriptions.delivery.recipient import Recipient
+from broker.subscriptions.delivery.render import message
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Nothing is sent for the row; it ends like this."""
+
+    outcome: Outcome
+    words: str
+
+
+_PAUSED = Silent(Outcome.CANCELLED, "The subscription is paused.")
+_EXPIRED = Silent(Outcome.EXPIRED, "The subscription has expired.")
+_WITHHELD = Silent(Outcome.WITHHELD, "The subscriber may not see this.")
+
+
+def prepare(
+    row: Waiting, to: Recipient, guard: Guard, chains: Chains, now: str
+) -> Message | Silent:
+    """Return the message of a row, or why there is none. `now` is the time of sending."""
+    if not to.active:
+        return _PAUSED
+    if to.expires_at is not None and to.expires_at <= now:
+        return _EXPIRED
+    if row.committed is None:
+        seen = _visible_entities(row.entities, to, guard)
+        if not seen:
+            return _WITHHELD
+        data, at = to.view.entities(seen), row.queued_at
+    else:
+        committed = guard.deliver(to.owner, to.tenant, row.committed)
+        if committed is None:
+            return _WITHHELD
+        if committed is not row.committed and not _concerns(committed, to):
+            return _WITHHELD
+        data = to.view.change(committed, keep=committed is row.committed)
+        at = row.committed.change.at
+    return message(
+        to.view,
+        data,
+        id=notification_id(to.created_at, row.sid, row.seq),
+        subscription=to.id,
+        at=at,
+        tenant=to.tenant,
+        receiver_info=to.receiver_info,
+        chain=chains.header(row.sid, row.seq),
+    )
+
+
+def _visible_entities(entities: Iterable[Entity], to: Recipient, guard: Guard) -> list[Entity]:
+    seen = []
+    for entity in entities:
+        view = guard.view(to.owner, to.tenant, entity)
+        if view is not None and (view is entity or to.wants(view)):
+            seen.append(view)
+    return seen
+
+
+def _concerns(committed: Committed, to: Recipient) -> bool:
+    """Tell whether what the guard left of a change is still what was subscribed to.
+
+    Nothing may be told by a notification that came, or did not, about values that are hidden.
+    """
+    if not visible(committed):
+        return False
+    return to.concerns(committed)
+
+
+def visible(committed: Committed) -> bool:
+    """Tell whether anything of a change is left to see once a guard has been over it."""
+    before, after = committed.before, committed.after
+    if before is None or after is None:
+        return True
+    if any(
+        iri in before["attrs"] or iri in after["attrs"]
+        for iri in changed_attributes(committed.change)
+    ):
+        return True
+    members = (before.keys() | after.keys()) - {"modifiedAt", "attrs"}
+    return any(before.get(member) != after.get(member) for member in members)

@@ -1,0 +1,50 @@
+"""What delivery needs to know of a subscription, ready to be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from broker.guard import Caller
+from broker.model.entity import Entity
+from broker.store.contract import Committed
+from broker.subscriptions.delivery.mqtt import Quality
+from broker.subscriptions.delivery.render import View
+from broker.subscriptions.endpoint import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A subscription as delivery sees it. `timeout` and `cooldown` are seconds.
+
+    `owner` is whom the guard is asked about. `concerns` tells whether a change that a guard has
+    taken parts from still fulfils the subscription, `wants` whether an entity does.
+    """
+
+    sid: int
+    tenant: str
+    id: str
+    created_at: str
+    active: bool
+    expires_at: str | None
+    owner: Caller
+    address: Address
+    quality: Quality
+    receiver_info: tuple[tuple[str, str], ...]
+    timeout: float | None
+    cooldown: float
+    view: View
+    concerns: Callable[[Committed], bool]
+    wants: Callable[[Entity], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """A subscription that cannot be delivered to at present; `words` say why."""
+
+    words: str
+    final: bool = False
+
+
+Known: TypeAlias = Recipient | Unready

@@ -1,0 +1,103 @@
+"""Endpoint URIs of receivers: their parts, and how they are shown (§7.2)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+PORTS: Final = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
+_UNUSABLE = re.compile(r"[\s\x00-\x20\x7f]")
+
+
+class NotAnEndpoint(ValueError):
+    """The URI is none that notifications can be sent to; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a receiver is. `target` is the request target, or the MQTT topic."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+    user: str | None = None
+    password: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """Return scheme, host and port: what receivers behind the same server share."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def secure(self) -> bool:
+        """Tell whether TLS is wanted."""
+        return self.scheme in ("https", "mqtts")
+
+
+def parse_endpoint(uri: str) -> Address:
+    """Return the parts of an endpoint URI; raises NotAnEndpoint."""
+    if _UNUSABLE.search(uri):
+        raise NotAnEndpoint("The endpoint has white space or control characters in it.")
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        raise NotAnEndpoint("The endpoint is not a URI.") from None
+    scheme = parts.scheme.lower()
+    if scheme not in PORTS:
+        raise NotAnEndpoint("The endpoint's scheme is none of " + ", ".join(PORTS) + ".")
+    if not parts.hostname or port == 0:
+        raise NotAnEndpoint("The endpoint names no host.")
+    mqtt = scheme.startswith("mqtt")
+    if not mqtt and "@" in parts.netloc:
+        raise NotAnEndpoint("An http endpoint carries no user name; use receiverInfo.")
+    target = _topic(parts) if mqtt else _target(parts)
+    try:
+        host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
+    except UnicodeError:
+        raise NotAnEndpoint("The endpoint's host is no host name.") from None
+    return Address(
+        scheme,
+        host,
+        port or PORTS[scheme],
+        target,
+        None if parts.username is None else unquote(parts.username),
+        None if parts.password is None else unquote(parts.password),
+    )
+
+
+def masked(uri: str) -> str:
+    """Return a URI with its password, if it has one, as `***`: for logs, pages and strangers."""
+    try:
+        parts = urlsplit(uri)
+        if parts.password is None:
+            return uri
+    except ValueError:
+        return "***"
+    place = parts.netloc.rpartition("@")[2]
+    user = parts.netloc.partition(":")[0]
+    return urlunsplit((parts.scheme, f"{user}:***@{place}", parts.path, parts.query, ""))
+
+
+def _target(parts: SplitResult) -> str:
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not target.isascii():
+        raise NotAnEndpoint("The endpoint's path is not percent-encoded.")
+    return target
+
+
+def _topic(parts: SplitResult) -> str:
+    topic = unquote(parts.path.removeprefix("/"))
+    if parts.query:
+        topic += f"?{unquote(parts.query)}"
+    if not topic:
+        raise NotAnEndpoint("The MQTT endpoint names no topic.")
+    if any(character in topic for character in "+#\0"):
+        raise NotAnEndpoint("An MQTT topic to publish to has no +, # or NUL in it.")
+    if len(topic.encode()) > 65_535:
+        raise NotAnEndpoint("The MQTT topic is longer than 65,535 bytes.")
+    return topic

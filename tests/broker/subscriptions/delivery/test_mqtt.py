@@ -1,0 +1,152 @@
+"""The MQTT binding against Mosquitto, and against the town's own broker that knows 3.1.1 only."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiomqtt
+import orjson
+import pytest
+
+from broker.egress import Egress
+from broker.subscriptions.delivery.message import Message
+from broker.subscriptions.delivery.mqtt import V5, V311, MqttSender, Quality
+from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.endpoint import parse_endpoint
+from tests.support import free_port, require_tool
+from tests.support.receivers import HOST, listening, mosquitto
+
+MESSAGE = Message(
+    b'{"type":"Notification"}', (("Content-Type", "application/json"), ("X-Town", "Hitoyoshi"))
+)
+
+
+@contextlib.asynccontextmanager
+async def sender(egress: Egress | None = None) -> AsyncIterator[MqttSender]:
+    one = MqttSender(egress or Egress(local=True))
+    try:
+        yield one
+    finally:
+        await one.close()
+
+
+async def send(
+    mqtt: MqttSender, uri: str, quality: Quality | None = None, attempt: int = 1
+) -> Tried:
+    return await mqtt.send(
+        parse_endpoint(uri), MESSAGE, quality or Quality(), attempt=attempt, timeout=5
+    )
+
+
+@contextlib.asynccontextmanager
+async def subscriber(port: int, topic: str = "#", **options) -> AsyncIterator[aiomqtt.Client]:
+    async with aiomqtt.Client(HOST, port, **options) as client:
+        await client.subscribe(topic, qos=2)
+        yield client
+
+
+async def heard(client: aiomqtt.Client) -> aiomqtt.Message:
+    async with asyncio.timeout(5):
+        return await anext(client.messages)
+
+
+@pytest.mark.parametrize("version", [V5, V311])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+async def test_a_notification_arrives_in_each_version_and_quality(
+    tmp_path: Path, version: str, qos: int
+) -> None:
+    port = free_port()
+    async with mosquitto(port, tmp_path), subscriber(port) as client, sender() as mqtt:
+        tried = await send(mqtt, f"mqtt://{HOST}:{port}/town/river/1", Quality(version, qos))
+        message = await heard(client)
+    assert tried == Tried(Fate.DELIVERED)
+    assert str(message.topic) == "town/river/1"
+    assert message.qos == qos
+    assert orjson.loads(message.payload) == {
+        "metadata": {"Content-Type": "application/json", "X-Town": "Hitoyoshi"},
+        "body": {"type": "Notification"},
+    }
+
+
+async def test_a_repeat_says_in_its_metadata_which_try_it_is(tmp_path: Path) -> None:
+    port = free_port()
+    async with mosquitto(port, tmp_path), subscriber(port) as client, sender() as mqtt:
+        await send(mqtt, f"mqtt://{HOST}:{port}/t", attempt=4)
+        message = await heard(client)
+    assert orjson.loads(message.payload)["metadata"]["Machi-Attempt"] == "4"
+
+
+def _accounts(folder: Path) -> tuple[str, str]:
+    passwords = folder / "passwords"
+    command = [require_tool("mosquitto_passwd"), "-b", "-c", str(passwords), "town", "p@ss/wörd"]
+    subprocess.run(command, check=True, capture_output=True)
+    return "allow_anonymous false", f"password_file {passwords}"
+
+
+async def test_user_and_password_come_from_the_uri(tmp_path: Path) -> None:
+    port = free_port()
+    good = f"mqtt://town:p%40ss%2Fw%C3%B6rd@{HOST}:{port}/t"
+    async with mosquitto(port, tmp_path, *_accounts(tmp_path)), sender() as mqtt:
+        assert await send(mqtt, good, Quality(qos=1)) == Tried(Fate.DELIVERED)
+        for bad in (good.replace("p%40ss", "secret"), f"mqtt://{HOST}:{port}/t"):
+            for version in (V5, V311):
+                tried = await send(mqtt, bad, Quality(version, 1))
+                assert tried.fate is Fate.NOT_NOW
+                assert "user name or password" in tried.words
+                assert "secret" not in tried.words
+
+
+async def test_one_connection_serves_all_topics_of_a_broker(tmp_path: Path) -> None:
+    port = free_port()
+    async with (
+        mosquitto(port, tmp_path, "allow_anonymous true", "max_connections 2"),
+        subscriber(port) as client,
+        sender() as mqtt,
+    ):
+        sends = [send(mqtt, f"mqtt://{HOST}:{port}/t/{n}", Quality(qos=1)) for n in range(40)]
+        assert set(await asyncio.gather(*sends)) == {Tried(Fate.DELIVERED)}
+        topics = {str((await heard(client)).topic) for _ in range(40)}
+    assert topics == {f"t/{n}" for n in range(40)}
+
+
+async def test_a_broker_that_comes_back_is_connected_to_again(tmp_path: Path) -> None:
+    port = free_port()
+    uri = f"mqtt://{HOST}:{port}/t"
+    async with sender() as mqtt:
+        async with mosquitto(port, tmp_path):
+            assert (await send(mqtt, uri, Quality(qos=1))).fate is Fate.DELIVERED
+        tried = await send(mqtt, uri, Quality(qos=1))
+        assert tried.fate is Fate.NO_ANSWER
+        async with mosquitto(port, tmp_path):
+            assert (await send(mqtt, uri, Quality(qos=1))).fate is Fate.DELIVERED
+
+
+async def test_a_broker_without_version_5_is_spoken_to_in_3_1_1_and_that_is_told() -> None:
+    port = free_port()
+    quiet = asyncio.subprocess.DEVNULL
+    town = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "machi.mqtt", "--port", str(port), stdout=quiet, stderr=quiet
+    )
+    try:
+        await asyncio.wait_for(listening(port), 20)
+        old = aiomqtt.ProtocolVersion.V311
+        async with subscriber(port, protocol=old) as client, sender() as mqtt:
+            for _ in range(2):
+                tried = await send(mqtt, f"mqtt://{HOST}:{port}/t", Quality(V5, 1))
+                assert tried == Tried(Fate.DELIVERED)
+                await heard(client)
+            assert list(mqtt.notes.values()) == ["Speaks MQTT 3.1.1, not 5.0 as asked."]
+    finally:
+        town.terminate()
+        await town.wait()
+
+
+async def test_the_egress_rule_holds(tmp_path: Path) -> None:
+    port = free_port()
+    async with mosquitto(port, tmp_path), sender(Egress()) as mqtt:
+        tried = await send(mqtt, f"mqtt://{HOST}:{port}/t")
+    assert tried.fate is Fate.REFUSED
+    assert "--allow-egress" in tried.words
