@@ -70,7 +70,7 @@ def _with_changes(
     attrs: Attributes, before: Entity, after: Entity, committed: Committed, shape: Shape
 ) -> Attributes:
     """Return the attributes with what this change deleted, and previous values if wanted."""
-    changed: Attributes = {}
+    changed: dict[str, dict[str, Instance]] = {}
     for iri in changed_attributes(committed.change):
         old: dict[str, Instance] = before["attrs"].get(iri, {})
         new: dict[str, Instance] = attrs.get(iri, {})

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -11,7 +12,6 @@ from broker.subscriptions.delivery.http import HttpSender
 from broker.subscriptions.delivery.message import Message
 from broker.subscriptions.delivery.policy import Fate, Tried
 from broker.subscriptions.endpoint import parse_endpoint
-from tests.support import free_port
 from tests.support.receivers import HOST, answer, hang, receiver
 
 MESSAGE = Message(b'{"data":[]}', (("Content-Type", "application/json"), ("X-Town", "Hitoyoshi")))
@@ -123,8 +123,10 @@ async def test_a_receiver_that_hangs_is_given_up() -> None:
 
 
 async def test_nobody_listening_is_no_answer() -> None:
-    async with sender() as http:
-        tried = await send(http, f"http://{HOST}:{free_port()}/")
+    with socket.socket() as bound:
+        bound.bind((HOST, 0))
+        async with sender() as http:
+            tried = await send(http, f"http://{HOST}:{bound.getsockname()[1]}/")
     assert tried == Tried(Fate.NO_ANSWER, "The receiver's port takes no connections.")
 
 
