@@ -93,7 +93,7 @@ class Entities:
 
     async def create_in(self, tx: Tx, caller: Caller, fragment: Entity) -> Record:
         """Create an entity within a unit of work."""
-        entity = created(fragment, self.clock())
+        entity = created(fragment, tx.at)
         self.guard.may_write(caller, tx.tenant, None, entity)
         return await tx.put(entity, None)
 
@@ -116,7 +116,7 @@ class Entities:
         It is applied to what the caller sees; what the guard hides stays as it is.
         """
         record, seen = await self._existing(tx, caller, target)
-        entity, told = edit(seen, self.clock())
+        entity, told = edit(seen, tx.at)
         if entity is seen:
             return record, told
         if seen is not record.entity:

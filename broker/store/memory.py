@@ -73,16 +73,19 @@ class _Draft:
     async def next_seq(self) -> int:
         return self._first + len(self.changes)
 
-    async def write(self, committed: Committed) -> str | None:
-        change, due = committed.change, None
+    async def write(
+        self, committed: Committed, held: Record | None
+    ) -> tuple[Record | None, str | None]:
+        change, record, due = committed.change, None, None
         if committed.after is None:
             del self.town.documents[change.entity_id]
         else:
+            record = Record(committed.after, change.version)
             self.town.documents[change.entity_id] = (encode(committed.after), change.version)
             due = first_expiry(committed.after)
         await self.schedule(change.entity_id, due)
         self.changes.append(copy.deepcopy(change))
-        return due
+        return record, due
 
     async def schedule(self, entity_id: str, due: str | None) -> None:
         self.town.due.pop(entity_id, None)

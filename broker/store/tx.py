@@ -47,10 +47,13 @@ class Backend(Protocol):
         """Return the sequence number the next change gets; `write` takes it."""
         ...
 
-    async def write(self, committed: Committed) -> str | None:
+    async def write(
+        self, committed: Committed, held: Record | None
+    ) -> tuple[Record | None, str | None]:
         """Store, replace or remove the entity with its indexes, and append the change row.
 
-        Notes when the first part of the entity expires, and returns it (`first_expiry`).
+        `held` is what `load` or `write` returned of the entity before. Notes when the first part
+        of the entity expires; returns the entity as it is now, and that time (`first_expiry`).
         """
         ...
 
@@ -90,15 +93,17 @@ class Backend(Protocol):
 class UnitOfWork:
     """One unit of work on one tenant: the `Tx` that `work` functions see."""
 
+    __slots__ = ("_backend", "_balance", "_client", "_held", "_rules", "at", "committed", "tenant")
+
     def __init__(self, backend: Backend, tenant: str, client: str, at: str) -> None:
         self.tenant = tenant
+        self.at = at
         self.committed: list[Committed] = []
         self._backend = backend
         self._client = client
-        self._at = at
         self._held: dict[str, Record | None] = {}
         self._rules: Mapping[str, TypeRules] | None = None
-        self._balance = Balance()
+        self._balance: Balance | None = None
 
     async def get(self, entity_id: str) -> Record | None:
         """Return the entity as this unit of work sees it."""
@@ -116,21 +121,17 @@ class UnitOfWork:
         if before is None:
             if held is not None:
                 raise _exists(entity["id"])
-            record = Record(entity, await self._backend.buried(entity["id"]) + 1)
-            await self._write(Kind.CREATE, None, record)
+            version = await self._backend.buried(entity["id"]) + 1
+            record = await self._write(Kind.CREATE, version, None, entity, entity, None)
+            assert record is not None
             return record
         held = _current(held, before)
-        delta, prior = diff(held.entity, entity)
-        if not delta:
-            return held
-        record = Record(entity, held.version + 1)
-        await self._write(Kind.UPDATE, held, record, delta, prior)
-        return record
+        return await self._update(held, entity)
 
     async def delete(self, before: Record) -> int:
         """Delete the entity and return the version of the deletion."""
         held = _current(await self.get(before.id), before)
-        await self._write(Kind.DELETE, held, None)
+        await self._write(Kind.DELETE, held.version + 1, held, None, None, held.entity)
         return held.version + 1
 
     async def expire(self, entity_id: str) -> None:
@@ -139,15 +140,14 @@ class UnitOfWork:
         if held is None:
             await self._backend.schedule(entity_id, None)
             return
-        left = without_expired(held.entity, self._at)
+        left = without_expired(held.entity, self.at)
         if left is held.entity:
             await self._backend.schedule(entity_id, first_expiry(left))
         elif left is None:
-            await self._write(Kind.DELETE, held, None, by_client=False)
+            version, gone = held.version + 1, held.entity
+            await self._write(Kind.DELETE, version, held, None, None, gone, by_client=False)
         else:
-            record = Record(left, held.version + 1)
-            delta, prior = diff(held.entity, left)
-            await self._write(Kind.UPDATE, held, record, delta, prior, by_client=False)
+            await self._update(held, left, by_client=False)
 
     async def answer(self, key: str) -> Answer | None:
         """Return the remembered answer of an idempotency key."""
@@ -155,7 +155,7 @@ class UnitOfWork:
 
     async def remember(self, key: str, answer: Answer) -> None:
         """Remember an answer."""
-        await self._backend.save_answer(key, answer, self._at)
+        await self._backend.save_answer(key, answer, self.at)
 
     async def set_rules(self, type_iri: str, rules: TypeRules | None) -> None:
         """Set, or with None remove, the rules of a type."""
@@ -184,49 +184,54 @@ class UnitOfWork:
 
     def finish(self) -> None:
         """Check what can only be judged when all is written; raises Conflict."""
-        self._balance.check()
+        if self._balance is not None:
+            self._balance.check()
 
     async def _known_rules(self) -> Mapping[str, TypeRules]:
         if self._rules is None:
             self._rules = await self._backend.load_rules()
         return self._rules
 
+    async def _update(self, held: Record, entity: Entity, *, by_client: bool = True) -> Record:
+        delta, prior = diff(held.entity, entity)
+        if not delta:
+            return held
+        version = held.version + 1
+        record = await self._write(
+            Kind.UPDATE, version, held, entity, delta, prior, by_client=by_client
+        )
+        assert record is not None
+        return record
+
     async def _write(
         self,
         kind: Kind,
-        before: Record | None,
-        after: Record | None,
-        delta: Entity | None = None,
-        prior: Entity | None = None,
+        version: int,
+        held: Record | None,
+        after: Entity | None,
+        delta: Entity | None,
+        prior: Entity | None,
         *,
         by_client: bool = True,
-    ) -> None:
-        old = None if before is None else before.entity
-        new = None if after is None else after.entity
+    ) -> Record | None:
+        before = None if held is None else held.entity
         rules = await self._known_rules()
         if rules:
-            check_change(rules, self._client if by_client else None, old, new)
-        entity_id: str = (new or old or {})["id"]
-        version = after.version if after is not None else (before.version if before else 0) + 1
+            check_change(rules, self._client if by_client else None, before, after)
+        entity_id: str = (after or before or {})["id"]
         seq = await self._backend.next_seq()
-        change = Change(
-            seq,
-            self.tenant,
-            entity_id,
-            version,
-            kind,
-            self._at,
-            new if delta is None else delta,
-            old if prior is None else prior,
-        )
-        committed = Committed(change, old, new)
-        due = await self._backend.write(committed)
+        change = Change(seq, self.tenant, entity_id, version, kind, self.at, delta, prior)
+        committed = Committed(change, before, after)
+        record, due = await self._backend.write(committed, held)
         if rules:
-            self._balance.add(rules, old, new)
+            if self._balance is None:
+                self._balance = Balance()
+            self._balance.add(rules, before, after)
         self.committed.append(committed)
-        self._held[entity_id] = after
-        if due is not None and due <= self._at:
+        self._held[entity_id] = record
+        if due is not None and due <= self.at:
             await self.expire(entity_id)
+        return record
 
 
 def run(unit: UnitOfWork, work: Work[T]) -> T:

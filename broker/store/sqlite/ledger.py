@@ -11,8 +11,8 @@ import apsw
 from broker.store.books import Posting
 from broker.store.outbox import PERIODIC, Failure, Outcome, Settlement
 from broker.store.sqlite.connection import runner
+from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.queues import NO_TRIES, Line, Tries
-from broker.store.sqlite.session import Effects
 
 POST: Final = """
 UPDATE ledger SET

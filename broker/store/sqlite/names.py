@@ -50,7 +50,11 @@ class Names:
 
 
 class WriterNames(Names):
-    """The names of a tenant as the writing transaction sees them, with the right to add."""
+    """The names of a tenant as the writing transaction sees them, with the right to add.
+
+    All are known from the beginning, so that what was read in a transaction can be parsed after
+    it, when its connection may be busy with a commit.
+    """
 
     def __init__(self, connection: apsw.Connection, tid: int, tenant: str, limit: int) -> None:
         super().__init__(connection, tid, tenant)
@@ -62,30 +66,33 @@ class WriterNames(Names):
         """What the indexer knows of attributes (`broker.store.sqlite.indexer`)."""
         self._connection = connection
         self._limit = limit
-        self._count: int = self._run("SELECT count(*) FROM name WHERE tid = ?", (tid,)).get
+        for nid, iri in self._run("SELECT nid, iri FROM name WHERE tid = ?", (tid,)):
+            self._know(iri, nid)
 
     def intern(self, iri: str) -> int:
         """Return the id of a name, giving it one if it is new; raises BadRequestData."""
-        nid = self.nid(iri)
+        nid = self.ids.get(iri)
         if nid is None:
-            if self._count >= self._limit:
+            if len(self.ids) >= self._limit:
                 raise self._too_many(iri)
             self._run("INSERT INTO name (tid, iri) VALUES (?, ?)", (self._tid, iri))
             nid = self._connection.last_insert_rowid()
-            self._count += 1
-            self.ids[iri] = nid
+            self._know(iri, nid)
             self.undo.append(lambda: self._forget(iri, str(nid)))
         return nid
 
+    def _know(self, iri: str, nid: int) -> None:
+        key = str(nid)
+        self.ids[iri] = nid
+        self.keys[iri] = key
+        self.iris[key] = iri
+
     def _forget(self, iri: str, key: str) -> None:
-        self.ids.pop(iri, None)
-        self.keys.pop(iri, None)
-        self.iris.pop(key, None)
-        self._count -= 1
+        del self.ids[iri], self.keys[iri], self.iris[key]
 
     def _too_many(self, iri: str) -> BadRequestData:
         return BadRequestData(
-            f"The tenant has {self._count} names of types and attributes, and {iri} would be one "
+            f"The tenant has {len(self.ids)} names of types and attributes, and {iri} would be one "
             "more than it may have.",
             place="body:",
             remedy="Use fewer distinct names: put variable parts into values, not names.",

@@ -25,12 +25,12 @@ from broker.store.outbox import (
 )
 from broker.store.refusals import encode
 from broker.store.sqlite.connection import runner
+from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.ledger import Ledger
 from broker.store.sqlite.queue_recovery import load_lines
 from broker.store.sqlite.queues import Line
 from broker.store.sqlite.queuing import Engine, Queuing
 from broker.store.sqlite.rows import Rows
-from broker.store.sqlite.session import Effects
 
 
 class SqliteOutbox:
@@ -59,7 +59,7 @@ class SqliteOutbox:
             ).get
             if taken:
                 raise subscription_exists(id)
-            now, since, text = self._clock(), self._engine.newest_written(), encode(document)
+            now, since, text = self._clock(), effects.seq, encode(document)
             self._run(
                 "INSERT INTO subscription (tid, id, epoch, since, created, modified, doc) "
                 "VALUES (?, ?, 0, ?, ?, ?, ?)",

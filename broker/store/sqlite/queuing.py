@@ -20,9 +20,9 @@ from broker.store.outbox import PERIODIC, Due, Matched, Matcher, StoredSubscript
 from broker.store.refusals import encode
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import interned
+from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.ledger import Ledger
 from broker.store.sqlite.queues import Line
-from broker.store.sqlite.session import Effects
 from broker.store.sqlite.town import Town
 
 T = TypeVar("T")
@@ -38,10 +38,6 @@ class Engine(Protocol):
 
     def newest(self) -> int:
         """Return the newest committed change."""
-        ...
-
-    def newest_written(self) -> int:
-        """Return the newest change in the open transaction."""
         ...
 
     def check_tenant(self, tenant: str) -> None:
@@ -240,7 +236,7 @@ class Queuing:
         own = [due.seq for due in dues if due.sid == sid]
         last = next((c.change.at for c in effects.committed if own and c.change.seq == own[-1]), "")
         posting = Posting(queued=len(own), throttled=count)
-        self._ledger.post(sid, posting, self._engine.newest_written(), effects, last or None)
+        self._ledger.post(sid, posting, effects.seq, effects, last or None)
 
     def _forget(self, newest: int, before: str) -> None:
         self._run("DELETE FROM outbox WHERE seq <= ?", (newest,))

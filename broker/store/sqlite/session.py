@@ -1,28 +1,22 @@
-"""One unit of work inside the writing transaction: the engine's primitives in SQL.
-
-What is kept outside the file (names, rules, sequence number) is changed at once and taken back
-by `undo` where the unit of work or the commit fails; what readers may see only after the commit
-waits in `publish`.
-"""
+"""One unit of work inside the writing transaction: the engine's primitives in SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import apsw
-import orjson
 
-from broker.model.change import apply, changed_attributes
+from broker.model.change import changed_attributes
 from broker.model.entity import Entity
 from broker.model.expiry import first_expiry
 from broker.store.contract import Answer, Committed, Kind, Record, Resource, TypeRules
 from broker.store.refusals import encode
 from broker.store.sqlite.connection import Run
-from broker.store.sqlite.documents import interned, named
+from broker.store.sqlite.documents import dump, interned, opened, spliced
+from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.indexer import Indexer
-from broker.store.sqlite.names import Undo
 from broker.store.sqlite.pending import Rows
 from broker.store.sqlite.resources import load_resource
 from broker.store.sqlite.town import Town, dump_rules
@@ -38,56 +32,35 @@ ALL_TYPES: Final = 0
 
 
 @dataclass(slots=True)
-class Effects:
-    """What a unit of work, or a group of them, does besides its SQL."""
-
-    undo: Undo = field(default_factory=list)
-    publish: Undo = field(default_factory=list)
-    counts: dict[tuple[int, int], int] = field(default_factory=dict)
-    committed: list[Committed] = field(default_factory=list)
-    rows: list[tuple[int, Rows]] = field(default_factory=list)
-    documents: dict[int, bytes] = field(default_factory=dict)
-    """The entities after updates as they are stored, by change."""
-
-    def take(self, other: Effects) -> None:
-        """Make the effects of a unit of work that succeeded part of its group's."""
-        self.undo += other.undo
-        self.publish += other.publish
-        self.committed += other.committed
-        self.rows += other.rows
-        self.documents.update(other.documents)
-        for key, difference in other.counts.items():
-            self.counts[key] = self.counts.get(key, 0) + difference
-
-    def take_back(self) -> None:
-        """Undo everything kept outside the file, newest first."""
-        for undo in reversed(self.undo):
-            undo()
-
-
-@dataclass(slots=True)
 class Feed:
-    """The newest change in the open transaction; `graves`: entities were deleted before."""
+    """The newest committed change; `graves`: entities were deleted before."""
 
     seq: int
     graves: bool
 
 
-@dataclass(slots=True)
-class _Held:
-    """A stored entity the unit of work has met: row, newest change, and interned document.
+class Held(Record):
+    """An entity as the transaction has it: with its row, newest change, and document."""
 
-    `transient` tells that the file may have a due time of it.
-    """
+    __slots__ = ("document", "eid", "seq")
 
-    eid: int
-    seq: int
-    raw: Entity
-    transient: bool
+    def __init__(self, entity: Entity, version: int, eid: int, seq: int, document: bytes) -> None:
+        self.entity = entity
+        self.version = version
+        self.eid = eid
+        self.seq = seq
+        self.document = document
+
+    @property
+    def transient(self) -> bool:
+        """Whether the file may have a due time of it."""
+        return EXPIRES in self.document
 
 
 class Session:
     """The `Backend` of one unit of work (see `broker.store.tx`)."""
+
+    __slots__ = ("_connection", "_due", "_feed", "_indexer", "_names", "_run", "_town", "effects")
 
     def __init__(
         self,
@@ -105,12 +78,9 @@ class Session:
         self._indexer = indexer
         self._feed = feed
         self._town = town
-        self._held: dict[str, _Held] = {}
         self._due: str | None = None
         self._names = town.names
         self._names.undo = effects.undo
-        first = feed.seq
-        self.effects.undo.append(lambda: setattr(feed, "seq", first))
 
     async def load(self, entity_id: str) -> Record | None:
         row = self._run(
@@ -120,9 +90,7 @@ class Session:
         if row is None:
             return None
         eid, seq, version, document = row
-        raw = orjson.loads(document)
-        self._held[entity_id] = _Held(eid, seq, raw, EXPIRES in document)
-        return Record(named(raw, self._town.names), version)
+        return Held(opened(document, self._names), version, eid, seq, document)
 
     async def buried(self, entity_id: str) -> int:
         if not self._feed.graves:
@@ -135,16 +103,20 @@ class Session:
         return version or 0
 
     async def next_seq(self) -> int:
-        return self._feed.seq + 1
+        return self.effects.seq + 1
 
-    async def write(self, committed: Committed) -> str | None:
+    async def write(
+        self, committed: Committed, held: Record | None
+    ) -> tuple[Record | None, str | None]:
         change, self._due = committed.change, None
-        if change.kind is Kind.CREATE:
-            parts = self._create(committed)
+        assert held is None or isinstance(held, Held)
+        now: Held | None = None
+        if held is None:
+            now, parts = self._create(committed)
         elif change.kind is Kind.UPDATE:
-            parts = self._update(committed)
+            now, parts = self._update(committed, held)
         else:
-            parts = self._delete(committed)
+            parts = self._delete(committed, held)
         self._run(
             "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -157,9 +129,8 @@ class Session:
                 *parts,
             ),
         )
-        self._feed.seq = change.seq
         self.effects.committed.append(committed)
-        return self._due
+        return now, self._due
 
     async def schedule(self, entity_id: str, due: str | None) -> None:
         self._schedule(entity_id, due)
@@ -216,62 +187,51 @@ class Session:
         """Forget what is indexed of the tenant."""
         self._indexer.pairs.drop(self._town.tid, self.effects.undo)
 
-    def _create(self, committed: Committed) -> Parts:
+    def _create(self, committed: Committed) -> tuple[Held, Parts]:
         change, entity = committed.change, committed.after
         assert entity is not None
-        raw = interned(entity, self._names.keys)
-        document = encode(raw)
+        entity_id, seq, version = change.entity_id, change.seq, change.version
+        document = dump(entity, self._names.keys)
         type_ids = self._type_ids(entity["type"])
         self._run(
             "INSERT INTO entity (tid, id, version, seq, type, doc) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                self._town.tid,
-                change.entity_id,
-                change.version,
-                change.seq,
-                _only(type_ids),
-                document,
-            ),
+            (self._town.tid, entity_id, version, seq, _only(type_ids), document),
         )
         eid = self._connection.last_insert_rowid()
-        transient = EXPIRES in document
-        self._held[change.entity_id] = _Held(eid, change.seq, raw, transient)
-        if transient:
-            self._schedule(change.entity_id, first_expiry(entity))
-        self._indexer.add_types(eid, change.entity_id, type_ids)
+        if EXPIRES in document:
+            self._schedule(entity_id, first_expiry(entity))
+        self._indexer.add_types(eid, entity_id, type_ids)
         self._count((ALL_TYPES, *type_ids), 1)
         self._index(eid, committed)
-        return self._leave_grave(change.entity_id), eid, document, None
+        parts = self._leave_grave(entity_id), eid, document, None
+        return Held(entity, version, eid, seq, document), parts
 
-    def _update(self, committed: Committed) -> Parts:
+    def _update(self, committed: Committed, held: Held) -> tuple[Held, Parts]:
         change, before, after = committed.change, committed.before, committed.after
         assert before is not None
         assert after is not None
         assert change.delta is not None
         assert change.before is not None
-        held = self._held[change.entity_id]
-        delta = interned(change.delta, self._names.keys)
-        raw = apply(held.raw, delta)
-        prior = encode(interned(change.before, self._names.keys))
-        parts = held.seq, held.eid, encode(delta), prior
-        document = self.effects.documents[change.seq] = encode(raw)
+        keys, eid = self._names.keys, held.eid
+        delta = encode(interned(change.delta, keys))
+        parts = held.seq, eid, delta, encode(interned(change.before, keys))
+        document = spliced(held.document, after, change.delta.get("attrs", ()), keys)
+        self.effects.documents[change.seq] = document
         if "type" in change.delta:
-            self._retype(held.eid, before, after)
+            self._retype(eid, before, after)
         self._run(
             "UPDATE entity SET version = ?, seq = ?, doc = ? WHERE eid = ?",
-            (change.version, change.seq, document, held.eid),
+            (change.version, change.seq, document, eid),
         )
-        self._index(held.eid, committed)
-        transient = EXPIRES in document
-        if transient or held.transient:
+        self._index(eid, committed)
+        now = Held(after, change.version, eid, change.seq, document)
+        if now.transient or held.transient:
             self._schedule(change.entity_id, first_expiry(after))
-        held.raw, held.seq, held.transient = raw, change.seq, transient
-        return parts
+        return now, parts
 
-    def _delete(self, committed: Committed) -> Parts:
+    def _delete(self, committed: Committed, held: Held) -> Parts:
         change, entity = committed.change, committed.before
         assert entity is not None
-        held = self._held.pop(entity["id"])
         self._remove(held.eid, entity)
         if held.transient:
             self._schedule(entity["id"], None)
@@ -280,7 +240,7 @@ class Session:
             "INSERT INTO grave VALUES (?, ?, ?)", (self._town.tid, change.entity_id, change.seq)
         )
         self._feed.graves = True
-        return held.seq, held.eid, None, encode(held.raw)
+        return held.seq, held.eid, None, held.document
 
     def _schedule(self, entity_id: str, due: str | None) -> None:
         self._due = due
@@ -333,9 +293,8 @@ class Session:
         return [self._names.intern(iri) for iri in dict.fromkeys(types)]
 
     def _count(self, types: Iterable[int], difference: int) -> None:
-        counts, tid = self.effects.counts, self._town.tid
-        for nid in types:
-            counts[tid, nid] = counts.get((tid, nid), 0) + difference
+        tid = self._town.tid
+        self.effects.counts += [((tid, nid), difference) for nid in types]
 
 
 def _only(type_ids: list[int]) -> int:

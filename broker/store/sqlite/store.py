@@ -31,6 +31,7 @@ from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.connection import DATA_FILE, connect, runner
 from broker.store.sqlite.documents import StoredRecord
 from broker.store.sqlite.drop import drop_slice
+from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.errors import UnusableFolder
 from broker.store.sqlite.indexer import Indexer, reindex
 from broker.store.sqlite.lock import FolderLock
@@ -43,7 +44,7 @@ from broker.store.sqlite.recovery import recover
 from broker.store.sqlite.resources import load_resource, load_resources
 from broker.store.sqlite.rows import Rows
 from broker.store.sqlite.schema import migrate
-from broker.store.sqlite.session import ALL_TYPES, Effects, Feed, Session
+from broker.store.sqlite.session import ALL_TYPES, Feed, Session
 from broker.store.sqlite.town import Town, Towns, View, load_rules
 from broker.store.sqlite.writer import Writer
 from broker.store.tx import UnitOfWork, run
@@ -291,7 +292,7 @@ class SqliteStore:
         )
         self._towns = Towns(self._connection, self._reader.connection, self._most_names)
         self._indexer = Indexer(self._connection, self._indexed)
-        self._writer = Writer(self._connection, self._flush, self._announce)
+        self._writer = Writer(self._connection, self._begin, self._flush, self._announce)
         pruned, newest = feed.bounds(self._connection)
         self._feed = Feed(newest, feed.has_graves(self._connection))
         self._pending = Pending(newest)
@@ -308,10 +309,6 @@ class SqliteStore:
     def newest(self) -> int:
         """Return the newest committed change (for the outbox)."""
         return self._span[1]
-
-    def newest_written(self) -> int:
-        """Return the newest change in the open transaction (for the outbox)."""
-        return self._feed.seq
 
     def check_tenant(self, tenant: str) -> None:
         """Raise NonexistentTenant, or ServiceUnavailable once closed (for the outbox)."""
@@ -348,17 +345,8 @@ class SqliteStore:
         return self._towns.view(tenant)
 
     async def _submit(self, job: Callable[[Effects], T]) -> T:
-        """Run `job` in the writing transaction, perhaps more than once, with effects of its own."""
-
-        def task() -> tuple[T, Effects]:
-            effects = Effects()
-            try:
-                return job(effects), effects
-            except BaseException:
-                effects.take_back()
-                raise
-
-        return await self._writer.submit(task)  # type: ignore[no-any-return]
+        """Run `job` in the writing transaction, perhaps more than once."""
+        return await self._writer.submit(job)  # type: ignore[no-any-return]
 
     async def _finish_dropping(self, towns: list[Town]) -> None:
         """Go on deleting tenants; what is left at the end is left to the next start."""
@@ -395,6 +383,9 @@ class SqliteStore:
     def _session(self, town: Town, effects: Effects) -> Session:
         return Session(self._connection, self._run, self._indexer, self._feed, town, effects)
 
+    def _begin(self) -> Effects:
+        return Effects(self._feed.seq)
+
     def _flush(self, effects: Effects) -> None:
         """Write the counters of a group, once each, and let its index rows wait."""
         effects.undo.append(self._pending.mark())
@@ -402,13 +393,14 @@ class SqliteStore:
         self._connection.executemany(
             "INSERT INTO counter VALUES (?1, ?2, ?3) "
             "ON CONFLICT (tid, type) DO UPDATE SET n = n + ?3",
-            [(*key, difference) for key, difference in effects.counts.items() if difference],
+            [(*key, difference) for key, difference in effects.totals().items() if difference],
         )
         self.outbox.queuing.flush(effects)
 
     def _announce(self, effects: Effects) -> None:
         """Show a commit to readers and listeners."""
-        for (_, nid), difference in effects.counts.items():
+        self._feed.seq = effects.seq
+        for (_, nid), difference in effects.counts:
             if nid == ALL_TYPES:
                 self._entities += difference
         if not effects.committed:

@@ -26,10 +26,11 @@ import apsw
 
 from broker.store.refusals import closed, not_committed
 from broker.store.sqlite.connection import Run, runner
-from broker.store.sqlite.session import Effects
+from broker.store.sqlite.effects import Effects
 
 T = TypeVar("T")
-Task = Callable[[], tuple[Any, Effects]]
+Task = Callable[[Effects], Any]
+"""Runs in the writing transaction, perhaps more than once; adds to the effects of its group."""
 
 GROUP: Final = 256
 GROUP_SECONDS: Final = 0.01
@@ -61,11 +62,13 @@ class Writer:
     def __init__(
         self,
         connection: apsw.Connection,
+        begin: Callable[[], Effects],
         flush: Callable[[Effects], None],
         announce: Callable[[Effects], None],
     ) -> None:
         self._connection = connection
         self._run = runner(connection)
+        self._effects = begin
         self._flush = flush
         self._announce = announce
         self._queue: deque[_Job] = deque()
@@ -120,13 +123,12 @@ class Writer:
                 return
 
     async def _commit_group(self, jobs: list[_Job]) -> None:
-        effects = Effects()
+        effects = self._effects()
         try:
             before = self._begin()
             if not self._fill(jobs, effects):
                 self._run("ROLLBACK")
                 effects.take_back()
-                effects = Effects()
                 before = self._begin()
                 for job in jobs:
                     self._within_savepoint(job, effects)
@@ -175,13 +177,16 @@ class Writer:
 
     def _attempt(self, job: _Job, effects: Effects) -> bool:
         """Run a job and keep its result or error; raises _TransactionLost."""
-        job.error = None
+        mark = effects.mark()
         try:
-            job.result, own = job.task()
-        except Exception as error:
+            job.result = job.task(effects)
+        except BaseException as error:
+            effects.take_back(mark)
+            if not isinstance(error, Exception):
+                raise
             job.error = not_committed(str(error)) if isinstance(error, apsw.Error) else error
         else:
-            effects.take(own)
+            job.error = None
         if self._connection.get_autocommit():
             raise _TransactionLost(str(job.error or "the transaction was rolled back"))
         return job.error is None

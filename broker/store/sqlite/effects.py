@@ -1,0 +1,75 @@
+"""What a group of units of work does besides its SQL.
+
+What is kept outside the file (names, rules, pairs) is changed at once and taken back by `undo`
+where a unit of work or the commit fails; what readers may see only after the commit waits in
+`publish`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from broker.store.contract import Committed
+from broker.store.sqlite.names import Undo
+from broker.store.sqlite.pending import Rows
+
+Mark: TypeAlias = tuple[int, int, int, int, int]
+"""A place in the effects of a group, between two units of work."""
+
+START: Final[Mark] = (0, 0, 0, 0, 0)
+
+
+class Effects:
+    """The effects of the group in the open transaction; units of work add to them in turn.
+
+    `counts` are differences by (tenant, type), `rows` the index rows of changes by their number,
+    `documents` entities after updates as they are stored, by change.
+    """
+
+    __slots__ = ("_before", "committed", "counts", "documents", "publish", "rows", "undo")
+
+    def __init__(self, seq: int) -> None:
+        """Begin a group after change `seq`."""
+        self._before = seq
+        self.undo: Undo = []
+        self.publish: Undo = []
+        self.counts: list[tuple[tuple[int, int], int]] = []
+        self.committed: list[Committed] = []
+        self.documents: dict[int, bytes] = {}
+        self.rows: list[tuple[int, Rows]] = []
+
+    @property
+    def seq(self) -> int:
+        """The newest change in the transaction."""
+        return self._before + len(self.committed)
+
+    def mark(self) -> Mark:
+        """Return the place at which the next unit of work begins."""
+        return (
+            len(self.undo),
+            len(self.publish),
+            len(self.counts),
+            len(self.committed),
+            len(self.rows),
+        )
+
+    def take_back(self, mark: Mark = START) -> None:
+        """Undo and forget everything from `mark` on, newest first."""
+        for undo in reversed(self.undo[mark[0] :]):
+            undo()
+        parts: tuple[list[Any], ...] = (
+            self.undo,
+            self.publish,
+            self.counts,
+            self.committed,
+            self.rows,
+        )
+        for part, length in zip(parts, mark, strict=True):
+            del part[length:]
+
+    def totals(self) -> dict[tuple[int, int], int]:
+        """Return the differences of `counts`, each key once."""
+        totals: dict[tuple[int, int], int] = {}
+        for key, difference in self.counts:
+            totals[key] = totals.get(key, 0) + difference
+        return totals

@@ -1,0 +1,134 @@
+"""What documents on disk hold, however they are laid out and whatever is looked at first."""
+
+import json
+from typing import Any
+
+import apsw
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.entities.semantics import delete_attribute, partial_update, update_attributes
+from broker.model.attributes import edited
+from broker.model.change import diff
+from broker.model.entity import Entity
+from broker.store.sqlite.documents import dump, opened, parse, spliced
+from broker.store.sqlite.names import WriterNames
+from broker.store.sqlite.schema import migrate
+from tests.broker.store.helpers import entity, prop
+
+NOW = "2026-01-01T00:00:01.000000Z"
+IRIS = [f"https://example.org/{name}" for name in "abcdefg"]
+
+hostile = st.one_of(
+    st.text(),
+    st.sampled_from(['}},"', '"attrs":{\n', '\n"2":{', '{"2":{', "\n}}", '"attrs":', ":{}", ",\n"]),
+)
+values = st.recursive(
+    hostile | st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans(),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(hostile | st.sampled_from(["2", "attrs"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+plain = st.builds(lambda value: {"type": "Property", "value": value}, values)
+instances = st.one_of(
+    plain,
+    st.builds(
+        lambda instance, iri, sub: {**instance, "attrs": {iri: {"@none": sub}}},
+        plain,
+        st.sampled_from(IRIS),
+        plain,
+    ),
+)
+attributes = st.dictionaries(
+    st.sampled_from(IRIS),
+    st.dictionaries(st.sampled_from(["@none", "urn:d", '"2":{']), instances, min_size=1),
+)
+
+
+def names() -> WriterNames:
+    """Return the names of a new file that nobody has written to."""
+    connection = apsw.Connection(":memory:")
+    migrate(connection)
+    return WriterNames(connection, 1, "", 100)
+
+
+def with_attributes(attrs: dict[str, Any], **members: Any) -> Entity:
+    """Return an entity that has these attributes."""
+    return {**entity(), "attrs": attrs, **members}
+
+
+def same(one: Entity, other: Entity) -> bool:
+    """Whether two entities are the same in JSON, the order of attributes included."""
+    plain = [{**each, "attrs": dict(each["attrs"])} for each in (one, other)]
+    return json.dumps(plain[0]["attrs"]) == json.dumps(plain[1]["attrs"]) and plain[0] == plain[1]
+
+
+@given(attributes, st.lists(st.sampled_from(IRIS)))
+def test_a_document_says_the_same_whole_and_piece_by_piece(
+    attrs: dict[str, Any], asked: list[str]
+) -> None:
+    known = names()
+    stored = with_attributes(attrs, scope=['/"attrs":{'])
+    document = dump(stored, known.keys)
+    found = opened(document, known)
+    for iri in asked:
+        assert found["attrs"].get(iri) == attrs.get(iri)
+        assert (iri in found["attrs"]) == (iri in attrs)
+        assert len(found["attrs"]) == len(attrs)
+    assert same(found, stored)
+    assert same(parse(document, known), stored)
+
+
+@given(attributes, st.lists(st.tuples(st.sampled_from(IRIS), instances | st.none()), max_size=6))
+def test_a_spliced_document_is_that_of_the_edited_entity(
+    attrs: dict[str, Any], edits: list[tuple[str, dict[str, Any] | None]]
+) -> None:
+    known = names()
+    plain = with_attributes(attrs)
+    document = dump(plain, known.keys)
+    for iri, instance in edits:
+        changes = {iri: None if instance is None else {"@none": instance}}
+        before = opened(document, known)
+        after = {**before, "modifiedAt": NOW, "attrs": edited(before["attrs"], changes)}
+        plain = {**plain, "modifiedAt": NOW, "attrs": edited(plain["attrs"], changes)}
+        changed = diff(before, after)[0].get("attrs", {})
+        document = spliced(document, after, changed, known.keys)
+        assert same(parse(document, known), plain)
+        assert same(opened(document, known), plain)
+
+
+@given(attributes, attributes)
+def test_an_edit_of_a_stored_entity_means_what_it_means_for_any(
+    attrs: dict[str, Any], fragment: dict[str, Any]
+) -> None:
+    known = names()
+    plain = with_attributes(attrs)
+    stored = opened(dump(plain, known.keys), known)
+    for before in (plain, stored):
+        assert diff(before, before) == ({}, {})
+    expected, told = update_attributes(plain, {"attrs": fragment}, NOW)
+    after, also_told = update_attributes(stored, {"attrs": fragment}, NOW)
+    assert same(after, expected)
+    assert told == also_told
+    assert diff(stored, after) == diff(plain, expected)
+    assert diff(after, stored) == diff(expected, plain)
+
+
+def test_edits_follow_each_other_without_a_trace() -> None:
+    known = names()
+    stored = opened(dump(entity(a=prop(1), b=prop(2)), known.keys), known)
+    once = partial_update(stored, IRIS[0], {"@none": {"value": 3}}, NOW)
+    twice = delete_attribute(once, IRIS[1], now=NOW)
+    again = partial_update(twice, IRIS[0], {"@none": {"value": 1}}, NOW)
+    assert {iri: each["@none"]["value"] for iri, each in again["attrs"].items()} == {IRIS[0]: 1}
+    assert sorted(diff(once, again)[0]["attrs"]) == IRIS[:2]
+
+
+def test_an_attribute_of_a_stored_entity_is_a_line_of_its_document() -> None:
+    known = names()
+    document = dump(entity(a=prop("\n"), b=prop({"c": {}})), known.keys)
+    assert document.count(b"\n") == 0
+    document = dump(entity(a=prop("\n"), b=prop({"c": 1})), known.keys)
+    assert document.count(b"\n") == 3
