@@ -203,7 +203,7 @@ class MemoryOutbox:
     async def replay(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
         """Let dead letters wait again."""
         rows = [
-            replace(letter.row, attempts=0, not_before=None, error=None)
+            replace(letter.row, attempts=min(letter.row.attempts, 1), not_before=None)
             for letter in self._take_dead(tenant, sid, seqs)
         ]
         if rows:

@@ -324,7 +324,8 @@ class Outbox(Protocol):
     async def replay(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
         """Let dead letters (all of a subscription by default) wait again; return how many.
 
-        They keep their place in the order of the queue, and begin anew with no tries.
+        They keep their place in the order of the queue, and begin anew as if tried once, since
+        the receiver may have got them.
         """
         ...
 

@@ -28,7 +28,7 @@ from broker.store.sqlite.connection import runner
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.ledger import Ledger
 from broker.store.sqlite.queue_recovery import load_lines
-from broker.store.sqlite.queues import Line
+from broker.store.sqlite.queues import NO_TRIES, Line, Tries
 from broker.store.sqlite.queuing import Engine, Queuing
 from broker.store.sqlite.rows import Rows
 
@@ -207,11 +207,18 @@ class SqliteOutbox:
             if line is None or not dead:
                 return 0
             epoch = self._run("SELECT epoch FROM subscription WHERE sid = ?", (sid,)).get
+            tried = {
+                seq: Tries(1, None, error) for seq, (attempts, error) in dead.items() if attempts
+            }
             for seq in dead:
+                tries = tried.get(seq, NO_TRIES)
                 self._run("DELETE FROM dead WHERE sid = ? AND seq = ?", (sid, seq))
-                self._run("INSERT INTO outbox VALUES (?, ?, ?, 0, NULL, NULL)", (seq, sid, epoch))
+                self._run(
+                    "INSERT INTO outbox VALUES (?, ?, ?, ?, NULL, ?)",
+                    (seq, sid, epoch, tries.attempts, tries.error),
+                )
             self._ledger.post(sid, Posting(dead=-len(dead)), self._engine.newest(), effects)
-            effects.publish.append(lambda: self._replayed(line, epoch, dead))
+            effects.publish.append(lambda: self._replayed(line, epoch, list(dead), tried))
             return len(dead)
 
         return await self._engine.submit(job)
@@ -289,18 +296,21 @@ class SqliteOutbox:
 
     def _dead_of(
         self, tenant: str, sid: int, wanted: list[int] | None
-    ) -> tuple[Line | None, list[int]]:
-        """Return the dead letters of a subscription, all or those wanted, in the transaction."""
+    ) -> tuple[Line | None, dict[int, tuple[int, str | None]]]:
+        """Return the tries and errors of a subscription's dead letters, all or those wanted."""
         line = self._lines.get(sid)
         if line is None or line.tenant != tenant:
-            return None, []
-        found = self._run("SELECT seq FROM dead WHERE sid = ? ORDER BY seq", (sid,)).fetchall()
-        return line, [seq for (seq,) in found if wanted is None or seq in wanted]
+            return None, {}
+        found = self._run(
+            "SELECT seq, attempts, error FROM dead WHERE sid = ? ORDER BY seq", (sid,)
+        ).fetchall()
+        return line, {seq: tries for seq, *tries in found if wanted is None or seq in wanted}
 
-    def _replayed(self, line: Line, epoch: int, seqs: list[int]) -> None:
+    def _replayed(self, line: Line, epoch: int, seqs: list[int], tried: dict[int, Tries]) -> None:
         if line.epoch != epoch:
             return
         line.put_back(seqs)
+        line.tried |= tried
         self.queuing.tell_rows(
             [row for row in (self._rows.row(line, seq) for seq in seqs) if row is not None]
         )

@@ -325,7 +325,10 @@ class Delivery:
             log.info("a receiver answers again")
             waiting, origin.shut = origin.shut, {}
             for queue in waiting.values():
-                self._pause(queue, queue.not_before)
+                if queue.not_before <= self._ticker.monotonic():
+                    self._ready(queue)
+                else:
+                    self._pause(queue, queue.not_before)
 
     def _failed(self, queue: Queue, row: Waiting, to: Recipient | None, tried: Tried) -> bool:
         """Decide what follows a failed try; return whether the queue can go on at once."""

@@ -444,17 +444,19 @@ async def test_a_replayed_dead_letter_waits_again_at_its_place(
     store: Store, matcher: ByEntity
 ) -> None:
     sid, rows = await three(store)
-    await store.outbox.settle([done(rows[0], Outcome.DEAD, error="x"), done(rows[1], Outcome.DEAD)])
+    tried = done(rows[0], Outcome.DEAD, error="x", attempts=8)
+    await store.outbox.settle([tried, done(rows[1], Outcome.DEAD)])
     told: list[Sequence[Waiting]] = []
     store.outbox.listen(told.append)
     assert await store.outbox.replay("", sid, [1, 99]) == 1
     assert [row.seq for row in await queue(store, sid)] == [1, 3]
     row = (await queue(store, sid))[0]
-    assert (row.attempts, row.not_before, row.error) == (0, None, None)
+    assert (row.attempts, row.not_before, row.error) == (1, None, "x")
     assert row.committed == rows[0].committed
     assert [list(each) for each in told] == [[row]]
     assert await balanced(store, sid) == Books(queued=3, dead=1, waiting=2)
     assert await store.outbox.replay("", sid) == 1
+    assert [row.attempts for row in await queue(store, sid)] == [1, 1, 0]
     assert await store.outbox.replay("", sid) == 0
     assert await store.outbox.replay("t", sid) == 0
     assert await balanced(store, sid) == Books(queued=3, waiting=3)
