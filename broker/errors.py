@@ -187,6 +187,14 @@ class IdempotencyMismatch(MachiError):
     title = "Idempotency key reused"
 
 
+class UpgradeRequired(MachiError):
+    """426: the resource speaks WebSocket only."""
+
+    status = 426
+    type = OWN + "UpgradeRequired"
+    title = "Upgrade required"
+
+
 class TooManyStreams(MachiError):
     """429: the caller listens with as many connections as one caller may have."""
 

@@ -17,6 +17,7 @@ import uvicorn
 from broker.api.app import application, start
 from broker.api.broker import Broker
 from broker.api.protocol import Protocol
+from broker.api.session import MAX_MESSAGE
 from broker.entities.sweeper import keep_swept
 from broker.errors import MachiError
 from broker.settings import Settings
@@ -97,6 +98,10 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
         application(broker),
         loop="uvloop",
         http=Protocol,
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
         lifespan="on",
         access_log=False,
         proxy_headers=False,

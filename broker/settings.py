@@ -16,6 +16,7 @@ class Settings:
     `allow_egress` lists networks (CIDR) that outgoing requests may reach although they are not
     public. `allow_hosts` lists names beyond `host` and loopback that the Host header may carry,
     `allow_origins` the web pages beyond the broker's own that may listen to streams.
+    A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
     `max_streams` counts connections in all, `max_streams_each` those of one known caller.
     """
 
@@ -29,6 +30,7 @@ class Settings:
     max_streams: int = 10_000
     max_streams_each: int = 200
     heartbeat: float = 15.0
+    patience: float = 60.0
     max_body: int = 8 * MIB
     max_batch: int = 1000
     max_operations: int = 500

@@ -10,13 +10,15 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import WebSocketRoute
 
 from broker import __version__
 from broker.api.broker import Broker
 from broker.api.lane import Lane, nowhere
 from broker.api.rendered import Rendered
 from broker.api.response import problem
-from broker.api.routes import TABLE
+from broker.api.routes import EX, TABLE
+from broker.api.sockets import Sockets
 from broker.clock import Clock, now
 from broker.egress import Egress
 from broker.entities.service import Entities
@@ -87,6 +89,7 @@ def application(broker: Broker) -> Lane:
     async def home() -> RedirectResponse:
         return RedirectResponse("/docs")
 
+    shell.router.routes.append(WebSocketRoute(f"{EX}/ws", Sockets(broker)))
     shell.add_exception_handler(StarletteHTTPException, _elsewhere)
     return Lane(TABLE, broker, shell)
 

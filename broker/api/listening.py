@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Final
 
 from broker.api import params
 from broker.api.broker import Broker
-from broker.api.request import Request
 from broker.api.selection import where
 from broker.errors import BadRequestData, Forbidden, NonexistentTenant
 from broker.guard import Action, Caller
@@ -18,32 +16,33 @@ from broker.subscriptions.live.snapshot import Snapshot
 from broker.subscriptions.live.stream import tell
 from broker.subscriptions.live.tickets import Holder
 
-NO_TENANT: Final = "A tenant comes into being with the first entity created in it."
 
-
-def listener(broker: Broker, request: Request) -> Holder:
-    """Return who listens to which tenant: by ticket where there is one, else by the headers.
+async def listener(
+    broker: Broker, headers: Mapping[bytes, bytes], query: Mapping[str, str], known: Holder
+) -> Holder:
+    """Return who listens to which tenant: by ticket where there is one, else as is `known`.
 
     Raises Forbidden, TooManyStreams, ServiceUnavailable, NonexistentTenant.
     """
-    _check_origin(broker, request)
-    ticket = request.query.get("ticket")
-    named = "tenant" in request.query or b"ngsild-tenant" in request.headers
-    holder = Holder(request.caller, request.tenant)
+    _check_origin(broker, headers)
+    ticket = query.get("ticket")
+    holder = known
     if ticket is not None:
-        holder = broker.tickets.use(ticket, request.tenant if named else None)
+        named = "tenant" in query or b"ngsild-tenant" in headers
+        holder = broker.tickets.use(ticket, known.tenant if named else None)
     broker.guard.allow(holder.caller, holder.tenant, Action.READ, None)
     broker.seats.check(holder.caller)
+    await check_tenant(broker, headers, holder.tenant)
     return holder
 
 
-async def check_tenant(broker: Broker, request: Request, tenant: str) -> None:
+async def check_tenant(broker: Broker, headers: Mapping[bytes, bytes], tenant: str) -> None:
     """Raise NonexistentTenant where there is nothing to follow."""
     if tenant not in await broker.store.tenants():
         raise NonexistentTenant(
             f"There is no tenant `{tenant}`.",
-            place="header:NGSILD-Tenant" if b"ngsild-tenant" in request.headers else "query:tenant",
-            remedy=NO_TENANT,
+            place="header:NGSILD-Tenant" if b"ngsild-tenant" in headers else "query:tenant",
+            remedy="A tenant comes into being with the first entity created in it.",
         )
 
 
@@ -85,13 +84,13 @@ def _expanded(query: dict[str, str], name: str, context: Context) -> frozenset[s
     return None if names is None else frozenset(map(context.expand, names))
 
 
-def _check_origin(broker: Broker, request: Request) -> None:
+def _check_origin(broker: Broker, headers: Mapping[bytes, bytes]) -> None:
     """Refuse pages of other sites: a browser lends them its user's cookies."""
-    origin = request.headers.get(b"origin")
+    origin = headers.get(b"origin")
     if origin is None:
         return
     text = origin.decode("latin-1").lower()
-    host = request.headers.get(b"host", b"").decode("latin-1").lower()
+    host = headers.get(b"host", b"").decode("latin-1").lower()
     own = text.partition("://")[2] == host and bool(host)
     if not own and text not in broker.settings.allow_origins:
         raise Forbidden(

@@ -11,6 +11,7 @@ from broker.api import (
     params,
     purge,
     rules,
+    sockets,
     stream,
     tickets,
     transactions,
@@ -208,6 +209,18 @@ _EXTENSIONS = [
             params.TICKET,
         ),
         answers={200: ("The stream.", None)}, errors=(404, 429, 504), tag="Extensions",
+        tenant_parameter=True,
+    ),
+    Route(
+        "GET", f"{EX}/ws", sockets.plain, "websocket", "Follow changes (WebSocket)",
+        'Several named streams on one connection: send `{"op": "subscribe", "stream": NAME, …}` '
+        'with the parameters of a stream, get `{"stream": NAME, "event": …, "data": …}`.',
+        query=(
+            Param("tenant", "The tenant, where no header can be set."),
+            Param("context", "URL of the @context of all streams that name none."),
+            params.TICKET,
+        ),
+        answers={101: ("WebSocket.", None)}, errors=(404, 426, 429, 504), tag="Extensions",
         tenant_parameter=True,
     ),
     Route(

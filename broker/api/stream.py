@@ -40,8 +40,8 @@ async def stream(broker: Broker, request: Request) -> Response:
     last = query.get("lastEventId") if raw is None else raw.decode("latin-1")
     named = "query:lastEventId" if raw is None else "header:Last-Event-ID"
     after = listening.place(last, broker.feed.head, named)
-    holder = listening.listener(broker, request)
-    await listening.check_tenant(broker, request, holder.tenant)
+    known = Holder(request.caller, request.tenant)
+    holder = await listening.listener(broker, request.headers, query, known)
     events = _events(broker, holder, lens, after, snapshot=snapshot, resumed=bool(last))
     return Response(200, b"", list(_HEADERS), events)
 

@@ -15,7 +15,7 @@ from broker.subscriptions.live.tickets import SECONDS
 async def issue(broker: Broker, request: Request) -> Response:
     """Give a ticket to a caller who may read."""
     broker.guard.allow(request.caller, request.tenant, Action.READ, None)
-    await check_tenant(broker, request, request.tenant)
+    await check_tenant(broker, request.headers, request.tenant)
     ticket = broker.tickets.issue(request.caller, request.tenant)
     headers = [(b"content-type", JSON), (b"cache-control", b"no-store")]
     body = {"ticket": ticket, "seconds": int(SECONDS)}

@@ -7,16 +7,19 @@ asked, in whatever way the hidden things are named, both must answer alike, byte
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 import pytest
 
 from broker.api.routes import TABLE
+from broker.api.sockets import Sockets
 from broker.api.table import Route
 from broker.entities.service import Entities
 from broker.guard import OpenGuard
@@ -366,6 +369,7 @@ PROBES: dict[str, list[Probe]] = {
     ],
     "run_transaction": _transactions(),
     "stream": [get(f"{EX}/stream", q="level>"), get(f"{EX}/stream", lastEventId="x")],
+    "websocket": [get(f"{EX}/ws"), get(f"{EX}/ws", tenant="nowhere")],
     "issue_ticket": [Probe("POST", f"{EX}/tickets", headers={"ngsild-tenant": "nowhere"})],
     "list_type_rules": [get(RULES)],
     "put_type_rules": [Probe("PUT", f"{RULES}/{MARKED_TYPE}", {"appendOnly": True})],
@@ -495,6 +499,50 @@ async def _until_quiet(stream: Stream) -> list[tuple[Any, ...]]:
         except TimeoutError:
             return found
         found.append((event.name, event.id, event.data))
+
+
+async def _socket(client: Client, heard: list[dict[str, Any]]) -> None:
+    """Subscribe to every stream over one WebSocket, and note what it says for ever."""
+    asked = [
+        {"op": "subscribe", "stream": str(number), "after": 0, **parameters}
+        for number, parameters in enumerate(FOLLOWED)
+    ]
+    messages = [{"type": "websocket.connect"}]
+    messages += [
+        {"type": "websocket.receive", "text": orjson.dumps(message).decode()} for message in asked
+    ]
+
+    async def receive() -> dict[str, Any]:
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop(0)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if "text" in message:
+            heard.append(orjson.loads(message["text"]))
+
+    scope = {"type": "websocket", "headers": [], "query_string": b""}
+    await Sockets(client.broker)(scope, receive, send)
+
+
+async def test_no_websocket_tells_what_is_hidden(pair: Pair) -> None:
+    told: list[list[dict[str, Any]]] = [[], []]
+    sockets = [
+        asyncio.ensure_future(_socket(client, heard))
+        for client, heard in zip((pair.real, pair.twin), told, strict=True)
+    ]
+    await _live(pair)
+    for heard in told:
+        while not any(each["data"].get("id") == LAST["id"] for each in heard):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    for socket in sockets:
+        socket.cancel()
+    by_stream = [sorted(heard, key=lambda each: each["stream"]) for heard in told]
+    assert by_stream[0] == by_stream[1]
+    assert len(by_stream[0]) > len(FOLLOWED)
+    for trace in TRACES:
+        assert trace not in orjson.dumps(by_stream)
 
 
 async def test_a_change_of_hidden_attributes_only_is_no_event(pair: Pair) -> None:

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from broker.api.app import application, start
+from broker.guard import Guard
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
 
@@ -26,7 +27,9 @@ class _Server(uvicorn.Server):
 async def serve(app: ASGIApp) -> AsyncIterator[str]:
     """Serve an ASGI application on a free port; give its URL."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, lifespan="on", log_config=None, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, lifespan="on", log_config=None, timeout_graceful_shutdown=1, ws="websockets-sansio"
+    )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
@@ -39,9 +42,11 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def live_broker(data: Path) -> AsyncIterator[str]:
+async def live_broker(
+    data: Path, settings: Settings | None = None, guard: Guard | None = None
+) -> AsyncIterator[str]:
     """Run a broker on a SQLite file in `data`; give its URL."""
-    broker = await start(Settings(data=data), SqliteStore(data))
+    broker = await start(settings or Settings(data=data), SqliteStore(data), guard=guard)
     async with serve(application(broker)) as url:
         try:
             yield url
