@@ -29,6 +29,10 @@ from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
 from broker.settings import Settings
 from broker.store.contract import Store
+from broker.subscriptions.delivery.loops import Chains
+from broker.subscriptions.delivery.recipients import Recipients
+from broker.subscriptions.delivery.runner import Delivery
+from broker.subscriptions.delivery.senders import Senders
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
@@ -41,13 +45,22 @@ async def start(
     await store.open()
     guard = guard or OpenGuard()
     egress = Egress(local=settings.auth == "off" and settings.loopback, allow=settings.allow_egress)
+    contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout))
     broker = Broker(
         settings=settings,
         table=TABLE,
         store=store,
         guard=guard,
         entities=Entities(store, guard, clock),
-        contexts=ContextLoader(egress, limits=Limits(total=settings.context_timeout)),
+        contexts=contexts,
+        delivery=Delivery(
+            store.outbox,
+            Recipients(store.outbox, contexts).know,
+            guard,
+            Senders(egress),
+            Chains(secrets.token_bytes(16)),
+            clock=clock,
+        ),
         feed=Feed(store, exact=guard.transparent),
         tickets=Tickets(time.monotonic, secrets.token_urlsafe),
         seats=Seats(settings.max_streams, settings.max_streams_each),
@@ -55,15 +68,19 @@ async def start(
         metrics=Metrics(),
     )
     store.listen(broker.rendered.forget)
+    store.listen(broker.delivery.chains.committed)
+    await broker.delivery.start()
     broker.metrics.gauge(store.count)
     broker.metrics.gauge(broker.rendered.figures)
     broker.metrics.gauge(broker.feed.figures)
+    broker.metrics.gauge(broker.delivery.figures)
     return broker
 
 
 async def stop(broker: Broker) -> None:
-    """End the followers, then close what was opened."""
+    """End the followers and deliveries, then close what was opened."""
     broker.feed.close()
+    await broker.delivery.close()
     await broker.contexts.close()
     await broker.store.close()
 

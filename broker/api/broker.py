@@ -12,6 +12,7 @@ from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
 from broker.settings import Settings
 from broker.store.contract import Store
+from broker.subscriptions.delivery.runner import Delivery
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
@@ -27,6 +28,7 @@ class Broker:
     guard: Guard
     entities: Entities
     contexts: ContextLoader
+    delivery: Delivery
     feed: Feed
     tickets: Tickets
     seats: Seats

@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import NoReturn
 
 from broker.api.broker import Broker
+from broker.api.chain import HEADER, chained
 from broker.api.request import (
     TENANT,
     Disconnected,
@@ -71,7 +72,10 @@ class Lane:
             route = found.routes.get(scope["method"]) or _absent(found, scope)
             name = route.name
             request = self._request(scope, receive, route, found)
-            response = await route.handler(self._broker, request)
+            if HEADER in request.headers:
+                response = await chained(self._broker, request)
+            else:
+                response = await route.handler(self._broker, request)
         except MachiError as error:
             response = problem(error)
         except Disconnected:

@@ -33,7 +33,7 @@ class View:
     the @context in its body.
     """
 
-    __slots__ = ("_form", "_kept", "_shape", "accept", "context", "geo_context")
+    __slots__ = ("__weakref__", "_form", "_kept", "_shape", "accept", "context", "geo_context")
 
     def __init__(
         self, shape: Shape, context: Context, accept: str, *, geo_context: bool = True

@@ -49,7 +49,7 @@ async def test_an_hour_of_silence_loses_nothing_and_keeps_the_order() -> None:
         for minute in range(60):
             await town.level(minute + 1)
             town.hands.advance(60)
-            await asyncio.sleep(0)
+            await until_paused(town)
         await town.failed(5, sid)
         await delete(town.store, RIVER)
         await one.start()
