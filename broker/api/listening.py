@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 from broker.api import params
 from broker.api.broker import Broker
+from broker.api.projection import projection
 from broker.api.selection import where
 from broker.errors import BadRequestData, Forbidden, NonexistentTenant
 from broker.guard import Action, Caller
@@ -49,11 +50,12 @@ async def check_tenant(broker: Broker, headers: Mapping[bytes, bytes], tenant: s
 def lens(query: Mapping[str, str], context: Context) -> Lens:
     """Return what a stream's parameters ask to see; raises the errors of their grammars."""
     given = dict(query)
-    attrs = _expanded(given, "attrs", context)
-    nodes = where(given, context, attrs)
+    shape = projection(given, context)
+    nodes = where(given, context, shape.attributes)
     node = nodes[0] if len(nodes) == 1 else And(tuple(nodes))
-    form = params.form(given, attrs)
-    return Lens(node, form, context, _expanded(given, "watchedAttributes", context))
+    names = params.names(given, "watchedAttributes")
+    watched = None if names is None else frozenset(map(context.expand, names))
+    return Lens(node, params.form(given), context, shape=shape, watched=watched)
 
 
 def place(text: str | None, head: int, where_from: str) -> int:
@@ -77,11 +79,6 @@ def follow(
     follower = Follower(broker.feed, broker.guard, caller, holder.tenant, lens, after)
     shown = Snapshot(broker.store, broker.guard, caller) if snapshot else None
     return follower, tell(follower, broker.settings.heartbeat, shown, resumed=resumed)
-
-
-def _expanded(query: dict[str, str], name: str, context: Context) -> frozenset[str] | None:
-    names = params.names(query, name)
-    return None if names is None else frozenset(map(context.expand, names))
 
 
 def _check_origin(broker: Broker, headers: Mapping[bytes, bytes]) -> None:

@@ -72,6 +72,11 @@ OBSERVED_AT = Param(
 LANG = Param("lang", "Language of plain texts merged into a LanguageProperty.", example="ja")
 DROP = Param("drop", "Delete these attributes instead of the entities.", example="waterLevel")
 KEEP = Param("keep", "Delete all attributes but these instead of the entities.", example="name")
+SCOPE_Q = Param("scopeQ", "Condition on scopes (§4.19).", example="/Hitoyoshi/#")
+PICK = Param("pick", "Comma-separated members to show: attributes, `id`, `type`, `scope`.")
+OMIT = Param("omit", "Comma-separated members not to show.")
+DATASETS = Param("datasetId", "Comma-separated: show only these instances; `@none` the default.")
+SHOWN_LANG = Param("lang", "Show LanguageProperties in this language, as Properties.", example="ja")
 WATCHED = Param(
     "watchedAttributes",
     "Comma-separated attribute names: of updates, tell only those that change one of them.",

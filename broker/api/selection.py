@@ -14,6 +14,7 @@ from broker.query.geo import parse_geo
 from broker.query.ids import parse_id_pattern, parse_ids
 from broker.query.predicate import compile_predicate
 from broker.query.q import parse_q
+from broker.query.scopes import parse_scope_query
 from broker.query.types import parse_types
 
 
@@ -41,6 +42,8 @@ def where(query: dict[str, str], context: Context, attrs: frozenset[str] | None)
         nodes.append(Or(tuple(Exists(Path((iri,))) for iri in sorted(attrs))))
     if "q" in query:
         nodes.append(parse_q(query["q"], context.expand))
+    if "scopeQ" in query:
+        nodes.append(parse_scope_query(query["scopeQ"]))
     if any(name in query for name in ("georel", "geometry", "coordinates")):
         nodes.append(
             parse_geo(

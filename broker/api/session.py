@@ -25,7 +25,8 @@ MOST_NAME: Final = 100
 PARAMETERS: Final = frozenset(
     (
         *("type", "id", "idPattern", "attrs", "q", "georel", "geometry", "coordinates"),
-        *("geoproperty", "watchedAttributes", "snapshot", "format", "options", "context"),
+        *("geoproperty", "scopeQ", "pick", "omit", "datasetId", "lang", "watchedAttributes"),
+        *("snapshot", "format", "options", "context"),
     )
 )
 POLICY, RESTART = 1008, 1012

@@ -295,6 +295,13 @@ async def test_names_are_shown_by_the_streams_context(quick: Client) -> None:
         ({"type": ""}, 400, "query:type"),
         ({"format": "nonsense"}, 400, "query:format"),
         ({"nonsense": "1"}, 400, "query:nonsense"),
+        ({"scopeQ": "/a/("}, 400, "query:scopeQ"),
+        ({"pick": "level", "attrs": "level"}, 400, "query:pick"),
+        ({"pick": "level", "omit": "level"}, 400, "query:omit"),
+        ({"pick": "a{b}"}, 400, "query:pick"),
+        ({"omit": ""}, 400, "query:omit"),
+        ({"attrs": "id"}, 400, "query:attrs"),
+        ({"datasetId": "x y"}, 400, "query:datasetId"),
         ({"tenant": "a/b"}, 400, "query:tenant"),
         ({"tenant": "none"}, 404, "query:tenant"),
         ({"context": "http://127.0.0.1:9/c.jsonld"}, 504, "query:context"),
@@ -334,6 +341,35 @@ async def test_attrs_keep_what_is_shown_small(quick: Client) -> None:
         await quick.post(ENTITIES, gauge(1, 1, name="x"))
         event = await stream.event()
     assert event.data["entity"] == gauge(1, 1)
+
+
+NAMES = {"ja": "人", "en": "h"}
+BOTH = {"dataset": {"@none": 1, "urn:d:2": 2}}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shown"),
+    [
+        ({"attrs": "level"}, {"id": urn(1), "type": "Gauge", "level": 1, "scope": "/a/b"}),
+        ({"pick": "id,level"}, {"id": urn(1), "level": 1}),
+        ({"omit": "type,level,scope"}, {"id": urn(1), "name": {"languageMap": NAMES}, "two": BOTH}),
+        ({"pick": "name", "lang": "ja"}, {"name": "人"}),
+        ({"pick": "two,name", "datasetId": "urn:d:2"}, {"two": 2}),
+        ({"pick": "id", "scopeQ": "/a/#"}, {"id": urn(1)}),
+    ],
+)  # fmt: skip
+async def test_an_entity_is_shown_as_the_stream_asks(
+    quick: Client, parameters: dict[str, str], shown: dict[str, Any]
+) -> None:
+    two = [
+        {"type": "Property", "value": 1},
+        {"type": "Property", "value": 2, "datasetId": "urn:d:2"},
+    ]
+    name = {"type": "LanguageProperty", "languageMap": NAMES}
+    async with quick.stream(following(**parameters, format="simplified")) as stream:
+        await stream.event()
+        await quick.post(ENTITIES, gauge(1, 1, name=name, two=two, scope="/a/b"))
+        assert (await stream.event()).data["entity"] == shown
 
 
 async def test_of_updates_only_those_of_watched_attributes_are_told(quick: Client) -> None:
