@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from adapters.bridge_light.adapter import build as bridge_light
+from adapters.bridge_light.manifest import MANIFEST as BRIDGE_LIGHT
 from adapters.common.host import Build
 from adapters.contract import Manifest
 from adapters.river_gauge.adapter import build as river_gauge
 from adapters.river_gauge.manifest import MANIFEST as RIVER_GAUGE
 
 CATALOGUE: dict[str, tuple[Manifest, Build]] = {
-    manifest.name: (manifest, build) for manifest, build in ((RIVER_GAUGE, river_gauge),)
+    manifest.name: (manifest, build)
+    for manifest, build in (
+        (RIVER_GAUGE, river_gauge),
+        (BRIDGE_LIGHT, bridge_light),
+    )
 }

@@ -59,8 +59,9 @@ class Level(IntEnum):
 class Manifest:
     """What an adapter is.
 
-    `topics` are MQTT filters; `commands` the names of command attributes its devices take;
-    `sources` the documents its decoding follows; `proofs` the test modules that show, from
+    `codecs` are its modules that decode and encode, which do no input or output; `topics` MQTT
+    filters; `commands` the names of command attributes its devices take; `sources` the documents
+    its decoding follows; `proofs` the test modules that show, from
     silver up, what its level promises.
     """
 
@@ -68,6 +69,7 @@ class Manifest:
     title: str
     level: Level
     protocols: tuple[str, ...]
+    codecs: tuple[str, ...]
     topics: tuple[str, ...]
     entity_types: tuple[str, ...]
     sources: tuple[str, ...]

@@ -7,6 +7,7 @@ MANIFEST = Manifest(
     title="River gauges on LoRaWAN: Milesight EM500-UDL, Dragino LDDS75",
     level=Level.PLATINUM,
     protocols=("lorawan", "mqtt"),
+    codecs=("chirpstack", "things_stack", "lorawan", "milesight", "dragino", "level"),
     topics=(
         "application/+/device/+/event/up",
         "application/+/device/+/event/status",

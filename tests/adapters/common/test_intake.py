@@ -18,7 +18,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.health = Health()
-        self.manifest = Manifest("recorder", "Recorder", Level.BRONZE, (), (), (), ())
+        self.manifest = Manifest("recorder", "Recorder", Level.BRONZE, (), (), (), (), ())
         self.written: list[str] = []
         self.faults: list[Exception] = []
         self.ahead: list[float] = []

@@ -12,7 +12,7 @@ from adapters.common.private import SOCKET, PrivateDoor
 from adapters.common.quarantine import Kind, Quarantine
 from adapters.contract import Health, Level, Manifest, Message
 
-MANIFEST = Manifest("lock", "Locks", Level.GOLD, ("mqtt",), (), ("Device",), ("a manual",))
+MANIFEST = Manifest("lock", "Locks", Level.GOLD, ("mqtt",), (), (), ("Device",), ())
 BAD = Message("a/b", b"\xffno", "2999-01-01T00:00:00Z")
 
 
