@@ -85,10 +85,21 @@ def main() -> None:
 @port_option("--broker-port", 1026, "the context broker")
 @port_option("--mqtt-port", 1883, "the MQTT broker")
 @port_option("--portal-port", 8080, "the page")
+@click.option(
+    "--light-port",
+    type=click.IntRange(1, 65534),
+    default=5568,
+    show_default=True,
+    help="Port of the simulated light; the drill's light takes the next one.",
+)
 @data_option
-@click.option("--devices/--no-devices", default=True, help="With or without simulated gauges.")
-def up(broker_port: int, mqtt_port: int, portal_port: int, data: Path, devices: bool) -> None:
-    """Start the demo town: broker, MQTT broker, gauge adapter, alerts, page.
+@click.option(
+    "--devices/--no-devices", default=True, help="With or without simulated gauges and lights."
+)
+def up(
+    broker_port: int, mqtt_port: int, portal_port: int, light_port: int, data: Path, devices: bool
+) -> None:
+    """Start the demo town: broker, MQTT broker, gauges, lights, alerts, page.
 
     Everything listens on this machine only. A second start goes on with the same data.
 
@@ -99,7 +110,7 @@ def up(broker_port: int, mqtt_port: int, portal_port: int, data: Path, devices: 
     """
     from machi.supervisor import Supervisor, TownSettings
 
-    settings = TownSettings(broker_port, mqtt_port, portal_port, data, devices)
+    settings = TownSettings(broker_port, mqtt_port, portal_port, light_port, data, devices)
     asyncio.run(Supervisor(settings, _printer()).run())
 
 

@@ -1,4 +1,4 @@
-"""The town's simulated devices: four gauges that report an ordinary river."""
+"""The town's simulated devices: four gauges on an ordinary river, two lights on the bridge."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import asyncio
 import contextlib
 import logging
 import math
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import aiomqtt
 
+from adapters.bridge_light.fake import FakeLight
 from adapters.contract import Message
 from adapters.river_gauge.fake import FakeGauge
+from machi.seed.lights import FIXTURES, light_port, universe
 from machi.seed.town import Gauge, gauges
 
 log = logging.getLogger("machi.devices")
@@ -27,7 +30,17 @@ def ordinary_level(gauge: Gauge, moment: datetime) -> float:
     return round(gauge.ordinary_level + SWELL * math.sin(phase), 3)
 
 
-async def run(host: str, port: int, every: float) -> None:
+async def run(host: str, port: int, every: float, first_light: int) -> None:
+    """Run all devices until cancelled."""
+    async with AsyncExitStack() as stack:
+        for drill in (False, True):
+            light = FakeLight(universe(drill=drill), fixtures=FIXTURES)
+            at = light_port(first_light, drill=drill)
+            await stack.enter_async_context(light.running(udp_port=at, http_port=at))
+        await report(host, port, every)
+
+
+async def report(host: str, port: int, every: float) -> None:
     """Report all gauges every so many seconds until cancelled; wait out an absent MQTT broker."""
     devices = [(g, FakeGauge(g.dev_eui, g.local, g.sensor_height)) for g in gauges()]
     told = False
@@ -41,7 +54,9 @@ async def run(host: str, port: int, every: float) -> None:
                         await client.publish(message.topic, message.payload, qos=1)
                     if not told:
                         log.info(
-                            "ready: %d simulated gauges report every %g s", len(devices), every
+                            "ready: %d gauges report every %g s, and the lights are on",
+                            len(devices),
+                            every,
                         )
                         told = True
                     await asyncio.sleep(every)
@@ -56,15 +71,16 @@ def _report(gauge: Gauge, device: FakeGauge, now: datetime) -> Message:
 
 
 def main() -> None:
-    """Run the simulated gauges until they are stopped."""
+    """Run the simulated devices until they are stopped."""
     parser = argparse.ArgumentParser(prog="machi.devices", description="Simulated devices.")
     parser.add_argument("--mqtt-host", default="127.0.0.1")
     parser.add_argument("--mqtt-port", type=int, default=1883)
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two reports")
+    parser.add_argument("--light-port", type=int, default=5568)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run(options.mqtt_host, options.mqtt_port, options.every))
+        asyncio.run(run(options.mqtt_host, options.mqtt_port, options.every, options.light_port))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from broker.client import Client, ClientError
 from machi.errors import ChildFailed
 from machi.ports import require_free
 from machi.process import Child, Role
+from machi.seed.lights import connect_light, light_port
 from machi.seed.plant import plant
 from machi.seed.town import DRILL_TENANT
 
@@ -34,6 +35,7 @@ class TownSettings:
     broker_port: int = 1026
     mqtt_port: int = 1883
     portal_port: int = 8080
+    light_port: int = 5568
     data: Path = field(default_factory=lambda: Path("data"))
     devices: bool = True
 
@@ -61,12 +63,13 @@ def workers(settings: TownSettings) -> list[Role]:
     state = ("--state", str(settings.data / "adapters"))
     adapter = (*broker, *mqtt, *state, "--tenant", DRILL_TENANT)
     roles = [
-        Role("gauges", "adapters", ("river_gauge", *adapter)),
+        Role("adapters", "adapters", ("river_gauge", "bridge_light", *adapter)),
         Role("alerts", "apps.alerts", (*broker, *drill)),
         Role("portal", "apps.portal", (*broker, *port, *drill)),
     ]
     if settings.devices:
-        roles.append(Role("devices", "machi.devices", mqtt))
+        light = ("--light-port", str(settings.light_port))
+        roles.append(Role("devices", "machi.devices", (*mqtt, *light)))
     return roles
 
 
@@ -89,6 +92,10 @@ class Supervisor:
         require_free(HOST, settings.broker_port, "The broker", "--broker-port")
         require_free(HOST, settings.mqtt_port, "The MQTT broker", "--mqtt-port")
         require_free(HOST, settings.portal_port, "The portal", "--portal-port")
+        if settings.devices:
+            for drill in (False, True):
+                port = light_port(settings.light_port, drill=drill)
+                require_free(HOST, port, "The simulated light", "--light-port")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
@@ -117,6 +124,9 @@ class Supervisor:
                 Client(settings.broker, tenant=DRILL_TENANT, name="seed") as drill,
             ):
                 planted = await plant(town, drill)
+                if settings.devices:
+                    await connect_light(town, settings.light_port, drill=False)
+                    await connect_light(drill, settings.light_port, drill=True)
         except ClientError as error:
             raise ChildFailed(
                 f"The broker does not take the town's entities: {error}",

@@ -23,6 +23,7 @@ from adapters.bridge_light.e131 import (
 from adapters.bridge_light.look import DARK, Rgb
 
 HOST = "127.0.0.1"
+MOST_PACKETS = 10_000
 
 
 class FakeLight:
@@ -102,6 +103,7 @@ class FakeLight:
         if known is not None and not in_sequence(packet.sequence, known[1].sequence):
             return
         self.packets.append(packet)
+        del self.packets[:-MOST_PACKETS]
         if packet.terminated:
             self._sources.pop(packet.cid, None)
         elif not packet.preview:
@@ -167,6 +169,7 @@ class FakeLight:
     async def _set(self, request: web.Request) -> web.Response:
         told = orjson.loads(await request.read())
         self.posts.append(told)
+        del self.posts[:-MOST_PACKETS]
         parts = told.pop("seg", [])
         self.state.update({name: told[name] for name in ("on", "bri") if name in told})
         for part in parts:

@@ -32,11 +32,16 @@ async def plant(town: Client, drill: Client) -> Planted:
 async def reset_drill(drill: Client, run: str, extra: Sequence[Entity], now: datetime) -> None:
     """Set the drill tenant back to the start of a drill, in one transaction.
 
-    Stations, devices and lights are as seeded and marked with the new `run`; the alerts of
-    earlier runs are gone; `extra` entities (the Drill itself) are put as given.
+    Stations, devices and lights are as seeded and marked with the new `run`; lights stay where
+    they are; the alerts of earlier runs are gone; `extra` entities (the Drill itself) are put as
+    given.
     """
     wanted = [*drill_entities(run, now), *extra]
     present = await _present(drill, wanted)
+    for entity in wanted:
+        place = present.get(entity["id"], {}).get("addressing")
+        if place is not None:
+            entity["addressing"] = place
     operations: list[dict[str, Any]] = [
         {"op": "replace" if entity["id"] in present else "create", "entity": entity}
         for entity in wanted
@@ -64,13 +69,13 @@ async def _create_missing(client: Client, entities: list[Entity], tries: int = 3
     return Planted(len(missing), len(entities) - len(missing))
 
 
-async def _present(client: Client, entities: Sequence[Entity]) -> set[str]:
+async def _present(client: Client, entities: Sequence[Entity]) -> dict[str, Entity]:
     types = {name for entity in entities for name in _types(entity)}
     try:
         found = await client.query(type=",".join(sorted(types)))
     except NotFound:
-        return set()
-    return {entity["id"] for entity in found}
+        return {}
+    return {entity["id"]: entity for entity in found}
 
 
 def _types(entity: Entity) -> list[str]:

@@ -2,17 +2,20 @@
 
 import asyncio
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from adapters.bridge_light.fake import FakeLight
 from broker.client import Client, value
 from machi.flood import flood_samples
 from machi.seed.town import facts
 from tests.e2e.town import Town
 
 FLOOD = facts("kuma-2020")
+LIGHT = "urn:ngsi-ld:IlluminationControl:432032:mizunote"
 STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
 THRESHOLDS = {"caution": 3.00, "danger": 3.40, "designHighWater": 4.07}
 
@@ -88,6 +91,40 @@ async def test_light_turns_white_red_and_blinking_red_at_the_published_threshold
     said = [line for line in output.decode().splitlines() if "the bridge light turns" in line]
     assert [line.split(" turns ")[1] for line in said] == ["white", "red", "blinking red"]
     assert await stages(town) == [(step, confirmed_at(level)) for step, level in THRESHOLDS.items()]
+
+
+@pytest.mark.timeout(180)
+async def test_real_packets_carry_the_colours_and_the_light_reports_the_one_it_shows(town: Town):
+    async with (
+        FakeLight(universe=9).running() as light,
+        Client(town.broker, tenant="drill") as drill,
+    ):
+        place = {
+            "universe": 9,
+            "host": "127.0.0.1",
+            "port": light.udp_port,
+            "readBack": light.url,
+        }
+        before = await drill.retrieve(LIGHT)
+        await drill.append(LIGHT, {"addressing": {"type": "JsonProperty", "json": place}})
+        replay = await play(town, "--speed", "600", "--from", "03:50", "--until", "06:00")
+        await replay.communicate()
+        async with asyncio.timeout(60):
+            while value(await drill.retrieve(LIGHT), "reportedEffect") != "blink":
+                await asyncio.sleep(0.1)
+        shown = await drill.retrieve(LIGHT)
+        await drill.append(LIGHT, {"addressing": before["addressing"]})
+    assert value(shown, "commandStatus") == "confirmed"
+    assert value(shown, "reportedColour") == "#FF0000"
+    colours = [colour for colour, _ in groupby(packet.slots[:3] for packet in light.packets)]
+    start = colours.index(b"\xff\xff\xff")
+    assert colours[start : start + 4] == [
+        b"\xff\xff\xff",
+        b"\xff\x00\x00",
+        bytes(3),
+        b"\xff\x00\x00",
+    ]
+    assert {packet.priority for packet in light.packets} == {100}
 
 
 @pytest.mark.timeout(120)

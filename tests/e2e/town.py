@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import free_port
+from tests.support.ports import free_port_pair
 from tests.support.server import Server
 
 
@@ -38,5 +39,5 @@ def town_in(folder: Path) -> Town:
     broker, mqtt, portal = free_port(), free_port(), free_port()
     command = [sys.executable, "-m", "machi", "up", "--data", str(folder / "data")]
     command += ["--broker-port", str(broker), "--mqtt-port", str(mqtt)]
-    command += ["--portal-port", str(portal)]
+    command += ["--portal-port", str(portal), "--light-port", str(free_port_pair())]
     return Town(Server(command, portal, folder / "town.log"), broker, mqtt, portal)
