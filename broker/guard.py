@@ -33,6 +33,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    SUBSCRIBE = "subscribe"
     ADMINISTER = "administer"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -36,6 +37,7 @@ from broker.subscriptions.delivery.senders import Senders
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
+from broker.subscriptions.service import Subscriptions
 
 
 async def start(
@@ -51,8 +53,13 @@ async def start(
         table=TABLE,
         store=store,
         guard=guard,
+        clock=clock,
+        egress=egress,
         entities=Entities(store, guard, clock),
         contexts=contexts,
+        subscriptions=Subscriptions(
+            store, guard, egress, contexts, clock, lambda: str(uuid.uuid4())
+        ),
         delivery=Delivery(
             store.outbox,
             Recipients(store.outbox, contexts).know,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from broker.api.rendered import Rendered
 from broker.api.table import Table
+from broker.clock import Clock
+from broker.egress import Egress
 from broker.entities.service import Entities
 from broker.guard import Guard
 from broker.jsonld.loader import ContextLoader
@@ -16,6 +18,7 @@ from broker.subscriptions.delivery.runner import Delivery
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
+from broker.subscriptions.service import Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,11 @@ class Broker:
     table: Table
     store: Store
     guard: Guard
+    clock: Clock
+    egress: Egress
     entities: Entities
     contexts: ContextLoader
+    subscriptions: Subscriptions
     delivery: Delivery
     feed: Feed
     tickets: Tickets

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from broker.api import params, show
+from broker.api import paging, params, show
 from broker.api.body import json_and_context, link_context
 from broker.api.broker import Broker
 from broker.api.request import Request
-from broker.api.response import GEO, Headers, Response, no_content
+from broker.api.response import GEO, Response, no_content
 from broker.api.selection import entity_query, target
 from broker.api.show import LOCATION, View, plain_view
 from broker.entities.semantics import merge, replace
@@ -81,31 +81,9 @@ async def query(broker: Broker, request: Request) -> Response:
     response = show.many(broker, request, view, records, picker.picked, generation)
     if page.total is not None:
         response.headers.append((b"ngsild-results-count", str(page.total).encode()))
-    response.headers += _page_links(request, view, asked, len(page.records) > asked.limit)
+    more = len(page.records) > asked.limit
+    response.headers += paging.links(request, view.media, asked.limit, asked.offset, more)
     return response
-
-
-def _page_links(request: Request, view: View, asked: EntityQuery, more: bool) -> Headers:
-    links = []
-    if asked.limit:
-        if more:
-            links.append(_page_link(request, view, "next", asked.offset + asked.limit, asked.limit))
-        if asked.offset:
-            before = max(0, asked.offset - asked.limit)
-            links.append(_page_link(request, view, "prev", before, asked.limit))
-    return links
-
-
-def _page_link(
-    request: Request, view: View, relation: str, offset: int, limit: int
-) -> tuple[bytes, bytes]:
-    pairs = {**request.query, "offset": str(offset), "limit": str(limit)}
-    parameters = "&".join(
-        f"{name}={value if value.isascii() and value.isalnum() else quote(value, safe='')}"
-        for name, value in sorted(pairs.items())
-    )
-    url = f"{request.route.template}?{parameters}"
-    return b"link", f'<{url}>; rel="{relation}"; type="{view.media.decode()}"'.encode()
 
 
 async def create(broker: Broker, request: Request) -> Response:

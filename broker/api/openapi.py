@@ -32,6 +32,10 @@ _ERRORS = {
 
 _PATH: dict[str, tuple[str, dict[str, Any]]] = {
     "id": ("The entity's id, percent-encoded.", {"type": "string", "format": "uri"}),
+    "subscriptionId": (
+        "The subscription's id, percent-encoded.",
+        {"type": "string", "format": "uri"},
+    ),
     "attrId": ("The attribute's name or IRI, percent-encoded.", {"type": "string", "minLength": 1}),
     "type": ("The entity type's name or IRI, percent-encoded.", {"type": "string", "minLength": 1}),
 }

@@ -13,6 +13,7 @@ from broker.api import (
     rules,
     sockets,
     stream,
+    subscriptions,
     tickets,
     transactions,
 )
@@ -181,6 +182,56 @@ _BATCHES = [
     ),
 ]  # fmt: skip
 
+_SUBSCRIPTION = {
+    "type": "Subscription",
+    "entities": [{"type": "RiverLevelStation"}],
+    "watchedAttributes": ["waterLevel"],
+    "q": "waterLevel>=3.4",
+    "notification": {"endpoint": {"uri": "http://localhost:9999/notify"}},
+}
+_SYS_ATTRS = Param("options", "`sysAttrs`: with createdAt and modifiedAt.", example="sysAttrs")
+
+_SUBSCRIPTIONS = [
+    Route(
+        "POST", f"{V1}/subscriptions", subscriptions.create, "create_subscription",
+        "Create a subscription",
+        "Notified are changes from now on, in order, until the receiver has them or a try too "
+        "many failed; then they are dead letters.",
+        body=Body("Subscription", _SUBSCRIPTION),
+        answers={201: ("Created; Location has its path.", None)}, errors=(409, 504),
+        tag="Subscriptions",
+    ),
+    Route(
+        "GET", f"{V1}/subscriptions", subscriptions.query, "query_subscriptions",
+        "List subscriptions", "In order of creation.",
+        query=(params.LIMIT, params.OFFSET, params.COUNT, _SYS_ATTRS),
+        answers={200: ("A page of subscriptions.", "SubscriptionList")}, errors=(404, 504),
+        tag="Subscriptions",
+    ),
+    Route(
+        "GET", f"{V1}/subscriptions/{{subscriptionId}}", subscriptions.retrieve,
+        "retrieve_subscription",
+        "Retrieve a subscription", query=(_SYS_ATTRS,),
+        answers={200: ("The subscription.", "Subscription")}, errors=(404, 504),
+        tag="Subscriptions",
+    ),
+    Route(
+        "PATCH", f"{V1}/subscriptions/{{subscriptionId}}", subscriptions.update,
+        "update_subscription",
+        "Change members of a subscription",
+        "Each member given replaces the one there; null removes it. Pausing (isActive false) "
+        "cancels what waits.",
+        body=Body("SubscriptionFragment", {"isActive": False}), answers=_NONE,
+        errors=(404, 504), tag="Subscriptions",
+    ),
+    Route(
+        "DELETE", f"{V1}/subscriptions/{{subscriptionId}}", subscriptions.delete,
+        "delete_subscription",
+        "Delete a subscription", "What waits for it is cancelled.", answers=_NONE,
+        errors=(404, 504), tag="Subscriptions",
+    ),
+]  # fmt: skip
+
 _EXTENSIONS = [
     Route(
         "POST", f"{EX}/transactions", transactions.run, "run_transaction",
@@ -260,4 +311,4 @@ _OPERATOR = [
           answers={200: ("HTML.", None)}, tag="Operator"),
 ]  # fmt: skip
 
-TABLE = Table([*_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_EXTENSIONS, *_OPERATOR])
+TABLE = Table([*_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_SUBSCRIPTIONS, *_EXTENSIONS, *_OPERATOR])

@@ -40,6 +40,30 @@ SCHEMAS: dict[str, Any] = {
         },
         "required": ["success", "errors"],
     },
+    "Subscription": {
+        "type": "object",
+        "required": ["type", "notification"],
+        "properties": {
+            "id": _URI,
+            "type": {"const": "Subscription"},
+            "entities": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            "watchedAttributes": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+            "notification": {
+                "type": "object",
+                "required": ["endpoint"],
+                "properties": {
+                    "endpoint": {
+                        "type": "object",
+                        "required": ["uri"],
+                        "properties": {"uri": {"type": "string"}},
+                    }
+                },
+            },
+        },
+        "additionalProperties": True,
+    },
+    "SubscriptionFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
+    "SubscriptionList": {"type": "array", "items": {"$ref": "#/components/schemas/Subscription"}},
     "Transaction": {
         "type": "object",
         "required": ["operations"],

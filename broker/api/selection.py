@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from broker.api import params
+from broker.api.paging import window
 from broker.api.request import Request
 from broker.entities.precondition import parse_if_match
 from broker.entities.service import Target
-from broker.errors import BadRequestData, TooManyResults
+from broker.errors import BadRequestData
 from broker.jsonld.context import Context
 from broker.model.names import check_entity_id
 from broker.query.ast import And, Compare, EntityQuery, Exists, Node, Not, Or, Path
@@ -96,19 +97,5 @@ def entity_query(
 ) -> EntityQuery:
     """Return the query; raises BadRequestData for one that would select everything."""
     node = narrow(query, context, attrs)
-    count = params.boolean(query, "count")
-    limit = params.whole(query, "limit", 20, 10**9)
-    if limit > max_limit:
-        raise TooManyResults(
-            f"A page has at most {max_limit} entities.",
-            place="query:limit",
-            remedy=f"Send limit={max_limit} or less, and follow the next links.",
-        )
-    if limit == 0 and not count:
-        raise BadRequestData(
-            "limit=0 asks for nothing.",
-            place="query:limit",
-            remedy="Add count=true to get the total only, or raise limit.",
-        )
-    offset = params.whole(query, "offset", 0, 10**9)
+    limit, offset, count = window(query, max_limit, "entities")
     return EntityQuery(node, limit, offset, count)

@@ -105,11 +105,15 @@ def type_selection(value: Any, at: At, context: Names) -> str:
             f"The type of an entity selector must be a text; this is {show(value)}.",
             'Give for example "type": "River", "River,Lake", "(River;Waterway)", or "*" for any.',
         )
+    if value == "*":
+        return value
     return _TOKEN.sub(lambda match: context.expand(check_name(match.group(), at)), value)
 
 
 def compacted_types(selection: str, context: Names) -> str:
     """Return a type selection with short names."""
+    if selection == "*":
+        return selection
     return _TOKEN.sub(lambda match: context.compact(match.group()), selection)
 
 

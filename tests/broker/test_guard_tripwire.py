@@ -70,6 +70,8 @@ class Probe:
     path: str
     json: Any = ABSENT
     headers: dict[str, str] = field(default_factory=dict)
+    echoes: bool = False
+    """Whether the answer repeats what an earlier probe of the same caller brought."""
 
     async def send(self, client: Client) -> Answer:
         """Send the probe."""
@@ -77,7 +79,7 @@ class Probe:
 
     def names(self, trace: bytes) -> bool:
         """Tell whether the request itself brings a trace, so that an echo is no leak."""
-        return trace in f"{self.path} {self.json}".encode()
+        return self.echoes or trace in f"{self.path} {self.json}".encode()
 
 
 class Pair:
@@ -337,6 +339,44 @@ def _purges() -> list[Probe]:
     return [*probes, Probe("DELETE", f"{ENTITIES}?local=true"), *map(get, (ONE, *HIDDEN))]
 
 
+SUBSCRIPTIONS = f"{V1}/subscriptions"
+
+
+def _subscription(number: int = 1, **members: Any) -> dict[str, Any]:
+    """Return a subscription, to all gauges unless told otherwise."""
+    return {
+        "id": f"urn:ngsi-ld:Subscription:{number}",
+        "type": "Subscription",
+        "entities": [{"type": "Gauge"}],
+        "notification": {"endpoint": {"uri": "http://localhost:9/"}},
+        **members,
+    }
+
+
+def _subscribing() -> list[Probe]:
+    """Subscribe in every way that names hidden things, let things happen, and look."""
+    sent = [
+        _subscription(1),
+        _subscription(2, q=f"{SECRET}"),
+        _subscription(3, q=f"{COUNT}>5", throttling=60),
+        _subscription(4, watchedAttributes=[SECRET], notificationTrigger=["entityUpdated"]),
+        _subscription(5, entities=[{"type": MARKED_TYPE}, {"type": "*", "id": BY_ID["id"]}]),
+        _subscription(6, geoQ={**NEAR, "geoproperty": PLACE}),
+        _subscription(1),
+    ]
+    each = [f"{SUBSCRIPTIONS}/urn:ngsi-ld:Subscription:{number}" for number in range(1, 7)]
+    return [
+        *(Probe("POST", SUBSCRIPTIONS, one) for one in sent),
+        *_everywhere("PATCH", "/attrs", *FRAGMENTS),
+        *(Probe("GET", one, echoes=True) for one in each),
+        Probe("GET", f"{SUBSCRIPTIONS}?count=true&options=sysAttrs&limit=2", echoes=True),
+        *(Probe("PATCH", one, {"q": f"{SECRET}|level>0"}) for one in each),
+        *_creations(),
+        Probe("GET", SUBSCRIPTIONS, echoes=True),
+        *(Probe("DELETE", one) for one in (*each, each[0])),
+    ]
+
+
 RULES = f"{EX}/typeRules"
 REPLACEMENTS = [{**gauge(1, 4), SECRET: "mine"}, gauge(1, 5), {**gauge(1), "type": MARKED_TYPE}]
 
@@ -367,6 +407,11 @@ PROBES: dict[str, list[Probe]] = {
         Probe("POST", f"{BATCH}/delete", [*IDS, *IDS, "urn:x:none"]),
         get(ENTITIES, type="Gauge", count="true"),
     ],
+    "create_subscription": _subscribing(),
+    "query_subscriptions": _subscribing(),
+    "retrieve_subscription": _subscribing(),
+    "update_subscription": _subscribing(),
+    "delete_subscription": _subscribing(),
     "run_transaction": _transactions(),
     "stream": [get(f"{EX}/stream", q="level>"), get(f"{EX}/stream", lastEventId="x")],
     "websocket": [get(f"{EX}/ws"), get(f"{EX}/ws", tenant="nowhere")],

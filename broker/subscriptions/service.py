@@ -1,0 +1,173 @@
+"""What can be done with subscriptions, with guard and egress rule asked each time (§5.8.1–5.8.5).
+
+A guard that hides anything lets a caller see and change what is theirs; others' subscriptions
+are there for administrators only, and for anybody else they do not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+from broker.clock import Clock
+from broker.egress import REMEDY, Egress, EgressRefused
+from broker.errors import BadRequestData, Forbidden
+from broker.guard import Action, Caller, Guard
+from broker.jsonld.context import Context
+from broker.jsonld.loader import ContextLoader
+from broker.model.names import check_uri
+from broker.store.books import no_subscription
+from broker.store.contract import Store
+from broker.store.outbox import StoredSubscription
+from broker.subscriptions.endpoint import parse_endpoint
+from broker.subscriptions.matching import Matching
+from broker.subscriptions.model import Status
+from broker.subscriptions.parse import Members, parse_fragment, parse_subscription
+from broker.subscriptions.show import status
+from broker.subscriptions.stored import document
+
+URN = "urn:ngsi-ld:Subscription:"
+_URI = "body:/notification/endpoint/uri"
+
+
+class Subscriptions:
+    """Subscriptions through guard, egress rule and store. `token` makes ids."""
+
+    def __init__(
+        self,
+        store: Store,
+        guard: Guard,
+        egress: Egress,
+        contexts: ContextLoader,
+        clock: Clock,
+        token: Callable[[], str],
+    ) -> None:
+        self.matching = Matching()
+        self._outbox = store.outbox
+        self._guard = guard
+        self._egress = egress
+        self._contexts = contexts
+        self._clock = clock
+        self._token = token
+        self._updating = asyncio.Lock()
+        """Two updates at a time would each replace what the other changed."""
+        self._outbox.match_with(self.matching)
+
+    async def create(
+        self, caller: Caller, tenant: str, body: Any, context: Context
+    ) -> StoredSubscription:
+        """Create a subscription owned by the caller. Raises AlreadyExists."""
+        self._guard.allow(caller, tenant, Action.SUBSCRIBE, None)
+        members = parse_subscription(body, context, self._clock())
+        members = {"id": members.get("id") or URN + self._token(), **members}
+        self._check_endpoint(members)
+        told_with = await self._context(members, context.source)
+        kept = document(members, context, told_with, caller)
+        return await self._outbox.create(tenant, members["id"], kept)
+
+    async def retrieve(self, caller: Caller, tenant: str, id: str) -> StoredSubscription:
+        """Return a subscription. Raises ResourceNotFound."""
+        self._guard.allow(caller, tenant, Action.SUBSCRIBE, None)
+        check_uri(id, "path:id", "A subscription id", "urn:ngsi-ld:Subscription:1")
+        stored = await self._outbox.get(tenant, id)
+        if stored is None or not self.may_see(caller, stored):
+            raise no_subscription(id)
+        return stored
+
+    async def page(
+        self, caller: Caller, tenant: str, offset: int, limit: int
+    ) -> tuple[list[StoredSubscription], int]:
+        """Return subscriptions in order of creation, and how many there are."""
+        self._guard.allow(caller, tenant, Action.SUBSCRIBE, None)
+        if self._guard.transparent or self._administers(caller, tenant):
+            return await self._outbox.page(tenant, offset=offset, limit=limit)
+        _, count = await self._outbox.page(tenant, offset=0, limit=0)
+        found, _ = await self._outbox.page(tenant, offset=0, limit=count)
+        own = [stored for stored in found if is_owner(caller, stored)]
+        return own[offset : offset + limit], len(own)
+
+    async def update(
+        self, caller: Caller, tenant: str, id: str, body: Any, context: Context
+    ) -> StoredSubscription:
+        """Change members of a subscription; one that is paused loses what waits."""
+        async with self._updating:
+            return await self._update(caller, tenant, id, body, context)
+
+    async def delete(self, caller: Caller, tenant: str, id: str) -> None:
+        """Delete a subscription."""
+        await self.retrieve(caller, tenant, id)
+        await self._outbox.remove(tenant, id)
+
+    def may_see(self, caller: Caller, stored: StoredSubscription) -> bool:
+        """Tell whether a subscription exists for a caller."""
+        if self._guard.transparent or is_owner(caller, stored):
+            return True
+        return self._administers(caller, stored.tenant)
+
+    async def _update(
+        self, caller: Caller, tenant: str, id: str, body: Any, context: Context
+    ) -> StoredSubscription:
+        stored = await self.retrieve(caller, tenant, id)
+        now = self._clock()
+        old = stored.document
+        members = parse_fragment(body, old["members"], context, now)
+        self._check_endpoint(members)
+        kept = {**old, "members": members}
+        if "q" in body or "expandValues" in body:
+            kept = {name: value for name, value in kept.items() if name != "q"}
+            renewed = document(members, context, old["context"], caller)
+            kept |= {"q": renewed["q"]} if "q" in renewed else {}
+        if "jsonldContext" in body:
+            kept["context"] = await self._context(members, context.source)
+        cancel = status(members, now) is Status.PAUSED or (
+            ("timeInterval" in members) != ("timeInterval" in old["members"])
+        )
+        return await self._outbox.replace(tenant, id, kept, cancel=cancel)
+
+    def _administers(self, caller: Caller, tenant: str) -> bool:
+        try:
+            self._guard.allow(caller, tenant, Action.ADMINISTER, None)
+        except Forbidden:
+            return False
+        return True
+
+    async def _context(self, members: Members, source: Any) -> Any:
+        """Return the @context of notifications, once it was seen to be usable (§5.8.1)."""
+        given = members.get("jsonldContext")
+        if given is None:
+            return source
+        await self._contexts.resolve(given, place="body:/jsonldContext")
+        return given
+
+    def _check_endpoint(self, members: Members) -> None:
+        """Refuse a receiver at a numeric address that the egress rule forbids.
+
+        Names are judged when they are resolved, each time something is sent.
+        """
+        uri = members["notification"]["endpoint"]["uri"]
+        address = parse_endpoint(uri)
+        try:
+            if address.scheme.startswith("http"):
+                self._egress.check_url(uri)
+            elif _is_numeric(address.host) and not self._egress.permits(address.host):
+                raise EgressRefused("The egress rule forbids its address.")
+        except EgressRefused as refusal:
+            raise BadRequestData(
+                f"The receiver cannot be notified. {refusal}", place=_URI, remedy=REMEDY
+            ) from None
+
+
+def is_owner(caller: Caller, stored: StoredSubscription) -> bool:
+    """Tell whether a subscription was created by a caller: same client, same person."""
+    owner = stored.document["owner"]
+    return bool((owner["client"], owner["user"]) == (caller.client, caller.user))
+
+
+def _is_numeric(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
