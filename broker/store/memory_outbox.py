@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from broker.clock import Clock
 from broker.model.entity import Entity
@@ -25,6 +26,8 @@ from broker.store.outbox import (
     StoredSubscription,
     Waiting,
 )
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -128,13 +131,11 @@ class MemoryOutbox:
 
     def listen(self, listener: RowListener) -> Callable[[], None]:
         """Call `listener` with the rows that begin to wait."""
-        self._row_listeners.append(listener)
-        return lambda: self._row_listeners.remove(listener)
+        return _added(self._row_listeners, listener)
 
     def follow(self, listener: NewsListener) -> Callable[[], None]:
         """Call `listener` with the subscriptions that changed."""
-        self._news_listeners.append(listener)
-        return lambda: self._news_listeners.remove(listener)
+        return _added(self._news_listeners, listener)
 
     async def waiting(self, sid: int, *, after: int = 0, limit: int = IN_FLIGHT) -> list[Waiting]:
         """Return the oldest rows of a queue past row `after`, in order."""
@@ -324,6 +325,16 @@ class MemoryOutbox:
         if sids:
             for listener in list(self._news_listeners):
                 listener(sids)
+
+
+def _added(listeners: list[T], listener: T) -> Callable[[], None]:
+    listeners.append(listener)
+
+    def stop() -> None:
+        with suppress(ValueError):
+            listeners.remove(listener)
+
+    return stop
 
 
 def _is_old(row: Waiting, newest: int, before: str) -> bool:

@@ -65,7 +65,12 @@ class Listeners(Generic[T]):
     def add(self, listener: Callable[[T], None]) -> Callable[[], None]:
         """Tell one more; return the way to stop it."""
         self._all.append(listener)
-        return lambda: self._all.remove(listener)
+
+        def stop() -> None:
+            with suppress(ValueError):
+                self._all.remove(listener)
+
+        return stop
 
     def tell(self, what: T) -> None:
         """Call them all."""

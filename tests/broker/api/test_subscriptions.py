@@ -15,6 +15,20 @@ NOTIFY: dict[str, Any] = {"endpoint": {"uri": "http://localhost:9999/notify"}}
 MQTT = "mqtt://localhost:1883/town/gauges"
 
 
+@pytest.fixture
+async def client(client: Client) -> Client:
+    """Let nothing be delivered: what is queued stays there to be counted."""
+    await client.broker.delivery.close()
+    return client
+
+
+@pytest.fixture
+async def quick(quick: Client) -> Client:
+    """Let nothing be delivered."""
+    await quick.broker.delivery.close()
+    return quick
+
+
 def subscription(**members: Any) -> dict[str, Any]:
     """Return a subscription to gauges; a member that is None is left out."""
     told = {
