@@ -1,53 +1,33 @@
-"""`/entities` and `/entities/{id}`: one entity whole, and queries (§6.4, §6.5)."""
+"""`/entities` and `/entities/{id}`: one entity whole (§6.4, §6.5)."""
 
 from __future__ import annotations
 
 from urllib.parse import quote
 
-from broker.api import paging, params, show
+from broker.api import params, show
+from broker.api.asked import Asked
 from broker.api.body import json_and_context, link_context
 from broker.api.broker import Broker
 from broker.api.request import Request
-from broker.api.response import GEO, Response, no_content
-from broker.api.selection import entity_query, target
-from broker.api.show import LOCATION, View, plain_view
+from broker.api.response import Response, no_content
+from broker.api.selection import target
+from broker.api.view import view_of
 from broker.entities.semantics import merge, replace
 from broker.entities.service import Target
-from broker.errors import BadRequestData, ResourceNotFound
+from broker.errors import ResourceNotFound
 from broker.guard import Action
-from broker.jsonld.context import Context
 from broker.model.entity import Entity
 from broker.model.names import check_entity_id
 from broker.model.parse import parse_entity, parse_fragment
 from broker.model.times import check_datetime
-from broker.query.ast import EntityQuery
 
 ENTITIES = "/ngsi-ld/v1/entities/"
-
-
-def _view(request: Request, context: Context) -> View:
-    media, query = request.accept(), request.query
-    if not query:
-        return plain_view(context, media)
-    geometry = query.get("geometryProperty")
-    if geometry is not None and media != GEO:
-        raise BadRequestData(
-            "geometryProperty needs GeoJSON.",
-            place="query:geometryProperty",
-            remedy="Send Accept: application/geo+json, or leave geometryProperty out.",
-        )
-    attrs = params.names(query, "attrs")
-    kept = None if attrs is None else frozenset(map(context.expand, attrs))
-    form = params.form(query, kept)
-    if media != GEO:
-        return View(form, context, media)
-    return View(form, context, media, context.expand(geometry) if geometry else LOCATION)
 
 
 async def retrieve(broker: Broker, request: Request) -> Response:
     """Return one entity."""
     context = await link_context(broker, request)
-    view = _view(request, context)
+    view = view_of(request, Asked(request.query), context)
     entity_id = request.path[0]
     if broker.guard.transparent and "type" not in request.query:
         broker.guard.allow(request.caller, request.tenant, Action.READ, entity_id)
@@ -58,32 +38,13 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     generation = broker.rendered.generation
     wanted = target(request, context) if request.query else Target(entity_id)
     record = await broker.entities.retrieve(request.caller, request.tenant, wanted)
-    attrs = view.form.attrs
-    if attrs is not None and not any(iri in record.entity["attrs"] for iri in attrs):
+    if not view.shows_of(record.entity):
         raise ResourceNotFound(
-            f"{entity_id} has none of the attributes asked for.",
-            place="query:attrs",
-            remedy="Check the attribute names and the @context they are expanded with.",
+            f"{entity_id} has nothing of what is asked for.",
+            place="query:attrs" if "attrs" in request.query else "query:pick",
+            remedy="Check the names and the @context they are expanded with.",
         )
-    return show.one(broker, request, view, record, generation)
-
-
-async def query(broker: Broker, request: Request) -> Response:
-    """Return a page of entities."""
-    context = await link_context(broker, request)
-    view = _view(request, context)
-    asked = entity_query(request.query, context, view.form.attrs, broker.settings.max_limit)
-    generation = broker.rendered.generation
-    found = EntityQuery(asked.where, asked.limit + 1, asked.offset, asked.count, asked.after)
-    picker = show.picker(broker, request, view)
-    page = await broker.entities.query(request.caller, request.tenant, found, picker)
-    records = page.records[: asked.limit]
-    response = show.many(broker, request, view, records, picker.picked, generation)
-    if page.total is not None:
-        response.headers.append((b"ngsild-results-count", str(page.total).encode()))
-    more = len(page.records) > asked.limit
-    response.headers += paging.links(request, view.media, asked.limit, asked.offset, more)
-    return response
+    return await show.one(broker, request, view, record, generation)
 
 
 async def create(broker: Broker, request: Request) -> Response:

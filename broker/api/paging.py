@@ -11,6 +11,9 @@ from broker.errors import BadRequestData, TooManyResults
 
 MOST = 10**9
 
+_PLAIN = ":/@!$'()*"
+"""What a query string may hold as it is, and no reader of a Link header takes for its own."""
+
 
 def window(query: dict[str, str], max_limit: int, what: str) -> tuple[int, int, bool]:
     """Return (limit, offset, count) of a list of `what`."""
@@ -47,7 +50,7 @@ def _link(
 ) -> tuple[bytes, bytes]:
     pairs = {**request.query, "offset": str(offset), "limit": str(limit)}
     parameters = "&".join(
-        f"{name}={value if value.isascii() and value.isalnum() else quote(value, safe='')}"
+        f"{name}={value if value.isascii() and value.isalnum() else quote(value, safe=_PLAIN)}"
         for name, value in sorted(pairs.items())
     )
     url = f"{request.route.template}?{parameters}"

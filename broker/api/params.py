@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from broker.api.asked import place_of
 from broker.api.table import Param
 from broker.errors import BadRequestData, InvalidRequest
-from broker.model.names import check_attribute_name
-from broker.model.render import Form
+from broker.jsonld.context import Context
+from broker.model.language import parse_languages
+from broker.model.names import check_attribute_name, check_dataset
+from broker.model.render import Form, Kind
+from broker.query.ids import parse_ids
 
 _FORMATS = {
     "normalized": "normalized",
@@ -42,6 +46,37 @@ GEOPROPERTY = Param(
 GEOMETRY_PROPERTY = Param(
     "geometryProperty", "GeoJSON only: the GeoProperty that becomes `geometry`.", example="location"
 )
+SCOPE_Q = Param("scopeQ", "Condition on scopes (§4.19).", example="/Hitoyoshi/#")
+CSF = Param("csf", "Condition on context sources; without effect while none is asked.")
+EXPAND_VALUES = Param(
+    "expandValues", "Attributes whose operands in `q` are names to expand, comma-separated."
+)
+JSON_KEYS = Param(
+    "jsonKeys", "Attributes whose values are plain JSON, comma-separated; `q` takes all keys so."
+)
+PICK = Param(
+    "pick",
+    "Keep only these members; `rel{…}` says it of entities that are joined (§4.21).",
+    example="id,waterLevel",
+)
+OMIT = Param("omit", "Leave these members out; as `pick`.", example="location")
+SHOW_LANG = Param(
+    "lang", "Languages in which a LanguageProperty is shown, by preference.", example="ja,en;q=0.8"
+)
+SHOW_DATASET_ID = Param(
+    "datasetId", "Show only these instances, comma-separated; `@none` is the default instance."
+)
+JOIN = Param(
+    "join",
+    "Show linked entities within (inline) or beside (flat) those that link them (§4.5.23).",
+    {"type": "string", "enum": ["inline", "flat", "@none"]},
+)
+JOIN_LEVEL = Param(
+    "joinLevel",
+    "How many relationships in a row are followed.",
+    {"type": "integer", "minimum": 1, "maximum": 20, "default": 1},
+)
+CONTAINED_BY = Param("containedBy", "Ids that are not to be joined, comma-separated.")
 LIMIT = Param(
     "limit",
     "Entities in a page; 0 only with `count=true`.",
@@ -117,7 +152,7 @@ def whole(query: dict[str, str], name: str, default: int, maximum: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) <= maximum):
         raise BadRequestData(
             f"`{name}` is not a whole number from 0 to {maximum}.",
-            place=f"query:{name}",
+            place=place_of(query, name),
             remedy=f"Send {name}={default}, for instance.",
         )
     return int(text)
@@ -130,7 +165,7 @@ def names(query: dict[str, str], name: str) -> tuple[str, ...] | None:
         return None
     found = tuple(part.strip() for part in text.split(","))
     for one in found:
-        check_attribute_name(one, f"query:{name}")
+        check_attribute_name(one, place_of(query, name))
     return found
 
 
@@ -166,8 +201,11 @@ def simplified(query: dict[str, str]) -> bool:
     return bool(options(query, _SIMPLIFIED)) or given is not None
 
 
-def form(query: dict[str, str], attrs: frozenset[str] | None = None) -> Form:
-    """Return the representation asked for; `format` beats `options` (§6.3.7)."""
+def representation(query: dict[str, str]) -> tuple[Kind, bool]:
+    """Return the representation asked for, `format` before `options`, and whether with sysAttrs.
+
+    Raises InvalidRequest for what is none (§6.3.7).
+    """
     tokens = options(query, READ_OPTIONS)
     kind = next((_FORMATS[token] for token in sorted(tokens) if token in _FORMATS), "normalized")
     given = query.get("format")
@@ -179,4 +217,37 @@ def form(query: dict[str, str], attrs: frozenset[str] | None = None) -> Form:
                 remedy="Use one of " + ", ".join(sorted(_FORMATS)) + ".",
             )
         kind = _FORMATS[given]
-    return Form(kind, "sysAttrs" in tokens, attrs)  # type: ignore[arg-type]
+    return kind, "sysAttrs" in tokens  # type: ignore[return-value]
+
+
+def form(query: dict[str, str], attrs: frozenset[str] | None = None) -> Form:
+    """Return the form that `format` and `options` ask for, of some attributes."""
+    return Form(*representation(query), attrs)
+
+
+def datasets(query: dict[str, str]) -> frozenset[str] | None:
+    """Return the dataset instances to show, all where None (§4.5.5)."""
+    text = query.get("datasetId")
+    if text is None:
+        return None
+    place = place_of(query, "datasetId")
+    return frozenset(check_dataset(part.strip(), place) for part in text.split(","))
+
+
+def languages(query: dict[str, str]) -> tuple[str, ...]:
+    """Return the languages asked for, most wanted first (§4.15)."""
+    text = query.get("lang")
+    return () if text is None else parse_languages(text, place_of(query, "lang"))
+
+
+def contained(query: dict[str, str]) -> frozenset[str]:
+    """Return the ids of entities that are not to be joined (§4.5.23)."""
+    text = query.get("containedBy")
+    if text is None:
+        return frozenset()
+    return frozenset(parse_ids(text, place=place_of(query, "containedBy")).ids)
+
+
+def expanded(query: dict[str, str], name: str, context: Context) -> str:
+    """Return the IRI of the attribute that a parameter names."""
+    return context.expand(check_attribute_name(query[name], place_of(query, name)))

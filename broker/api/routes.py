@@ -10,6 +10,7 @@ from broker.api import (
     health,
     params,
     purge,
+    queries,
     rules,
     sockets,
     stream,
@@ -37,12 +38,23 @@ _ENTITY = {
     "location": {"type": "Point", "coordinates": [130.757, 32.213]},
 }
 _SIMPLE = {"id": _STATION, "type": "RiverLevelStation", "waterLevel": 3.42}
+_QUERY = {
+    "type": "Query",
+    "entities": [{"type": "RiverLevelStation"}],
+    "q": "waterLevel>=3.4",
+    "pick": ["id", "waterLevel"],
+}
 
 _SELECTION = (
     params.TYPE, params.ID, params.ID_PATTERN, params.ATTRS, params.Q, params.GEOREL,
-    params.GEOMETRY, params.COORDINATES, params.GEOPROPERTY,
+    params.GEOMETRY, params.COORDINATES, params.GEOPROPERTY, params.SCOPE_Q, params.CSF,
+    params.EXPAND_VALUES, params.JSON_KEYS,
 )  # fmt: skip
-_SHOWN = (params.FORMAT, params.OPTIONS, params.GEOMETRY_PROPERTY, params.LOCAL)
+_FORM = (params.FORMAT, params.OPTIONS, params.GEOMETRY_PROPERTY, params.LOCAL)
+_SHOWN = (
+    *_FORM, params.PICK, params.OMIT, params.SHOW_LANG, params.SHOW_DATASET_ID, params.JOIN,
+    params.JOIN_LEVEL, params.CONTAINED_BY,
+)  # fmt: skip
 _NONE: dict[int, tuple[str, str | None]] = {204: ("Done.", None)}
 _SOME: dict[int, tuple[str, str | None]] = {
     204: ("All done.", None),
@@ -66,7 +78,7 @@ _SIMPLIFIED_OPTION = Param("options", "As `format`.", _SIMPLIFIED.schema)
 
 _ENTITIES = [
     Route(
-        "GET", f"{V1}/entities", entities.query, "query_entities", "Query entities",
+        "GET", f"{V1}/entities", queries.query, "query_entities", "Query entities",
         "At least one of type, attrs, q, georel or local=true is needed. Pages are ordered by id.",
         query=(*_SELECTION, params.LIMIT, params.OFFSET, params.COUNT, *_SHOWN),
         answers={200: ("A page of entities.", "EntityList")}, geojson=True,
@@ -174,6 +186,13 @@ _BATCHES = [
         "POST", f"{V1}/entityOperations/merge", batch.merge, "batch_merge",
         "Merge fragments into many entities", body=Body("EntityList", [_ENTITY]),
         query=(params.LOCAL,), answers=_BATCH, errors=(404, 504), tag="Batch",
+    ),
+    Route(
+        "POST", f"{V1}/entityOperations/query", queries.query_by_post, "query_by_post",
+        "Query entities by a body", body=Body("Query", _QUERY),
+        query=(params.LIMIT, params.OFFSET, params.COUNT, *_FORM),
+        answers={200: ("A page of entities.", "EntityList")}, errors=(504,), geojson=True,
+        tag="Entities",
     ),
     Route(
         "POST", f"{V1}/entityOperations/delete", batch.delete, "batch_delete",

@@ -23,6 +23,37 @@ SCHEMAS: dict[str, Any] = {
     "EntityFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
     "AttributeFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
     "EntityList": {"type": "array", "items": {"$ref": "#/components/schemas/Entity"}},
+    "Query": {
+        "type": "object",
+        "required": ["type"],
+        "properties": {
+            "type": {"const": "Query"},
+            "entities": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["type"],
+                    "properties": {
+                        "type": {"type": "string"},
+                        "id": _TYPE,
+                        "idPattern": {"type": "string"},
+                    },
+                },
+            },
+            **{key: {"type": "string"} for key in ("q", "scopeQ", "csf", "lang", "join")},
+            **dict.fromkeys(
+                (
+                    *("attrs", "pick", "omit", "datasetId", "containedBy"),
+                    *("expandValues", "jsonKeys"),
+                ),
+                _TYPE,
+            ),
+            "joinLevel": {"type": "integer", "minimum": 1},
+            "geoQ": {"type": "object"},
+        },
+        "additionalProperties": False,
+    },
     "IdList": {"type": "array", "items": _URI},
     "UpdateResult": {
         "type": "object",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from broker.api import params
+from broker.api.asked import Asked, place_of
 from broker.api.paging import window
 from broker.api.request import Request
+from broker.api.view import View
 from broker.entities.precondition import parse_if_match
 from broker.entities.service import Target
 from broker.errors import BadRequestData
@@ -39,12 +43,16 @@ def where(query: dict[str, str], context: Context, attrs: frozenset[str] | None)
         nodes.append(parse_ids(query["id"]))
     if "idPattern" in query:
         nodes.append(parse_id_pattern(query["idPattern"]))
+    if isinstance(query, Asked) and query.selectors is not None:
+        nodes.append(_selected(query.selectors, context))
     if attrs is not None:
         nodes.append(Or(tuple(Exists(Path((iri,))) for iri in sorted(attrs))))
     if "q" in query:
-        nodes.append(parse_q(query["q"], context.expand))
+        nodes.append(_q(query, context))
+    if "csf" in query:
+        parse_q(query["csf"], context.expand, place=place_of(query, "csf"))
     if "scopeQ" in query:
-        nodes.append(parse_scope_query(query["scopeQ"]))
+        nodes.append(parse_scope_query(query["scopeQ"], place=place_of(query, "scopeQ")))
     if any(name in query for name in ("georel", "geometry", "coordinates")):
         nodes.append(
             parse_geo(
@@ -53,9 +61,43 @@ def where(query: dict[str, str], context: Context, attrs: frozenset[str] | None)
                 query.get("coordinates"),
                 query.get("geoproperty"),
                 context.expand,
+                place=place_of(query, "georel").removesuffix("georel"),
             )
         )
     return nodes
+
+
+def _q(query: dict[str, str], context: Context) -> Node:
+    values = params.names(query, "expandValues") or ()
+    params.names(query, "jsonKeys")
+    return parse_q(query["q"], context.expand, expand_values=values, place=place_of(query, "q"))
+
+
+def _selected(selectors: list[dict[str, Any]], context: Context) -> Node:
+    """Return the condition of entity selectors, of which one must hold (§5.2.33)."""
+    nodes = [
+        _selector(selector, context, f"body:/entities/{position}")
+        for position, selector in enumerate(selectors)
+    ]
+    return nodes[0] if len(nodes) == 1 else Or(tuple(nodes))
+
+
+def _selector(selector: dict[str, Any], context: Context, place: str) -> Node:
+    """Return the condition of one selector; an id beats a pattern."""
+    nodes: list[Node] = []
+    if selector["type"] != "*":
+        nodes.append(parse_types(selector["type"], context.expand, place=f"{place}/type"))
+    if "id" in selector:
+        ids = selector["id"]
+        joined = ids if isinstance(ids, str) else ",".join(ids)
+        nodes.append(parse_ids(joined, place=f"{place}/id"))
+    elif "idPattern" in selector:
+        nodes.append(parse_id_pattern(selector["idPattern"], place=f"{place}/idPattern"))
+    return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
+
+
+def _has(member: str) -> Node:
+    return Exists(Path((), member) if member == "scope" else Path((member,)))
 
 
 def _names_attribute(node: Node) -> bool:
@@ -83,6 +125,7 @@ def narrow(query: dict[str, str], context: Context, attrs: frozenset[str] | None
         )
     nodes = where(query, context, attrs)
     bounded = local or any(name in query for name in ("type", "attrs", "georel"))
+    bounded = bounded or (isinstance(query, Asked) and query.selectors is not None)
     if not bounded and not any(map(_names_attribute, nodes)):
         raise BadRequestData(
             "The query selects by none of type, attrs, georel, and an attribute in q.",
@@ -92,10 +135,14 @@ def narrow(query: dict[str, str], context: Context, attrs: frozenset[str] | None
     return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
 
 
-def entity_query(
-    query: dict[str, str], context: Context, attrs: frozenset[str] | None, max_limit: int
-) -> EntityQuery:
-    """Return the query; raises BadRequestData for one that would select everything."""
-    node = narrow(query, context, attrs)
+def entity_query(query: Asked, context: Context, view: View, max_limit: int) -> EntityQuery:
+    """Return the query; raises BadRequestData for one that would select everything.
+
+    Entities of which nothing that is picked would be shown are not selected.
+    """
+    node = narrow(query, context, view.form.attrs)
+    picked = view.form.projection.pick
+    if picked is not None and picked.isdisjoint(("id", "type")):
+        node = And((node, Or(tuple(_has(member) for member in sorted(picked)))))
     limit, offset, count = window(query, max_limit, "entities")
     return EntityQuery(node, limit, offset, count)

@@ -7,7 +7,7 @@ here they meet the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -138,6 +138,14 @@ class Entities:
         record, _ = await self._existing(tx, caller, target)
         self.guard.may_write(caller, tx.tenant, record.entity, None)
         return await tx.delete(record)
+
+    async def visible_many(self, caller: Caller, tenant: str, ids: Iterable[str]) -> list[Entity]:
+        """Return the entities among `ids` that exist, as the caller may see them."""
+        entities = [record.entity for record in await self.store.get_many(tenant, ids)]
+        if self.guard.transparent:
+            return entities
+        seen = (self.guard.view(caller, tenant, entity) for entity in entities)
+        return [entity for entity in seen if entity is not None]
 
     async def visible(self, tx: Tx, caller: Caller, entity_id: str) -> Record | None:
         """Return the entity as the caller sees it within a unit of work, None where hidden."""

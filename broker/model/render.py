@@ -7,26 +7,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from broker.model.entity import DEFAULT, NULL, PRIMARY, Entity, Instance, instance_times
 from broker.model.geometry import is_geometry
 from broker.model.kinds import PRIMARIES
 from broker.model.names import Names
+from broker.model.reduce import ALL, Projection, reduced
+
+Kind: TypeAlias = Literal["normalized", "concise", "simplified"]
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How an entity is shown. `attrs` are the attribute IRIs to keep, all when None."""
+    """How an entity is shown.
 
-    kind: Literal["normalized", "concise", "simplified"] = "normalized"
+    `attrs` are the attribute IRIs to keep and `datasets` the instances, all when None;
+    `languages` what a LanguageProperty is shown in, as it is when empty.
+    """
+
+    kind: Kind = "normalized"
     sys_attrs: bool = False
     attrs: frozenset[str] | None = None
+    projection: Projection = ALL
+    datasets: frozenset[str] | None = None
+    languages: tuple[str, ...] = ()
+
+    def reduces(self) -> bool:
+        """Tell whether anything of an entity may be left out or translated."""
+        return (
+            self.attrs is not None
+            or self.projection is not ALL
+            or self.datasets is not None
+            or bool(self.languages)
+        )
 
 
 def render(entity: Entity, context: Names, form: Form) -> dict[str, Any]:
     """Return the entity in `form`, its names compacted; `@context` is the caller's to add."""
     compact = context.compact
+    if form.reduces():
+        entity = reduced(entity, form.attrs, form.projection, form.datasets, form.languages)
     types = entity["type"]
     shown: dict[str, Any] = {
         "id": entity["id"],
@@ -40,8 +61,6 @@ def render(entity: Entity, context: Names, form: Form) -> dict[str, Any]:
             if member in entity:
                 shown[member] = entity[member]
     attrs = entity["attrs"]
-    if form.attrs is not None:
-        attrs = {iri: instances for iri, instances in attrs.items() if iri in form.attrs}
     if form.kind == "normalized" and not form.sys_attrs:
         _normalize(attrs, shown, context)
     elif form.kind == "simplified":
@@ -51,6 +70,10 @@ def render(entity: Entity, context: Names, form: Form) -> dict[str, Any]:
         owner = entity.get("createdAt", "")
         show = _concise if form.kind == "concise" else _normalized
         _show_all(attrs, shown, context, show, owner if form.sys_attrs else None)
+    if form.projection is not ALL:
+        for member in ("id", "type"):
+            if not form.projection.shows(member):
+                del shown[member]
     return shown
 
 
@@ -59,20 +82,23 @@ def feature(
     context: Names,
     form: Form,
     geometry_property: str,
-    *,
-    dataset: str = DEFAULT,
 ) -> dict[str, Any]:
-    """Return the entity as a GeoJSON Feature (§5.2.29).
+    """Return the entity as a GeoJSON Feature (§5.2.29, §4.5.16).
 
-    `geometry` is the value of that instance of the attribute `geometry_property` (an IRI),
-    None where there is none or it is no GeoProperty.
+    `geometry` is the value of the attribute `geometry_property` (an IRI), whether that is shown
+    or not: of its only instance among those asked for, else of the default instance; None where
+    there is none or it is no GeoProperty.
     """
-    instance = entity["attrs"].get(geometry_property, {}).get(dataset)
+    instances = entity["attrs"].get(geometry_property, {})
+    if form.datasets is not None:
+        instances = {key: each for key, each in instances.items() if key in form.datasets}
+    only = next(iter(instances.values())) if len(instances) == 1 else None
+    instance = instances.get(DEFAULT, only)
     geometry = None
     if instance is not None and instance["type"] == "GeoProperty":
         geometry = instance["value"]
     properties = render(entity, context, form)
-    del properties["id"]
+    properties.pop("id", None)
     return {
         "id": entity["id"],
         "type": "Feature",

@@ -1,11 +1,12 @@
 """The scope query: text → AST (§4.19).
 
     any   = all *(("|" / ",") all)
-    all   = scope / "(" scope *(";" scope) ")"
+    all   = scope *(";" scope) / "(" scope *(";" scope) ")"
     scope = "/#" / ["/"] level *("/" level) ["/#"]      level = name / "+" (exactly one level)
 
-`/a/#` is `/a` and all below it, `/#` any scope at all. In parentheses each scope has to be met by
-some scope of the entity. A leading slash may be missing, here and in entities.
+`/a/#` is `/a` and all below it, `/#` any scope at all. Of scopes joined by ";" each has to be met
+by some scope of the entity; beyond the published grammar, the parentheses around them may be
+missing. So may a leading slash, here and in entities.
 """
 
 from __future__ import annotations
@@ -45,21 +46,19 @@ def parse_scope_query(text: str, *, place: str = "query:scopeQ") -> Node:
 
 
 def _alternative(text: str, at: int, place: str) -> tuple[Node, int]:
-    if not text.startswith("(", at):
-        return _scope(text, at, place)
-    opened = at
+    opened = at if text.startswith("(", at) else None
     nodes: list[Node] = []
     while not nodes or text.startswith(";", at):
-        node, at = _scope(text, at + 1, place)
+        node, at = _scope(text, at + (opened is not None or bool(nodes)), place)
         nodes.append(node)
-    if not text.startswith(")", at):
+    if opened is not None and not text.startswith(")", at):
         refuse(
             "a parenthesis is opened here and not closed after its scopes.",
             place=place,
             at=opened,
             remedy="Parentheses hold scopes joined by ; and nothing else: (/a;/b)|/c.",
         )
-    return (nodes[0] if len(nodes) == 1 else And(tuple(nodes))), at + 1
+    return (nodes[0] if len(nodes) == 1 else And(tuple(nodes))), at + (opened is not None)
 
 
 def _scope(text: str, at: int, place: str) -> tuple[Node, int]:

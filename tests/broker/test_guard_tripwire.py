@@ -56,8 +56,10 @@ def gauge(number: int | str, level: float = 1, **members: Any) -> dict[str, Any]
 
 BY_ID = gauge(f"{MARK}1", NUMBER)
 BY_TYPE = {**gauge("2b", NUMBER), "type": ["Gauge", MARKED_TYPE], "secret": f"{MARK}Value"}
-VISIBLE = [gauge(1, 1), gauge(2, 2), gauge(3, 3, scope="/a")]
+LINK = {"object": BY_TYPE["id"]}
+VISIBLE = [gauge(1, 1), gauge(2, 2, above=LINK), gauge(3, 3, scope="/a")]
 ONE = f"{ENTITIES}/{VISIBLE[0]['id']}"
+LINKING = f"{ENTITIES}/{VISIBLE[1]['id']}"
 HIDDEN = [f"{ENTITIES}/{BY_ID['id']}", f"{ENTITIES}/{BY_TYPE['id']}"]
 IDS = [VISIBLE[0]["id"], BY_ID["id"], BY_TYPE["id"]]
 
@@ -211,17 +213,54 @@ def _queries() -> list[Probe]:
             {"type": "Gauge", "geometryProperty": PLACE, "options": "keyValues"},
         )
     ]
-    return everything + pages + selections + conditions + alone + features
+    shown = [
+        get(ENTITIES, type="Gauge", **parameters)
+        for parameters in (
+            {"pick": SECRET},
+            {"pick": f"id,{SECRET}"},
+            {"omit": "level"},
+            {"scopeQ": "/#", "lang": "ja", "datasetId": "@none"},
+            *({"join": join, "joinLevel": "3"} for join in ("inline", "flat")),
+            {"join": "flat", "pick": "id,above{id,secret}"},
+            {"join": "inline", "format": "simplified"},
+        )
+    ]
+    return everything + pages + selections + conditions + alone + features + shown
+
+
+def _posted_queries() -> list[Probe]:
+    selectors: list[dict[str, Any]] = [
+        {"type": "Gauge"},
+        {"type": "*", "id": IDS},
+        {"type": MARKED_TYPE},
+        {"type": "*", "idPattern": MARK},
+    ]
+    bodies: list[dict[str, Any]] = [
+        *({"entities": [selector]} for selector in selectors),
+        {"entities": selectors},
+        *({"q": q} for q in CONDITIONS),
+        {"attrs": [SECRET, "level"]},
+        {"geoQ": {**NEAR, "geoproperty": PLACE}},
+        {"entities": selectors, "join": "flat", "joinLevel": 2},
+        {"entities": selectors, "pick": ["id", SECRET]},
+    ]
+    return [
+        Probe("POST", f"{BATCH}/query?count=true", {"type": "Query", **body}) for body in bodies
+    ]
 
 
 def _retrievals() -> list[Probe]:
     probes = []
-    for path in (ONE, *HIDDEN, f"{ENTITIES}/urn:ngsi-ld:Gauge:none"):
+    for path in (ONE, LINKING, *HIDDEN, f"{ENTITIES}/urn:ngsi-ld:Gauge:none"):
         probes += [
             get(path),
             get(path, options="keyValues,sysAttrs"),
             get(path, attrs=SECRET),
             get(path, attrs=f"{SECRET},level"),
+            get(path, pick=SECRET),
+            get(path, omit=f"{SECRET},level"),
+            get(path, join="inline"),
+            get(path, join="flat", joinLevel="2"),
             get(path, type="Gauge"),
             get(path, type=MARKED_TYPE),
             replace(get(path), headers={"if-none-match": "*"}),
@@ -387,6 +426,7 @@ REPLACEMENTS = [{**gauge(1, 4), SECRET: "mine"}, gauge(1, 5), {**gauge(1), "type
 
 PROBES: dict[str, list[Probe]] = {
     "query_entities": _queries(),
+    "query_by_post": _posted_queries(),
     "create_entity": _creations(),
     "retrieve_entity": _retrievals(),
     "purge_entities": _purges(),

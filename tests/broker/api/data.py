@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.support.asgi import Answer
+
 V1 = "/ngsi-ld/v1"
 EX = "/ngsi-ld/ex/v1"
 ENTITIES = f"{V1}/entities"
@@ -23,6 +25,12 @@ def urn(number: int | str, kind: str = "Gauge") -> str:
 def gauge(number: int | str = 1, level: Any = 1.5, **members: Any) -> dict[str, Any]:
     """Return a concise entity of type Gauge."""
     return {"id": urn(number), "type": "Gauge", "level": level, **members}
+
+
+def refusal(answer: Answer) -> tuple[int, str, str]:
+    """Return status, type (without what all share) and place of a problem document."""
+    told = answer.problem
+    return answer.status, told["type"].removeprefix(ERRORS), told["place"]
 
 
 def link(url: str) -> dict[str, str]:

@@ -179,13 +179,24 @@ def test_a_feature_has_the_geometry_and_the_entity_as_properties():
 
 
 @pytest.mark.parametrize(
-    "stored", [entity(), place(b={"type": "GeoProperty", "value": POINT}), place(default=prop(1))]
+    "stored",
+    [
+        entity(),
+        place(default=prop(1)),
+        place(b={"type": "GeoProperty", "value": POINT}, c={"type": "GeoProperty", "value": POINT}),
+    ],
 )
 def test_a_feature_without_such_a_geometry_has_null(stored):
     assert feature(stored, CORE_CONTEXT, Form(), LOCATION)["geometry"] is None
 
 
 def test_a_feature_takes_the_geometry_of_the_dataset_asked_for():
+    stored = place(default=prop(1), b={"type": "GeoProperty", "value": POINT})
+    form = Form(datasets=frozenset("b"))
+    assert feature(stored, CORE_CONTEXT, form, LOCATION)["geometry"] == POINT
+    assert feature(stored, CORE_CONTEXT, Form(), LOCATION)["geometry"] is None
+
+
+def test_a_feature_takes_the_only_geometry_there_is():
     stored = place(b={"type": "GeoProperty", "value": POINT})
-    shape = feature(stored, CORE_CONTEXT, Form(), LOCATION, dataset="b")
-    assert shape["geometry"] == POINT
+    assert feature(stored, CORE_CONTEXT, Form(), LOCATION)["geometry"] == POINT

@@ -1,0 +1,44 @@
+"""`GET /entities` and `POST /entityOperations/query`: pages of entities (§5.7.2, §6.4, §6.23)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from broker.api import paging, show
+from broker.api.asked import Asked, from_query
+from broker.api.body import json_and_context, link_context
+from broker.api.broker import Broker
+from broker.api.request import Request
+from broker.api.response import Response
+from broker.api.selection import entity_query
+from broker.api.view import view_of
+from broker.jsonld.context import Context
+
+
+async def query(broker: Broker, request: Request) -> Response:
+    """Return a page of the entities that URL parameters select."""
+    context = await link_context(broker, request)
+    return await _page(broker, request, Asked(request.query), context)
+
+
+async def query_by_post(broker: Broker, request: Request) -> Response:
+    """Return a page of the entities that a Query in the body selects."""
+    value, context = await json_and_context(broker, request)
+    return await _page(broker, request, from_query(value, request.query), context)
+
+
+async def _page(broker: Broker, request: Request, asked: Asked, context: Context) -> Response:
+    view = view_of(request, asked, context)
+    found = entity_query(asked, context, view, broker.settings.max_limit)
+    generation = broker.rendered.generation
+    picker = show.picker(broker, request, view)
+    page = await broker.entities.query(
+        request.caller, request.tenant, replace(found, limit=found.limit + 1), picker
+    )
+    records = page.records[: found.limit]
+    response = await show.many(broker, request, view, records, picker, generation)
+    if page.total is not None:
+        response.headers.append((b"ngsild-results-count", str(page.total).encode()))
+    more = len(page.records) > found.limit
+    response.headers += paging.links(request, view.media, found.limit, found.offset, more)
+    return response

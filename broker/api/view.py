@@ -1,0 +1,219 @@
+"""One way to show entities, read from the parameters of a request (§4.5, §6.3.7, §6.3.15)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from broker.api import params
+from broker.api.asked import Asked
+from broker.api.request import Request
+from broker.api.response import GEO, JSON, LD, Headers
+from broker.entities.links import Links
+from broker.errors import BadRequestData
+from broker.jsonld.context import Context
+from broker.jsonld.core import CORE_CONTEXT
+from broker.model.entity import Entity
+from broker.model.reduce import ALL, Projection
+from broker.model.render import Form, feature, render
+from broker.query.projection import parse_terms, projection
+
+PLAIN = Form()
+LOCATION = CORE_CONTEXT.expand("location")
+_SHOWN = (
+    *("format", "options", "attrs", "pick", "omit", "lang", "datasetId", "geometryProperty"),
+    *("join", "joinLevel", "containedBy"),
+)
+"""The parameters that say how an entity is shown."""
+_MOST_LEVELS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """How linked entities are shown (§4.5.23): within (inline) or beside (flat) what links them.
+
+    `level` is how many relationships in a row are followed, `contained` which ids never are.
+    """
+
+    inline: bool
+    level: int
+    contained: frozenset[str]
+
+
+class View:
+    """One way to show entities. `key` tells views apart, so that renderings can be kept by it."""
+
+    __slots__ = ("_headers", "context", "form", "geometry", "in_body", "join", "key", "list_key",
+                 "media")  # fmt: skip
+
+    def __init__(
+        self,
+        form: Form,
+        context: Context,
+        media: bytes,
+        *,
+        geometry: str = LOCATION,
+        join: Join | None = None,
+        in_body: bool = True,
+        key: str = "",
+    ) -> None:
+        """`in_body` says of GeoJSON whether it carries the @context."""
+        self.form = form
+        self.context = context
+        self.media = media
+        self.geometry = geometry
+        self.join = join
+        self.in_body = in_body
+        self.key = f"{key}{context.key}{media.decode()}{in_body}"
+        self.list_key = "list" + self.key
+        self._headers: Headers = [(b"content-type", media)]
+        if media == JSON or (media == GEO and not in_body):
+            self._headers.append((b"link", context_link(context)))
+
+    def shows_of(self, entity: Entity) -> bool:
+        """Tell whether anything that was asked for by name is there to be shown."""
+        attrs, projection = self.form.attrs, self.form.projection
+        if attrs is not None:
+            return any(iri in entity["attrs"] for iri in attrs)
+        return projection is ALL or bool(render(entity, self.context, self.form))
+
+    def beyond(self, projection: Projection) -> View:
+        """Return the view of entities that are shown beside those that link them."""
+        form = replace(self.form, attrs=None, projection=projection)
+        return View(form, self.context, self.media, geometry=self.geometry, in_body=self.in_body)
+
+    def shown(self, entity: Entity, links: Links | None = None) -> dict[str, Any]:
+        """Return the entity in this view, with linked entities within if it is inline."""
+        form = self.form
+        if links is not None and self.join is not None and self.join.inline:
+            entity = links.inlined(entity, self.context, form, self.join.level)
+        if self.media == GEO:
+            return feature(entity, self.context, form, self.geometry)
+        return render(entity, self.context, form)
+
+    def dump(self, entity: Entity, links: Links | None = None) -> bytes:
+        """Return the entity as JSON text in this view, as one of a list."""
+        return self.text(self.shown(entity, links))
+
+    def text(self, shown: dict[str, Any]) -> bytes:
+        """Return what is shown of an entity as JSON text, with @context where it belongs."""
+        if self.media == LD:
+            shown["@context"] = self.context.source
+        return orjson.dumps(shown)
+
+    def whole(self, body: bytes) -> bytes:
+        """Return a GeoJSON document with its @context, and any other as it is."""
+        if self.media != GEO or not self.in_body:
+            return body
+        return body[:-1] + b',"@context":' + orjson.dumps(self.context.source) + b"}"
+
+    def headers(self) -> Headers:
+        """Return Content-Type, and the context Link where the body does not carry it."""
+        return self._headers.copy()
+
+
+@lru_cache(maxsize=256)
+def plain_view(context: Context, media: bytes) -> View:
+    """Return the view of a request without parameters."""
+    return View(PLAIN, context, media)
+
+
+def context_link(context: Context) -> bytes:
+    """Return the Link value that names the context (§6.3.5)."""
+    url = context.link.encode("ascii", "ignore")
+    return b"<" + url + b'>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
+
+
+def view_of(request: Request, asked: Asked, context: Context) -> View:
+    """Return the view a request asks for; raises BadRequestData and InvalidRequest."""
+    media = request.accept()
+    in_body = media != GEO or not _prefers_plain(request)
+    texts = [asked.get(name) for name in _SHOWN]
+    if in_body and not any(text is not None for text in texts):
+        return plain_view(context, media)
+    geometry = asked.get("geometryProperty")
+    if geometry is not None and media != GEO:
+        raise BadRequestData(
+            "geometryProperty needs GeoJSON.",
+            place="query:geometryProperty",
+            remedy="Send Accept: application/geo+json, or leave geometryProperty out.",
+        )
+    join = _join(asked)
+    return View(
+        _form(asked, context, 0 if join is None else join.level),
+        context,
+        media,
+        geometry=params.expanded(asked, "geometryProperty", context) if geometry else LOCATION,
+        join=join,
+        in_body=in_body,
+        key=repr(texts),
+    )
+
+
+def _prefers_plain(request: Request) -> bool:
+    return request.headers.get(b"prefer", b"").replace(b" ", b"").lower() == b"body=json"
+
+
+def _form(asked: Asked, context: Context, level: int) -> Form:
+    attrs = params.names(asked, "attrs")
+    kind, sys_attrs = params.representation(asked)
+    picked = {
+        name: parse_terms(asked[name], context.expand, place=asked.place(name))
+        for name in ("pick", "omit")
+        if name in asked
+    }
+    if picked and attrs is not None:
+        raise BadRequestData(
+            "attrs goes with neither pick nor omit.",
+            place=asked.place("attrs"),
+            remedy="Leave attrs out, and name all members in pick.",
+        )
+    shown = ALL
+    if picked:
+        last = asked.place("omit" if "omit" in picked else "pick")
+        shown = projection(picked.get("pick"), picked.get("omit"), place=last)
+    if shown.depth() > level:
+        raise BadRequestData(
+            f"The projection follows {shown.depth()} relationships in a row, and {level} are "
+            "joined.",
+            place=asked.place("pick" if "pick" in picked else "omit"),
+            remedy="Add join=inline or join=flat with a joinLevel that reaches so far.",
+        )
+    return Form(
+        kind,
+        sys_attrs,
+        None if attrs is None else frozenset(map(context.expand, attrs)),
+        shown,
+        params.datasets(asked),
+        params.languages(asked),
+    )
+
+
+def _join(asked: Asked) -> Join | None:
+    kind = asked.get("join")
+    if kind not in (None, "@none", "inline", "flat"):
+        raise BadRequestData(
+            f"`{kind[:60]}` is no way to join.",
+            place=asked.place("join"),
+            remedy="Use inline, flat or @none.",
+        )
+    if kind in (None, "@none"):
+        for name in ("joinLevel", "containedBy"):
+            if name in asked:
+                raise BadRequestData(
+                    f"`{name}` needs join.",
+                    place=asked.place(name),
+                    remedy="Add join=inline or join=flat.",
+                )
+        return None
+    level = params.whole(asked, "joinLevel", 1, _MOST_LEVELS)
+    if level == 0:
+        raise BadRequestData(
+            "joinLevel=0 joins nothing.",
+            place=asked.place("joinLevel"),
+            remedy="Send joinLevel=1 or more, or leave join out.",
+        )
+    return Join(kind == "inline", level, params.contained(asked))

@@ -1,0 +1,105 @@
+"""`POST /entityOperations/query` (§5.2.23, §6.23)."""
+
+from typing import Any
+
+import pytest
+
+from tests.broker.api.data import OPERATIONS, gauge, refusal, urn
+from tests.support.asgi import Client
+
+QUERY = f"{OPERATIONS}/query"
+HERE = {"type": "Point", "coordinates": [130.757, 32.213]}
+
+
+async def fill(client: Client) -> None:
+    """Create five gauges with levels 0, 1, …"""
+    gauges = [gauge(n, n, scope=f"/s{n}", location=HERE) for n in range(5)]
+    assert (await client.post(f"{OPERATIONS}/create", gauges)).status == 201
+
+
+async def asked(client: Client, parameters: str = "", **members: Any) -> Any:
+    """Return the answer to a Query."""
+    return await client.post(f"{QUERY}?{parameters}", {"type": "Query", **members})
+
+
+@pytest.mark.parametrize(
+    ("members", "found"),
+    [
+        ({"entities": [{"type": "Gauge"}]}, [0, 1, 2, 3, 4]),
+        ({"entities": [{"type": "Gauge", "id": urn(1)}]}, [1]),
+        ({"entities": [{"type": "*", "id": [urn(1), urn(2)], "idPattern": "x"}]}, [1, 2]),
+        ({"entities": [{"type": "Gauge", "idPattern": "[34]$"}]}, [3, 4]),
+        ({"entities": [{"type": "Bridge"}, {"type": "Gauge", "id": urn(4)}]}, [4]),
+        ({"q": "level>2"}, [3, 4]),
+        ({"attrs": ["level", "absent"], "scopeQ": "/s1,/s2"}, [1, 2]),
+        (
+            {
+                "geoQ": {
+                    "georel": "near;maxDistance==10",
+                    "geometry": "Point",
+                    "coordinates": HERE["coordinates"],
+                },
+                "q": "level<1",
+            },
+            [0],
+        ),
+    ],
+)
+async def test_a_body_selects(client: Client, members: dict[str, Any], found: list[int]) -> None:
+    await fill(client)
+    answer = await asked(client, **members)
+    assert answer.status == 200, answer.body
+    assert [each["id"] for each in answer.json()] == [urn(n) for n in found]
+
+
+async def test_pages_and_forms_are_parameters(client: Client) -> None:
+    await fill(client)
+    answer = await asked(
+        client,
+        "limit=2&offset=2&count=true&format=simplified",
+        entities=[{"type": "Gauge"}],
+        pick=["id", "level"],
+    )
+    assert answer.json() == [{"id": urn(2), "level": 2}, {"id": urn(3), "level": 3}]
+    assert answer.header("ngsild-results-count") == "5"
+    following = f"<{QUERY}?count=true&format=simplified&limit=2&offset=4>"
+    assert any(following in link for link in answer.all("link"))
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ([], "body:"),
+        ({}, "body:/type"),
+        ({"type": "Other"}, "body:/type"),
+        ({"type": "Query"}, "query:"),
+        ({"type": "Query", "id": "urn:x"}, "body:/id"),
+        ({"type": "Query", "temporalQ": {}}, "body:/temporalQ"),
+        ({"type": "Query", "entities": []}, "body:/entities"),
+        ({"type": "Query", "entities": [{"id": "urn:x:1"}]}, "body:/entities/0"),
+        ({"type": "Query", "entities": [{"type": "A", "id": "x"}]}, "body:/entities/0/id"),
+        ({"type": "Query", "entities": [{"type": "A", "id": 1}]}, "body:/entities/0/id"),
+        ({"type": "Query", "entities": [{"type": "A", "x": "y"}]}, "body:/entities/0/x"),
+        ({"type": "Query", "entities": [{"type": "(A"}]}, "body:/entities/0/type"),
+        ({"type": "Query", "q": 42}, "body:/q"),
+        ({"type": "Query", "q": "a=="}, "body:/q"),
+        ({"type": "Query", "attrs": []}, "body:/attrs"),
+        ({"type": "Query", "attrs": ["a-b"]}, "body:/attrs"),
+        ({"type": "Query", "q": "a", "pick": ["a{"]}, "body:/pick"),
+        ({"type": "Query", "q": "a", "join": "inline", "joinLevel": 0}, "body:/joinLevel"),
+        ({"type": "Query", "q": "a", "join": "x"}, "body:/join"),
+        ({"type": "Query", "geoQ": {"georel": "near"}}, "body:/geoQ/geometry"),
+        ({"type": "Query", "geoQ": {"x": "y"}}, "body:/geoQ/x"),
+        ({"type": "Query", "q": "a", "scopeQ": "//"}, "body:/scopeQ"),
+    ],
+)
+async def test_what_is_no_query_is_refused_with_its_place(
+    quick: Client, body: Any, place: str
+) -> None:
+    answer = await quick.post(QUERY, body)
+    assert refusal(answer) == (400, "BadRequestData", place)
+
+
+async def test_a_selection_parameter_belongs_into_the_body(quick: Client) -> None:
+    answer = await asked(quick, "q=level", entities=[{"type": "Gauge"}])
+    assert refusal(answer) == (400, "InvalidRequest", "query:q")
