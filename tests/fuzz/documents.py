@@ -181,6 +181,43 @@ rules = st.fixed_dictionaries(
         ),
     },
 )
+scopes = st.sampled_from(["/a", "/a/#", "/+/b", "/#", "(/a;/b)|/c"])
+projections = st.sampled_from(["id", "a", "id,type,a", "b{a}", "a,b{id,a{b}}", "scope|a"])
+lists = st.lists(names, min_size=1, max_size=3)
+queries = st.fixed_dictionaries(
+    {"type": st.just("Query")},
+    optional={
+        "entities": st.lists(
+            st.fixed_dictionaries(
+                {"type": rarely(st.sampled_from(["T", "(T;U)|V", "*"]), values)},
+                optional={
+                    "id": rarely(uris | st.lists(uris, max_size=3), values),
+                    "idPattern": rarely(st.sampled_from(["x", "^urn", "(a|b)*"]), words),
+                },
+            ),
+            max_size=3,
+        ),
+        "q": rarely(conditions, words),
+        "scopeQ": rarely(scopes, words),
+        "geoQ": rarely(
+            geometries.map(
+                lambda shape: {
+                    "georel": "near;maxDistance==100",
+                    "geometry": shape["type"],
+                    "coordinates": shape["coordinates"],
+                }
+            ),
+            values,
+        ),
+        "attrs": rarely(lists, values),
+        "pick": rarely(projections | lists, values),
+        "omit": rarely(projections | lists, values),
+        "lang": rarely(st.sampled_from(["ja", "en;q=0.5,*"]), words),
+        "join": rarely(st.sampled_from(["inline", "flat", "@none"]), words),
+        "joinLevel": rarely(st.integers(1, 3), values),
+        "containedBy": rarely(uris | st.lists(uris, max_size=3), values),
+    },
+)
 DOCUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "Entity": entities,
     "EntityFragment": fragments,
@@ -191,6 +228,7 @@ DOCUMENTS: dict[str, st.SearchStrategy[Any]] = {
         {"operations": st.lists(operations, min_size=1, max_size=4)}
     ),
     "TypeRules": rules,
+    "Query": queries,
 }
 contexts = rarely(
     st.just(CORE)
@@ -273,6 +311,18 @@ PARAMETERS: dict[str, st.SearchStrategy[str]] = {
     "options": st.sampled_from(["sysAttrs", "keyValues,sysAttrs", "concise", "noOverwrite"]),
     "tenant": st.just(""),
     "lastEventId": numbers,
+    "scopeQ": scopes,
+    "csf": conditions,
+    "expandValues": names,
+    "jsonKeys": names,
+    "pick": projections,
+    "omit": projections,
+    "drop": names,
+    "keep": names,
+    "lang": st.sampled_from(["ja", "en-GB,en;q=0.8,*;q=0.1", "@none"]),
+    "join": st.sampled_from(["inline", "flat", "@none"]),
+    "joinLevel": st.sampled_from(["1", "2", "0", "20"]),
+    "containedBy": st.lists(uris, min_size=1, max_size=3).map(",".join),
     "context": st.just(CORE),
 }  # fmt: skip
 
@@ -284,7 +334,7 @@ def query_strings(draw: st.DrawFn, route: Route) -> bytes:
         raw = draw(st.binary(max_size=30))
         return bytes(byte for byte in raw if 0x21 <= byte < 0x7F and byte != 0x23)
     chosen = draw(st.sets(st.sampled_from(sorted(route.known)), max_size=5)) if route.known else ()
-    pairs = {name: draw(rarely(PARAMETERS[name], texts)) for name in chosen}
+    pairs = {name: draw(rarely(PARAMETERS.get(name, texts), texts)) for name in chosen}
     if {"georel", "geometry", "coordinates"} & set(pairs):
         shape = draw(geometries)
         pairs["geometry"] = shape["type"]
