@@ -54,18 +54,12 @@ EXPAND_VALUES = Param(
 JSON_KEYS = Param(
     "jsonKeys", "Attributes whose values are plain JSON, comma-separated; `q` takes all keys so."
 )
-PICK = Param(
+PICKED = Param(
     "pick",
     "Keep only these members; `rel{…}` says it of entities that are joined (§4.21).",
     example="id,waterLevel",
 )
-OMIT = Param("omit", "Leave these members out; as `pick`.", example="location")
-SHOW_LANG = Param(
-    "lang", "Languages in which a LanguageProperty is shown, by preference.", example="ja,en;q=0.8"
-)
-SHOW_DATASET_ID = Param(
-    "datasetId", "Show only these instances, comma-separated; `@none` is the default instance."
-)
+OMITTED = Param("omit", "Leave these members out; as `pick`.", example="location")
 JOIN = Param(
     "join",
     "Show linked entities within (inline) or beside (flat) those that link them (§4.5.23).",
@@ -107,11 +101,14 @@ OBSERVED_AT = Param(
 LANG = Param("lang", "Language of plain texts merged into a LanguageProperty.", example="ja")
 DROP = Param("drop", "Delete these attributes instead of the entities.", example="waterLevel")
 KEEP = Param("keep", "Delete all attributes but these instead of the entities.", example="name")
-SCOPE_Q = Param("scopeQ", "Condition on scopes (§4.19).", example="/Hitoyoshi/#")
 PICK = Param("pick", "Comma-separated members to show: attributes, `id`, `type`, `scope`.")
 OMIT = Param("omit", "Comma-separated members not to show.")
 DATASETS = Param("datasetId", "Comma-separated: show only these instances; `@none` the default.")
-SHOWN_LANG = Param("lang", "Show LanguageProperties in this language, as Properties.", example="ja")
+SHOWN_LANG = Param(
+    "lang",
+    "Show LanguageProperties as Properties, in these languages by preference.",
+    example="ja,en;q=0.8",
+)
 WATCHED = Param(
     "watchedAttributes",
     "Comma-separated attribute names: of updates, tell only those that change one of them.",

@@ -52,7 +52,7 @@ _SELECTION = (
 )  # fmt: skip
 _FORM = (params.FORMAT, params.OPTIONS, params.GEOMETRY_PROPERTY, params.LOCAL)
 _SHOWN = (
-    *_FORM, params.PICK, params.OMIT, params.SHOW_LANG, params.SHOW_DATASET_ID, params.JOIN,
+    *_FORM, params.PICKED, params.OMITTED, params.SHOWN_LANG, params.DATASETS, params.JOIN,
     params.JOIN_LEVEL, params.CONTAINED_BY,
 )  # fmt: skip
 _NONE: dict[int, tuple[str, str | None]] = {204: ("Done.", None)}
@@ -272,7 +272,7 @@ _EXTENSIONS = [
         "Events `open`, `enter`, `update`, `leave`, `delete`, `reset`, `synced`, `end`; each "
         "event's id is the change's sequence number, to come back with as Last-Event-ID.",
         query=(
-            *_SELECTION, params.SCOPE_Q, params.PICK, params.OMIT, params.DATASETS,
+            *_SELECTION, params.PICK, params.OMIT, params.DATASETS,
             params.SHOWN_LANG, params.WATCHED, params.SNAPSHOT, params.FORMAT, params.OPTIONS,
             Param("tenant", "The tenant, where no header can be set."),
             Param("context", "URL of the @context, where no Link header can be set."),

@@ -12,7 +12,7 @@ from broker.api.body import json_and_context, link_context
 from broker.api.broker import Broker
 from broker.api.request import Request
 from broker.api.response import JSON, LD, Headers, Response, no_content
-from broker.api.show import context_link
+from broker.api.view import context_link
 from broker.jsonld.context import Context
 from broker.store.outbox import StoredSubscription
 from broker.subscriptions.service import is_owner
