@@ -15,8 +15,9 @@ class Settings:
 
     `allow_egress` lists networks (CIDR) that outgoing requests may reach although they are not
     public. `allow_hosts` lists names beyond `host` and loopback that the Host header may carry,
-    `allow_origins` the web pages beyond the broker's own that may listen to streams.
-    A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
+    `public_url` is the address at which clients reach the broker where that is not the one they
+    name themselves. `allow_origins` are the web pages beyond the broker's own that may listen to
+    streams. A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
     `max_streams` counts connections in all, `max_streams_each` those of one known caller.
     """
 
@@ -27,6 +28,7 @@ class Settings:
     allow_egress: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
+    public_url: str = ""
     max_streams: int = 10_000
     max_streams_each: int = 200
     heartbeat: float = 15.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
@@ -15,12 +15,15 @@ from starlette.routing import WebSocketRoute
 
 from broker import __version__
 from broker.api.broker import Broker
+from broker.api.identity import own_name
 from broker.api.lane import Lane, nowhere
 from broker.api.rendered import Rendered
 from broker.api.response import problem
 from broker.api.routes import EX, TABLE
 from broker.api.sockets import Sockets
 from broker.clock import Clock, now
+from broker.contexts.directory import Directory
+from broker.contexts.own import OwnContexts
 from broker.egress import Egress
 from broker.entities.service import Entities
 from broker.errors import MachiError, MethodNotAllowed
@@ -41,13 +44,20 @@ from broker.subscriptions.service import Subscriptions
 
 
 async def start(
-    settings: Settings, store: Store, *, guard: Guard | None = None, clock: Clock = now
+    settings: Settings,
+    store: Store,
+    *,
+    guard: Guard | None = None,
+    clock: Clock = now,
+    token: Callable[[], str] = lambda: secrets.token_hex(16),
 ) -> Broker:
-    """Open the store and put the parts of a broker together."""
+    """Open the store and put the parts of a broker together. `token` cannot be guessed."""
     await store.open()
     guard = guard or OpenGuard()
     egress = Egress(local=settings.auth == "off" and settings.loopback, allow=settings.allow_egress)
-    contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout))
+    started = clock()
+    own = OwnContexts(store, clock, token)
+    contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout), hosted=own)
     broker = Broker(
         settings=settings,
         table=TABLE,
@@ -60,6 +70,8 @@ async def start(
         subscriptions=Subscriptions(
             store, guard, egress, contexts, clock, lambda: str(uuid.uuid4())
         ),
+        own_contexts=own,
+        directory=Directory(own, contexts, started),
         delivery=Delivery(
             store.outbox,
             Recipients(store.outbox, contexts).know,
@@ -73,6 +85,8 @@ async def start(
         seats=Seats(settings.max_streams, settings.max_streams_each),
         rendered=Rendered(settings.render_cache),
         metrics=Metrics(),
+        started=started,
+        name=await own_name(store, clock, token),
     )
     store.listen(broker.rendered.forget)
     store.listen(broker.delivery.chains.committed)

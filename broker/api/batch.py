@@ -79,7 +79,7 @@ def _failed(entity_id: Any, index: int, error: MachiError) -> dict[str, Any]:
     return {"entityId": entity_id if isinstance(entity_id, str) else "", "error": told}
 
 
-def _elements(broker: Broker, kind: bytes, shared: Context, parse: Parse) -> Prepare:
+def _elements(broker: Broker, kind: bytes, shared: Context, parse: Parse, tenant: str) -> Prepare:
     """Return how an element becomes an expanded entity, with its own or the shared @context.
 
     All elements together may wait for their contexts no longer than one request may for one.
@@ -90,7 +90,7 @@ def _elements(broker: Broker, kind: bytes, shared: Context, parse: Parse) -> Pre
     async def own_context(item: dict[str, Any]) -> Context:
         try:
             async with asyncio.timeout_at(end):
-                return await take_context(broker, item, "body:")
+                return await take_context(broker, item, "body:", tenant)
         except TimeoutError:
             raise LdContextNotAvailable(
                 f"The contexts of the batch were not there within {seconds:g} s.",
@@ -160,7 +160,7 @@ async def _run(items: list[Any], prepare: Prepare, write: Write) -> _Outcome:
 async def _entities(broker: Broker, request: Request, parse: Parse, write: Write) -> _Outcome:
     items, kind = await _array(broker, request)
     shared = await link_context(broker, request)
-    return await _run(items, _elements(broker, kind, shared, parse), write)
+    return await _run(items, _elements(broker, kind, shared, parse, request.tenant), write)
 
 
 def _entity(value: Any, context: Context) -> Entity:

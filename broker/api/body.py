@@ -28,7 +28,10 @@ async def link_context(broker: Broker, request: Request) -> Context:
     url = _link(request)
     if url is None:
         return CORE_CONTEXT
-    return broker.contexts.ready(url) or await broker.contexts.resolve(url, place="header:Link")
+    tenant = request.tenant
+    return broker.contexts.ready(url, tenant) or await broker.contexts.resolve(
+        url, place="header:Link", tenant=tenant
+    )
 
 
 def _link(request: Request) -> str | None:
@@ -128,7 +131,7 @@ async def json_and_context(broker: Broker, request: Request) -> tuple[Any, Conte
             place="body:",
             remedy="Send one JSON object with @context.",
         )
-    return value, await take_context(broker, value, "body:")
+    return value, await take_context(broker, value, "body:", request.tenant)
 
 
 def refuse_link(request: Request) -> None:
@@ -150,7 +153,7 @@ def context_in_plain_json(place: str) -> BadRequestData:
     )
 
 
-async def take_context(broker: Broker, value: dict[str, Any], place: str) -> Context:
+async def take_context(broker: Broker, value: dict[str, Any], place: str, tenant: str) -> Context:
     """Remove @context from `value` and return it resolved; raises BadRequestData if missing."""
     if "@context" not in value:
         raise BadRequestData(
@@ -160,7 +163,7 @@ async def take_context(broker: Broker, value: dict[str, Any], place: str) -> Con
         )
     source = value.pop("@context")
     if isinstance(source, str):
-        ready = broker.contexts.ready(source)
+        ready = broker.contexts.ready(source, tenant)
         if ready is not None:
             return ready
-    return await broker.contexts.resolve(source)
+    return await broker.contexts.resolve(source, tenant=tenant)

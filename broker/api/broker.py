@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from broker.api.rendered import Rendered
 from broker.api.table import Table
 from broker.clock import Clock
+from broker.contexts.directory import Directory
+from broker.contexts.own import OwnContexts
 from broker.egress import Egress
 from broker.entities.service import Entities
 from broker.guard import Guard
@@ -34,9 +36,13 @@ class Broker:
     entities: Entities
     contexts: ContextLoader
     subscriptions: Subscriptions
+    own_contexts: OwnContexts
+    directory: Directory
     delivery: Delivery
     feed: Feed
     tickets: Tickets
     seats: Seats
     rendered: Rendered
     metrics: Metrics
+    started: str
+    name: str

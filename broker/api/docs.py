@@ -36,6 +36,7 @@ def curl(route: Route, base: str) -> str:
     """Return the operation as a curl line that can be pasted into a shell."""
     path = route.template.replace("{id}", "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi")
     path = path.replace("{attrId}", "waterLevel").replace("{type}", "Event")
+    path = path.replace("{contextId}", "urn:ngsi-ld:Context:1")
     if route.name == "query_entities":
         path += "?type=RiverLevelStation&options=keyValues"
     parts = ["curl", "-i"] if route.name != "stream" else ["curl", "-N"]

@@ -36,6 +36,10 @@ _PATH: dict[str, tuple[str, dict[str, Any]]] = {
         "The subscription's id, percent-encoded.",
         {"type": "string", "format": "uri"},
     ),
+    "contextId": (
+        "The id of a context, or the URL of a cached one, percent-encoded.",
+        {"type": "string", "minLength": 1},
+    ),
     "attrId": ("The attribute's name or IRI, percent-encoded.", {"type": "string", "minLength": 1}),
     "type": ("The entity type's name or IRI, percent-encoded.", {"type": "string", "minLength": 1}),
 }

@@ -18,6 +18,7 @@ from broker.api import (
     tickets,
     transactions,
 )
+from broker.api.context_routes import CONTEXTS
 from broker.api.table import Body, Param, Route, Table
 
 V1 = "/ngsi-ld/v1"
@@ -330,4 +331,8 @@ _OPERATOR = [
           answers={200: ("HTML.", None)}, tag="Operator"),
 ]  # fmt: skip
 
-TABLE = Table([*_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_SUBSCRIPTIONS, *_EXTENSIONS, *_OPERATOR])
+TABLE = Table(
+    [
+        *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_SUBSCRIPTIONS, *CONTEXTS, *_EXTENSIONS, *_OPERATOR,
+    ]
+)  # fmt: skip

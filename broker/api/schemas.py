@@ -163,6 +163,54 @@ SCHEMAS: dict[str, Any] = {
             "bounded": {"type": "array", "items": {"type": "object"}},
         },
     },
+    "ContextDocument": {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "With details: URL, localId, kind, createdAt, expiresAt, lastUsage, …",
+        "properties": {
+            "@context": {
+                "anyOf": [
+                    {"type": "string", "format": "uri"},
+                    {"type": "object"},
+                    {"type": "array", "items": {}},
+                ]
+            }
+        },
+    },
+    "ContextList": {
+        "type": "array",
+        "items": {
+            "anyOf": [
+                _URI,
+                {
+                    "type": "object",
+                    "required": ["URL", "localId", "kind", "createdAt"],
+                    "properties": {
+                        "URL": _URI,
+                        "localId": _URI,
+                        "kind": {"enum": ["Cached", "Hosted", "ImplicitlyCreated"]},
+                        "createdAt": {"type": "string"},
+                        "expiresAt": {"type": "string"},
+                        "lastUsage": {"type": "string"},
+                        "numberOfHits": {"type": "integer"},
+                        "extraInfo": {"type": "object"},
+                    },
+                },
+            ]
+        },
+    },
+    "ContextSourceIdentity": {
+        "type": "object",
+        "required": ["id", "type", "contextSourceAlias", "contextSourceUptime",
+                     "contextSourceTimeAt"],
+        "properties": {
+            "id": _URI,
+            "type": {"const": "ContextSourceIdentity"},
+            "contextSourceAlias": {"type": "string"},
+            "contextSourceUptime": {"type": "string"},
+            "contextSourceTimeAt": {"type": "string"},
+        },
+    },
     "TypeRulesList": {"type": "array", "items": {"$ref": "#/components/schemas/TypeRules"}},
     "Status": {"type": "object", "properties": {"status": {"type": "string"}}},
     "ProblemDetails": {

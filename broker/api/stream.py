@@ -31,7 +31,7 @@ async def stream(broker: Broker, request: Request) -> Response:
     query = request.query
     url = query.get("context")
     if url:
-        context = await broker.contexts.resolve(url, place="query:context")
+        context = await broker.contexts.resolve(url, place="query:context", tenant=request.tenant)
     else:
         context = await link_context(broker, request)
     lens = listening.lens(query, context)

@@ -104,7 +104,7 @@ class Table:
             node = self._root
             for segment in route.template.strip("/").split("/"):
                 if segment.startswith("{"):
-                    node.ids = segment == "{id}"
+                    node.ids = segment in ("{id}", "{contextId}")
                     node.wild = node = node.wild or _Node()
                 else:
                     node = node.literal.setdefault(segment.encode(), _Node())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -37,6 +38,17 @@ class WeightedCache(Generic[K, V]):
         while self.weight > self.capacity:
             _, (_, dropped) = self._entries.popitem(last=False)
             self.weight -= dropped
+
+    def drop(self, key: K) -> None:
+        """Forget a value."""
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.weight -= entry[1]
+
+    def drop_where(self, holds: Callable[[V], bool]) -> None:
+        """Forget the values of which something holds."""
+        for key in [key for key, (value, _) in self._entries.items() if holds(value)]:
+            self.drop(key)
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -49,9 +49,15 @@ class Layers:
         elif isinstance(value, str):
             await self._add_remote(value, at, chain, depth)
         elif isinstance(value, list):
-            for index, part in enumerate(value):
-                inner = Layer(None, at.place, f"{at.pointer}/{index}", at.url)
-                await self._add(part, inner, chain, depth + 1)
+            inner = [
+                Layer(None, at.place, f"{at.pointer}/{index}", at.url)
+                for index in range(len(value))
+            ]
+            for part, there in zip(value, inner, strict=True):
+                if not isinstance(part, _PARTS):
+                    raise _no_context(there)
+            for part, there in zip(value, inner, strict=True):
+                await self._add(part, there, chain, depth + 1)
         elif isinstance(value, dict):
             if "@import" in value:
                 value = await self._imported(value, at, chain)
@@ -63,10 +69,7 @@ class Layers:
                 )
             self._append(Layer(value, at.place, at.pointer, at.url))
         else:
-            raise at.fault(
-                "The @context is neither a URL, an object, an array nor null.",
-                "Use a URL, a context object, or an array of them.",
-            )
+            raise _no_context(at)
 
     async def _add_remote(
         self, reference: str, at: Layer, chain: tuple[str, ...], depth: int
@@ -129,3 +132,13 @@ class Layers:
                 remedy="Merge them into fewer.",
             )
         self.layers.append(layer)
+
+
+_PARTS = (str, dict, list, type(None))
+
+
+def _no_context(at: Layer) -> BadRequestData:
+    return at.fault(
+        "The @context is neither a URL, an object, an array nor null.",
+        "Use a URL, a context object, or an array of them.",
+    )

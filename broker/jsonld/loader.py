@@ -1,4 +1,4 @@
-"""@contexts as clients send them → `Context`: fetching, limits and caches."""
+"""@contexts as clients send them → `Context`: compiled, cached, and counted by tenant."""
 
 from __future__ import annotations
 
@@ -6,45 +6,62 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
-import aiohttp
 import orjson
 
-from broker.egress import REMEDY, Egress
+from broker.egress import Egress
 from broker.errors import BadRequestData, LdContextNotAvailable
 from broker.jsonld.cache import WeightedCache
 from broker.jsonld.context import Context
 from broker.jsonld.core import CORE_CONTEXT, CORE_URL, is_core
 from broker.jsonld.definitions import compile_context
-from broker.jsonld.fetch import Document, NotAContext, Refused, Unavailable, fetch
+from broker.jsonld.documents import RETRY, Documents, Kept
+from broker.jsonld.fetch import Document
 from broker.jsonld.layers import Layers
 from broker.jsonld.limits import Limits
+from broker.jsonld.uses import Use, Uses
 from broker.model.entity import Json
 
-RETRY = 60.0
-"""Seconds for which a copy past its time is used when it could not be renewed."""
+MOST_TENANTS = 1000
+"""Tenants whose use of one compiled context is counted without looking it up."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    document: Document
-    until: float
+class Hosted(Protocol):
+    """The contexts that the broker itself serves, for use without a request to itself."""
+
+    async def document(self, tenant: str, url: str) -> tuple[str, Document] | None:
+        """Return id and document behind a URL of the broker's own, if the tenant has it."""
+        ...
 
 
-@dataclass(frozen=True, slots=True)
+class NothingHosted:
+    """A broker that serves no contexts."""
+
+    async def document(self, tenant: str, url: str) -> tuple[str, Document] | None:
+        return None
+
+
+@dataclass(slots=True)
 class _Compiled:
+    """A context, until when it is fresh, and what it was made of.
+
+    `remote` are the URLs of documents that were fetched, `own` ids by URL of the broker's own.
+    """
+
     context: Context
     until: float
+    remote: frozenset[str]
+    own: dict[str, str]
+    uses: dict[str, tuple[Use, ...]] = field(default_factory=dict)
 
 
 class ContextLoader:
     """Resolves what clients send as @context. One per process; bound to its event loop.
 
-    Errors are never kept: the next request asks again. A document past its time is renewed by
-    the first request that needs it; where that fails, the old copy serves on. Requests that need
-    the same document at the same time share one fetch, which goes on when they stop waiting, so
-    that a slow document is there for the next one. `clock` gives seconds.
+    A context that is made of documents the broker serves itself belongs to the tenant that has
+    them; all others are shared. `clock` gives seconds.
     """
 
     def __init__(
@@ -53,25 +70,33 @@ class ContextLoader:
         *,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
+        hosted: Hosted | None = None,
     ) -> None:
-        self._egress = egress
         self._limits = limits or Limits()
-        self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
-        self._fetching: dict[str, asyncio.Task[Document]] = {}
-        self._documents: WeightedCache[str, _Kept] = WeightedCache(self._limits.cached_documents)
-        self._contexts: WeightedCache[str | bytes, _Compiled] = WeightedCache(
-            self._limits.cached_contexts
+        self.clock = clock
+        self._hosted: Hosted = hosted or NothingHosted()
+        self._documents = Documents(egress, self._limits, clock)
+        self.uses = Uses()
+        self._contexts: WeightedCache[str | bytes | tuple[str, str | bytes], _Compiled] = (
+            WeightedCache(self._limits.cached_contexts)
         )
 
-    def ready(self, url: str) -> Context | None:
+    def ready(self, url: str, tenant: str = "") -> Context | None:
         """Return the context of a URL if it is at hand and fresh; never waits."""
-        if url == CORE_URL:
-            return CORE_CONTEXT
         compiled = self._contexts.get(url)
-        return compiled.context if compiled and self._clock() < compiled.until else None
+        if compiled is None:
+            return CORE_CONTEXT if url == CORE_URL else None
+        now = self.clock()
+        uses = compiled.uses.get(tenant)
+        if uses is None or now >= compiled.until:
+            return None
+        for use in uses:
+            use.hit(now)
+        return compiled.context
 
-    async def resolve(self, source: Json, *, place: str = "body:/@context") -> Context:
+    async def resolve(
+        self, source: Json, *, place: str = "body:/@context", tenant: str = ""
+    ) -> Context:
         """Return the effective context of a URL, context object, or array of them (or None).
 
         `place` says where the source stands, for errors. Raises LdContextNotAvailable where a
@@ -81,29 +106,97 @@ class ContextLoader:
         if source is None or source == CORE_URL:
             return CORE_CONTEXT
         name = source if isinstance(source, str) else _digest(source, place)
-        compiled = self._contexts.get(name)
-        if compiled and self._clock() < compiled.until:
-            return compiled.context
+        compiled = self._contexts.get(name) or await self._own(tenant, name)
+        if compiled is None or self.clock() >= compiled.until:
+            try:
+                compiled = await self._build(source, place, tenant, compiled)
+            except (BadRequestData, LdContextNotAvailable):
+                if compiled is None:
+                    raise
+                compiled.until = self.clock() + RETRY
+            key = (tenant, name) if compiled.own else name
+            self._contexts.put(key, compiled, compiled.context.size)
+        self._count(compiled, tenant)
+        return compiled.context
+
+    def find(self, url: str) -> Kept | None:
+        """Return what is kept of a remote document."""
+        return self._documents.find(url)
+
+    async def reload(self, url: str, place: str) -> None:
+        """Fetch a remote document again, and use it from now on.
+
+        Raises LdContextNotAvailable where that fails or it is no valid context; the old one stays.
+        """
+        document = await self._documents.fetch(url, place)
+        now = self.clock()
+
+        async def replaced(other: str, at: str) -> tuple[Document, float]:
+            if other == url:
+                return document, now
+            kept = await self._documents.get(other, at)
+            return kept.document, kept.until
+
+        layers = Layers(replaced, self._limits, place)
         try:
-            fresh = await self._build(source, place, compiled)
-        except (BadRequestData, LdContextNotAvailable):
-            if compiled is None:
-                raise
-            fresh = _Compiled(compiled.context, self._clock() + RETRY)
-        self._contexts.put(name, fresh, fresh.context.size)
-        return fresh.context
+            await layers.add(url)
+            compile_context(layers.layers, source=url, link=url, key=b"")
+        except BadRequestData as fault:
+            raise LdContextNotAvailable(
+                f"The @context {url} is not valid any more. {fault.detail}",
+                place=place,
+                remedy="The copy that is kept stays in use. Mend the document and try again.",
+            ) from None
+        self._documents.keep(url, document, now + document.fresh)
+        self._contexts.drop_where(lambda one: url in one.remote)
+
+    def forget(self, url: str, tenant: str) -> None:
+        """Forget a remote document, and that the tenant used it."""
+        self._documents.drop(url)
+        self._contexts.drop_where(lambda one: url in one.remote)
+        self.uses.forget(tenant, url)
 
     async def close(self) -> None:
         """Stop fetching and close the connections."""
-        fetching = list(self._fetching.values())
-        for task in fetching:
-            task.cancel()
-        await asyncio.gather(*fetching, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
+        await self._documents.close()
 
-    async def _build(self, source: Json, place: str, old: _Compiled | None) -> _Compiled:
-        layers = Layers(self._document, self._limits, place)
+    def _count(self, compiled: _Compiled, tenant: str) -> None:
+        now = self.clock()
+        uses = compiled.uses.get(tenant)
+        if uses is None:
+            if len(compiled.uses) >= MOST_TENANTS:
+                compiled.uses.clear()
+            names = (*compiled.remote, *compiled.own.values())
+            uses = tuple(self.uses.begin(tenant, name, now) for name in names)
+            compiled.uses[tenant] = uses
+        for use in uses:
+            use.hit(now)
+
+    async def _own(self, tenant: str, name: str | bytes) -> _Compiled | None:
+        """Return a context made of documents of the broker's own, if it still has them."""
+        compiled = self._contexts.get((tenant, name))
+        if compiled is not None:
+            for url in compiled.own:
+                if await self._hosted.document(tenant, url) is None:
+                    return None
+        return compiled
+
+    async def _build(
+        self, source: Json, place: str, tenant: str, old: _Compiled | None
+    ) -> _Compiled:
+        remote: set[str] = set()
+        own: dict[str, str] = {}
+
+        async def document(url: str, at: str) -> tuple[Document, float]:
+            hosted = await self._hosted.document(tenant, url)
+            if hosted is not None:
+                own[url], found = hosted
+                return found, float("inf")
+            kept = await self._documents.get(url, at)
+            remote.add(url)
+            return kept.document, kept.until
+
+        layers = Layers(document, self._limits, place)
         try:
             async with asyncio.timeout(self._limits.total):
                 await layers.add(source)
@@ -118,60 +211,12 @@ class ContextLoader:
         for digest in layers.digests:
             key.update(digest)
         if old and old.context.key == key.digest():
-            return _Compiled(old.context, layers.until)
-        context = compile_context(
-            layers.layers, source=source, link=_link(source), key=key.digest()
-        )
-        return _Compiled(context, layers.until)
-
-    async def _document(self, url: str, place: str) -> tuple[Document, float]:
-        """Return a remote document and until when it is fresh."""
-        kept = self._documents.get(url)
-        now = self._clock()
-        if kept and now < kept.until:
-            return kept.document, kept.until
-        try:
-            document = await self._shared_fetch(url)
-        except (Unavailable, NotAContext) as failure:
-            if kept is None:
-                raise _error(url, place, failure) from None
-            document, until = kept.document, now + RETRY
-            self._keep(url, document, until)
+            context = old.context
         else:
-            until = now + document.fresh
-        return document, until
-
-    def _keep(self, url: str, document: Document, until: float) -> None:
-        self._documents.put(url, _Kept(document, until), document.size + len(url))
-
-    async def _shared_fetch(self, url: str) -> Document:
-        task = self._fetching.get(url)
-        if task is None:
-            task = asyncio.create_task(self._fetch(url))
-            self._fetching[url] = task
-            task.add_done_callback(lambda done: self._fetched(url, done))
-        return await asyncio.shield(task)
-
-    def _fetched(self, url: str, task: asyncio.Task[Document]) -> None:
-        del self._fetching[url]
-        if not task.cancelled() and task.exception() is None:
-            document = task.result()
-            self._keep(url, document, self._clock() + document.fresh)
-
-    async def _fetch(self, url: str) -> Document:
-        if self._session is None:
-            self._session = self._egress.session(timeout=self._limits.timeout)
-        try:
-            async with asyncio.timeout(self._limits.timeout):
-                return await fetch(
-                    self._session,
-                    self._egress,
-                    url,
-                    max_bytes=self._limits.max_bytes,
-                    redirects=self._limits.redirects,
-                )
-        except TimeoutError:
-            raise Unavailable("It does not answer in time.") from None
+            context = compile_context(
+                layers.layers, source=source, link=_link(source), key=key.digest()
+            )
+        return _Compiled(context, layers.until, frozenset(remote), own)
 
 
 def _digest(source: Json, place: str) -> bytes:
@@ -194,21 +239,3 @@ def _link(source: Json) -> str:
     if not own:
         return CORE_URL
     return own[0] if len(own) == 1 and isinstance(own[0], str) else ""
-
-
-def _error(
-    url: str, place: str, failure: Unavailable | NotAContext
-) -> BadRequestData | LdContextNotAvailable:
-    if isinstance(failure, NotAContext):
-        return BadRequestData(
-            f"The document at {url} is no usable @context. {failure}",
-            place=place,
-            remedy="Refer to a JSON document with an @context member.",
-        )
-    return LdContextNotAvailable(
-        f"The @context {url} cannot be fetched. {failure}",
-        place=place,
-        remedy=REMEDY
-        if isinstance(failure, Refused)
-        else "Check the URL and try again, or send the context inline.",
-    )

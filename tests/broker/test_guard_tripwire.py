@@ -35,6 +35,7 @@ EX = "/ngsi-ld/ex/v1"
 ENTITIES = f"{V1}/entities"
 BATCH = f"{V1}/entityOperations"
 TRANSACTIONS = f"{EX}/transactions"
+CONTEXTS = f"{V1}/jsonldContexts"
 NUMBER = 987654321
 TRACES = (MARK.encode(), str(NUMBER).encode(), b"123.456789")
 """What only the hidden things contain."""
@@ -457,6 +458,18 @@ PROBES: dict[str, list[Probe]] = {
     "retrieve_subscription": _subscribing(),
     "update_subscription": _subscribing(),
     "delete_subscription": _subscribing(),
+    "add_context": [Probe("POST", CONTEXTS, {"@context": body}) for body in (MARK, {}, {"a": 5})],
+    "list_contexts": [
+        Probe("POST", CONTEXTS, {"@context": {"a": "https://example.org/a"}}),
+        get(CONTEXTS),
+        get(CONTEXTS, details="true"),
+    ],
+    "serve_context": [get(f"{CONTEXTS}/{MARK}"), get(f"{CONTEXTS}/{MARK}", details="true")],
+    "delete_context": [
+        Probe("DELETE", f"{CONTEXTS}/{MARK}"),
+        Probe("DELETE", f"{CONTEXTS}/{MARK}?reload=true"),
+    ],
+    "source_identity": [get(f"{V1}/info/sourceIdentity")],
     "run_transaction": _transactions(),
     "stream": [get(f"{EX}/stream", q="level>"), get(f"{EX}/stream", lastEventId="x")],
     "websocket": [get(f"{EX}/ws"), get(f"{EX}/ws", tenant="nowhere")],

@@ -21,12 +21,13 @@ SCHEMA = schemathesis.openapi.from_dict(document(TABLE, __version__)).exclude(op
 """Without the stream: it has no end, and tests of its own."""
 
 EXISTING = "urn:x:exists"
+CONTEXT = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
 SOMETIMES = 3
 
 
 def aim(case: schemathesis.Case) -> None:
     """Aim at an entity and attribute that exist, in the default tenant, most of the time."""
-    names = {"id": EXISTING, "attrId": "a", "type": "T"}
+    names = {"id": EXISTING, "attrId": "a", "type": "T", "contextId": CONTEXT}
     for name, value in dict(case.path_parameters or {}).items():
         if len(str(value)) % SOMETIMES:
             case.path_parameters[name] = names[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -221,8 +222,13 @@ async def running(
     clock: Ticking | None = None,
 ) -> AsyncIterator[Client]:
     """Run a broker on `store` and give a client of it; the broker is stopped at the end."""
+    tokens = map("{:032x}".format, itertools.count(1))
     broker = await start(
-        settings or Settings(context_timeout=0.5), store, guard=guard, clock=clock or Ticking()
+        settings or Settings(context_timeout=0.5),
+        store,
+        guard=guard,
+        clock=clock or Ticking(),
+        token=lambda: next(tokens),
     )
     try:
         yield Client(broker)

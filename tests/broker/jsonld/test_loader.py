@@ -12,8 +12,9 @@ from aiohttp.test_utils import TestServer
 from broker.egress import Egress
 from broker.errors import BadRequestData, LdContextNotAvailable
 from broker.jsonld.core import CORE_CONTEXT, CORE_URL, DEFAULT_VOCAB, NGSI_LD
+from broker.jsonld.documents import RETRY
 from broker.jsonld.limits import Limits
-from broker.jsonld.loader import RETRY, ContextLoader
+from broker.jsonld.loader import ContextLoader
 
 EX = "https://example.org/"
 CORE_OLD = "http://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.6.jsonld"
