@@ -119,7 +119,9 @@ class Session:
         url = query.get("context")
         context = self._context
         if url:
-            context = await broker.contexts.resolve(url, place="query:context")
+            context = await broker.contexts.resolve(
+                url, place="query:context", tenant=self._holder.tenant
+            )
         lens = listening.lens(query, context)
         snapshot = params.boolean(query, "snapshot")
         broker.guard.allow(self._holder.caller, self._holder.tenant, Action.READ, None)

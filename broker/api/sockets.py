@@ -71,7 +71,7 @@ class Sockets:
         url = query.get("context")
         context = CORE_CONTEXT
         if url:
-            context = await broker.contexts.resolve(url, place="query:context")
+            context = await broker.contexts.resolve(url, place="query:context", tenant=known.tenant)
         return await listening.listener(broker, headers, query, known), context
 
 

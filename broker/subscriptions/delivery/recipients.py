@@ -36,7 +36,7 @@ class Recipients:
             return None
         subscription = load(stored.document)
         try:
-            context = await self._contexts.resolve(subscription.context)
+            context = await self._contexts.resolve(subscription.context, tenant=stored.tenant)
         except MachiError as error:
             return Unready(error.detail)
         try:
