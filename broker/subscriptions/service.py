@@ -63,7 +63,7 @@ class Subscriptions:
         members = parse_subscription(body, context, self._clock())
         members = {"id": members.get("id") or URN + self._token(), **members}
         self._check_endpoint(members)
-        told_with = await self._context(members, context.source)
+        told_with = await self._context(tenant, members, context.source)
         kept = document(members, context, told_with, caller)
         return await self._outbox.create(tenant, members["id"], kept)
 
@@ -120,7 +120,7 @@ class Subscriptions:
             renewed = document(members, context, old["context"], caller)
             kept |= {"q": renewed["q"]} if "q" in renewed else {}
         if "jsonldContext" in body:
-            kept["context"] = await self._context(members, context.source)
+            kept["context"] = await self._context(tenant, members, context.source)
         cancel = status(members, now) is Status.PAUSED or (
             ("timeInterval" in members) != ("timeInterval" in old["members"])
         )
@@ -133,12 +133,12 @@ class Subscriptions:
             return False
         return True
 
-    async def _context(self, members: Members, source: Any) -> Any:
+    async def _context(self, tenant: str, members: Members, source: Any) -> Any:
         """Return the @context of notifications, once it was seen to be usable (§5.8.1)."""
         given = members.get("jsonldContext")
         if given is None:
             return source
-        await self._contexts.resolve(given, place="body:/jsonldContext")
+        await self._contexts.resolve(given, place="body:/jsonldContext", tenant=tenant)
         return given
 
     def _check_endpoint(self, members: Members) -> None:
