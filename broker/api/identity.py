@@ -12,7 +12,7 @@ from broker.api.body import link_context
 from broker.api.broker import Broker
 from broker.api.request import Request
 from broker.api.response import JSON, LD, Response
-from broker.api.show import context_link
+from broker.api.view import context_link
 from broker.clock import Clock
 from broker.store.contract import Resource, Store, Tx
 
