@@ -71,6 +71,7 @@ JOIN_LEVEL = Param(
     {"type": "integer", "minimum": 1, "maximum": 20, "default": 1},
 )
 CONTAINED_BY = Param("containedBy", "Ids that are not to be joined, comma-separated.")
+DETAILS = Param("details", "Say more of each than its name.", {"type": "boolean", "default": False})
 LIMIT = Param(
     "limit",
     "Entities in a page; 0 only with `count=true`.",

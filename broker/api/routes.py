@@ -5,6 +5,7 @@ from __future__ import annotations
 from broker.api import (
     attributes,
     batch,
+    discovery,
     docs,
     entities,
     health,
@@ -252,6 +253,33 @@ _SUBSCRIPTIONS = [
     ),
 ]  # fmt: skip
 
+_FOUND = (params.DETAILS, params.COUNT, params.LOCAL)
+_DISCOVERY = [
+    Route(
+        "GET", f"{V1}/types", discovery.list_types, "list_types", "List entity types",
+        query=_FOUND, answers={200: ("The names, or what is known of each.", "Discovered")},
+        errors=(404, 504), tag="Discovery",
+    ),
+    Route(
+        "GET", f"{V1}/types/{{type}}", discovery.retrieve_type, "retrieve_type",
+        "Say what is known of a type", query=(params.LOCAL,),
+        answers={200: ("Its entities counted, and their attributes.", "Discovered")},
+        errors=(404, 504), tag="Discovery",
+    ),
+    Route(
+        "GET", f"{V1}/attributes", discovery.list_attributes, "list_attributes",
+        "List attributes", query=_FOUND,
+        answers={200: ("The names, or what is known of each.", "Discovered")},
+        errors=(404, 504), tag="Discovery",
+    ),
+    Route(
+        "GET", f"{V1}/attributes/{{attrId}}", discovery.retrieve_attribute, "retrieve_attribute",
+        "Say what is known of an attribute", query=(params.LOCAL,),
+        answers={200: ("Its instances counted, their kinds and types.", "Discovered")},
+        errors=(404, 504), tag="Discovery",
+    ),
+]  # fmt: skip
+
 _EXTENSIONS = [
     Route(
         "POST", f"{EX}/transactions", transactions.run, "run_transaction",
@@ -333,6 +361,7 @@ _OPERATOR = [
 
 TABLE = Table(
     [
-        *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_SUBSCRIPTIONS, *CONTEXTS, *_EXTENSIONS, *_OPERATOR,
+        *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_DISCOVERY, *_SUBSCRIPTIONS, *CONTEXTS,
+        *_EXTENSIONS, *_OPERATOR,
     ]
 )  # fmt: skip

@@ -54,6 +54,9 @@ SCHEMAS: dict[str, Any] = {
         },
         "additionalProperties": False,
     },
+    "Discovered": {
+        "anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]
+    },
     "IdList": {"type": "array", "items": _URI},
     "UpdateResult": {
         "type": "object",

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from broker.model.census import Census
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
 
@@ -244,6 +245,10 @@ class Store(Protocol):
 
     async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id (code points)."""
+        ...
+
+    async def census(self, tenant: str) -> Census:
+        """Return types and attributes in figures. What is written meanwhile may count or not."""
         ...
 
     async def due(self, now: str, *, limit: int = 100, skip: int = 0) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from typing import TypeVar
 import orjson
 
 from broker.clock import Clock, now
+from broker.model.census import Census
 from broker.model.expiry import first_expiry
 from broker.query.ast import EntityQuery
 from broker.query.predicate import compile_predicate
@@ -193,6 +194,13 @@ class MemoryStore:
             if at <= now
         )
         return [(tenant, entity_id) for _, tenant, entity_id in found[skip : skip + limit]]
+
+    async def census(self, tenant: str) -> Census:
+        """Return types and attributes in figures."""
+        census = Census()
+        for document, _ in self._town(tenant).documents.values():
+            census.add(orjson.loads(document))
+        return census
 
     async def changes(
         self,

@@ -422,6 +422,14 @@ def _subscribing() -> list[Probe]:
     ]
 
 
+def _lists(path: str) -> list[Probe]:
+    return [get(path), get(path, details="true", count="true")]
+
+
+def _named(path: str, *names: str) -> list[Probe]:
+    return [get(f"{path}/{name}") for name in names]
+
+
 RULES = f"{EX}/typeRules"
 REPLACEMENTS = [{**gauge(1, 4), SECRET: "mine"}, gauge(1, 5), {**gauge(1), "type": MARKED_TYPE}]
 
@@ -470,6 +478,12 @@ PROBES: dict[str, list[Probe]] = {
         Probe("DELETE", f"{CONTEXTS}/{MARK}?reload=true"),
     ],
     "source_identity": [get(f"{V1}/info/sourceIdentity")],
+    "list_types": _lists(f"{V1}/types"),
+    "retrieve_type": _named(f"{V1}/types", "Gauge", MARKED_TYPE),
+    "list_attributes": _lists(f"{V1}/attributes"),
+    "retrieve_attribute": _named(
+        f"{V1}/attributes", "level", "name", "secret", SECRET, COUNT, PLACE, f"{MARK}Sub"
+    ),
     "run_transaction": _transactions(),
     "stream": [get(f"{EX}/stream", q="level>"), get(f"{EX}/stream", lastEventId="x")],
     "websocket": [get(f"{EX}/ws"), get(f"{EX}/ws", tenant="nowhere")],

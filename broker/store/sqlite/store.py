@@ -14,6 +14,7 @@ import apsw
 
 from broker.clock import Clock, now
 from broker.errors import ServiceUnavailable
+from broker.model.census import Census
 from broker.query.ast import EntityQuery
 from broker.store.contract import (
     Change,
@@ -28,6 +29,7 @@ from broker.store.contract import (
 from broker.store.refusals import closed
 from broker.store.sqlite import feed
 from broker.store.sqlite.budget import Budget
+from broker.store.sqlite.census import count_slice, tally
 from broker.store.sqlite.connection import DATA_FILE, connect, runner
 from broker.store.sqlite.documents import StoredRecord
 from broker.store.sqlite.drop import drop_slice
@@ -85,6 +87,7 @@ class SqliteStore:
         self._lock = FolderLock(data_dir)
         self._listeners: list[Listener] = []
         self._span = (1, 0)
+        self._census: dict[str, tuple[int, Census]] = {}
         self._entities = 0
         self._open = False
         self._dropping: asyncio.Task[None] | None = None
@@ -188,6 +191,22 @@ class SqliteStore:
             (now, limit, skip),
         ).fetchall()
         return rows
+
+    async def census(self, tenant: str) -> Census:
+        """Return types and attributes in figures; counted again once anything was committed."""
+        view, newest = self._view(tenant), self._span[1]
+        known = self._census.get(tenant)
+        if known is not None and known[0] == newest:
+            return known[1]
+        census, last = Census(), ""
+        while True:
+            counted = await self._reader.bounded(partial(count_slice, tid=view.tid, after=last))
+            if counted[0] is None:
+                break
+            tally(census, counted, view.names)
+            last = counted[0]
+        self._census = {tenant: (newest, census)}
+        return census
 
     async def changes(
         self,
