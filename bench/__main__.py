@@ -14,11 +14,12 @@ from bench.report import figure_table, rate_table, render
 from bench.requests import RequestFailed
 from bench.scale import measure_empty_start, measure_scale
 from bench.streams import measure_streams
+from bench.subscriptions import measure_subscriptions
 from bench.wrk import CONNECTIONS, LoadFailed
 from tests.support.server import ServerFailed, broker
 
 REPORT = Path(__file__).parent / "REPORT.md"
-PARTS = [*TARGETS, "batch", "race", "scale", "start", "streams"]
+PARTS = [*TARGETS, "batch", "race", "scale", "start", "streams", "subscriptions"]
 
 EPILOGUE = """\
 operations (requests per CPU-second, as a ratio to a bare server):
@@ -29,6 +30,7 @@ others (wall time, memory):
   batch     upsert of 1,000 entities     race    200 clients add -1 to 100
   scale     100,000 entities             start   on an empty folder
   streams   2,000 listeners: memory, one change told to all, back after a kill
+  subscriptions   an update that 4 of 10,000 match, against one without
 
 examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
@@ -73,7 +75,8 @@ def measure(
 ) -> None:
     """Measure the parts asked for; put what is measured into `rates` and `figures`."""
     operations = [name for name in TARGETS if name in parts]
-    places = {name: folder / name for name in ("rates", "race", "scale", "streams")}
+    apart = ("rates", "race", "scale", "streams", "subscriptions")
+    places = {name: folder / name for name in apart}
     for place in places.values():
         place.mkdir()
     if operations:
@@ -91,6 +94,8 @@ def measure(
         figures += measure_scale(places["scale"], seconds, say)
     if "streams" in parts:
         figures += measure_streams(places["streams"], say)
+    if "subscriptions" in parts:
+        figures += measure_subscriptions(places["subscriptions"], rounds, seconds, say)
     if "start" in parts:
         figures.append(measure_empty_start(folder))
 

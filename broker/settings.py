@@ -18,6 +18,7 @@ class Settings:
     `public_url` is the address at which clients reach the broker where that is not the one they
     name themselves. `allow_origins` are the web pages beyond the broker's own that may listen to
     streams. A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
+    Without `deliver` notifications are queued and none is sent.
     `max_streams` counts connections in all, `max_streams_each` those of one known caller.
     """
 
@@ -39,6 +40,7 @@ class Settings:
     max_limit: int = 1000
     feed_days: int = 7
     context_timeout: float = 1.5
+    deliver: bool = True
     render_cache: int = 48 * MIB
 
     @property

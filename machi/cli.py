@@ -132,6 +132,11 @@ def up(
     metavar="NAME",
     help="Further name that requests may carry as Host header; repeatable.",
 )
+@click.option(
+    "--no-delivery",
+    is_flag=True,
+    help="Queue notifications and send none, as on a copy of a town that is only looked at.",
+)
 def broker(
     host: str,
     port: int,
@@ -139,6 +144,7 @@ def broker(
     auth: str,
     allow_egress: tuple[str, ...],
     allow_host: tuple[str, ...],
+    no_delivery: bool,
 ) -> None:
     """Run the NGSI-LD context broker alone.
 
@@ -159,6 +165,7 @@ def broker(
         auth=auth,
         allow_egress=allow_egress,
         allow_hosts=allow_host,
+        deliver=not no_delivery,
     )
     try:
         with _data_errors():

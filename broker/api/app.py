@@ -90,8 +90,10 @@ async def start(
     )
     store.listen(broker.rendered.forget)
     store.listen(broker.delivery.chains.committed)
-    await broker.delivery.start()
+    if settings.deliver:
+        await broker.delivery.start()
     broker.metrics.gauge(store.count)
+    broker.metrics.gauge(store.outbox.figures)
     broker.metrics.gauge(broker.rendered.figures)
     broker.metrics.gauge(broker.feed.figures)
     broker.metrics.gauge(broker.delivery.figures)
@@ -101,7 +103,8 @@ async def start(
 async def stop(broker: Broker) -> None:
     """End the followers and deliveries, then close what was opened."""
     broker.feed.close()
-    await broker.delivery.close()
+    if broker.settings.deliver:
+        await broker.delivery.close()
     await broker.contexts.close()
     await broker.store.close()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 
 from broker.errors import AlreadyExists, ResourceNotFound
 from broker.store.outbox import Books, Failure, History, Outcome, Settlement
@@ -87,18 +88,22 @@ class Posting:
         )
 
 
-def total(books: Books, more: Books) -> Books:
-    """Return the books of two together."""
-    return Books(
-        queued=books.queued + more.queued,
-        delivered=books.delivered + more.delivered,
-        dead=books.dead + more.dead,
-        expired=books.expired + more.expired,
-        cancelled=books.cancelled + more.cancelled,
-        withheld=books.withheld + more.withheld,
-        waiting=books.waiting + more.waiting,
-        throttled=books.throttled + more.throttled,
-    )
+def total(all_books: Iterable[Books]) -> Books:
+    """Return the books of many together."""
+    sums = [0] * len(_NAMES)
+    for books in all_books:
+        for place, name in enumerate(_NAMES):
+            sums[place] += getattr(books, name)
+    return Books(*sums)
+
+
+def figures(books: Books, subscriptions: int) -> dict[str, int]:
+    """Return books as figures for /metrics."""
+    told = {f"outbox_{name}": getattr(books, name) for name in _NAMES}
+    return {"subscriptions": subscriptions, **told}
+
+
+_NAMES = tuple(field.name for field in fields(Books))
 
 
 def no_subscription(id: str) -> ResourceNotFound:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from broker.clock import Clock
 from broker.model.entity import Entity
-from broker.store.books import Posting, no_subscription, subscription_exists, total
+from broker.store.books import Posting, figures, no_subscription, subscription_exists, total
 from broker.store.contract import Committed
 from broker.store.outbox import (
     IN_FLIGHT,
@@ -222,10 +222,11 @@ class MemoryOutbox:
         """Return the balance of a subscription, or of the whole store."""
         if sid is not None:
             return self._lines[sid].stored.books if sid in self._lines else Books()
-        books = self._gone
-        for line in self._lines.values():
-            books = total(books, line.stored.books)
-        return books
+        return self._total()
+
+    def figures(self) -> dict[str, int]:
+        """Return figures for /metrics."""
+        return figures(self._total(), len(self._lines))
 
     def queue(self, committed: Sequence[Committed]) -> None:
         """Queue what a commit is due to; asked by the store."""
@@ -270,6 +271,9 @@ class MemoryOutbox:
             self._drop(sid)
         self._tell_news(gone)
 
+    def _total(self) -> Books:
+        return total([self._gone, *(line.stored.books for line in self._lines.values())])
+
     def _line(self, tenant: str, id: str) -> _Line | None:
         for line in self._lines.values():
             if (line.stored.tenant, line.stored.id) == (tenant, id):
@@ -290,7 +294,7 @@ class MemoryOutbox:
     def _drop(self, sid: int) -> None:
         line = self._lines[sid]
         self._cancel(line)
-        self._gone = total(self._gone, line.stored.books)
+        self._gone = total((self._gone, line.stored.books))
         del self._lines[sid]
         if self._matcher is not None:
             self._matcher.drop(sid)

@@ -336,3 +336,7 @@ class Outbox(Protocol):
     async def books(self, sid: int | None = None) -> Books:
         """Return the balance of a subscription, or of the whole store."""
         ...
+
+    def figures(self) -> dict[str, int]:
+        """Return figures for /metrics: how many subscriptions, and the balance of the store."""
+        ...

@@ -124,9 +124,12 @@ class Server:
             return False
 
 
-def broker(data: Path, log: Path, port: int | None = None) -> Server:
-    """Return a broker on the folder `data`, without authentication; not yet started."""
+def broker(data: Path, log: Path, port: int | None = None, *more: str) -> Server:
+    """Return a broker on the folder `data`, without authentication; not yet started.
+
+    `more` are further options of the command line.
+    """
     port = port or free_port()
     machi = str(Path(sys.executable).with_name("machi"))
     options = ["--host", HOST, "--port", str(port), "--data", str(data), "--auth", "off"]
-    return Server([machi, "broker", *options], port, log)
+    return Server([machi, "broker", *options, *more], port, log)

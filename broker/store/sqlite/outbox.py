@@ -10,7 +10,7 @@ import orjson
 
 from broker.clock import Clock
 from broker.model.entity import Entity
-from broker.store.books import Posting, no_subscription, subscription_exists, total
+from broker.store.books import Posting, figures, no_subscription, subscription_exists, total
 from broker.store.outbox import (
     IN_FLIGHT,
     Books,
@@ -240,10 +240,11 @@ class SqliteOutbox:
         """Return the balance of a subscription, or of the whole store."""
         if sid is not None:
             return self._lines[sid].balance() if sid in self._lines else Books()
-        books = self._gone
-        for line in self._lines.values():
-            books = total(books, line.balance())
-        return books
+        return self._total()
+
+    def figures(self) -> dict[str, int]:
+        """Return figures for /metrics."""
+        return figures(self._total(), len(self._sids))
 
     def drop_tenant(self, tenant: str, effects: Effects) -> None:
         """Remove all subscriptions of a tenant, in the open transaction."""
@@ -254,6 +255,9 @@ class SqliteOutbox:
     def note_settled(self, effects: Effects) -> None:
         """Note in the file, which is about to be closed, that nothing is under way."""
         self._run("INSERT OR REPLACE INTO meta VALUES ('settled', 1)")
+
+    def _total(self) -> Books:
+        return total([self._gone, *(line.balance() for line in self._lines.values())])
 
     def _known(self, tenant: str, id: str, effects: Effects) -> Line:
         town = self._engine.enter(tenant, False, effects)
@@ -289,7 +293,7 @@ class SqliteOutbox:
 
     def _removed(self, line: Line) -> None:
         self.queuing.clear(line)
-        self._gone = total(self._gone, line.balance())
+        self._gone = total((self._gone, line.balance()))
         del self._lines[line.sid]
         self._sids.pop((line.tenant, line.id), None)
         self.queuing.tell_news([line.sid])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -264,6 +265,15 @@ async def test_the_matcher_knows_a_subscription_until_it_is_removed(
     assert set(late.known) == {sid}
     await store.outbox.remove("", S)
     assert late.known == {}
+
+
+async def test_figures_tell_the_balance_of_the_store(store: Store, matcher: ByEntity) -> None:
+    await subscribe(store, "urn:a")
+    await subscribe(store, id="urn:two")
+    await create(store, entity())
+    told = store.outbox.figures()
+    assert (told["subscriptions"], told["outbox_queued"], told["outbox_waiting"]) == (2, 1, 1)
+    assert set(told) == {"subscriptions"} | {f"outbox_{each.name}" for each in fields(Books)}
 
 
 # Settlement
