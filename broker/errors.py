@@ -134,6 +134,14 @@ class Conflict(MachiError):
     title = "Conflict"
 
 
+class RequestTimeout(MachiError):
+    """408: the request did not arrive in time."""
+
+    status = 408
+    type = OWN + "RequestTimeout"
+    title = "Request timeout"
+
+
 class LengthRequired(MachiError):
     """411: a body was sent without Content-Length (§6.3.4)."""
 
@@ -157,6 +165,14 @@ class PayloadTooLarge(MachiError):
     status = 413
     type = OWN + "PayloadTooLarge"
     title = "Payload too large"
+
+
+class UriTooLong(MachiError):
+    """414: the request's target is longer than the broker accepts."""
+
+    status = 414
+    type = OWN + "UriTooLong"
+    title = "URI too long"
 
 
 class UnsupportedMediaType(MachiError):
@@ -203,8 +219,16 @@ class TooManyStreams(MachiError):
     title = "Too many streams"
 
 
+class HeadersTooLarge(MachiError):
+    """431: the request's headers are more, or larger, than the broker accepts."""
+
+    status = 431
+    type = OWN + "HeadersTooLarge"
+    title = "Request header fields too large"
+
+
 class ServiceUnavailable(MachiError):
-    """503: the store cannot take the request now (shutting down, disk full)."""
+    """503: the broker cannot take the request now (shutting down, disk full, too busy)."""
 
     status = 503
     type = OWN + "ServiceUnavailable"

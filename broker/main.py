@@ -14,9 +14,8 @@ from types import FrameType
 
 import uvicorn
 
-from broker.api.app import application, start
+from broker.api.app import application, start, wire
 from broker.api.broker import Broker
-from broker.api.protocol import Protocol
 from broker.api.session import MAX_MESSAGE
 from broker.entities.sweeper import keep_swept
 from broker.errors import MachiError
@@ -97,7 +96,7 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
     config = uvicorn.Config(
         application(broker),
         loop="uvloop",
-        http=Protocol,
+        http=wire(broker).protocol,  # type: ignore[arg-type]
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE,
         ws_per_message_deflate=False,

@@ -1,4 +1,4 @@
-"""The ASGI application: FastAPI as the shell, the fast lane in front of it."""
+"""A broker put together: its parts, its operations on the wire, FastAPI as the shell behind."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from broker import __version__
 from broker.api.broker import Broker
 from broker.api.identity import own_name
 from broker.api.lane import Lane, nowhere
+from broker.api.limits import Limits as Bounds
 from broker.api.rendered import Rendered
 from broker.api.response import problem
 from broker.api.routes import EX, TABLE
 from broker.api.sockets import Sockets
+from broker.api.wire import Wire
 from broker.clock import Clock, now
 from broker.contexts.directory import Directory
 from broker.contexts.own import OwnContexts
@@ -109,8 +111,13 @@ async def stop(broker: Broker) -> None:
     await broker.store.close()
 
 
-def application(broker: Broker) -> Lane:
-    """Return the ASGI application of a started broker; its lifespan ends the broker."""
+def wire(broker: Broker, limits: Bounds | None = None) -> Wire:
+    """Return what serves a started broker's operations to HTTP connections."""
+    return Wire(Lane(TABLE, broker), max_body=broker.settings.max_body, limits=limits)
+
+
+def application(broker: Broker) -> FastAPI:
+    """Return the ASGI application behind the operations; its lifespan ends the broker."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -132,7 +139,7 @@ def application(broker: Broker) -> Lane:
 
     shell.router.routes.append(WebSocketRoute(f"{EX}/ws", Sockets(broker)))
     shell.add_exception_handler(StarletteHTTPException, _elsewhere)
-    return Lane(TABLE, broker, shell)
+    return shell
 
 
 async def _elsewhere(request: Request, error: Exception) -> Response:

@@ -46,7 +46,7 @@ Write: TypeAlias = Callable[[Entity], Coroutine[Any, Any, bool]]
 
 async def _array(broker: Broker, request: Request) -> tuple[list[Any], bytes]:
     kind = media(request)
-    items = parse_json(await request.body())
+    items = parse_json(request.body)
     if not isinstance(items, list) or not items:
         raise BadRequestData(
             "The body is not a JSON array with at least one element.",

@@ -35,12 +35,7 @@ async def link_context(broker: Broker, request: Request) -> Context:
 
 
 def _link(request: Request) -> str | None:
-    found = [
-        match[1]
-        for name, value in request.scope["headers"]
-        if name == b"link"
-        for match in _LINK.finditer(value)
-    ]
+    found = [match[1] for match in _LINK.finditer(request.headers[b"link"])]
     if len(found) > 1:
         raise BadRequestData(
             "There is more than one JSON-LD context Link.",
@@ -119,7 +114,7 @@ def _too_deep() -> BadRequestData:
 async def json_and_context(broker: Broker, request: Request) -> tuple[Any, Context]:
     """Return the body without its @context, and the context that applies."""
     kind = media(request)
-    value = parse_json(await request.body())
+    value = parse_json(request.body)
     if kind != b"application/ld+json":
         if isinstance(value, dict) and "@context" in value:
             raise context_in_plain_json("body:/@context")

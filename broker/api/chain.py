@@ -33,7 +33,7 @@ async def _written(request: Request) -> list[str]:
     if request.route.body is None:
         return []
     try:
-        body = orjson.loads(await request.body())
+        body = orjson.loads(request.body)
     except orjson.JSONDecodeError:
         return []
     return _ids(body, DEEPEST)

@@ -20,7 +20,7 @@ from broker.jsonld.context import Context
 async def add(broker: Broker, request: Request) -> Response:
     """Host a context (§5.13.2)."""
     media(request)
-    value = parse_json(await request.body())
+    value = parse_json(request.body)
     if not isinstance(value, dict) or "@context" not in value:
         raise InvalidRequest(
             "The body has no @context.",
@@ -62,7 +62,7 @@ async def serve(broker: Broker, request: Request) -> Response:
         broker.directory.hit(request.tenant, entry)
         return json_response(shown)
     response = json_response({"@context": await broker.directory.source(request.tenant, name)})
-    if request.accept() == LD:
+    if request.media == LD:
         response.headers = [(b"content-type", LD)]
     return response
 

@@ -51,7 +51,7 @@ async def source_identity(broker: Broker, request: Request) -> Response:
         "contextSourceUptime": _duration(broker.started, now),
         "contextSourceTimeAt": now,
     }
-    if request.accept() == LD:
+    if request.media == LD:
         told["@context"] = context.source
         return Response(200, orjson.dumps(told), [(b"content-type", LD)])
     headers = [(b"content-type", JSON), (b"link", context_link(context))]

@@ -1,44 +1,33 @@
-"""The fast lane: an ASGI layer in front of FastAPI that dispatches by the table.
+"""The fast lane: requests are dispatched by the table, and every answer is made here.
 
-It checks what every operation shares (Host, method, parameters, tenant, caller), calls the
-handler, and turns exceptions into problem documents. Paths the table does not know go on to
-the application behind it.
+It checks what every operation shares (Host, method, parameters, tenant, caller, size of the
+body), calls the handler, and turns exceptions into problem documents.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import NoReturn
 
 from broker.api.broker import Broker
 from broker.api.chain import HEADER, chained
-from broker.api.request import (
-    TENANT,
-    Disconnected,
-    Receive,
-    Request,
-    Scope,
-    Send,
-    decode_segment,
-)
-from broker.api.response import Response, problem
-from broker.api.table import Found, Route, Table
+from broker.api.negotiate import media_type
+from broker.api.request import TENANT, Request
+from broker.api.response import JSON, Response, problem
+from broker.api.table import Found, Table
 from broker.errors import (
     BadRequestData,
     InvalidRequest,
+    LengthRequired,
     MachiError,
     MethodNotAllowed,
+    PayloadTooLarge,
     ResourceNotFound,
 )
 
 log = logging.getLogger("machi.broker")
-
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Unexpected(MachiError):
@@ -46,72 +35,68 @@ class Unexpected(MachiError):
 
 
 class Lane:
-    """ASGI application: the table's routes by a broker, everything else by `behind`."""
+    """Answers requests for a table's routes by a broker."""
 
-    def __init__(self, table: Table, broker: Broker, behind: App) -> None:
+    def __init__(self, table: Table, broker: Broker) -> None:
         self._table = table
         self._broker = broker
-        self._behind = behind
+        self._max_body = broker.settings.max_body
         self._hosts: dict[bytes, bool] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._behind(scope, receive, send)
-            return
-        started = perf_counter()
-        name = "none"
-        request: Request | None = None
+    def prepare(self, request: Request) -> None:
+        """Find what is asked for, before the body is there.
+
+        Sets `answer` where the request is refused. It stays not `served` where its path is for
+        the application behind the table.
+        """
         try:
-            self._check_host(scope)
-            found = self._table.find(scope["raw_path"])
-            if found is None:
-                if not scope["raw_path"].startswith(b"/ngsi-ld"):
-                    await self._behind(scope, receive, send)
-                    return
-                raise nowhere()
-            route = found.routes.get(scope["method"]) or _absent(found, scope)
-            name = route.name
-            request = self._request(scope, receive, route, found)
+            self._prepare(request)
+        except MachiError as error:
+            request.answer = self.refuse(request, error)
+        except Exception as error:
+            request.answer = self.refuse(request, unexpected("a request's head", error))
+
+    def meet(self, request: Request) -> None:
+        """Judge a handshake for the application behind the table; sets `answer` to refuse it."""
+        try:
+            self.check_host(request)
+        except MachiError as error:
+            request.answer = self.refuse(request, error)
+
+    async def answer(self, request: Request) -> Response:
+        """Run the handler of a request that is served and not refused."""
+        started = perf_counter()
+        route = request.route
+        try:
             if HEADER in request.headers:
                 response = await chained(self._broker, request)
             else:
                 response = await route.handler(self._broker, request)
         except MachiError as error:
             response = problem(error)
-        except Disconnected:
-            return
-        except Exception:
-            log.exception("%s failed", name)
-            response = problem(
-                Unexpected(
-                    "The broker failed on this request; the cause is in its log.",
-                    place="broker",
-                    remedy="Try again; if it stays, report it with the time of the request.",
-                )
-            )
+        except Exception as error:
+            response = problem(unexpected(route.name, error))
         metrics = self._broker.metrics
-        metrics.requests[name, response.status] += 1
-        metrics.seconds[name] += perf_counter() - started
-        _echo_tenant(scope, response)
-        if response.stream is not None:
-            await _send_stream(receive, send, response)
-        else:
-            await _send(send, response)
+        metrics.requests[route.name, response.status] += 1
+        metrics.seconds[route.name] += perf_counter() - started
+        named = request.headers.get(b"ngsild-tenant")
+        if named is not None:
+            response.headers.append((b"NGSILD-Tenant", named))
+        return response
 
-    def _request(self, scope: Scope, receive: Receive, route: Route, found: Found) -> Request:
-        path = [decode_segment(value) for value in found.values]
-        request = Request(scope, receive, route, path, self._broker.settings.max_body)
-        request.caller = self._broker.guard.identify(request.headers)
-        if route.negotiated:
-            request.accept()
-        return request
+    def refuse(self, request: Request, error: MachiError) -> Response:
+        """Return the problem document of a request that reaches no handler."""
+        response = problem(error)
+        name = request.route.name if request.served else "none"
+        self._broker.metrics.requests[name, response.status] += 1
+        named = request.headers.get(b"ngsild-tenant")
+        if named is not None and TENANT.fullmatch(named):
+            response.headers.append((b"NGSILD-Tenant", named))
+        return response
 
-    def _check_host(self, scope: Scope) -> None:
+    def check_host(self, request: Request) -> None:
         """Refuse requests a foreign page made its visitor's browser send (DNS rebinding)."""
-        host = b""
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = host + b"," + value if host else value
+        host = request.headers.get(b"host", b"")
         allowed = self._hosts.get(host)
         if allowed is None:
             allowed = self._allows(host)
@@ -123,6 +108,40 @@ class Lane:
                 place="header:Host",
                 remedy="Use the broker's own address, or start it with --allow-host NAME.",
             )
+
+    def _prepare(self, request: Request) -> None:
+        self.check_host(request)
+        headers = request.headers
+        length = headers.get(b"content-length")
+        found = self._table.find(request.raw_path)
+        if found is None:
+            if request.raw_path.startswith(b"/ngsi-ld"):
+                raise nowhere()
+        else:
+            route = found.routes.get(request.method) or _absent(found, request.method)
+            request.read(route, found.values, self._broker.guard.identify(headers))
+            accept = headers.get(b"accept")
+            if accept is None:
+                request.media = JSON
+            elif route.negotiated:
+                request.media = media_type(accept, route.geojson)
+            if length is None and route.body is not None:
+                raise LengthRequired(
+                    "The request has no Content-Length.",
+                    place="header:Content-Length",
+                    remedy="Send the body in one piece with its length; chunked bodies are not "
+                    "taken.",
+                )
+        if length is not None and (len(length) > 18 or int(length) > self._max_body):
+            raise self.too_large()
+
+    def too_large(self) -> PayloadTooLarge:
+        """Return the error for a body over the limit."""
+        return PayloadTooLarge(
+            f"The body is larger than {self._max_body} bytes.",
+            place="body:",
+            remedy="Send less at once, for instance several smaller batches.",
+        )
 
     def _allows(self, host: bytes) -> bool:
         settings = self._broker.settings
@@ -150,9 +169,8 @@ def nowhere() -> MachiError:
     )
 
 
-def _absent(found: Found, scope: Scope) -> NoReturn:
+def _absent(found: Found, method: str) -> NoReturn:
     """Raise the error for a method the resource does not have."""
-    method = scope["method"]
     if method in found.empty_child:
         raise BadRequestData(
             "The id at the end of the path is empty.",
@@ -168,49 +186,11 @@ def _absent(found: Found, scope: Scope) -> NoReturn:
     )
 
 
-def _echo_tenant(scope: Scope, response: Response) -> None:
-    for header in scope["headers"]:
-        if header[0] == b"ngsild-tenant" and TENANT.fullmatch(header[1]):
-            response.headers.append((b"NGSILD-Tenant", header[1]))
-            return
-
-
-async def _send(send: Send, response: Response) -> None:
-    body, status = response.body, response.status
-    headers = response.headers
-    if status not in (204, 304):
-        headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _send_stream(receive: Receive, send: Send, response: Response) -> None:
-    """Send chunks until the stream ends or the client leaves."""
-    assert response.stream is not None
-    await send(
-        {"type": "http.response.start", "status": response.status, "headers": response.headers}
+def unexpected(name: str, error: Exception) -> Unexpected:
+    """Write a fault of our own to the log; return what the client is told of it."""
+    log.error("%s failed", name, exc_info=error)
+    return Unexpected(
+        "The broker failed on this request; the cause is in its log.",
+        place="broker",
+        remedy="Try again; if it stays, report it with the time of the request.",
     )
-    chunks = response.stream
-    gone = asyncio.ensure_future(_until_gone(receive))
-    try:
-        while True:
-            following = asyncio.ensure_future(anext(chunks, None))
-            await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if gone.done():
-                following.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await following
-                return
-            chunk = following.result()
-            if chunk is None:
-                break
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        gone.cancel()
-        await chunks.aclose()
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

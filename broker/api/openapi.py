@@ -12,6 +12,9 @@ _PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Proble
 _COMMON_ERRORS = {
     400: "The request breaks a rule; `place` says where, `remedy` what to do.",
     406: "Accept names nothing that can be produced.",
+    408: "The request did not arrive in time.",
+    414: "The target is too long.",
+    431: "The headers are too many or too large.",
 }
 _BODY_ERRORS = {
     411: "The body came without Content-Length.",

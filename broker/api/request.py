@@ -3,115 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from broker.api.negotiate import media_type
-from broker.api.response import JSON
-from broker.errors import BadRequestData, InvalidRequest, LengthRequired, PayloadTooLarge
-from broker.guard import ANYONE, Caller
+from broker.api.response import Response
+from broker.errors import BadRequestData, InvalidRequest
+from broker.guard import Caller
 
 if TYPE_CHECKING:
     from broker.api.table import Route
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 MOST_PARAMETERS = 100
 TENANT = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")
 
-
-class Disconnected(Exception):
-    """The client went away before its body had arrived."""
-
-
-class Request:
-    """One HTTP request on its way through the fast lane.
-
-    `path` holds the decoded values of the route's `{…}` segments in order; `query` the
-    parameters, each at most once and known to the route; `caller` is set by the lane.
-    """
-
-    __slots__ = (
-        "_raw", "caller", "headers", "max_body", "path", "query", "receive", "route", "scope",
-        "tenant",
-    )  # fmt: skip
-
-    def __init__(
-        self, scope: Scope, receive: Receive, route: Route, path: list[str], max_body: int
-    ) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.route = route
-        self.path = path
-        self.max_body = max_body
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        if len(self.headers) != len(scope["headers"]):
-            self.headers = _combined(scope["headers"])
-        raw = scope["query_string"]
-        self.query: dict[str, str] = parse_query(raw, route) if raw else {}
-        self.tenant = self._tenant()
-        self.caller: Caller = ANYONE
-        self._raw: bytes | None = None
-
-    def _tenant(self) -> str:
-        value = self.headers.get(b"ngsild-tenant")
-        place = "header:NGSILD-Tenant"
-        if value is None:
-            if self.route.tenant_parameter:
-                value = self.query.get("tenant", "").encode()
-                place = "query:tenant"
-            if not value:
-                return ""
-        if not TENANT.fullmatch(value):
-            raise BadRequestData(
-                "The tenant name is not usable.",
-                place=place,
-                remedy="Use 1 to 64 letters, digits, `_`, `.` or `-`; not `.` or `-` at the ends.",
-            )
-        return value.decode()
-
-    def accept(self) -> bytes:
-        """Return the media type of the response; raises NotAcceptable."""
-        value = self.headers.get(b"accept")
-        return JSON if value is None else media_type(value, self.route.geojson)
-
-    async def body(self) -> bytes:
-        """Return the whole body, as often as asked; raises LengthRequired, PayloadTooLarge."""
-        if self._raw is None:
-            self._raw = await self._read()
-        return self._raw
-
-    async def _read(self) -> bytes:
-        length = self.headers.get(b"content-length")
-        if length is None:
-            raise LengthRequired(
-                "The request has no Content-Length.",
-                place="header:Content-Length",
-                remedy="Send the body in one piece with its length; chunked bodies are not taken.",
-            )
-        if not length.isdigit() or len(length) > 18 or int(length) > self.max_body:
-            raise PayloadTooLarge(
-                f"The body is larger than {self.max_body} bytes.",
-                place="body:",
-                remedy="Send less at once, for instance several smaller batches.",
-            )
-        message = await self.receive()
-        chunk: bytes = message.get("body", b"")
-        if not message.get("more_body", False) and message["type"] == "http.request":
-            return chunk
-        chunks = [chunk]
-        while message["type"] == "http.request" and message.get("more_body", False):
-            message = await self.receive()
-            chunks.append(message.get("body", b""))
-        if message["type"] != "http.request":
-            raise Disconnected
-        return b"".join(chunks)
-
-
-_LISTS = frozenset((b"accept", b"if-match", b"if-none-match", b"link"))
+_LISTS = frozenset((b"accept", b"connection", b"host", b"if-match", b"if-none-match", b"link"))
 _ONCE = {
     name.lower().encode(): name
     for name in (
@@ -121,18 +26,83 @@ _ONCE = {
 }
 
 
-def _combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return the headers by name, lists put together; raises InvalidRequest for ambiguous ones."""
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in found and name in _ONCE:
+class Request:
+    """One HTTP request.
+
+    The connection gives method, path and query (both as they came), headers by lower-case name
+    (`repeated` is one that must not come twice and does), and the body; it knows whether it
+    `closes` after the answer and whether the client is `old` (HTTP/1.0).
+
+    The lane adds the rest: `path` holds the decoded values of the route's `{…}` segments in
+    order; `query` the parameters, each at most once and known to the route; `media` the type of
+    the answer. It is not `served` where its path is none of the dispatch table, and `answer` is
+    set where it is refused.
+    """
+
+    __slots__ = (
+        "answer", "body", "caller", "closes", "headers", "media", "method", "old", "path", "query",
+        "raw_path", "raw_query", "repeated", "route", "served", "tenant",
+    )  # fmt: skip
+
+    route: Route
+    path: list[str]
+    query: dict[str, str]
+    tenant: str
+    caller: Caller
+    media: bytes
+
+    def __init__(self, method: str, target: bytes, headers: dict[bytes, bytes]) -> None:
+        self.method = method
+        self.raw_path, _, self.raw_query = target.partition(b"?")
+        self.headers = headers
+        self.repeated = b""
+        self.body = b""
+        self.closes = False
+        self.old = False
+        self.served = False
+        self.answer: Response | None = None
+
+    def read(self, route: Route, values: list[bytes], caller: Caller) -> None:
+        """Take the request as one for `route`; raises BadRequestData, InvalidRequest."""
+        self.served = True
+        self.route = route
+        self.caller = caller
+        if self.repeated:
+            name = _ONCE[self.repeated]
             raise InvalidRequest(
-                f"The header {_ONCE[name]} is given more than once.",
-                place=f"header:{_ONCE[name]}",
+                f"The header {name} is given more than once.",
+                place=f"header:{name}",
                 remedy="Send it once.",
             )
-        found[name] = found[name] + b", " + value if name in found and name in _LISTS else value
-    return found
+        self.path = [decode_segment(value) for value in values]
+        self.query = parse_query(self.raw_query, route) if self.raw_query else {}
+        named = self.headers.get(b"ngsild-tenant")
+        if named is not None:
+            self.tenant = tenant(named, "header:NGSILD-Tenant")
+        elif route.tenant_parameter and self.query.get("tenant"):
+            self.tenant = tenant(self.query["tenant"].encode(), "query:tenant")
+        else:
+            self.tenant = ""
+
+
+def repeat(headers: dict[bytes, bytes], name: bytes, value: bytes) -> bool:
+    """Add a header that is there already: lists go on, of others the last counts.
+
+    Returns whether that is ambiguous.
+    """
+    headers[name] = headers[name] + b", " + value if name in _LISTS else value
+    return name in _ONCE
+
+
+def tenant(value: bytes, place: str) -> str:
+    """Return the name of a tenant; raises BadRequestData."""
+    if not TENANT.fullmatch(value):
+        raise BadRequestData(
+            "The tenant name is not usable.",
+            place=place,
+            remedy="Use 1 to 64 letters, digits, `_`, `.` or `-`; not `.` or `-` at the ends.",
+        )
+    return value.decode()
 
 
 def parse_query(raw: bytes, route: Route) -> dict[str, str]:

@@ -50,7 +50,7 @@ async def query(broker: Broker, request: Request) -> Response:
     if count:
         headers.append((b"ngsild-results-count", str(total).encode()))
     more = offset + limit < total
-    headers += paging.links(request, request.accept(), limit, offset, more)
+    headers += paging.links(request, request.media, limit, offset, more)
     return Response(200, orjson.dumps(told), headers)
 
 
@@ -84,12 +84,12 @@ def _told(
         sys_attrs="sysAttrs" in options,
         secrets=is_owner(request.caller, stored),
     )
-    if request.accept() == LD:
+    if request.media == LD:
         told["@context"] = context.source
     return told
 
 
 def _headers(request: Request, context: Context) -> Headers:
-    if request.accept() == LD:
+    if request.media == LD:
         return [(b"content-type", LD)]
     return [(b"content-type", JSON), (b"link", context_link(context))]

@@ -19,7 +19,7 @@ async def run(broker: Broker, request: Request) -> Response:
     idempotency = None
     if key is not None:
         link = context.link.encode()
-        idempotency = (key, digest(await request.body(), link))
+        idempotency = (key, digest(request.body, link))
     status, body = await run_transaction(
         broker.entities, request.caller, request.tenant, operations, idempotency
     )

@@ -129,7 +129,7 @@ def context_link(context: Context) -> bytes:
 
 def view_of(request: Request, asked: Asked, context: Context) -> View:
     """Return the view a request asks for; raises BadRequestData and InvalidRequest."""
-    media = request.accept()
+    media = request.media
     in_body = media != GEO or not _prefers_plain(request)
     texts = [asked.get(name) for name in _SHOWN]
     if in_body and not any(text is not None for text in texts):

@@ -1,19 +1,20 @@
-"""The broker in this process, without a network: requests go straight into the application."""
+"""The broker in this process, without a network: requests go as bytes into its protocol."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import unquote
 
 import orjson
+import uvicorn
+from uvicorn.server import ServerState
 
-from broker.api.app import application, start, stop
+from broker.api.app import application, start, stop, wire
 from broker.api.broker import Broker
 from broker.guard import Guard
 from broker.settings import Settings
@@ -73,28 +74,63 @@ class Answer:
         return told
 
 
-class _Exchange:
-    """One request and what the application sends for it."""
+class _Pipe(asyncio.Transport):
+    """A connection without a network: what the broker writes is kept until it is taken."""
 
-    def __init__(self, scope: dict[str, Any], chunks: Sequence[bytes]) -> None:
-        self.scope = scope
-        self.gone = asyncio.Event()
-        self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.reading = asyncio.Event()
-        self.reading.set()
-        self._chunks = list(chunks)
+    def __init__(self, make: Callable[[ServerState], asyncio.Protocol]) -> None:
+        super().__init__()
+        self.state = ServerState()
+        self.protocol = make(self.state)
+        self.news = asyncio.Event()
+        self.ended = False
+        self._written = bytearray()
+        self._loop = asyncio.get_running_loop()
 
-    async def receive(self) -> dict[str, Any]:
-        if self._chunks:
-            chunk = self._chunks.pop(0)
-            return {"type": "http.request", "body": chunk, "more_body": bool(self._chunks)}
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
+    def take(self) -> bytes:
+        """Return what was written since."""
+        written = bytes(self._written)
+        self._written.clear()
+        return written
 
-    async def send(self, message: Any) -> None:
-        while not self.reading.is_set() and not self.gone.is_set():
-            await self.reading.wait()
-        await self.sent.put(dict(message))
+    async def more(self) -> bytes:
+        """Return what was written since, at least a byte. Raises EOFError at the end."""
+        while not self._written:
+            if self.ended:
+                raise EOFError
+            self.news.clear()
+            await self.news.wait()
+        return self.take()
+
+    def send(self, data: bytes) -> None:
+        """Let the broker receive bytes, as from the event loop."""
+        self._loop.call_soon(self._receive, data)
+
+    def _receive(self, data: bytes) -> None:
+        try:
+            self.protocol.data_received(data)
+        except BaseException:
+            self.close()
+            raise
+
+    def write(self, data: Any) -> None:
+        self._written += data
+        self.news.set()
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self.news.set()
+            self._loop.call_soon(self.protocol.connection_lost, None)
+
+    abort = close
+
+    def pause_reading(self) -> None:
+        pass
+
+    resume_reading = pause_reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +145,31 @@ class Event:
 class Stream:
     """An open event stream."""
 
-    def __init__(self, exchange: _Exchange, head: Answer) -> None:
+    def __init__(self, pipe: _Pipe, head: Answer, rest: bytes) -> None:
         self.head = head
-        self._exchange = exchange
+        self._pipe = pipe
+        self._raw = rest
         self._rest = b""
-        self._ended = False
 
     async def event(self, within: float = 5.0) -> Event:
         """Return the next event or comment. Raises TimeoutError, EOFError at the end."""
         async with asyncio.timeout(within):
             while b"\n\n" not in self._rest:
-                if self._ended:
-                    raise EOFError
-                message = await self._exchange.sent.get()
-                self._rest += message.get("body", b"")
-                self._ended = not message.get("more_body", False)
+                await self._chunk()
         block, self._rest = self._rest.split(b"\n\n", 1)
         return _event(block.decode())
+
+    async def _chunk(self) -> None:
+        while b"\r\n" not in self._raw:
+            self._raw += await self._pipe.more()
+        size, _, self._raw = self._raw.partition(b"\r\n")
+        length = int(size, 16)
+        while len(self._raw) < length + 2:
+            self._raw += await self._pipe.more()
+        if length == 0:
+            raise EOFError
+        self._rest += self._raw[:length]
+        self._raw = self._raw[length + 2 :]
 
     async def names(self, count: int) -> list[str]:
         """Return the names of the next `count` events."""
@@ -133,11 +177,11 @@ class Stream:
 
     def stop_reading(self) -> None:
         """Take nothing more off the connection, as a client does that is busy elsewhere."""
-        self._exchange.reading.clear()
+        self._pipe.protocol.pause_writing()
 
     def go_on_reading(self) -> None:
         """Read again."""
-        self._exchange.reading.set()
+        self._pipe.protocol.resume_writing()
 
 
 def _event(block: str) -> Event:
@@ -153,7 +197,9 @@ class Client:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        self.app = application(broker)
+        self._wire = wire(broker)
+        self._config = uvicorn.Config(application(broker), lifespan="off", log_config=None)
+        self._config.load()
 
     async def request(
         self,
@@ -170,27 +216,39 @@ class Client:
         for `json`, Content-Type, unless `headers` say otherwise; an empty header value leaves the
         header out.
         """
-        exchange = _exchange(method, path, headers, json, body)
-        await self.app(exchange.scope, exchange.receive, exchange.send)
-        messages = []
-        while not exchange.sent.empty():
-            messages.append(exchange.sent.get_nowait())
-        return _answer(messages)
+        pipe = self._open(*_written(method, path, headers, json, body))
+        data = b""
+        while (found := _answer(data, method)) is None:
+            data += await pipe.more()
+        pipe.close()
+        answer, rest = found
+        assert not rest, rest
+        return answer
 
     @contextlib.asynccontextmanager
     async def stream(
         self, path: str, headers: dict[str, str] | Sequence[tuple[str, str]] = ()
     ) -> AsyncIterator[Stream]:
         """Open an event stream, and leave it at the end."""
-        exchange = _exchange("GET", path, headers, ABSENT, None)
-        task = asyncio.ensure_future(self.app(exchange.scope, exchange.receive, exchange.send))
+        pipe = self._open(*_written("GET", path, headers, ABSENT, None))
         try:
-            head = _answer([await asyncio.wait_for(exchange.sent.get(), 5)])
-            yield Stream(exchange, head)
+            async with asyncio.timeout(5):
+                data = b""
+                while b"\r\n\r\n" not in data:
+                    data += await pipe.more()
+            head, _, rest = data.partition(b"\r\n\r\n")
+            yield Stream(pipe, _head(head), rest)
         finally:
-            exchange.gone.set()
-            exchange.reading.set()
-            await asyncio.wait_for(task, 5)
+            pipe.close()
+            async with asyncio.timeout(5):
+                await asyncio.gather(*pipe.state.tasks, return_exceptions=True)
+
+    def _open(self, *parts: bytes) -> _Pipe:
+        pipe = _Pipe(lambda state: self._wire.protocol(self._config, state, {}))
+        pipe.protocol.connection_made(pipe)
+        for part in parts:
+            pipe.send(part)
+        return pipe
 
     async def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
         """GET."""
@@ -236,52 +294,47 @@ async def running(
         await stop(broker)
 
 
-def _exchange(
+def _written(
     method: str,
     path: str | bytes,
     headers: dict[str, str] | Sequence[tuple[str, str]],
     json: Any,
     body: bytes | Sequence[bytes] | None,
-) -> _Exchange:
+) -> list[bytes]:
+    """Return a request as the bytes of its head and the parts of its body."""
     pairs = list(headers.items() if isinstance(headers, dict) else headers)
     given = {name.lower() for name, _ in pairs}
     if json is not ABSENT:
         body = orjson.dumps(json)
         if "content-type" not in given:
             pairs.append(("content-type", "application/json"))
-    chunks = [body] if isinstance(body, bytes) else list(body or [b""])
+    parts = [body] if isinstance(body, bytes) else list(body or ())
     if body is not None and "content-length" not in given:
-        pairs.append(("content-length", str(sum(map(len, chunks)))))
+        pairs.append(("content-length", str(sum(map(len, parts)))))
     if "host" not in given:
         pairs.append(("host", HOST))
-    raw = path if isinstance(path, bytes) else path.encode()
-    target, _, query = raw.partition(b"?")
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "server": ("127.0.0.1", 1026),
-        "client": ("127.0.0.1", 50000),
-        "scheme": "http",
-        "root_path": "",
-        "method": method,
-        "path": unquote(target.decode("latin-1")),
-        "raw_path": target,
-        "query_string": query,
-        "headers": [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in pairs
-            if value
-        ],
-        "state": {},
-    }
-    return _Exchange(scope, chunks)
+    target = path if isinstance(path, bytes) else path.encode()
+    lines = [b"%b %b HTTP/1.1" % (method.encode(), target)]
+    lines += [f"{name}: {value}".encode("latin-1") for name, value in pairs if value]
+    return [b"\r\n".join([*lines, b"", b""]), *parts]
 
 
-def _answer(messages: list[dict[str, Any]]) -> Answer:
-    head, *rest = messages
-    assert head["type"] == "http.response.start", head
-    headers = tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in head["headers"]
-    )
-    return Answer(head["status"], headers, b"".join(part.get("body", b"") for part in rest))
+def _head(text: bytes) -> Answer:
+    """Return status and headers of an answer."""
+    first, *lines = text.decode("latin-1").split("\r\n")
+    pairs = [line.split(": ", 1) for line in lines]
+    headers = tuple((name.lower(), value) for name, value in pairs if name != "date")
+    return Answer(int(first.split(" ")[1]), headers, b"")
+
+
+def _answer(data: bytes, method: str) -> tuple[Answer, bytes] | None:
+    """Return a whole answer and what follows it, or None where it is not all there."""
+    text, found, rest = data.partition(b"\r\n\r\n")
+    if not found:
+        return None
+    head = _head(text)
+    bodiless = method == "HEAD" or head.status in (204, 304)
+    length = 0 if bodiless else int(head.header("content-length") or 0)
+    if len(rest) < length:
+        return None
+    return Answer(head.status, head.headers, rest[:length]), rest[length:]

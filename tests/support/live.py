@@ -5,17 +5,18 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from broker.api.app import application, start
+from broker.api.app import application, start, wire
 from broker.guard import Guard
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Leaves the signals to the test runner."""
 
     @contextlib.contextmanager
@@ -24,13 +25,18 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serve(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve an ASGI application on a free port; give its URL."""
+async def serve(app: ASGIApp, http: Any = "auto") -> AsyncIterator[str]:
+    """Serve an ASGI application on a free port, by uvicorn's HTTP or another; give its URL."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, lifespan="on", log_config=None, timeout_graceful_shutdown=1, ws="websockets-sansio"
+        app,
+        http=http,
+        lifespan="on",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+        ws="websockets-sansio",
     )
-    server = _Server(config)
+    server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         while not server.started and not serving.done():
@@ -47,7 +53,7 @@ async def live_broker(
 ) -> AsyncIterator[str]:
     """Run a broker on a SQLite file in `data`; give its URL."""
     broker = await start(settings or Settings(data=data), SqliteStore(data), guard=guard)
-    async with serve(application(broker)) as url:
+    async with serve(application(broker), wire(broker).protocol) as url:
         try:
             yield url
         finally:

@@ -126,7 +126,7 @@ async def test_a_body_may_arrive_in_parts(quick: Client) -> None:
     assert answer.status == 201
 
 
-@pytest.mark.parametrize("length", ["65", "9" * 30, "9" * 5000, "x"])
+@pytest.mark.parametrize("length", ["65", "9" * 18, "9" * 19])
 async def test_a_body_over_the_limit_is_413_before_it_is_read(length: str) -> None:
     async with running(MemoryStore(), Settings(max_body=64)) as client:
         headers = {"content-type": JSON, "content-length": length}
@@ -161,7 +161,7 @@ async def test_a_get_with_a_body_ignores_it(quick: Client) -> None:
         ("OPTIONS", f"{EX}/stream", "GET"),
         ("POST", "/health", "GET"),
         ("POST", "/", "GET"),
-        ("BREW", TRANSACTIONS, "POST"),
+        ("TRACE", TRANSACTIONS, "POST"),
     ],
 )
 async def test_a_wrong_method_is_405_and_names_the_right_ones(

@@ -88,7 +88,7 @@ async def test_a_creation_that_fails_creates_no_tenant(
 
 async def test_the_tenant_is_echoed_by_successes_and_errors(quick: Client) -> None:
     await quick.post(ENTITIES, gauge(), DRILL)
-    for method, path in (("GET", ONE), ("GET", ENTITIES), ("BREW", ONE), ("GET", f"{ONE}x")):
+    for method, path in (("GET", ONE), ("GET", ENTITIES), ("TRACE", ONE), ("GET", f"{ONE}x")):
         answer = await quick.request(method, path, DRILL)
         assert answer.all("ngsild-tenant") == ["drill"]
     assert (await quick.get(ONE)).all("ngsild-tenant") == []
