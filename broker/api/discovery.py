@@ -130,12 +130,12 @@ def _listed(kind: str, member: str, names: list[str]) -> dict[str, Any]:
 def _one(
     request: Request, context: Context, value: dict[str, Any], total: int | None = None
 ) -> Response:
-    view = plain_view(context, request.accept())
+    view = plain_view(context, request.media)
     return _counted(request, Response(200, view.text(value), view.headers()), total)
 
 
 def _many(request: Request, context: Context, values: list[dict[str, Any]]) -> Response:
-    view = plain_view(context, request.accept())
+    view = plain_view(context, request.media)
     body = b"[" + b",".join(map(view.text, values)) + b"]"
     return _counted(request, Response(200, body, view.headers()), len(values))
 
