@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UpdateResult:
     """What an append or update did (§5.2.18): attribute IRIs, `scope` and `expiresAt`.
 
@@ -190,7 +190,9 @@ def _edited(entity: Entity, members: dict[str, Any], attrs: Attributes | None, n
     if attrs is not None:
         check_size(attrs)
         result["attrs"] = attrs
-    return {member: value for member, value in result.items() if value is not None}
+    if None in members.values():
+        return {member: value for member, value in result.items() if value is not None}
+    return result
 
 
 def _written(
@@ -216,8 +218,10 @@ def _written(
         if not kept or len(after) > len(stored):
             result.updated.append(iri)
         changes[iri] = after or None
-    written = result.updated and any(iri in changes for iri in result.updated)
-    return edited(attrs, changes) if written else None
+    for iri in result.updated:
+        if iri in changes:
+            return edited(attrs, changes)
+    return None
 
 
 def _patched(old: Instance, patch: Instance, iri: str, owner_created: str, now: str) -> Instance:

@@ -7,7 +7,7 @@ here they meet the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ Edit = Callable[[Entity, str], tuple[Entity, R]]
 Matches = Callable[[Entity], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Target:
     """The entity an operation is about, and what must be true of it.
 
@@ -82,14 +82,14 @@ class Entities:
                 records.append(Record(seen, record.version))
         return Page(records, page.total)
 
-    async def create(self, caller: Caller, tenant: str, fragment: Entity) -> Record:
+    def create(self, caller: Caller, tenant: str, fragment: Entity) -> Awaitable[Record]:
         """Create an entity; raises AlreadyExists."""
         self.guard.allow(caller, tenant, Action.CREATE, fragment["id"])
 
-        async def work(tx: Tx) -> Record:
-            return await self.create_in(tx, caller, fragment)
+        def work(tx: Tx) -> Awaitable[Record]:
+            return self.create_in(tx, caller, fragment)
 
-        return await self.store.write(tenant, work, client=caller.client, create_tenant=True)
+        return self.store.write(tenant, work, client=caller.client, create_tenant=True)
 
     async def create_in(self, tx: Tx, caller: Caller, fragment: Entity) -> Record:
         """Create an entity within a unit of work."""
@@ -97,16 +97,16 @@ class Entities:
         self.guard.may_write(caller, tx.tenant, None, entity)
         return await tx.put(entity, None)
 
-    async def change(
+    def change(
         self, caller: Caller, tenant: str, target: Target, edit: Edit[R]
-    ) -> tuple[Record, R]:
+    ) -> Awaitable[tuple[Record, R]]:
         """Apply `edit` to the entity; return its new record and what `edit` tells."""
         self.guard.allow(caller, tenant, Action.UPDATE, target.entity_id)
 
-        async def work(tx: Tx) -> tuple[Record, R]:
-            return await self.change_in(tx, caller, target, edit)
+        def work(tx: Tx) -> Awaitable[tuple[Record, R]]:
+            return self.change_in(tx, caller, target, edit)
 
-        return await self.store.write(tenant, work, client=caller.client)
+        return self.store.write(tenant, work, client=caller.client)
 
     async def change_in(
         self, tx: Tx, caller: Caller, target: Target, edit: Edit[R]
@@ -115,7 +115,9 @@ class Entities:
 
         It is applied to what the caller sees; what the guard hides stays as it is.
         """
-        record, seen = await self._existing(tx, caller, target)
+        record = await tx.get(target.entity_id)
+        seen = self._visible(tx, caller, target, record)
+        assert record is not None
         entity, told = edit(seen, tx.at)
         if entity is seen:
             return record, told
@@ -124,18 +126,20 @@ class Entities:
         self.guard.may_write(caller, tx.tenant, record.entity, entity)
         return await tx.put(entity, record), told
 
-    async def delete(self, caller: Caller, tenant: str, target: Target) -> int:
+    def delete(self, caller: Caller, tenant: str, target: Target) -> Awaitable[int]:
         """Delete the entity; return the version of the deletion."""
         self.guard.allow(caller, tenant, Action.DELETE, target.entity_id)
 
-        async def work(tx: Tx) -> int:
-            return await self.delete_in(tx, caller, target)
+        def work(tx: Tx) -> Awaitable[int]:
+            return self.delete_in(tx, caller, target)
 
-        return await self.store.write(tenant, work, client=caller.client)
+        return self.store.write(tenant, work, client=caller.client)
 
     async def delete_in(self, tx: Tx, caller: Caller, target: Target) -> int:
         """Delete the entity within a unit of work."""
-        record, _ = await self._existing(tx, caller, target)
+        record = await tx.get(target.entity_id)
+        self._visible(tx, caller, target, record)
+        assert record is not None
         self.guard.may_write(caller, tx.tenant, record.entity, None)
         return await tx.delete(record)
 
@@ -155,14 +159,12 @@ class Entities:
         seen = self.guard.view(caller, tx.tenant, record.entity)
         return None if seen is None else Record(seen, record.version)
 
-    async def _existing(self, tx: Tx, caller: Caller, target: Target) -> tuple[Record, Entity]:
-        """Return the stored record of a visible target whose versions match, and its view."""
-        record = await tx.get(target.entity_id)
+    def _visible(self, tx: Tx, caller: Caller, target: Target, record: Record | None) -> Entity:
+        """Return what is to be seen of a target that is there and whose version matches."""
         seen = self._seen(caller, tx.tenant, target, record)
-        assert record is not None
         if target.guarded:
-            check_version(target.versions, record.version, target.entity_id, "header:If-Match")
-        return record, seen.entity
+            check_version(target.versions, seen.version, target.entity_id, "header:If-Match")
+        return seen.entity
 
     def _seen(self, caller: Caller, tenant: str, target: Target, record: Record | None) -> Record:
         if record is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from broker.errors import ResourceNotFound
-from broker.model.attributes import Edited, edited
+from broker.errors import BadRequestData, ResourceNotFound
+from broker.model.attributes import Changes, Edited, edited
 from broker.model.entity import DEFAULT, Attributes, Entity, Instance
 from broker.model.limits import ATTRIBUTES, INSTANCES
 from broker.model.place import bad
@@ -41,11 +41,18 @@ def with_instances(entity: Entity, iri: str, instances: dict[str, Instance], now
 
 def check_size(attrs: Attributes, place: str = "body:") -> None:
     """Refuse attributes that would take an entity past its limits; looks at what was edited."""
-    parts = attrs.changes if isinstance(attrs, Edited) else attrs
-    if len(attrs) > ATTRIBUTES or any(len(item or ()) > INSTANCES for item in parts.values()):
-        raise bad(
-            place,
-            f"The entity would have more than {ATTRIBUTES} attributes, or one of them more than "
-            f"{INSTANCES} instances.",
-            "Delete what is no longer needed, or spread it over several entities.",
-        )
+    parts: Changes = attrs.changes if type(attrs) is Edited else attrs
+    if len(attrs) > ATTRIBUTES:
+        raise _too_large(place)
+    for instances in parts.values():
+        if instances is not None and len(instances) > INSTANCES:
+            raise _too_large(place)
+
+
+def _too_large(place: str) -> BadRequestData:
+    return bad(
+        place,
+        f"The entity would have more than {ATTRIBUTES} attributes, or one of them more than "
+        f"{INSTANCES} instances.",
+        "Delete what is no longer needed, or spread it over several entities.",
+    )

@@ -18,10 +18,10 @@ Changes: TypeAlias = Mapping[str, dict[str, Instance] | None]
 
 def edited(attrs: Attributes, changes: Changes) -> Attributes:
     """Return `attrs` with `changes` made; the argument stays as it is."""
-    if isinstance(attrs, Edited):
+    if type(attrs) is Edited:
         return Edited(attrs.base, {**attrs.changes, **changes})
     if not isinstance(attrs, dict):
-        return Edited(attrs, dict(changes))
+        return Edited(attrs, changes)
     return {iri: now for iri, now in {**attrs, **changes}.items() if now is not None}
 
 
@@ -29,14 +29,14 @@ def candidates(before: Attributes, after: Attributes) -> Iterable[str]:
     """Return the attributes that may differ; those left out are the same on both sides."""
     if before is after:
         return ()
-    base = after.base if isinstance(after, Edited) else after
-    if isinstance(before, Edited):
-        if before.base is base:
-            changed = dict.fromkeys(before.changes)
-            return {**changed, **after.changes} if isinstance(after, Edited) else changed
-    elif before is base:
-        assert isinstance(after, Edited)
-        return after.changes
+    base = after
+    changed: Changes = {}
+    if type(after) is Edited:
+        base, changed = after.base, after.changes
+    if before is base:
+        return changed
+    if type(before) is Edited and before.base is base:
+        return {**before.changes, **changed}
     return dict.fromkeys((*after, *before))
 
 
@@ -77,6 +77,7 @@ class Edited(Mapping[str, dict[str, Instance]]):
                 yield iri
 
     def __len__(self) -> int:
-        return len(self.base) + sum(
-            (instances is not None) - (iri in self.base) for iri, instances in self.changes.items()
-        )
+        length = len(self.base)
+        for iri, instances in self.changes.items():
+            length += (instances is not None) - (iri in self.base)
+        return length

@@ -46,7 +46,7 @@ def diff(before: Entity, after: Entity) -> tuple[Delta, Delta]:
     prior: Delta = {}
     for member, new in after.items():
         old = before.get(member)
-        if member != "attrs" and not _same(old, new):
+        if new is not old and member != "attrs" and not _same(old, new):
             delta[member] = new
             prior[member] = old
     for member, old in before.items():

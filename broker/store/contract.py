@@ -224,9 +224,9 @@ class Store(Protocol):
         """Commit what was accepted, refuse new work, and release the files."""
         ...
 
-    async def write(
+    def write(
         self, tenant: str, work: Work[T], *, client: str = "", create_tenant: bool = False
-    ) -> T:
+    ) -> Awaitable[T]:
         """Run `work` and commit it; return its result when it is durable.
 
         `client` is who writes, for the rules by type. Raises NonexistentTenant where the

@@ -117,11 +117,12 @@ class UnitOfWork:
 
         An entity equal to its predecessor is no change: `before` is returned.
         """
-        held = await self.get(entity["id"])
+        entity_id = entity["id"]
+        held = self._held[entity_id] if entity_id in self._held else await self.get(entity_id)
         if before is None:
             if held is not None:
-                raise _exists(entity["id"])
-            version = await self._backend.buried(entity["id"]) + 1
+                raise _exists(entity_id)
+            version = await self._backend.buried(entity_id) + 1
             record = await self._write(Kind.CREATE, version, None, entity, entity, None)
             assert record is not None
             return record

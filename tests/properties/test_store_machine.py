@@ -53,6 +53,10 @@ def rule_sets() -> st.SearchStrategy[TypeRules | None]:
     )
 
 
+async def _awaited(act: Callable[[Store], Awaitable[Any]], store: Store) -> Any:
+    return await act(store)
+
+
 class Engines(RuleBasedStateMachine):
     """Drives both engines with the same units of work."""
 
@@ -74,12 +78,12 @@ class Engines(RuleBasedStateMachine):
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
 
-    def _both(self, act: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:
+    def _both(self, act: Callable[[Store], Awaitable[Any]]) -> Any:
         """Do the same on both; the result, or the error, must be the same."""
         results = []
         for store in (self.reference, self.sqlite):
             try:
-                results.append(("returned", self._run(act(store))))
+                results.append(("returned", self._run(_awaited(act, store))))
             except (MachiError, Stop, ValueError) as error:
                 results.append(("raised", repr(error)))
         assert results[0] == results[1]

@@ -16,15 +16,15 @@ read and written whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
 from broker.model.attributes import Edited
 from broker.model.change import AttributeDelta
 from broker.model.entity import Entity, Instance
-from broker.store.contract import Record
+from broker.store.contract import Change, Record
 from broker.store.refusals import encode
 from broker.store.sqlite.names import Names
 
@@ -85,31 +85,58 @@ def dump(entity: Entity, keys: Keys) -> bytes:
     return b"%b\n%b\n}}" % (document[:start], lines)
 
 
-def spliced(document: bytes, entity: Entity, changed: Iterable[str], keys: Keys) -> bytes:
-    """Return the document of `entity`, made from its predecessor's where that is cheaper.
+class Rewritten(NamedTuple):
+    """What an update writes: the entity's document, and the delta and the prior of the change."""
 
-    `changed` are the attributes that differ.
-    """
-    attributes = entity["attrs"]
-    start = document.find(OPEN + b"\n")
-    if start < 0 or not isinstance(attributes, Edited):
-        return dump(entity, keys)
-    lines = document[start + len(OPEN) :]
-    for number, iri in enumerate(changed):
-        instances = attributes.get(iri)
-        if instances is None or number == FEW:
-            return dump(entity, keys)
-        line = b"\n" + encode(_renamed({iri: instances}, keys))[1:-1]
-        at = lines.find(line[: line.index(b":") + 1])
-        if at < 0:
-            lines = b"%b,%b\n}}" % (lines[:-3], line)
-            continue
-        end = lines.find(b"\n", at + 1)
+    document: bytes
+    delta: bytes
+    prior: bytes
+
+
+def rewritten(document: bytes, change: Change, after: Entity, keys: Keys) -> Rewritten:
+    """Return what an update makes of a document; raises BadRequestData as `dump` does."""
+    assert change.delta is not None
+    assert change.before is not None
+    spliced = _spliced(document, change.delta, change.before, after, keys)
+    if spliced is not None:
+        return spliced
+    delta, prior = interned(change.delta, keys), interned(change.before, keys)
+    return Rewritten(dump(after, keys), encode(delta), encode(prior))
+
+
+def _spliced(
+    document: bytes, delta: Entity, prior: Entity, after: Entity, keys: Keys
+) -> Rewritten | None:
+    """Exchange lines, where a few attributes and the time are all that is new; else None."""
+    attributes, changed = after["attrs"], delta.get("attrs")
+    start = document.find(OPEN + b"\n") + len(OPEN)
+    if start < len(OPEN) or changed is None or len(changed) > FEW:
+        return None
+    if type(attributes) is not Edited or len(delta) != 2 or "modifiedAt" not in delta:
+        return None
+    head, lines = document[:start], document[start:]
+    gained, lost = [], []
+    for iri, instances in changed.items():
+        old = prior["attrs"][iri]
+        if not len(instances) == len(attributes.get(iri, ())) == len(old):
+            return None
+        if None in instances.values() or None in old.values():
+            return None
+        line = encode(_renamed({iri: instances}, keys))[1:-1]
+        at = lines.index(b"\n" + line[: line.index(b":") + 1]) + 1
+        end = lines.index(b"\n", at)
         if lines[end - 1] == COMMA:
             end -= 1
-        lines = b"%b%b%b" % (lines[:at], line, lines[end:])
-    head = encode({member: value for member, value in entity.items() if member != "attrs"})
-    return b"%b,%b%b" % (head[:-1], OPEN, lines)
+        gained.append(line)
+        lost.append(lines[at:end])
+        lines = lines[:at] + line + lines[end:]
+    now = b'"modifiedAt":"%b"' % delta["modifiedAt"].encode()
+    then = b'"modifiedAt":"%b"' % prior["modifiedAt"].encode()
+    return Rewritten(
+        head.replace(then, now) + lines,
+        b'{%b,"attrs":{%b}}' % (now, b",".join(gained)),
+        b'{%b,"attrs":{%b}}' % (then, b",".join(lost)),
+    )
 
 
 class StoredAttributes(Mapping[str, dict[str, Instance]]):

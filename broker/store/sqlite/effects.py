@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from broker.store.contract import Committed
 from broker.store.sqlite.names import Undo
-from broker.store.sqlite.pending import Rows
+from broker.store.sqlite.pending import Row
 
 Mark: TypeAlias = tuple[int, int, int, int, int]
 """A place in the effects of a group, between two units of work."""
@@ -22,7 +22,7 @@ START: Final[Mark] = (0, 0, 0, 0, 0)
 class Effects:
     """The effects of the group in the open transaction; units of work add to them in turn.
 
-    `counts` are differences by (tenant, type), `rows` the index rows of changes by their number,
+    `counts` are differences by (tenant, type), `rows` those of the index,
     `documents` entities after updates as they are stored, by change.
     """
 
@@ -36,7 +36,7 @@ class Effects:
         self.counts: list[tuple[tuple[int, int], int]] = []
         self.committed: list[Committed] = []
         self.documents: dict[int, bytes] = {}
-        self.rows: list[tuple[int, Rows]] = []
+        self.rows: list[Row] = []
 
     @property
     def seq(self) -> int:

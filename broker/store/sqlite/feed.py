@@ -93,6 +93,11 @@ def has_graves(connection: apsw.Connection) -> bool:
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM grave)").get)
 
 
+def has_due(connection: apsw.Connection) -> bool:
+    """Return whether entities are due to expire."""
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM due)").get)
+
+
 def prune_changes(connection: apsw.Connection, before: str, most: int) -> tuple[int, int, bool]:
     """Forget a slice of the oldest changes: (changes forgotten, newest pruned, more to do).
 

@@ -11,10 +11,10 @@ from broker.model.entity import Attributes, Entity
 from broker.query.plan import Exact
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
-from broker.store.sqlite.index import NOTHING, SEVERAL, Box, Terms, single, terms
+from broker.store.sqlite.index import NOTHING, SEVERAL, Box, single, terms
 from broker.store.sqlite.names import Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
-from broker.store.sqlite.pending import Rows
+from broker.store.sqlite.pending import NUMBERS, TABLES, TEXTS, Row
 
 Columns: TypeAlias = dict[str, tuple[int, list[int]]]
 """Attribute IRI → its number, and the numbers of the types for which it is indexed."""
@@ -22,12 +22,10 @@ Columns: TypeAlias = dict[str, tuple[int, list[int]]]
 MOST_COMBINATIONS: Final = 1000
 """Combinations of types of which the columns are kept in memory."""
 
-STATEMENTS = (
-    "DELETE FROM anum WHERE type = ? AND path = ? AND value = ? AND eid = ?",
-    "DELETE FROM atxt WHERE type = ? AND path = ? AND value = ? AND eid = ?",
-    "INSERT OR IGNORE INTO anum VALUES (?, ?, ?, ?)",
-    "INSERT OR IGNORE INTO atxt VALUES (?, ?, ?, ?)",
+REMOVE: Final = tuple(
+    f"DELETE FROM {table} WHERE type = ? AND path = ? AND value = ? AND eid = ?" for table in TABLES
 )
+ADD: Final = tuple(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)" for table in TABLES)
 INSERT_TYPE = "INSERT INTO etype VALUES (?, ?, ?)"
 DELETE_TYPE = "DELETE FROM etype WHERE type = ? AND key = ?"
 
@@ -76,8 +74,9 @@ class Indexer:
         after: Entity | None,
         changed: Iterable[str],
         names: Interning,
-    ) -> list[Rows]:
-        """Return the rows a change of an entity removes and adds; move its boxes.
+        seq: int,
+    ) -> list[Row]:
+        """Return the rows that change `seq` of an entity removes and adds; move its boxes.
 
         `changed` are the attributes an update changed.
         """
@@ -86,18 +85,17 @@ class Indexer:
             assert entity is not None
             attributes = entity["attrs"]
             old, new = ({}, attributes) if before is None else (attributes, {})
-            return [self.change(eid, entity["type"], old, new, attributes, names)]
+            return self.change(eid, entity["type"], old, new, attributes, names, seq)
         old, new, types = before["attrs"], after["attrs"], after["type"]
         if before["type"] == types:
-            return [self.change(eid, types, old, new, changed, names)]
+            return self.change(eid, types, old, new, changed, names, seq)
         lost = [iri for iri in before["type"] if iri not in types]
         kept = [iri for iri in before["type"] if iri in types]
         gained = [iri for iri in types if iri not in kept]
-        return [
-            self.change(eid, lost, old, {}, old, names),
-            self.change(eid, kept, old, new, changed, names),
-            self.change(eid, gained, {}, new, new, names),
-        ]
+        rows = self.change(eid, lost, old, {}, old, names, seq)
+        rows += self.change(eid, kept, old, new, changed, names, seq)
+        rows += self.change(eid, gained, {}, new, new, names, seq)
+        return rows
 
     def change(
         self,
@@ -107,9 +105,10 @@ class Indexer:
         after: Attributes,
         attributes: Iterable[str],
         names: Interning,
-    ) -> Rows:
+        seq: int,
+    ) -> list[Row]:
         """Return the rows of `attributes` that differ, for each of some types; move the boxes."""
-        rows: Rows = ([], [], [], [])
+        rows: list[Row] = []
         columns = names.columns.get(tuple(types))
         if columns is None:
             columns = self._columns(types, names)
@@ -121,16 +120,24 @@ class Indexer:
                 if one != other:
                     for nid in type_ids:
                         if one is not None:
-                            rows[one.__class__ is str].append((nid, path, one, eid))
+                            key = TEXTS if one.__class__ is str else NUMBERS, path
+                            rows.append((key, (one, eid, nid, False, seq)))
                         if other is not None:
-                            rows[2 + (other.__class__ is str)].append((nid, path, other, eid))
+                            key = TEXTS if other.__class__ is str else NUMBERS, path
+                            rows.append((key, (other, eid, nid, True, seq)))
                 continue
             old = NOTHING if was is None else terms(was)
             new = NOTHING if now is None else terms(now)
             for nid in type_ids:
                 if new.exact is not Exact.ORDER:
                     self.pairs.lower(nid, path, new.exact, names.undo)
-                _compare(old, new, nid, path, eid, rows)
+                for table, lost, gained in (
+                    (NUMBERS, old.numbers, new.numbers),
+                    (TEXTS, old.texts, new.texts),
+                ):
+                    key = table, path
+                    rows += [(key, (v, eid, nid, False, seq)) for v in lost if v not in gained]
+                    rows += [(key, (v, eid, nid, True, seq)) for v in gained if v not in lost]
                 if old.box != new.box and self._boxes:
                     self._move(eid, nid, path, old.box, new.box)
         return rows
@@ -154,11 +161,10 @@ class Indexer:
         names.undo.append(columns.clear)
         return path, type_ids
 
-    def write(self, rows: Rows) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         """Write rows into the file at once."""
-        for statement, values in zip(STATEMENTS, rows, strict=True):
-            if values:
-                self.many(statement, values)
+        for (table, path), (value, eid, nid, added, _) in rows:
+            self.run((ADD if added else REMOVE)[table], (nid, path, value, eid))
 
     def add_types(self, eid: int, entity_id: str, type_ids: Iterable[int]) -> None:
         """Enter an entity under types it got."""
@@ -218,19 +224,9 @@ def _add(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> 
         document = connection.execute("SELECT doc FROM entity WHERE eid = ?", (eid,)).get
         attributes = parse(document, names)["attrs"]
         if iri in attributes:
-            indexer.write(indexer.change(eid, [type_iri], {}, attributes, [iri], known))
+            indexer.write(indexer.change(eid, [type_iri], {}, attributes, [iri], known, 0))
 
 
 def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> None:
     for table in ("anum", "atxt", "box", "boxkey"):
         connection.execute(f"DELETE FROM {table} WHERE type = ? AND path = ?", (nid, path))
-
-
-def _compare(was: Terms, now: Terms, nid: int, path: int, eid: int, rows: Rows) -> None:
-    removed_numbers, removed_texts, added_numbers, added_texts = rows
-    if was.numbers != now.numbers:
-        removed_numbers += [(nid, path, n, eid) for n in was.numbers if n not in now.numbers]
-        added_numbers += [(nid, path, n, eid) for n in now.numbers if n not in was.numbers]
-    if was.texts != now.texts:
-        removed_texts += [(nid, path, t, eid) for t in was.texts if t not in now.texts]
-        added_texts += [(nid, path, t, eid) for t in now.texts if t not in was.texts]

@@ -9,18 +9,21 @@ newest change all of whose rows are there (see `broker.store.sqlite.recovery`).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from math import inf
 from typing import Any, Final, TypeAlias
 
 from broker.query.plan import GeoTerm, IndexTerm
 from broker.store.sqlite.index import number_key
 
-Row: TypeAlias = tuple[int, int, Any, int]
-"""Type, path, value, entity: all by number but the value."""
+Key: TypeAlias = tuple[int, int]
+"""A table, by its place in `TABLES`, and a path."""
 
-Rows: TypeAlias = tuple[list[Row], list[Row], list[Row], list[Row]]
-"""Rows of numbers to remove, of texts to remove, of numbers to add, of texts to add."""
+Waits: TypeAlias = tuple[Any, int, int, bool, int]
+"""Value, entity, type, whether it is added (or else removed), and by which change."""
+
+Row: TypeAlias = tuple[Key, Waits]
+"""A row to be added or removed, and where."""
 
 MOST: Final = 20_000
 """Rows, and changes behind the feed, from which on rows are moved into the file."""
@@ -29,6 +32,8 @@ SLICE: Final = 2_000
 """Rows that are moved in one transaction; more where so many wait that it would not suffice."""
 
 TABLES: Final = ("anum", "atxt")
+NUMBERS: Final = 0
+TEXTS: Final = 1
 
 _NONE: Final[frozenset[int]] = frozenset()
 
@@ -39,7 +44,7 @@ class _Path:
     __slots__ = ("_many", "_ordered", "_seen", "_touched", "rows")
 
     def __init__(self) -> None:
-        self.rows: list[tuple[Any, int, int, bool, int]] = []
+        self.rows: list[Waits] = []
         self._ordered: list[tuple[Any, int]] = []
         self._many: set[int] = set()
         self._touched: set[int] = set()
@@ -106,20 +111,16 @@ class Pending:
         self.indexed = indexed
         """The newest change all of whose rows are in the file."""
         self.rows = 0
-        self._paths: dict[tuple[int, int], _Path] = {}
+        self._paths: dict[Key, _Path] = {}
 
-    def add(self, entries: Iterable[tuple[int, Rows]]) -> None:
-        """Take in the rows of changes (by sequence number), before they are committed."""
-        for seq, rows in entries:
-            for position, some in enumerate(rows):
-                table, added = position & 1, position > 1
-                for nid, path, value, eid in some:
-                    key = table, path
-                    waiting = self._paths.get(key)
-                    if waiting is None:
-                        waiting = self._paths[key] = _Path()
-                    waiting.rows.append((value, eid, nid, added, seq))
-                    self.rows += 1
+    def add(self, rows: Sequence[Row]) -> None:
+        """Take in the rows of changes, in their order, before they are committed."""
+        for key, row in rows:
+            waiting = self._paths.get(key)
+            if waiting is None:
+                waiting = self._paths[key] = _Path()
+            waiting.rows.append(row)
+        self.rows += len(rows)
 
     def mark(self) -> Callable[[], None]:
         """Return what takes back all that is added from now on."""
@@ -139,12 +140,12 @@ class Pending:
         """Return the entities whose waiting rows a term asks for."""
         if isinstance(term, GeoTerm):
             return []
-        waiting = self._paths.get((0 if term.kind == "num" else 1, path))
+        waiting = self._paths.get((NUMBERS if term.kind == "num" else TEXTS, path))
         return [] if waiting is None else sorted(waiting.find(term))
 
     def touched(self, term: IndexTerm, path: int) -> Set[int]:
         """Return the entities of whose rows, in the table a term asks, some wait."""
-        waiting = self._paths.get((0 if term.kind == "num" else 1, path))
+        waiting = self._paths.get((NUMBERS if term.kind == "num" else TEXTS, path))
         return _NONE if waiting is None else waiting.touched()
 
     def overdue(self, newest: int) -> bool:
@@ -180,11 +181,11 @@ class Pending:
         return lambda: setattr(self, "indexed", newest)
 
 
-def write_rows(
-    many: Callable[..., Any], table: str, path: int, rows: Iterable[tuple[Any, int, int, bool, int]]
-) -> None:
+def write_rows(many: Callable[..., Any], table: str, path: int, rows: Iterable[Waits]) -> None:
     """Bring rows, oldest first, into a table; the last word on each counts."""
-    last = {(nid, path, value, eid): added for value, eid, nid, added, _ in rows}
+    last: dict[tuple[Any, ...], bool] = {
+        (nid, path, value, eid): added for value, eid, nid, added, _ in rows
+    }
     many(
         f"DELETE FROM {table} WHERE type = ? AND path = ? AND value = ? AND eid = ?",
         _ordered([row for row, added in last.items() if not added]),
@@ -195,7 +196,7 @@ def write_rows(
     )
 
 
-def _ordered(rows: list[Row]) -> list[Row]:
+def _ordered(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Put rows in the order of the table, so that neighbours share its pages."""
     try:
         rows.sort()

@@ -14,7 +14,7 @@ from broker.store.sqlite.feed import COLUMNS, to_change
 from broker.store.sqlite.indexer import Indexer, Known
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Indexed
-from broker.store.sqlite.pending import Pending, Rows
+from broker.store.sqlite.pending import Pending, Row
 
 
 def recover(connection: apsw.Connection, indexed: Indexed | None) -> int:
@@ -38,7 +38,7 @@ def recover(connection: apsw.Connection, indexed: Indexed | None) -> int:
     return newest - done
 
 
-def _rows(connection: apsw.Connection, indexer: Indexer, done: int) -> Iterator[tuple[int, Rows]]:
+def _rows(connection: apsw.Connection, indexer: Indexer, done: int) -> Iterator[Row]:
     run = runner(connection)
     names: dict[int, Names] = {}
     for tid, entity_id in run(
@@ -52,8 +52,8 @@ def _rows(connection: apsw.Connection, indexer: Indexer, done: int) -> Iterator[
         eids = {change.seq: eid for change, eid in chain}
         for change, before, after in reconstruct(current, (change for change, _ in chain)):
             changed = changed_attributes(change)
-            for rows in indexer.follow(eids[change.seq], before, after, changed, interning):
-                yield change.seq, rows
+            eid = eids[change.seq]
+            yield from indexer.follow(eid, before, after, changed, interning, change.seq)
 
 
 def _chain(
@@ -77,5 +77,5 @@ def _chain(
         yield to_change(tuple(row), names), eid
 
 
-def _seq(entry: tuple[int, Rows]) -> int:
-    return entry[0]
+def _seq(row: Row) -> int:
+    return row[1][4]

@@ -12,12 +12,10 @@ from broker.model.change import changed_attributes
 from broker.model.entity import Entity
 from broker.model.expiry import first_expiry
 from broker.store.contract import Answer, Committed, Kind, Record, Resource, TypeRules
-from broker.store.refusals import encode
 from broker.store.sqlite.connection import Run
-from broker.store.sqlite.documents import dump, interned, opened, spliced
+from broker.store.sqlite.documents import dump, opened, rewritten
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.indexer import Indexer
-from broker.store.sqlite.pending import Rows
 from broker.store.sqlite.resources import load_resource
 from broker.store.sqlite.town import Town, dump_rules
 
@@ -33,28 +31,30 @@ ALL_TYPES: Final = 0
 
 @dataclass(slots=True)
 class Feed:
-    """The newest committed change; `graves`: entities were deleted before."""
+    """The newest committed change; whether entities were deleted, or are due to expire."""
 
     seq: int
     graves: bool
+    due: bool
 
 
 class Held(Record):
-    """An entity as the transaction has it: with its row, newest change, and document."""
+    """An entity as the transaction has it: with its row, newest change, and document.
 
-    __slots__ = ("document", "eid", "seq")
+    `transient` tells that the file may have a due time of it.
+    """
 
-    def __init__(self, entity: Entity, version: int, eid: int, seq: int, document: bytes) -> None:
+    __slots__ = ("document", "eid", "seq", "transient")
+
+    def __init__(
+        self, entity: Entity, version: int, eid: int, seq: int, document: bytes, transient: bool
+    ) -> None:
         self.entity = entity
         self.version = version
         self.eid = eid
         self.seq = seq
         self.document = document
-
-    @property
-    def transient(self) -> bool:
-        """Whether the file may have a due time of it."""
-        return EXPIRES in self.document
+        self.transient = transient
 
 
 class Session:
@@ -90,7 +90,9 @@ class Session:
         if row is None:
             return None
         eid, seq, version, document = row
-        return Held(opened(document, self._names), version, eid, seq, document)
+        entity = opened(document, self._names)
+        transient = self._feed.due and EXPIRES in document
+        return Held(entity, version, eid, seq, document, transient)
 
     async def buried(self, entity_id: str) -> int:
         if not self._feed.graves:
@@ -124,7 +126,7 @@ class Session:
                 self._town.tid,
                 change.entity_id,
                 change.version,
-                change.kind.value,
+                change.kind,
                 change.at,
                 *parts,
             ),
@@ -180,8 +182,7 @@ class Session:
         """Remove an entity and its index rows from the file, leaving no trace in the feed."""
         self._remove(eid, entity)
         self._schedule(entity["id"], None)
-        for rows in self._follow(eid, entity, None):
-            self._indexer.write(rows)
+        self._indexer.write(self._indexer.follow(eid, entity, None, (), self._names, 0))
 
     def forget_pairs(self) -> None:
         """Forget what is indexed of the tenant."""
@@ -198,36 +199,34 @@ class Session:
             (self._town.tid, entity_id, version, seq, _only(type_ids), document),
         )
         eid = self._connection.last_insert_rowid()
-        if EXPIRES in document:
+        transient = EXPIRES in document
+        if transient:
             self._schedule(entity_id, first_expiry(entity))
         self._indexer.add_types(eid, entity_id, type_ids)
         self._count((ALL_TYPES, *type_ids), 1)
         self._index(eid, committed)
         parts = self._leave_grave(entity_id), eid, document, None
-        return Held(entity, version, eid, seq, document), parts
+        return Held(entity, version, eid, seq, document, transient), parts
 
     def _update(self, committed: Committed, held: Held) -> tuple[Held, Parts]:
         change, before, after = committed.change, committed.before, committed.after
         assert before is not None
         assert after is not None
-        assert change.delta is not None
-        assert change.before is not None
-        keys, eid = self._names.keys, held.eid
-        delta = encode(interned(change.delta, keys))
-        parts = held.seq, eid, delta, encode(interned(change.before, keys))
-        document = spliced(held.document, after, change.delta.get("attrs", ()), keys)
+        eid = held.eid
+        document, delta, prior = rewritten(held.document, change, after, self._names.keys)
         self.effects.documents[change.seq] = document
-        if "type" in change.delta:
+        if change.delta is not None and "type" in change.delta:
             self._retype(eid, before, after)
         self._run(
             "UPDATE entity SET version = ?, seq = ?, doc = ? WHERE eid = ?",
             (change.version, change.seq, document, eid),
         )
         self._index(eid, committed)
-        now = Held(after, change.version, eid, change.seq, document)
-        if now.transient or held.transient:
+        transient = held.transient or EXPIRES in delta
+        if transient:
             self._schedule(change.entity_id, first_expiry(after))
-        return now, parts
+        now = Held(after, change.version, eid, change.seq, document, transient)
+        return now, (held.seq, eid, delta, prior)
 
     def _delete(self, committed: Committed, held: Held) -> Parts:
         change, entity = committed.change, committed.before
@@ -247,6 +246,7 @@ class Session:
         if due is None:
             self._run("DELETE FROM due WHERE tid = ? AND id = ?", (self._town.tid, entity_id))
         else:
+            self._feed.due = True
             self._run(
                 "INSERT OR REPLACE INTO due VALUES (?, ?, ?)", (self._town.tid, entity_id, due)
             )
@@ -280,14 +280,15 @@ class Session:
 
     def _index(self, eid: int, committed: Committed) -> None:
         """Let the index rows of a change wait to be written (`broker.store.sqlite.pending`)."""
-        seq, changed = committed.change.seq, changed_attributes(committed.change)
-        for rows in self._follow(eid, committed.before, committed.after, changed):
-            self.effects.rows.append((seq, rows))
-
-    def _follow(
-        self, eid: int, before: Entity | None, after: Entity | None, changed: Iterable[str] = ()
-    ) -> list[Rows]:
-        return self._indexer.follow(eid, before, after, changed, self._names)
+        change = committed.change
+        self.effects.rows += self._indexer.follow(
+            eid,
+            committed.before,
+            committed.after,
+            changed_attributes(change),
+            self._names,
+            change.seq,
+        )
 
     def _type_ids(self, types: Iterable[str]) -> list[int]:
         return [self._names.intern(iri) for iri in dict.fromkeys(types)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -133,9 +133,9 @@ class SqliteStore:
         self._connection.close()
         self._lock.release()
 
-    async def write(
+    def write(
         self, tenant: str, work: Work[T], *, client: str = "", create_tenant: bool = False
-    ) -> T:
+    ) -> Awaitable[T]:
         """Run `work` and commit it; return its result when it is durable (see `Store`)."""
         if not self._open:
             raise closed()
@@ -145,7 +145,7 @@ class SqliteStore:
             session = self._session(town, effects)
             return run(UnitOfWork(session, tenant, client, self._clock()), work)
 
-        return await self._submit(job)
+        return self._submit(job)
 
     async def get(self, tenant: str, entity_id: str) -> Record | None:
         """Return the committed entity. Raises NonexistentTenant."""
@@ -313,7 +313,7 @@ class SqliteStore:
         self._indexer = Indexer(self._connection, self._indexed)
         self._writer = Writer(self._connection, self._begin, self._flush, self._announce)
         pruned, newest = feed.bounds(self._connection)
-        self._feed = Feed(newest, feed.has_graves(self._connection))
+        self._feed = Feed(newest, feed.has_graves(self._connection), feed.has_due(self._connection))
         self._pending = Pending(newest)
         self._moving = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
@@ -363,9 +363,9 @@ class SqliteStore:
             raise closed()
         return self._towns.view(tenant)
 
-    async def _submit(self, job: Callable[[Effects], T]) -> T:
+    def _submit(self, job: Callable[[Effects], T]) -> Awaitable[T]:
         """Run `job` in the writing transaction, perhaps more than once."""
-        return await self._writer.submit(job)  # type: ignore[no-any-return]
+        return self._writer.submit(job)
 
     async def _finish_dropping(self, towns: list[Town]) -> None:
         """Go on deleting tenants; what is left at the end is left to the next start."""

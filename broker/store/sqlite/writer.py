@@ -80,7 +80,8 @@ class Writer:
 
     def start(self) -> None:
         """Begin to serve the queue."""
-        self._task = asyncio.get_running_loop().create_task(self._serve(), name="machi-writer")
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._serve(), name="machi-writer")
 
     async def close(self) -> None:
         """Refuse new work, commit what is queued, and stop."""
@@ -93,17 +94,17 @@ class Writer:
     def __len__(self) -> int:
         return len(self._queue)
 
-    async def submit(self, task: Task) -> Any:
+    def submit(self, task: Task) -> asyncio.Future[Any]:
         """Run `task` in the next group and return its result once that is durable.
 
         The task goes on if the caller is cancelled.
         """
         if self._closing:
             raise closed()
-        done = asyncio.get_running_loop().create_future()
+        done = self._loop.create_future()
         self._queue.append(_Job(task, done))
         self._wake.set()
-        return await done
+        return done
 
     async def _serve(self) -> None:
         while True:

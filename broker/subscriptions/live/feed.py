@@ -117,14 +117,19 @@ class Feed:
         return {"streams": readers, "stream_lenses": len(self._audiences)}
 
     def _committed(self, changes: list[Committed]) -> None:
-        for one in changes:
-            self._untold.append(one)
-            self.head = one.change.seq
+        self.head = changes[-1].change.seq
         if self._audiences:
+            self._untold.extend(changes)
             self._work_soon()
         else:
-            while self._untold:
-                self._tell(self._untold.popleft())
+            self._nobody_reads()
+
+    def _nobody_reads(self) -> None:
+        """Keep nothing: whoever comes back reads what it missed from the store."""
+        self._untold.clear()
+        self._ring.clear()
+        self.told = self.head
+        self._oldest = self.head + 1
 
     def _work_soon(self) -> None:
         if not self._busy:
@@ -151,7 +156,7 @@ class Feed:
 
     def _tell(self, one: Committed) -> int:
         """Put a change into the ring and the logs of those it concerns; return the work it was."""
-        found = self._index.find(one) if self._audiences else []
+        found = self._index.find(one)
         concerned = [audience for audience in found if self._index.concerns(audience, one)]
         for audience in concerned:
             audience.log.append(one)

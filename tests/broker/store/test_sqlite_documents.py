@@ -11,7 +11,8 @@ from broker.entities.semantics import delete_attribute, partial_update, update_a
 from broker.model.attributes import edited
 from broker.model.change import diff
 from broker.model.entity import Entity
-from broker.store.sqlite.documents import dump, opened, parse, spliced
+from broker.store.contract import Change, Kind
+from broker.store.sqlite.documents import dump, opened, parse, rewritten
 from broker.store.sqlite.names import WriterNames
 from broker.store.sqlite.schema import migrate
 from tests.broker.store.helpers import entity, prop
@@ -81,20 +82,34 @@ def test_a_document_says_the_same_whole_and_piece_by_piece(
     assert same(parse(document, known), stored)
 
 
-@given(attributes, st.lists(st.tuples(st.sampled_from(IRIS), instances | st.none()), max_size=6))
-def test_a_spliced_document_is_that_of_the_edited_entity(
-    attrs: dict[str, Any], edits: list[tuple[str, dict[str, Any] | None]]
+@given(
+    attributes,
+    st.lists(
+        st.tuples(
+            st.sampled_from(IRIS),
+            st.sampled_from(["@none", "urn:d"]),
+            instances | st.none(),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
+)
+def test_an_update_writes_what_it_means_whichever_way_it_is_written(
+    attrs: dict[str, Any], edits: list[tuple[str, str, dict[str, Any] | None, bool]]
 ) -> None:
     known = names()
     plain = with_attributes(attrs)
     document = dump(plain, known.keys)
-    for iri, instance in edits:
-        changes = {iri: None if instance is None else {"@none": instance}}
+    for number, (iri, dataset, instance, scoped) in enumerate(edits):
         before = opened(document, known)
-        after = {**before, "modifiedAt": NOW, "attrs": edited(before["attrs"], changes)}
-        plain = {**plain, "modifiedAt": NOW, "attrs": edited(plain["attrs"], changes)}
-        changed = diff(before, after)[0].get("attrs", {})
-        document = spliced(document, after, changed, known.keys)
+        kept = {} if instance is None else {**(before["attrs"].get(iri) or {}), dataset: instance}
+        members = {"modifiedAt": f"{NOW} {number}", **({"scope": ["/a"]} if scoped else {})}
+        after = {**before, **members, "attrs": edited(before["attrs"], {iri: kept or None})}
+        plain = {**plain, **members, "attrs": edited(plain["attrs"], {iri: kept or None})}
+        delta, prior = diff(before, after)
+        change = Change(1, "", "urn:a", 2, Kind.UPDATE, NOW, delta, prior)
+        document, *sides = rewritten(document, change, after, known.keys)
+        assert [parse(side, known) for side in sides] == [delta, prior]
         assert same(parse(document, known), plain)
         assert same(opened(document, known), plain)
 

@@ -11,7 +11,7 @@ from broker.query.plan import IndexTerm
 from broker.store.sqlite import SqliteStore, pending
 from broker.store.sqlite.index import MANY
 from broker.store.sqlite.maintenance import check
-from broker.store.sqlite.pending import Pending, Rows
+from broker.store.sqlite.pending import NUMBERS, Pending, Row
 from tests.broker.store.helpers import create, entity, prop
 
 TYPE, PATH = 1, 2
@@ -37,17 +37,16 @@ TERMS = st.one_of(
 )
 
 
-def rows(added: bool, value: Any, eid: int) -> Rows:
+def rows(seq: int, added: bool, value: Any, eid: int) -> list[Row]:
     """Return the rows of a change that adds, or removes, one number of an entity."""
-    row = (TYPE, PATH, value, eid)
-    return ([], [], [row], []) if added else ([row], [], [], [])
+    return [((NUMBERS, PATH), (value, eid, TYPE, added, seq))]
 
 
 def waiting(steps: list[tuple[bool, Any, int]]) -> Pending:
     """Return the rows of changes 1, 2, …"""
     kept = Pending(0)
     for seq, step in enumerate(steps, 1):
-        kept.add([(seq, rows(*step))])
+        kept.add(rows(seq, *step))
     return kept
 
 
@@ -77,7 +76,7 @@ def test_what_is_taken_back_was_never_there(before: Any, after: Any, term: Index
     found, rows_before = kept.find(term, PATH), kept.rows
     take_back = kept.mark()
     for step in after:
-        kept.add([(99, rows(*step))])
+        kept.add(rows(99, *step))
     kept.find(term, PATH)
     take_back()
     assert (kept.find(term, PATH), kept.rows) == (found, rows_before)
