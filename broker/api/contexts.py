@@ -78,12 +78,23 @@ async def delete(broker: Broker, request: Request) -> Response:
     return no_content()
 
 
-async def link(broker: Broker, request: Request, context: Context) -> str:
-    """Return a URL for a Link header: the context's own, or that of an ImplicitlyCreated one."""
+async def linked(
+    broker: Broker, request: Request, context: Context, *, create_tenant: bool = False
+) -> Context:
+    """Return the context with a URL for a Link header: made ImplicitlyCreated if it has none.
+
+    It stays without where the tenant cannot have more contexts.
+    """
     if context.link:
-        return context.link
-    implicit = await broker.own_contexts.add(request.tenant, context.source, "ImplicitlyCreated")
-    return _base(broker, request) + path_of(implicit)
+        return context
+    try:
+        implicit = await broker.own_contexts.add(
+            request.tenant, context.source, "ImplicitlyCreated", create_tenant=create_tenant
+        )
+    except BadRequestData:
+        return context
+    url = _base(broker, request) + path_of(implicit)
+    return await broker.contexts.resolve(url, tenant=request.tenant)
 
 
 def _base(broker: Broker, request: Request) -> str:

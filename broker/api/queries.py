@@ -8,8 +8,9 @@ from broker.api import paging, show
 from broker.api.asked import Asked, from_query
 from broker.api.body import json_and_context, link_context
 from broker.api.broker import Broker
+from broker.api.contexts import linked
 from broker.api.request import Request
-from broker.api.response import Response
+from broker.api.response import LD, Response
 from broker.api.selection import entity_query
 from broker.api.view import view_of
 from broker.jsonld.context import Context
@@ -24,6 +25,8 @@ async def query(broker: Broker, request: Request) -> Response:
 async def query_by_post(broker: Broker, request: Request) -> Response:
     """Return a page of the entities that a Query in the body selects."""
     value, context = await json_and_context(broker, request)
+    if request.accept() != LD:
+        context = await linked(broker, request, context)
     return await _page(broker, request, from_query(value, request.query), context)
 
 

@@ -10,6 +10,7 @@ import orjson
 from broker.api import paging, params
 from broker.api.body import json_and_context, link_context
 from broker.api.broker import Broker
+from broker.api.contexts import linked
 from broker.api.request import Request
 from broker.api.response import JSON, LD, Headers, Response, no_content
 from broker.api.view import context_link
@@ -25,6 +26,7 @@ _OPTIONS = frozenset({"sysAttrs"})
 async def create(broker: Broker, request: Request) -> Response:
     """Create a subscription."""
     value, context = await json_and_context(broker, request)
+    context = await linked(broker, request, context, create_tenant=True)
     stored = await broker.subscriptions.create(request.caller, request.tenant, value, context)
     where = PATH + quote(stored.id, safe=":@!$&'()*+,;=~")
     return Response(201, b"", [(b"location", where.encode())])

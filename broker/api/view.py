@@ -70,7 +70,7 @@ class View:
         self.key = f"{key}{context.key}{media.decode()}{in_body}"
         self.list_key = "list" + self.key
         self._headers: Headers = [(b"content-type", media)]
-        if media == JSON or (media == GEO and not in_body):
+        if context.link and (media == JSON or (media == GEO and not in_body)):
             self._headers.append((b"link", context_link(context)))
 
     def shows_of(self, entity: Entity) -> bool:

@@ -53,8 +53,10 @@ class OwnContexts:
         self._clock = clock
         self._token = token
 
-    async def add(self, tenant: str, source: Json, kind: Kind = "Hosted") -> str:
-        """Store a context and return its id; raises BadRequestData.
+    async def add(
+        self, tenant: str, source: Json, kind: Kind = "Hosted", *, create_tenant: bool = True
+    ) -> str:
+        """Store a context and return its id; raises BadRequestData, NonexistentTenant.
 
         What is ImplicitlyCreated has one id for one content, and is stored once.
         """
@@ -76,7 +78,7 @@ class OwnContexts:
         async def work(tx: Tx) -> None:
             await tx.put_resource(resource)
 
-        await self._store.write(tenant, work, create_tenant=True)
+        await self._store.write(tenant, work, create_tenant=create_tenant)
         return context_id
 
     async def get(self, tenant: str, context_id: str) -> OwnContext | None:

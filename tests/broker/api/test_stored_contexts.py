@@ -9,8 +9,10 @@ from aiohttp import web
 
 from broker.contexts import own
 from broker.jsonld.core import CORE_URL
+from broker.settings import Settings
 from broker.store.contract import Store
-from tests.broker.api.data import ENTITIES, ERRORS, INLINE, LD, V1, gauge, link, urn
+from broker.store.memory import MemoryStore
+from tests.broker.api.data import ENTITIES, ERRORS, INLINE, LD, OPERATIONS, V1, gauge, link, urn
 from tests.support.asgi import HOST, Answer, Client, running
 
 CONTEXTS = f"{V1}/jsonldContexts"
@@ -306,3 +308,51 @@ async def test_a_context_made_for_an_answer_has_one_id_for_one_content(client: C
     await client.post(ENTITIES, gauge(), link(at(path)))
     assert (await details(client, first))["numberOfHits"] == 3
     assert (await client.delete(path)).status == 204
+
+
+async def test_an_answer_in_json_links_the_context_that_a_query_brought(client: Client) -> None:
+    await client.post(ENTITIES, {**gauge(), "@context": INLINE}, LD)
+    body = {"type": "Query", "entities": [{"type": "Gauge"}], "@context": [INLINE, {}]}
+    answer = await client.post(f"{OPERATIONS}/query", body, LD)
+    assert answer.json() == [{**gauge(), "level": {"type": "Property", "value": 1.5}}]
+    url = (answer.header("link") or "").partition(">")[0].removeprefix("<")
+    path = url.removeprefix(f"http://{HOST}")
+    assert (await client.get(path)).json() == {"@context": [INLINE, {}]}
+    assert (await details(client, url))["kind"] == "ImplicitlyCreated"
+    as_ld = await client.post(f"{OPERATIONS}/query", body, {**LD, "accept": LD["content-type"]})
+    assert as_ld.json()[0]["@context"] == [INLINE, {}]
+    unknown = await client.post(f"{OPERATIONS}/query", body, {**LD, "ngsild-tenant": "nowhere"})
+    refused(unknown, 404, "NonexistentTenant")
+
+
+async def test_a_query_is_answered_without_link_where_no_more_contexts_fit(
+    quick: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own, "MOST", 0)
+    body = {"type": "Query", "entities": [{"type": "Gauge"}], "@context": [INLINE, {}]}
+    answer = await quick.post(f"{OPERATIONS}/query", body, LD)
+    assert (answer.status, answer.header("link")) == (200, None)
+
+
+async def test_a_subscription_names_the_context_made_for_its_notifications(client: Client) -> None:
+    body = {
+        "id": "urn:ngsi-ld:Subscription:1",
+        "type": "Subscription",
+        "entities": [{"type": "Gauge"}],
+        "notification": {"endpoint": {"uri": "http://127.0.0.1:9/"}},
+        "@context": [INLINE, {}],
+    }
+    tenant = {"ngsild-tenant": "drill"}
+    created = await client.post(f"{V1}/subscriptions", body, {**LD, **tenant})
+    assert created.status == 201
+    told = (await client.get(created.header("location") or "", tenant)).json()
+    path = told["jsonldContext"].removeprefix(f"http://{HOST}")
+    assert (await client.get(path, tenant)).json() == {"@context": [INLINE, {}]}
+
+
+async def test_urls_of_contexts_start_with_the_public_address_where_there_is_one() -> None:
+    settings = Settings(public_url="https://broker.town.example/")
+    async with running(MemoryStore(), settings) as client:
+        path = await host(client)
+        (url, _) = (await client.get(CONTEXTS)).json()
+    assert url == f"https://broker.town.example{path}"
