@@ -25,7 +25,7 @@ async def query(broker: Broker, request: Request) -> Response:
 async def query_by_post(broker: Broker, request: Request) -> Response:
     """Return a page of the entities that a Query in the body selects."""
     value, context = await json_and_context(broker, request)
-    if request.accept() != LD:
+    if request.media != LD:
         context = await linked(broker, request, context)
     return await _page(broker, request, from_query(value, request.query), context)
 
