@@ -94,7 +94,7 @@ async def linked(
     except BadRequestData:
         return context
     url = _base(broker, request) + path_of(implicit)
-    return await broker.contexts.resolve(url, tenant=request.tenant)
+    return await broker.contexts.resolve(url, tenant=request.tenant, used=False)
 
 
 def _base(broker: Broker, request: Request) -> str:

@@ -45,7 +45,7 @@ class Directory:
         self._started = started
 
     async def entries(self, tenant: str, kind: str | None) -> list[Entry]:
-        """Return the entries of one kind, or of all. Raises NonexistentTenant."""
+        """Return the entries of one kind, or of all."""
         found = [self._owned(tenant, one) for one in await self._own.all(tenant)]
         for url in self._loader.uses.of(tenant):
             cached = self._cached(tenant, url)

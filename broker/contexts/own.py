@@ -90,8 +90,8 @@ class OwnContexts:
         return None if resource is None else _context(resource)
 
     async def all(self, tenant: str) -> list[OwnContext]:
-        """Return all contexts of the tenant, the oldest first. Raises NonexistentTenant."""
-        return [_context(each) for each in await self._store.resources(tenant, _RESOURCE)]
+        """Return all contexts of the tenant, the oldest first; none where there is no tenant."""
+        return [_context(each) for each in await self._resources(tenant)]
 
     async def delete(self, tenant: str, context_id: str) -> None:
         """Delete a context."""
@@ -111,11 +111,14 @@ class OwnContexts:
         digest = hashlib.blake2b(text, digest_size=32).digest()
         return found.id, Document(url, found.source, digest, float("inf"), len(text))
 
-    async def _make_room(self, tenant: str) -> None:
+    async def _resources(self, tenant: str) -> list[Resource]:
         try:
-            number = len(await self._store.resources(tenant, _RESOURCE))
+            return await self._store.resources(tenant, _RESOURCE)
         except NonexistentTenant:
-            return
+            return []
+
+    async def _make_room(self, tenant: str) -> None:
+        number = len(await self._resources(tenant))
         if number >= MOST:
             raise BadRequestData(
                 f"The tenant has {number} contexts, and may have no more.",

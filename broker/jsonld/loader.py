@@ -95,13 +95,13 @@ class ContextLoader:
         return compiled.context
 
     async def resolve(
-        self, source: Json, *, place: str = "body:/@context", tenant: str = ""
+        self, source: Json, *, place: str = "body:/@context", tenant: str = "", used: bool = True
     ) -> Context:
         """Return the effective context of a URL, context object, or array of them (or None).
 
-        `place` says where the source stands, for errors. Raises LdContextNotAvailable where a
-        remote document cannot be had, BadRequestData where the context is invalid or exceeds a
-        limit.
+        `place` says where the source stands, for errors; `used` whether this is a use that
+        counts. Raises LdContextNotAvailable where a remote document cannot be had, BadRequestData
+        where the context is invalid or exceeds a limit.
         """
         if source is None or source == CORE_URL:
             return CORE_CONTEXT
@@ -116,7 +116,8 @@ class ContextLoader:
                 compiled.until = self.clock() + RETRY
             key = (tenant, name) if compiled.own else name
             self._contexts.put(key, compiled, compiled.context.size)
-        self._count(compiled, tenant)
+        if used:
+            self._count(compiled, tenant)
         return compiled.context
 
     def find(self, url: str) -> Kept | None:
