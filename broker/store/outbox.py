@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from broker.model.entity import Entity
 from broker.store.contract import Committed
@@ -103,8 +103,7 @@ class StoredSubscription:
         return replace(self, document=document)
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A row for the outbox: `sid` shall be notified of change `seq`."""
 
     sid: int

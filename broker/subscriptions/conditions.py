@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 from broker.model.entity import Entity
-from broker.query.ast import And, IdIn, IdMatches, Node
+from broker.query.ast import And, HasType, IdIn, IdMatches, Node
 from broker.query.predicate import Predicate, compile_predicate
 from broker.store.contract import Committed
 from broker.subscriptions.model import Selector, Subscription
-from broker.subscriptions.triggers import Event
+from broker.subscriptions.triggers import Event, bits_of
+
+_compiled = lru_cache(maxsize=4096)(compile_predicate)
+"""Subscribers often ask the same; what they ask is then compiled, and kept in memory, once."""
 
 
 class Conditions:
     """Tests in the order in which a notification would fail them.
 
-    `queries` are q, geoQ and scopeQ by name, each a test on the entity after the change, before
-    it for a deletion.
+    `selects` tests `entities`; `queries` are q, geoQ and scopeQ by name, each a test on the
+    entity after the change, before it for a deletion.
     """
 
-    __slots__ = ("_triggers", "_watched", "queries", "selects", "subscription")
+    __slots__ = ("_bits", "_mask", "_watched", "queries", "selects")
 
     def __init__(self, subscription: Subscription) -> None:
-        self.subscription = subscription
-        self._triggers = subscription.triggers
+        self._bits = bits_of(subscription.triggers)
+        self._mask = sum(self._bits)
         self._watched = subscription.watched
-        selectors = [compile_predicate(selector_node(each)) for each in subscription.entities]
-        self.selects: Predicate = _any(selectors) if selectors else lambda entity: True
+        self.selects = _selection(subscription.entities)
         self.queries: tuple[tuple[str, Predicate], ...] = tuple(
-            (name, compile_predicate(node))
+            (name, _compiled(node))
             for name, node in (
                 ("q", subscription.q),
                 ("geoQ", subscription.geo),
@@ -39,27 +41,26 @@ class Conditions:
 
     def triggered(self, event: Event) -> bool:
         """Tell whether what happened is among the triggers."""
-        kinds = event.kinds
-        for trigger in self._triggers:  # noqa: SIM110 - faster than a generator, and hot
-            if trigger in kinds:
-                return True
-        return False
+        return bool(self._mask & event.happened)
 
     def watches(self, event: Event) -> bool:
         """Tell whether one of the triggers happened to a watched attribute."""
         watched = self._watched
         if watched is None:
             return True
-        kinds = event.kinds
-        for trigger in self._triggers:
-            attributes = kinds.get(trigger)
-            if attributes is not None and not watched.isdisjoint(attributes):
+        happened = event.happened
+        for bit in self._bits:
+            if bit & happened and not watched.isdisjoint(event.kinds[bit]):
                 return True
         return False
 
     def hold(self, event: Event) -> bool:
         """Tell whether the subscription is about a change."""
-        return self.triggered(event) and self.watches(event) and self.wants(event.entity)
+        if not self._mask & event.happened:
+            return False
+        if self._watched is not None and not self.watches(event):
+            return False
+        return self.wants(event.entity)
 
     def concerns(self, committed: Committed) -> bool:
         """Tell whether the subscription is about a change, for who has no event at hand."""
@@ -87,14 +88,18 @@ def selector_node(selector: Selector) -> Node:
     return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
 
 
-def query_nodes(subscription: Subscription) -> Iterator[Node]:
-    """Yield q, geoQ and scopeQ, as far as they are given."""
-    for node in (subscription.q, subscription.geo, subscription.scope):
-        if node is not None:
-            yield node
-
-
-def _any(tests: list[Predicate]) -> Predicate:
+def _selection(selectors: tuple[Selector, ...]) -> Predicate:
+    if not selectors:
+        return lambda entity: True
+    tests = [_selector(each) for each in selectors]
     if len(tests) == 1:
         return tests[0]
     return lambda entity: any(test(entity) for test in tests)
+
+
+def _selector(selector: Selector) -> Predicate:
+    types = selector.types
+    if isinstance(types, HasType) and selector.ids:
+        ids, iri = frozenset(selector.ids), types.iri
+        return lambda entity: entity["id"] in ids and iri in entity["type"]
+    return _compiled(selector_node(selector))

@@ -7,8 +7,8 @@ tested in full. A subscription that fails on a change harms no other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias
 
 from broker.query.plan import required_types
 from broker.store.contract import Committed
@@ -29,12 +29,12 @@ class Entry:
     """A subscription in the index.
 
     `last` is when it was notified, on the timeline of changes; `last_due` the same as the store
-    knows it, until the first change.
+    knows it, until the first change. `turn` is that of the change it was last looked at for.
     """
 
     __slots__ = (
         "active", "conditions", "expires_at", "last", "last_due", "places", "sid", "since",
-        "tenant", "throttling",
+        "tenant", "throttling", "turn",
     )  # fmt: skip
 
     def __init__(self, stored: StoredSubscription) -> None:
@@ -48,6 +48,7 @@ class Entry:
         self.conditions = Conditions(subscription)
         self.last: float | None = None
         self.last_due = stored.last_due
+        self.turn = 0
         keys = dict.fromkeys(
             key for selector in subscription.entities or (Selector(),) for key in _keys(selector)
         )
@@ -56,8 +57,7 @@ class Entry:
 
     def due(self, event: Event) -> bool:
         """Tell whether a change is due to it, throttling aside."""
-        change = event.committed.change
-        if change.seq <= self.since or (self.expires_at and change.at >= self.expires_at):
+        if event.seq <= self.since or (self.expires_at and event.at >= self.expires_at):
             return False
         try:
             return self.conditions.hold(event)
@@ -66,22 +66,8 @@ class Entry:
             return False
 
 
-class _Group:
-    """The subscriptions for one id, one type, or any entity, by watched attribute."""
-
-    __slots__ = ("by_attribute",)
-
-    def __init__(self) -> None:
-        self.by_attribute: dict[str, dict[int, Entry]] = {}
-
-    def find(self, attributes: Iterable[str]) -> Iterator[Entry]:
-        by_attribute = self.by_attribute
-        if ANY in by_attribute:
-            yield from by_attribute[ANY].values()
-        if len(by_attribute) > 1 or ANY not in by_attribute:
-            for attribute in attributes:
-                if attribute in by_attribute:
-                    yield from by_attribute[attribute].values()
+_Group: TypeAlias = dict[str, dict[int, Entry]]
+"""The subscriptions for one id, one type, or any entity: watched attribute → by `sid`."""
 
 
 class Matching:
@@ -91,6 +77,8 @@ class Matching:
         self._entries: dict[int, Entry] = {}
         self._tenants: dict[str, dict[str, _Group]] = {}
         self._timeline = Timeline()
+        self._throttling = 0
+        self._turn = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -110,8 +98,9 @@ class Matching:
         if entry.active:
             groups = self._tenants.setdefault(entry.tenant, {})
             for key, attribute in entry.places:
-                group = groups.setdefault(key, _Group())
-                group.by_attribute.setdefault(attribute, {})[entry.sid] = entry
+                group = groups.setdefault(key, {})
+                group.setdefault(attribute, {})[entry.sid] = entry
+            self._throttling += entry.throttling is not None
 
     def drop(self, sid: int) -> None:
         """Forget a subscription."""
@@ -120,32 +109,37 @@ class Matching:
             return
         groups = self._tenants[entry.tenant]
         for key, attribute in entry.places:
-            found = groups[key].by_attribute
-            del found[attribute][sid]
-            if not found[attribute]:
-                del found[attribute]
-            if not found:
+            group = groups[key]
+            del group[attribute][sid]
+            if not group[attribute]:
+                del group[attribute]
+            if not group:
                 del groups[key]
         if not groups:
             del self._tenants[entry.tenant]
+        self._throttling -= entry.throttling is not None
 
     def match(self, committed: Sequence[Committed]) -> Matched:
         """Return what a group of changes is due to."""
         due: list[Due] = []
         throttled: dict[int, int] = {}
         told: dict[int, float] = {}
+        now = 0.0
         for each in committed:
-            now = self._timeline.advance(each.change.at)
+            if self._throttling:
+                now = self._timeline.advance(each.change.at)
             groups = self._tenants.get(each.change.tenant)
             if groups is None:
                 continue
+            seq = each.change.seq
             for entry in self._found(groups, each):
-                if entry.throttling and self._throttles(entry, now, told):
+                if entry.throttling is None:
+                    due.append(Due(entry.sid, seq))
+                elif self._throttles(entry, entry.throttling, now, told):
                     throttled[entry.sid] = throttled.get(entry.sid, 0) + 1
                 else:
-                    due.append(Due(entry.sid, each.change.seq))
-                    if entry.throttling:
-                        told[entry.sid] = now
+                    due.append(Due(entry.sid, seq))
+                    told[entry.sid] = now
         return Matched(due, throttled, self._remember(told) if told else None)
 
     def throttled_for(self, sid: int) -> float:
@@ -158,23 +152,34 @@ class Matching:
 
     def _found(self, groups: dict[str, _Group], committed: Committed) -> list[Entry]:
         entity = committed.after or committed.before or {}
-        keys = {entity["id"], ANY, *entity["type"]}
-        if groups.keys().isdisjoint(keys):
-            return []
-        event = Event(committed)
-        candidates: dict[int, Entry] = {}
-        for key in keys:
+        event: Event | None = None
+        found: list[Entry] = []
+        self._turn = turn = self._turn + 1
+        for key in (entity["id"], ANY, *entity["type"]):
             group = groups.get(key)
-            if group is not None:
-                for entry in group.find(event.attributes):
-                    candidates[entry.sid] = entry
-        return [candidates[sid] for sid in sorted(candidates) if candidates[sid].due(event)]
+            if group is None:
+                continue
+            if event is None:
+                event = Event(committed)
+            for attribute in (ANY, *event.attributes):
+                entries = group.get(attribute)
+                if entries is not None:
+                    for entry in entries.values():
+                        if entry.turn != turn:
+                            entry.turn = turn
+                            if entry.due(event):
+                                found.append(entry)
+        if len(found) > 1:
+            found.sort(key=_sid)
+        return found
 
-    def _throttles(self, entry: Entry, now: float, told: dict[int, float]) -> bool:
+    def _throttles(
+        self, entry: Entry, throttling: float, now: float, told: dict[int, float]
+    ) -> bool:
         last = told.get(entry.sid)
         if last is None:
             last = self._last(entry)
-        return last is not None and entry.throttling is not None and now - last < entry.throttling
+        return last is not None and now - last < throttling
 
     def _last(self, entry: Entry) -> float | None:
         if entry.last is None and entry.last_due is not None and self._timeline.started:
@@ -189,6 +194,10 @@ class Matching:
                     entry.last = now
 
         return commit
+
+
+def _sid(entry: Entry) -> int:
+    return entry.sid
 
 
 def _keys(selector: Selector) -> Iterable[str]:

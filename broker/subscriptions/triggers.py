@@ -2,60 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from broker.model.change import changed_attributes
 from broker.store.contract import Committed, Kind
 from broker.subscriptions.model import Trigger
 
+BITS: Final[dict[str, int]] = {trigger.value: 1 << place for place, trigger in enumerate(Trigger)}
+"""Triggers as bits: sets of them are compared many times for each change."""
+
+CREATED: Final = BITS["attributeCreated"]
+UPDATED: Final = BITS["attributeUpdated"]
+DELETED: Final = BITS["attributeDeleted"]
+ENTITY_UPDATED: Final = BITS["entityUpdated"]
+
 _WHOLE: Final = {
-    Kind.CREATE: (Trigger.ENTITY_CREATED, Trigger.ATTRIBUTE_CREATED),
-    Kind.DELETE: (Trigger.ENTITY_DELETED, Trigger.ATTRIBUTE_DELETED),
+    "create": (BITS["entityCreated"], CREATED),
+    "delete": (BITS["entityDeleted"], DELETED),
 }
-_OF_ATTRIBUTES: Final = (
-    Trigger.ATTRIBUTE_CREATED,
-    Trigger.ATTRIBUTE_UPDATED,
-    Trigger.ATTRIBUTE_DELETED,
-)
+
+
+def bits_of(triggers: Iterable[str]) -> tuple[int, ...]:
+    """Return triggers as bits, each once."""
+    return tuple(dict.fromkeys(BITS[str(trigger)] for trigger in triggers))
 
 
 class Event:
     """A change as subscriptions look at it: computed once, asked by many.
 
-    `entity` is the entity after the change, before it for a deletion. `kinds` has for each
-    trigger the attributes it happened to; an entity trigger is there even for an entity without
-    attributes. A change of some instances of an attribute (datasetId) counts for the attribute.
+    `entity` is the entity after the change, before it for a deletion. `happened` has the bits of
+    all triggers that were set off, `kinds` says for each of them to which attributes; none where
+    it happened to the entity as such. A change of some instances of an attribute (datasetId)
+    counts for the attribute.
     """
 
-    __slots__ = ("attributes", "committed", "entity", "kinds")
+    __slots__ = ("at", "attributes", "entity", "happened", "kinds", "seq")
 
     def __init__(self, committed: Committed) -> None:
-        self.committed = committed
+        change = committed.change
+        self.seq = change.seq
+        self.at = change.at
         self.entity = committed.after or committed.before or {}
-        self.attributes = changed_attributes(committed.change)
-        whole = _WHOLE.get(committed.change.kind)
-        if whole is None:
+        self.attributes = changed_attributes(change)
+        if change.kind is Kind.UPDATE:
             self.kinds = _update(committed, self.attributes)
         else:
-            self.kinds = dict.fromkeys(whole, frozenset(self.attributes))
-            if not self.attributes:
-                del self.kinds[whole[1]]
+            entity, attribute = _WHOLE[change.kind.value]
+            self.kinds = {entity: set(self.attributes)}
+            if self.attributes:
+                self.kinds[attribute] = self.kinds[entity]
+        self.happened = sum(self.kinds)
 
 
-def _update(committed: Committed, attributes: list[str]) -> dict[Trigger, frozenset[str]]:
+def _update(committed: Committed, attributes: list[str]) -> dict[int, set[str]]:
     delta = (committed.change.delta or {}).get("attrs", {})
     prior = (committed.change.before or {}).get("attrs", {})
-    found: dict[Trigger, set[str]] = {}
+    kinds = {ENTITY_UPDATED: set(attributes)}
     for iri in attributes:
         was = prior.get(iri, {})
         for dataset, instance in delta.get(iri, {}).items():
             if instance is None:
-                kind = Trigger.ATTRIBUTE_DELETED
+                kind = DELETED
             elif was.get(dataset) is None:
-                kind = Trigger.ATTRIBUTE_CREATED
+                kind = CREATED
             else:
-                kind = Trigger.ATTRIBUTE_UPDATED
-            found.setdefault(kind, set()).add(iri)
-    kinds = {kind: frozenset(iris) for kind, iris in found.items()}
-    kinds[Trigger.ENTITY_UPDATED] = frozenset(attributes)
+                kind = UPDATED
+            if kind in kinds:
+                kinds[kind].add(iri)
+            else:
+                kinds[kind] = {iri}
     return kinds

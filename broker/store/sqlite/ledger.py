@@ -127,7 +127,11 @@ class Ledger:
         """Cancel all waiting rows at once; they are swept later (`Effects` tell nobody)."""
         self.post(sid, Posting(), upto, effects)
         self.post(sid, Posting(cancelled=self._run(OWED, (sid,)).get), upto, effects)
-        self._run("UPDATE subscription SET epoch = epoch + 1 WHERE sid = ?", (sid,))
+        line = self._lines[sid]
+        before = line.epoch_written
+        effects.undo.append(lambda: setattr(line, "epoch_written", before))
+        line.epoch_written += 1
+        self._run("UPDATE subscription SET epoch = ? WHERE sid = ?", (before + 1, sid))
 
     def depart(self, sid: int) -> None:
         """Close the account of a subscription that is removed: its books are added to number 0."""

@@ -61,7 +61,7 @@ def _subscriptions(run: Run) -> dict[int, Line]:
     ).fetchall():
         books = _books(*figures[:7])
         lines[sid] = Line(
-            sid, tenant, id, orjson.loads(document), since, created, modified, epoch,
+            sid, tenant, id, orjson.loads(document), since, created, modified, epoch, epoch,
             books=books, history=History(*figures[7:]), last_due=last_due,
         )  # fmt: skip
     return lines

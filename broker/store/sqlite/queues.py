@@ -35,8 +35,9 @@ NO_TRIES = Tries(0, None, None)
 class Line:
     """A subscription with its queue.
 
-    `live`: its creation is committed. `unsaved` counts the rows that are queued in the file and
-    not yet in the ledger (see `broker.store.sqlite.schema`), nor in `books`.
+    `live`: its creation is committed. `epoch_written` is the epoch in the open transaction.
+    `unsaved` counts the rows that are queued in the file and not yet in the ledger (see
+    `broker.store.sqlite.schema`), nor in `books`.
     """
 
     sid: int
@@ -47,6 +48,7 @@ class Line:
     created_at: str
     modified_at: str
     epoch: int = 0
+    epoch_written: int = 0
     live: bool = True
     books: Books = field(default_factory=Books)
     history: History = field(default_factory=History)

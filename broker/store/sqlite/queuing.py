@@ -214,9 +214,8 @@ class Queuing:
         by_seq = {each.change.seq: each for each in effects.committed}
         lines = self._lines
         self._many(
-            "INSERT INTO outbox VALUES (?, ?, (SELECT epoch FROM subscription WHERE sid = ?2), "
-            "0, NULL, NULL)",
-            [(due.seq, due.sid) for due in matched.due],
+            "INSERT INTO outbox VALUES (?, ?, ?, 0, NULL, NULL)",
+            [(seq, sid, lines[sid].epoch_written) for sid, seq in matched.due],
         )
         seqs = dict.fromkeys(due.seq for due in matched.due)
         updates = [seq for seq in seqs if by_seq[seq].change.kind is Kind.UPDATE]
@@ -225,11 +224,12 @@ class Queuing:
         )
 
         def publish() -> None:
-            for due in matched.due:
-                line = lines[due.sid]
-                line.queue.append(due.seq)
-                line.last_due = by_seq[due.seq].change.at
-                if due.sid not in matched.throttled:
+            throttled = matched.throttled
+            for sid, seq in matched.due:
+                line = lines[sid]
+                line.queue.append(seq)
+                line.last_due = by_seq[seq].change.at
+                if sid not in throttled:
                     line.unsaved += 1
             if self.row_listeners:
                 self.tell_rows([_row(due, by_seq[due.seq]) for due in matched.due])
