@@ -16,8 +16,9 @@ class Settings:
     `allow_egress` lists networks (CIDR) that outgoing requests may reach although they are not
     public. `allow_hosts` lists names beyond `host` and loopback that the Host header may carry,
     `public_url` is the address at which clients reach the broker where that is not the one they
-    name themselves. `allow_origins` are the web pages beyond the broker's own that may listen to
-    streams. A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
+    name themselves. `allow_origins` are the web pages beyond the broker's own that may read answers
+    and listen to streams.
+    A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
     Without `deliver` notifications are queued and none is sent.
     `max_streams` counts connections in all, `max_streams_each` those of one known caller.
     """

@@ -133,6 +133,19 @@ def up(
     help="Further name that requests may carry as Host header; repeatable.",
 )
 @click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Web page, such as https://town.example, that may call the API from a browser; "
+    "repeatable.",
+)
+@click.option(
+    "--public-url",
+    default="",
+    metavar="URL",
+    help="Address at which clients reach the broker, where a proxy stands before it.",
+)
+@click.option(
     "--no-delivery",
     is_flag=True,
     help="Queue notifications and send none, as on a copy of a town that is only looked at.",
@@ -144,6 +157,8 @@ def broker(
     auth: str,
     allow_egress: tuple[str, ...],
     allow_host: tuple[str, ...],
+    allow_origin: tuple[str, ...],
+    public_url: str,
     no_delivery: bool,
 ) -> None:
     """Run the NGSI-LD context broker alone.
@@ -165,6 +180,8 @@ def broker(
         auth=auth,
         allow_egress=allow_egress,
         allow_hosts=allow_host,
+        allow_origins=allow_origin,
+        public_url=public_url,
         deliver=not no_delivery,
     )
     try:

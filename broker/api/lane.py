@@ -9,14 +9,14 @@ from __future__ import annotations
 import ipaddress
 import logging
 from time import perf_counter
-from typing import NoReturn
 
 from broker.api.broker import Broker
 from broker.api.chain import HEADER, chained
+from broker.api.cors import Origins
 from broker.api.negotiate import media_type
 from broker.api.request import TENANT, Request
 from broker.api.response import JSON, Response, problem
-from broker.api.table import Found, Table
+from broker.api.table import Found, Route, Table
 from broker.errors import (
     BadRequestData,
     InvalidRequest,
@@ -42,6 +42,7 @@ class Lane:
         self._broker = broker
         self._max_body = broker.settings.max_body
         self._hosts: dict[bytes, bool] = {}
+        self._origins = Origins(broker.settings.allow_origins)
 
     def prepare(self, request: Request) -> None:
         """Find what is asked for, before the body is there.
@@ -82,6 +83,8 @@ class Lane:
         named = request.headers.get(b"ngsild-tenant")
         if named is not None:
             response.headers.append((b"NGSILD-Tenant", named))
+        if self._origins:
+            self._origins.allow(request, response)
         return response
 
     def refuse(self, request: Request, error: MachiError) -> Response:
@@ -92,6 +95,8 @@ class Lane:
         named = request.headers.get(b"ngsild-tenant")
         if named is not None and TENANT.fullmatch(named):
             response.headers.append((b"NGSILD-Tenant", named))
+        if self._origins:
+            self._origins.allow(request, response)
         return response
 
     def check_host(self, request: Request) -> None:
@@ -118,7 +123,12 @@ class Lane:
             if request.raw_path.startswith(b"/ngsi-ld"):
                 raise nowhere()
         else:
-            route = found.routes.get(request.method) or _absent(found, request.method)
+            route = found.routes.get(request.method)
+            if route is None:
+                if request.method == "OPTIONS":
+                    request.answer = self._options(request, found)
+                    return
+                route = _stand_in(found, request.method)
             request.read(route, found.values, self._broker.guard.identify(headers))
             accept = headers.get(b"accept")
             if accept is None:
@@ -134,6 +144,15 @@ class Lane:
                 )
         if length is not None and (len(length) > 18 or int(length) > self._max_body):
             raise self.too_large()
+
+    def _options(self, request: Request, found: Found) -> Response:
+        """Tell which methods a resource has, and a browser whether a page may use them."""
+        methods = _methods(found)
+        response = Response(204, b"", [(b"allow", ", ".join(methods).encode())])
+        self._broker.metrics.requests["options", 204] += 1
+        if self._origins:
+            self._origins.allow(request, response, methods)
+        return response
 
     def too_large(self) -> PayloadTooLarge:
         """Return the error for a body over the limit."""
@@ -169,15 +188,34 @@ def nowhere() -> MachiError:
     )
 
 
-def _absent(found: Found, method: str) -> NoReturn:
-    """Raise the error for a method the resource does not have."""
+def _methods(found: Found) -> list[str]:
+    """Return the methods a resource answers to."""
+    methods = {*found.routes, "OPTIONS"}
+    if _has_head(found):
+        methods.add("HEAD")
+    return sorted(methods)
+
+
+def _has_head(found: Found) -> bool:
+    """Tell whether a resource answers HEAD: where it can be got, and has an end."""
+    route = found.routes.get("GET")
+    return route is not None and not route.tenant_parameter
+
+
+def _stand_in(found: Found, method: str) -> Route:
+    """Return the route that answers a method without one of its own: GET answers HEAD.
+
+    Raises MethodNotAllowed, BadRequestData.
+    """
+    if method == "HEAD" and _has_head(found):
+        return found.routes["GET"]
     if method in found.empty_child:
         raise BadRequestData(
             "The id at the end of the path is empty.",
             place="path:id",
             remedy="Add the id after the slash.",
         )
-    methods = sorted(found.routes)
+    methods = _methods(found)
     raise MethodNotAllowed(
         f"This resource has no {method}.",
         place="method",

@@ -150,29 +150,6 @@ async def test_a_get_with_a_body_ignores_it(quick: Client) -> None:
     assert (await quick.request("GET", ONE, headers, body=b"no json")).status == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "allow"),
-    [
-        ("PUT", ENTITIES, "DELETE, GET, POST"),
-        ("POST", ONE, "DELETE, GET, PATCH, PUT"),
-        ("GET", f"{ONE}/attrs", "PATCH, POST"),
-        ("GET", f"{ONE}/attrs/level", "DELETE, PATCH, PUT"),
-        ("GET", f"{OPERATIONS}/create", "POST"),
-        ("OPTIONS", f"{EX}/stream", "GET"),
-        ("POST", "/health", "GET"),
-        ("POST", "/", "GET"),
-        ("TRACE", TRANSACTIONS, "POST"),
-    ],
-)
-async def test_a_wrong_method_is_405_and_names_the_right_ones(
-    quick: Client, method: str, path: str, allow: str
-) -> None:
-    answer = await quick.request(method, path)
-    assert answer.status == 405
-    assert answer.header("allow") == allow
-    assert answer.problem["type"] == OWN + "MethodNotAllowed"
-
-
 @pytest.mark.parametrize("path", ["/ngsi-ld/v1/nothing", "/ngsi-ld", "/nothing", "/ngsi-ld/v2/x/y"])
 async def test_there_is_nothing_elsewhere_and_the_answer_says_where_to_look(
     quick: Client, path: str
@@ -197,10 +174,3 @@ async def test_a_foreign_host_is_refused_on_every_path(quick: Client, host: str)
         answer = await quick.get(path, {"host": host or " "})
         assert answer.status == 400
         assert answer.problem["place"] == "header:Host"
-
-
-async def test_no_cors_header_is_ever_sent(quick: Client) -> None:
-    await quick.post(ENTITIES, gauge())
-    for method in ("GET", "OPTIONS", "DELETE"):
-        answer = await quick.request(method, ONE, {"origin": "http://evil.example"})
-        assert not [name for name, _ in answer.headers if name.startswith("access-control")]
