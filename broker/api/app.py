@@ -35,6 +35,7 @@ from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
 from broker.settings import Settings
 from broker.store.contract import Store
+from broker.subscriptions.delivery.clock import LoopTicker
 from broker.subscriptions.delivery.loops import Chains
 from broker.subscriptions.delivery.recipients import Recipients
 from broker.subscriptions.delivery.runner import Delivery
@@ -42,6 +43,7 @@ from broker.subscriptions.delivery.senders import Senders
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
+from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
 
 
@@ -74,6 +76,7 @@ async def start(
         ),
         own_contexts=own,
         directory=Directory(own, contexts, started),
+        periods=Periods(store, clock, LoopTicker()),
         delivery=Delivery(
             store.outbox,
             Recipients(store.outbox, contexts).know,
@@ -94,6 +97,7 @@ async def start(
     store.listen(broker.delivery.chains.committed)
     if settings.deliver:
         await broker.delivery.start()
+        await broker.periods.start()
     broker.metrics.gauge(store.count)
     broker.metrics.gauge(store.outbox.figures)
     broker.metrics.gauge(broker.rendered.figures)
@@ -106,6 +110,7 @@ async def stop(broker: Broker) -> None:
     """End the followers and deliveries, then close what was opened."""
     broker.feed.close()
     if broker.settings.deliver:
+        await broker.periods.close()
         await broker.delivery.close()
     await broker.contexts.close()
     await broker.store.close()

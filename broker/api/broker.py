@@ -20,6 +20,7 @@ from broker.subscriptions.delivery.runner import Delivery
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
+from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
 
 
@@ -36,6 +37,7 @@ class Broker:
     entities: Entities
     contexts: ContextLoader
     subscriptions: Subscriptions
+    periods: Periods
     own_contexts: OwnContexts
     directory: Directory
     delivery: Delivery

@@ -2,6 +2,7 @@
 
 types = any *(("|" / ",") any)
 any   = type / "(" type *(";" type) ")"      "(A;B)" has both types
+             / "(" type *(("|" / ",") type) ")"
 """
 
 from __future__ import annotations
@@ -53,8 +54,10 @@ def _alternative(text: str, at: int, expand: Callable[[str], str], place: str) -
     if not text.startswith("(", at):
         return _type(text, at, expand, place)
     opened = at
-    nodes: list[Node] = []
-    while not nodes or text.startswith(";", at):
+    node, at = _type(text, _skip(text, at + 1), expand, place)
+    nodes = [node]
+    joined = ";" if text.startswith(";", at) else "|,"
+    while at < len(text) and text[at] in joined:
         node, at = _type(text, _skip(text, at + 1), expand, place)
         nodes.append(node)
     if not text.startswith(")", at):
@@ -62,9 +65,12 @@ def _alternative(text: str, at: int, expand: Callable[[str], str], place: str) -
             "a parenthesis is opened here and not closed after its types.",
             place=place,
             at=opened,
-            remedy="Parentheses hold types joined by ; and nothing else: (A;B)|C.",
+            remedy="Parentheses hold types, all joined by ; or all by |: (A;B)|C, (A|B).",
         )
-    return (nodes[0] if len(nodes) == 1 else And(tuple(nodes))), _skip(text, at + 1)
+    at = _skip(text, at + 1)
+    if len(nodes) == 1:
+        return nodes[0], at
+    return (And(tuple(nodes)) if joined == ";" else Or(tuple(nodes))), at
 
 
 def _type(text: str, at: int, expand: Callable[[str], str], place: str) -> tuple[Node, int]:
