@@ -108,10 +108,11 @@ class Retry:
 class Event:
     """One event of a live stream.
 
-    `kind`: `open` (connected), `enter`, `update`, `leave`, `delete`, `reset` (changes were
-    missed for good: read the present state again), `lost` (disconnected; the client goes on
-    trying and will send `open` again). `seq` is the place in the change feed; `changed` names
-    the attributes that changed; `entity` is normalized, None after `leave` and `delete`.
+    `kind`: `open` (connected), `enter`, `update`, `leave`, `delete`, `synced` (a snapshot is
+    complete), `reset` (changes were missed for good: read the present state again), `end` (the
+    broker ends the stream), `lost` (disconnected; the client goes on trying and will send `open`
+    again). `seq` is the place in the change feed, 0 before the first; `changed` names the
+    attributes that changed; `entity` is in the form asked for, None after `leave` and `delete`.
     """
 
     kind: str
@@ -301,25 +302,28 @@ class Client:
         id: str | None = None,
         q: str | None = None,
         after: int | None = None,
+        **further: str,
     ) -> AsyncIterator[Event]:
         """Follow changes for ever, resuming by itself where the connection broke.
 
         Starts behind the feed's place `after`, or with what comes next where it is None.
+        `further` are parameters of the stream by their own names, such as `snapshot="true"`.
         Raises Refused where the broker will not serve such a stream (but waits out 5xx).
         """
         params = {
             name: text
-            for name, text in {"type": type, "id": id, "q": q}.items()
+            for name, text in {"type": type, "id": id, "q": q, **further}.items()
             if text is not None
         }
         failures = 0
         while True:
             try:
-                async for event in self._connected(params, after):
+                async for place, event in self._connected(params, after):
                     failures = 0
-                    if event.kind != "open" or after is None:
-                        after = event.seq
-                    yield event
+                    if place is not None and (event is None or event.kind != "open" or after is None):
+                        after = place
+                    if event is not None:
+                        yield event
             except Unavailable:
                 pass
             except (aiohttp.ClientError, TimeoutError, OSError):
@@ -331,7 +335,7 @@ class Client:
 
     async def _connected(
         self, params: Mapping[str, str], after: int | None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncIterator[tuple[int | None, Event | None]]:
         headers = {"Accept": "text/event-stream"}
         if after is not None:
             headers["Last-Event-ID"] = str(after)
@@ -341,8 +345,8 @@ class Client:
         ) as response:
             if response.status != 200:
                 raise _refusal(response.status, await response.read())
-            async for event in parse_events(response.content):
-                yield event
+            async for found in parse_events(response.content):
+                yield found
 
     async def _call(
         self,
@@ -406,22 +410,31 @@ def _refusal(status: int, content: bytes) -> Refused:
     return kind(status, problem)
 
 
-async def parse_events(lines: AsyncIterator[bytes] | aiohttp.StreamReader) -> AsyncIterator[Event]:
-    """Parse Server-Sent Events (WHATWG HTML §9.2.6) into the events of the broker's stream."""
-    kind, seq, data = "", 0, b""
+async def parse_events(
+    lines: AsyncIterator[bytes] | aiohttp.StreamReader,
+) -> AsyncIterator[tuple[int | None, Event | None]]:
+    """Parse Server-Sent Events (WHATWG HTML §9.2.6): the place to resume from, and the event.
+
+    The place is None before the first; the event is None where only the place moved on.
+    """
+    kind, data = "", b""
+    place: int | None = None
+    moved = False
     async for raw in lines:
         line = raw.rstrip(b"\r\n")
         if not line:
             if kind:
-                yield _event(kind, seq, orjson.loads(data) if data else {})
-            kind, data = "", b""
+                yield place, _event(kind, place or 0, orjson.loads(data) if data else {})
+            elif moved:
+                yield place, None
+            kind, data, moved = "", b"", False
             continue
         field, _, text = line.partition(b":")
         text = text.removeprefix(b" ")
         if field == b"event":
             kind = text.decode()
         elif field == b"id" and text.isdigit():
-            seq = int(text)
+            place, moved = int(text), True
         elif field == b"data":
             data += b"\n" + text if data else text
 

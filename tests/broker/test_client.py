@@ -187,8 +187,35 @@ async def _lines(text: bytes) -> AsyncIterator[bytes]:
 async def test_events_are_parsed_past_comments_and_over_several_data_lines():
     text = b': hello\r\n\r\nid: 3\r\nevent: update\r\ndata: {"id":\r\ndata: "urn:a:b"}\r\n\r\n'
     assert [event async for event in parse_events(_lines(text))] == [
-        Event("update", 3, id="urn:a:b")
+        (3, Event("update", 3, id="urn:a:b"))
     ]
+
+
+async def test_a_place_moves_on_without_an_event():
+    text = b"event: enter\ndata: {}\n\n: still here\nid: 7\n\nevent: synced\ndata: {}\n\n"
+    assert [found async for found in parse_events(_lines(text))] == [
+        (None, Event("enter", 0)), (7, None), (7, Event("synced", 7)),
+    ]  # fmt: skip
+
+
+async def test_a_stream_resumes_from_where_its_heartbeats_had_come():
+    seen: list[str | None] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        seen.append(request.headers.get("Last-Event-ID"))
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"id: 3\nevent: open\ndata: {}\n\n: still here\nid: 9\n\n")
+        return response
+
+    async with fake(answer) as url, Client(url, sleep=no_pause) as client:
+        async for event in client.stream():
+            if event.kind == "lost":
+                break
+        async for event in client.stream(after=4):
+            if event.kind == "lost" and len(seen) > 2:
+                break
+    assert seen == [None, "4", "9"]
 
 
 def test_value_reads_every_kind_of_attribute():
