@@ -320,7 +320,9 @@ class Client:
             try:
                 async for place, event in self._connected(params, after):
                     failures = 0
-                    if place is not None and (event is None or event.kind != "open" or after is None):
+                    if place is not None and (
+                        event is None or event.kind != "open" or after is None
+                    ):
                         after = place
                     if event is not None:
                         yield event

@@ -37,3 +37,15 @@ class DataFaulty(MachiCommandError):
     """A data folder or backup is faulty, in use, missing or in the way."""
 
     exit_code = 6
+
+
+class Refusal(MachiCommandError):
+    """The broker refuses what was asked of it."""
+
+    exit_code = 7
+
+
+class Unwell(MachiCommandError):
+    """The doctor found something that needs a hand."""
+
+    exit_code = 8

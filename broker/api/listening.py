@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 
 from broker.api import params
+from broker.api.asked import Asked
 from broker.api.broker import Broker
-from broker.api.projection import projection
 from broker.api.selection import where
+from broker.api.view import form_of
 from broker.errors import BadRequestData, Forbidden, NonexistentTenant
 from broker.guard import Action, Caller
 from broker.jsonld.context import Context
@@ -47,15 +48,14 @@ async def check_tenant(broker: Broker, headers: Mapping[bytes, bytes], tenant: s
         )
 
 
-def lens(query: Mapping[str, str], context: Context) -> Lens:
+def lens(asked: Asked, context: Context) -> Lens:
     """Return what a stream's parameters ask to see; raises the errors of their grammars."""
-    given = dict(query)
-    shape = projection(given, context)
-    nodes = where(given, context, shape.attributes)
+    form = form_of(asked, context, 0)
+    nodes = where(asked, context, form.attrs)
     node = nodes[0] if len(nodes) == 1 else And(tuple(nodes))
-    names = params.names(given, "watchedAttributes")
+    names = params.names(asked, "watchedAttributes")
     watched = None if names is None else frozenset(map(context.expand, names))
-    return Lens(node, params.form(given), context, shape=shape, watched=watched)
+    return Lens(node, form, context, watched)
 
 
 def place(text: str | None, head: int, where_from: str) -> int:

@@ -102,8 +102,6 @@ OBSERVED_AT = Param(
 LANG = Param("lang", "Language of plain texts merged into a LanguageProperty.", example="ja")
 DROP = Param("drop", "Delete these attributes instead of the entities.", example="waterLevel")
 KEEP = Param("keep", "Delete all attributes but these instead of the entities.", example="name")
-PICK = Param("pick", "Comma-separated members to show: attributes, `id`, `type`, `scope`.")
-OMIT = Param("omit", "Comma-separated members not to show.")
 DATASETS = Param("datasetId", "Comma-separated: show only these instances; `@none` the default.")
 SHOWN_LANG = Param(
     "lang",

@@ -301,7 +301,7 @@ _EXTENSIONS = [
         "Events `open`, `enter`, `update`, `leave`, `delete`, `reset`, `synced`, `end`; each "
         "event's id is the change's sequence number, to come back with as Last-Event-ID.",
         query=(
-            *_SELECTION, params.PICK, params.OMIT, params.DATASETS,
+            *_SELECTION, params.PICKED, params.OMITTED, params.DATASETS,
             params.SHOWN_LANG, params.WATCHED, params.SNAPSHOT, params.FORMAT, params.OPTIONS,
             Param("tenant", "The tenant, where no header can be set."),
             Param("context", "URL of the @context, where no Link header can be set."),

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from broker.api import listening, params
+from broker.api.asked import Asked
 from broker.api.broker import Broker
 from broker.errors import BadRequestData, InvalidRequest, MachiError, TooManyStreams
 from broker.guard import Action
@@ -115,15 +116,16 @@ class Session:
         after = listening.place(
             None if last is None else str(last), broker.feed.head, "message:/after"
         )
-        query = {member: _text(member, value) for member, value in message.items()}
-        url = query.get("context")
+        asked = Asked({})
+        for member, value in message.items():
+            asked.take(member, _text(member, value), f"message:/{member}")
         context = self._context
-        if url:
+        if asked.get("context"):
             context = await broker.contexts.resolve(
-                url, place="query:context", tenant=self._holder.tenant
+                asked["context"], place="message:/context", tenant=self._holder.tenant
             )
-        lens = listening.lens(query, context)
-        snapshot = params.boolean(query, "snapshot")
+        lens = listening.lens(asked, context)
+        snapshot = params.boolean(asked, "snapshot")
         broker.guard.allow(self._holder.caller, self._holder.tenant, Action.READ, None)
         following = self._follow(name, lens, after, snapshot=snapshot, resumed=last is not None)
         self._streams[name] = asyncio.create_task(following)

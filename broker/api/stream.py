@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from broker.api import listening, params
+from broker.api.asked import Asked
 from broker.api.body import link_context
 from broker.api.broker import Broker
 from broker.api.request import Request
@@ -29,19 +30,19 @@ _RETRY = b"retry: 2000\n"
 async def stream(broker: Broker, request: Request) -> Response:
     """Follow the changes of a tenant's entities."""
     query = request.query
+    known = Holder(request.caller, request.tenant)
+    holder = await listening.listener(broker, request.headers, query, known)
     url = query.get("context")
     if url:
-        context = await broker.contexts.resolve(url, place="query:context", tenant=request.tenant)
+        context = await broker.contexts.resolve(url, place="query:context", tenant=holder.tenant)
     else:
         context = await link_context(broker, request)
-    lens = listening.lens(query, context)
+    lens = listening.lens(Asked(query), context)
     snapshot = params.boolean(query, "snapshot")
     raw = request.headers.get(b"last-event-id")
     last = query.get("lastEventId") if raw is None else raw.decode("latin-1")
     named = "query:lastEventId" if raw is None else "header:Last-Event-ID"
     after = listening.place(last, broker.feed.head, named)
-    known = Holder(request.caller, request.tenant)
-    holder = await listening.listener(broker, request.headers, query, known)
     events = _events(broker, holder, lens, after, snapshot=snapshot, resumed=bool(last))
     return Response(200, b"", list(_HEADERS), events)
 

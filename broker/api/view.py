@@ -143,7 +143,7 @@ def view_of(request: Request, asked: Asked, context: Context) -> View:
         )
     join = _join(asked)
     return View(
-        _form(asked, context, 0 if join is None else join.level),
+        form_of(asked, context, 0 if join is None else join.level),
         context,
         media,
         geometry=params.expanded(asked, "geometryProperty", context) if geometry else LOCATION,
@@ -157,7 +157,8 @@ def _prefers_plain(request: Request) -> bool:
     return request.headers.get(b"prefer", b"").replace(b" ", b"").lower() == b"body=json"
 
 
-def _form(asked: Asked, context: Context, level: int) -> Form:
+def form_of(asked: Asked, context: Context, level: int) -> Form:
+    """Return the form a request asks for, of which `level` relationships in a row are joined."""
     attrs = params.names(asked, "attrs")
     kind, sys_attrs = params.representation(asked)
     picked = {

@@ -1,31 +1,55 @@
 """The command line: help, exit codes, messages."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from broker.client import Client
+from machi.cli import main
 from tests.support import free_port
 from tests.support.live import live_broker
 
 
-def machi(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def machi(
+    *arguments: str, cwd: Path | None = None, language: str = "C.UTF-8"
+) -> subprocess.CompletedProcess[str]:
     """Run the command."""
     command = [sys.executable, "-m", "machi", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=cwd)
+    environment = {**os.environ, "LC_ALL": language}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=cwd, env=environment
+    )
 
 
-@pytest.mark.parametrize("command", ["up", "broker", "replay", "check", "backup", "restore"])
-def test_help_of_every_command_shows_examples_and_exit_codes(command: str):
-    done = machi(command, "--help")
+def commands(group: click.Group = main, *above: str) -> Iterator[tuple[str, ...]]:
+    """Yield every command, with the groups it is in."""
+    for name, command in group.commands.items():
+        yield (*above, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+
+
+@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
+def test_help_of_every_command_shows_examples_and_exit_codes(command: tuple[str, ...]):
+    done = machi(*command, "--help")
     assert done.returncode == 0
     assert "Example" in done.stdout
     assert "Exit codes:" in done.stdout
     assert "the whole demo town" in machi("--help").stdout
+
+
+def test_help_is_in_japanese_where_the_terminal_is():
+    done = machi("tail", "--help", language="ja_JP.UTF-8")
+    assert "変化をその場で" in done.stdout
+    assert "終了コード:" in done.stdout
+    assert "例:" in done.stdout
 
 
 def test_wrong_usage_is_exit_code_2():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from broker.model.change import changed_attributes
 from broker.model.entity import Entity
@@ -13,11 +13,7 @@ from broker.query.ast import Node
 from broker.query.plan import required_ids, required_types
 from broker.query.predicate import Predicate, compile_predicate
 from broker.store.contract import Committed
-from broker.subscriptions.delivery.shape import Shape, in_language, kept
 from broker.subscriptions.live.events import Told
-
-WHOLE: Final = Shape()
-"""The projection that leaves everything."""
 
 
 class Context(Names, Protocol):
@@ -27,15 +23,14 @@ class Context(Names, Protocol):
 
 
 class Lens:
-    """A condition, a form, a context, a projection, and whose updates are told (None: all).
+    """A condition, a form, a context, and the attributes of which updates are told (None: all).
 
-    `watched` are attributes. Lenses with the same `key` tell the same of every change, so that
-    streams that ask alike share one rendering. `ids` and `types` are what an entity needs one of
-    to be seen at all; None: any.
+    Lenses with the same `key` tell the same of every change, so that streams that ask alike share
+    one rendering. `ids` and `types` are what an entity needs one of to be seen at all; None: any.
     """
 
     __slots__ = (
-        "context", "form", "holds", "ids", "key", "shape", "types", "watched", "where",
+        "context", "form", "holds", "ids", "key", "types", "watched", "where",
     )  # fmt: skip
 
     def __init__(
@@ -43,20 +38,17 @@ class Lens:
         where: Node,
         form: Form,
         context: Context,
-        *,
-        shape: Shape = WHOLE,
         watched: frozenset[str] | None = None,
     ) -> None:
         self.where = where
         self.form = form
         self.context = context
-        self.shape = shape
         self.watched = watched
         self.holds: Predicate = compile_predicate(where)
         self.ids = required_ids(where)
         self.types = required_types(where)
         # By repr, not by equality: the conditions a==1 and a==true are equal to Python.
-        self.key: Hashable = (repr(where), form, context.key, shape, watched)
+        self.key: Hashable = (repr(where), form, context.key, watched)
 
     def tell(self, one: Committed, *, numbered: bool = True) -> Told | None:
         """Return the event a change is, None where it is none; unnumbered it is no place."""
@@ -81,7 +73,7 @@ class Lens:
             "id": change.entity_id,
             "type": self._types(one.after or one.before or {}),
             "changed": sorted(map(self.context.compact, changed)),
-            "entity": None if after is None else self._shown(after),
+            "entity": None if after is None else render(after, self.context, self.form),
         }
         return Told(name, change.seq if numbered else None, data)
 
@@ -92,22 +84,9 @@ class Lens:
             "id": entity["id"],
             "type": self._types(entity),
             "changed": [],
-            "entity": self._shown(entity),
+            "entity": render(entity, self.context, self.form),
         }
         return Told("enter", None, data)
-
-    def _shown(self, entity: Entity) -> dict[str, Any]:
-        shape = self.shape
-        if shape == WHOLE:
-            return render(entity, self.context, self.form)
-        attrs = kept(entity["attrs"], shape)
-        if shape.lang is not None:
-            attrs = in_language(attrs, shape.lang)
-        shown = render({**entity, "attrs": attrs}, self.context, self.form)
-        for member in ("id", "type", "scope"):
-            if member in shape.omit or (shape.pick is not None and member not in shape.pick):
-                shown.pop(member, None)
-        return shown
 
     def _types(self, entity: Entity) -> str | list[str]:
         names = [self.context.compact(iri) for iri in entity["type"]]

@@ -296,7 +296,7 @@ async def test_names_are_shown_by_the_streams_context(quick: Client) -> None:
         ({"format": "nonsense"}, 400, "query:format"),
         ({"nonsense": "1"}, 400, "query:nonsense"),
         ({"scopeQ": "/a/("}, 400, "query:scopeQ"),
-        ({"pick": "level", "attrs": "level"}, 400, "query:pick"),
+        ({"pick": "level", "attrs": "level"}, 400, "query:attrs"),
         ({"pick": "level", "omit": "level"}, 400, "query:omit"),
         ({"pick": "a{b}"}, 400, "query:pick"),
         ({"omit": ""}, 400, "query:omit"),

@@ -1,0 +1,139 @@
+"""`machi broker`: the context broker alone."""
+
+from __future__ import annotations
+
+import logging
+from ipaddress import ip_network
+from pathlib import Path
+
+import click
+
+from machi.commands.shared import data_errors, data_option, epilog, port_option
+from machi.errors import PortBusy
+from machi.language import t
+
+
+@click.command(
+    epilog=epilog(
+        "machi broker",
+        "machi broker --host 0.0.0.0 --port 9090 --data /srv/broker --allow-egress 10.1.0.0/16",
+        "machi broker --allow-origin https://town.example",
+    ),
+    help=t("""Run the NGSI-LD context broker alone, until Ctrl-C or SIGTERM.
+
+        It listens on this machine only, unless --host says otherwise: it knows no users yet, so
+        whoever reaches the port reaches everything.
+        """),
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help=t("Address to listen on."),
+)
+@port_option("--port", 1026, t("the API"))
+@data_option
+@click.option(
+    "--auth",
+    type=click.Choice(["off"]),
+    default="off",
+    show_default=True,
+    help=t("Who may do what: off lets everybody do everything."),
+)
+@click.option(
+    "--allow-egress",
+    multiple=True,
+    metavar="CIDR",
+    callback=lambda ctx, option, given: _networks(given),
+    help=t(
+        "Private network that contexts may be fetched from and notifications sent to; repeatable."
+    ),
+)
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help=t("Further name that requests may carry as Host header; repeatable."),
+)
+@click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help=t(
+        "Web page, such as https://town.example, that may call the API from a browser; repeatable."
+    ),
+)
+@click.option(
+    "--public-url",
+    default="",
+    metavar="URL",
+    help=t("Address at which clients reach the broker, where a proxy stands before it."),
+)
+@click.option(
+    "--heartbeat",
+    type=click.FloatRange(min=0.1, max=300),
+    default=15.0,
+    show_default=True,
+    help=t("Seconds after which a quiet stream says so."),
+)
+@click.option(
+    "--max-streams",
+    type=click.IntRange(1, 1_000_000),
+    default=10_000,
+    show_default=True,
+    help=t("Streams served at a time."),
+)
+@click.option(
+    "--no-delivery",
+    is_flag=True,
+    help=t("Queue notifications and send none, as on a copy of a town that is only looked at."),
+)
+def broker(
+    host: str,
+    port: int,
+    data: Path,
+    auth: str,
+    allow_egress: tuple[str, ...],
+    allow_host: tuple[str, ...],
+    allow_origin: tuple[str, ...],
+    public_url: str,
+    heartbeat: float,
+    max_streams: int,
+    no_delivery: bool,
+) -> None:
+    """Run the broker."""
+    from broker.main import CannotListen, serve
+    from broker.settings import Settings
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    settings = Settings(
+        host=host,
+        port=port,
+        data=data,
+        auth=auth,
+        allow_egress=allow_egress,
+        allow_hosts=allow_host,
+        allow_origins=tuple(origin.lower().rstrip("/") for origin in allow_origin),
+        public_url=public_url,
+        heartbeat=heartbeat,
+        max_streams=max_streams,
+        deliver=not no_delivery,
+    )
+    try:
+        with data_errors():
+            serve(settings)
+    except CannotListen as error:
+        raise PortBusy(
+            str(error),
+            remedy=t("See machi broker --help for the options."),
+        ) from error
+
+
+def _networks(given: tuple[str, ...]) -> tuple[str, ...]:
+    for text in given:
+        try:
+            ip_network(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}; give a network such as 10.1.0.0/16") from error
+    return given

@@ -1,0 +1,60 @@
+"""`machi up`: the whole demo town."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from machi.commands.shared import data_option, epilog, port_option
+from machi.language import t
+
+COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green")
+
+
+@click.command(
+    epilog=epilog("machi up", "machi up --portal-port 18080 --data /srv/town"),
+    help=t("""Start the demo town: broker, MQTT broker, gauges, lights, alerts, page.
+
+        Everything listens on this machine only. A second start goes on with the same data. Each
+        line of the log begins with the name of the process that said it; one that ends is started
+        again, later each time it fails quickly. Ctrl-C stops all of them in order.
+        """),
+)
+@port_option("--broker-port", 1026, t("the context broker"))
+@port_option("--mqtt-port", 1883, t("the MQTT broker"))
+@port_option("--portal-port", 8080, t("the page"))
+@click.option(
+    "--light-port",
+    type=click.IntRange(1, 65534),
+    default=5568,
+    show_default=True,
+    help=t("Port of the simulated light; the drill's light takes the next one."),
+)
+@data_option
+@click.option(
+    "--devices/--no-devices",
+    default=True,
+    help=t("With or without simulated gauges and lights."),
+)
+def up(
+    broker_port: int, mqtt_port: int, portal_port: int, light_port: int, data: Path, devices: bool
+) -> None:
+    """Start the demo town."""
+    from machi.supervisor import Supervisor, TownSettings
+
+    settings = TownSettings(broker_port, mqtt_port, portal_port, light_port, data, devices)
+    asyncio.run(Supervisor(settings, printer()).run())
+
+
+def printer() -> Callable[[str, str], None]:
+    """Return what prints a line of a process under its name, each name in its colour."""
+    known: dict[str, str] = {}
+
+    def say(name: str, text: str) -> None:
+        colour = known.setdefault(name, COLOURS[len(known) % len(COLOURS)])
+        click.echo(click.style(f"{name:<8}| ", fg=colour) + text)
+
+    return say

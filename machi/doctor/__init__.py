@@ -1,0 +1,1 @@
+"""What `machi doctor` looks for: the commonest mistakes, each with what to do about it."""

@@ -1,0 +1,394 @@
+"""What the command line says, in Japanese: by the first line of what it says in English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+JAPANESE: Final[dict[str, str]] = {
+    "The broker at {url} gives no answer ({why}).": "{url} のブローカーが応答しません（{why}）。",
+    "it takes too long": "時間切れ",
+    "Start it (machi broker, or machi up), or name another with --broker; machi doctor "
+    "looks for the cause.": (
+        "起動する（machi broker または machi up）か、--broker で別のものを指定してください。"
+        "原因は machi doctor で調べられます。"
+    ),
+    "The answer is {status}, and not from a Machi broker.": (
+        "応答は {status} で、Machi のブローカーのものではありません。"
+    ),
+    "Check --broker.": "--broker を確かめてください。",
+    "Machi (町): an open city OS.": "Machi（町）: オープンな都市 OS。",
+    "machi up                              the whole demo town, page on http://localhost:8080": (
+        "machi up                              デモの町すべて。ページは http://localhost:8080"
+    ),
+    "machi replay kuma-2020 --speed 600    play a flood into the running town, as a drill": (
+        "machi replay kuma-2020 --speed 600    動いている町に洪水を流す（訓練）"
+    ),
+    "machi broker --data DIR               only the NGSI-LD context broker, on port 1026": (
+        "machi broker --data DIR               NGSI-LD ブローカーだけ、ポート 1026"
+    ),
+    "machi tail --type RiverLevelStation   watch changes as they happen": (
+        "machi tail --type RiverLevelStation   変化をその場で見る"
+    ),
+    "machi doctor                          find out what is wrong, and what to do about it": (
+        "machi doctor                          不具合の原因と直し方を調べる"
+    ),
+    "machi backup data backup.machi        copy the data of a running or stopped broker": (
+        "machi backup data backup.machi        データを写す（ブローカーは動いていてよい）"
+    ),
+    "the API": "API",
+    "Run the NGSI-LD context broker alone, until Ctrl-C or SIGTERM.": (
+        """NGSI-LD コンテキストブローカーだけを動かす（Ctrl-C か SIGTERM まで）。
+
+        --host を指定しなければ、この計算機からだけ使える。利用者の区別はまだないので、
+        ポートに届く人はすべてに届く。
+"""
+    ),
+    "Address to listen on.": "待ち受けるアドレス。",
+    "Who may do what: off lets everybody do everything.": "認可。off は誰でも何でもできる。",
+    "Private network that contexts may be fetched from and notifications sent to; repeatable.": (
+        "@context の取得や通知の送信を許す私設ネットワーク。複数可。"
+    ),
+    "Further name that requests may carry as Host header; repeatable.": (
+        "Host ヘッダーとして認める名前。複数可。"
+    ),
+    "Web page, such as https://town.example, that may call the API from a browser; repeatable.": (
+        "ブラウザーから API を呼んでよいウェブページのオリジン。複数可。"
+    ),
+    "Seconds after which a quiet stream says so.": "静かなストリームの生存通知の間隔（秒）。",
+    "Streams served at a time.": "同時に開けるストリームの数。",
+    "See machi broker --help for the options.": "machi broker --help を参照。",
+    "{data} is whole": "{data} は無傷です",
+    "Check that the data in a folder are whole: file, indexes, change feed.": (
+        "フォルダーのデータ（ファイル、索引、変更フィード）が無傷か調べる。"
+    ),
+    "{source} is copied to {target}": "{source} を {target} に写しました",
+    "Copy the data folder SOURCE of a running or stopped broker to the file TARGET.": (
+        "ブローカーのデータフォルダー SOURCE をファイル TARGET に写す（動作中でもよい）。"
+    ),
+    "{source} is restored to {data}": "{source} を {data} に戻しました",
+    "Put the backup file SOURCE in place as a data folder. The broker must be stopped.": (
+        "バックアップ SOURCE をデータフォルダーとして戻す。ブローカーは止めておくこと。"
+    ),
+    "Replace data that are there.": "既にあるデータを置き換える。",
+    "{faults} faults found in {data}.": "{data} に {faults} 件の異常。",
+    "Restore a backup: machi restore BACKUP --data DIR": (
+        "バックアップから戻してください: machi restore BACKUP --data DIR"
+    ),
+    "All letters of this subscription.": "このサブスクリプションのすべて。",
+    "Look at notifications that could not be delivered; send them again, or let them go.": (
+        """届けられなかった通知（不達）を見る・送り直す・捨てる。
+
+        最後の試みまで失敗した通知が不達になる。内容は変化した当時のまま。送り直すと、
+        待ち行列の元の位置に戻る。
+"""
+    ),
+    "LETTER": "不達",
+    "DIED": "時刻",
+    "TRIES": "回数",
+    "ENTITY": "実体",
+    "SUBSCRIPTION": "宛先",
+    "WHY": "理由",
+    "Mend the receiver, then: machi dead-letters replay LETTER": (
+        "受信側を直してから: machi dead-letters replay 不達"
+    ),
+    "List dead letters, the newest first.": "不達を新しい順に一覧する。",
+    "Show a dead letter whole, with the notification as it would be sent.": (
+        "不達の全体を、送るはずの通知とともに示す。"
+    ),
+    "{replayed} wait to be sent": "{replayed} 件を送信待ちに戻しました",
+    "Send one dead letter again, or all of a subscription.": (
+        "不達を一つ、またはサブスクリプションの分すべて送り直す。"
+    ),
+    "{discarded} are gone": "{discarded} 件を捨てました",
+    "Let one dead letter go, or all of a subscription. They cannot be had back.": (
+        "不達を一つ、またはサブスクリプションの分すべて捨てる。元には戻せない。"
+    ),
+    "There are no dead letters.": "不達の通知はありません。",
+    "… and {found} more: --limit": "他 {found} 件: --limit",
+    "{letter} waits to be sent": "{letter} を送信待ちに戻しました",
+    "{letter} is gone": "{letter} を捨てました",
+    "Name one LETTER, or a --subscription.": (
+        "LETTER を一つか、--subscription のどちらかを指定してください。"
+    ),
+    "Look for the commonest mistakes, and say for each what to do.": (
+        """よくある間違いを調べ、それぞれの直し方を示す。
+
+        見るもの: データフォルダー、ディスク、時計、ポート、ブローカー、MQTT ブローカー、
+        テナント、@context、既定の語彙に落ちた名前、届かない通知先、不達の通知。何も変更しない。
+"""
+    ),
+    "Address of the MQTT broker.": "MQTT ブローカーのアドレス。",
+    "--mqtt takes HOST:PORT, as 127.0.0.1:1883.": "--mqtt には 127.0.0.1:1883 のように。",
+    "{wrong} things need a hand.": "手当てが必要な点が {wrong} 件あります。",
+    "All is well.": "異常はありません。",
+    "the broker": "ブローカー",
+    "the MQTT broker": "MQTT ブローカー",
+    "【訓練】 The flood of 4 July 2020, {begin:%H:%M} to {end:%H:%M}, at {speed:g} times its "
+    "speed: {samples} levels in {seconds:.0f} s": (
+        "【訓練】 2020年7月4日の洪水 {begin:%H:%M}〜{end:%H:%M}、{speed:g} 倍速: {samples} 件"
+        "の水位を {seconds:.0f} 秒で"
+    ),
+    "【訓練】 The drill is over; the page shows the real river again.": (
+        "【訓練】 訓練終了。ページは実際の川の表示に戻ります。"
+    ),
+    "Play the Kuma River flood of 4 July 2020 into the running town, as a drill.": (
+        """2020年7月4日の球磨川の洪水を、訓練として動いている町に流す。
+
+        公表された水位を、当時の時刻のまま LoRaWAN の上りメッセージとして MQTT に送る。
+        後は水位計アダプター、警報、ページの仕事。すべてに【訓練】と付き、訓練用テナントの
+        外には出ない。公表値の間は補間、最初の値より前は仮定で、どちらもそう記される。
+"""
+    ),
+    "How many times faster than the flood itself.": "実際の何倍の速さか。",
+    "Time on 4 July 2020 (Japan) to start at.": "始める時刻（2020年7月4日）。",
+    "Time on 4 July 2020 (Japan) to end at.": "終える時刻（2020年7月4日）。",
+    "No level is known in this span; the flood runs from 01:00 to 09:00.": (
+        "この範囲の水位はありません。洪水は 01:00 から 09:00 までです。"
+    ),
+    "--{edge} takes a time such as 05:30, not {text!r}.": (
+        "--{edge} には 05:30 のような時刻を指定してください（{text!r} ではなく）。"
+    ),
+    "Exit codes:": (
+        """
+\b
+終了コード:
+  0  完了、または指示により停止
+  1  失敗（理由はメッセージに）
+  2  使い方の誤り
+  3  ポートが使用中
+  4  動いているはずの町やブローカーが応答しない
+  5  町のプロセスが起動しない
+  6  データまたはバックアップの破損・使用中・不在・重複
+  7  ブローカーが拒否（理由はメッセージに）
+  8  doctor が手当ての必要な点を見つけた
+"""
+    ),
+    "Examples:": "例:",
+    "Folder of the town's data.": "町のデータのフォルダー。",
+    "Print JSON, for programs.": "JSON で出力する。",
+    "Port of {what}.": "{what} のポート。",
+    "@context that names are read and shown by.": "名前の読み書きに使う @context の URL。",
+    "Tenant; the default one if left out.": "テナント。省略時は既定のテナント。",
+    "URL of the running broker.": "動いているブローカーの URL。",
+    "Show and change who is notified of what: subscriptions.": (
+        "サブスクリプション（誰に何を通知するか）を見る・変える。"
+    ),
+    "STATUS": "状態",
+    "SENT": "送信",
+    "FAILED": "失敗",
+    "OF WHAT": "対象",
+    "TO": "宛先",
+    "List all subscriptions of a tenant.": "テナントのサブスクリプションを一覧する。",
+    "Show one subscription whole, as JSON.": "サブスクリプションを JSON で全部示す。",
+    "Make a subscription, and print its id.": (
+        """サブスクリプションを作り、その ID を表示する。
+
+        通知は HTTP の POST（--to http://… https://…）か MQTT（--to mqtt://ホスト/トピック）。
+        届かないものは待って再送し、最後まで届かなければ machi dead-letters list に残る。
+"""
+    ),
+    "Where to send.": "宛先。",
+    "Entity type; repeatable.": "実体の型。複数可。",
+    "Entity id; repeatable.": "実体の ID。複数可。",
+    "Regular expression for ids.": "ID の正規表現。",
+    "Watched attribute; repeatable.": "監視する属性。複数可。",
+    "Condition: 'level>3;name'.": "条件。例: 'level>3;name'",
+    "Scope: '/Hitoyoshi/#'.": "スコープ。例: '/Hitoyoshi/#'",
+    "Only nearer than this.": "この距離より近いもの。",
+    "entityCreated, attributeUpdated, entityDeleted, …; repeatable.": (
+        "entityCreated、attributeUpdated、entityDeleted など。複数可。"
+    ),
+    "Notify at intervals instead of on changes.": "変化時でなく一定間隔で通知。",
+    "At least so long between two notifications.": "通知の最小間隔。",
+    "End, as 2027-01-01T00:00:00Z.": "期限。",
+    "Send only this member; repeatable.": "この項目だけ送る。複数可。",
+    "HTTP header to send along; repeatable.": "添える HTTP ヘッダー。複数可。",
+    "A name for people.": "人が読む名前。",
+    "{id_} is paused": "{id_} を休止しました",
+    "Pause: what waits is cancelled, nothing more is sent.": (
+        "休止する。待っている通知は取り消され、以後送らない。"
+    ),
+    "{id_} is active": "{id_} を再開しました",
+    "Resume a paused subscription, from the next change on.": (
+        "休止中のサブスクリプションを、次の変化から再開する。"
+    ),
+    "{id_} is deleted": "{id_} を削除しました",
+    "Delete a subscription, with what waits for it and its dead letters.": (
+        "サブスクリプションを、待ちや不達の通知ごと削除する。"
+    ),
+    "Say why a subscription fires or does not, condition by condition.": (
+        "通知される・されない理由を条件ごとに示す。"
+    ),
+    "Would it fire for this entity as it is now?": "この実体の今の状態なら？",
+    "Did it fire for this change?": "この番号の変化では？",
+    "There are no subscriptions.": "サブスクリプションはありません。",
+    "Make one: machi subscriptions create --help": "作り方: machi subscriptions create --help",
+    "See how it goes: machi subscriptions explain {made}": (
+        "様子を見るには: machi subscriptions explain {made}"
+    ),
+    "--id and --id-pattern need a --type beside them.": (
+        "--id と --id-pattern には --type も必要です。"
+    ),
+    "--near takes longitude, latitude and metres, as 130.76,32.21,500; not {text!r}.": (
+        "--near には 130.76,32.21,500 のように経度・緯度・メートルを（{text!r} ではなく）。"
+    ),
+    "Watch changes as they happen, one line each, until Ctrl-C.": (
+        """変化をその場で一行ずつ表示する（Ctrl-C まで）。
+
+        切断されても続きから再開し、ブローカーが保持する七日分の抜けはない。`enter` は
+        新しく作られたか条件を満たし始めた実体、`leave` と `delete` はその逆。
+"""
+    ),
+    "Entity types, joined by commas.": "実体の型。コンマ区切り。",
+    "Entity ids, joined by commas.": "実体の ID。コンマ区切り。",
+    "Of updates, only those of these attributes.": "この属性が変わった更新だけ。",
+    "Show only these attributes.": "この属性だけを示す。",
+    "Begin with what is there now.": "現在あるものから始める。",
+    "Begin behind this change.": "この番号の変化の次から。",
+    "End after so many events.": "この件数で終わる。",
+    "the context broker": "ブローカー",
+    "the page": "ページ",
+    "Start the demo town: broker, MQTT broker, gauges, lights, alerts, page.": (
+        """デモの町を起動する（ブローカー、MQTT、水位計、灯り、警報、ページ）。
+
+        待ち受けはこの計算機の中だけ。二度目は同じデータの続きから。ログの各行の先頭は
+        プロセス名。終わったプロセスは間隔を広げながら起動し直す。Ctrl-C で順に止まる。
+"""
+    ),
+    "Port of the simulated light; the drill's light takes the next one.": (
+        "模擬の灯りのポート。訓練用の灯りはその次のポートを使う。"
+    ),
+    "With or without simulated gauges and lights.": "模擬の水位計と灯りを動かすかどうか。",
+    "{data} can be written, version {version}.": "{data} に書き込めます（版 {version}）。",
+    "{free} left for {data}.": "{data} に {free} の空き。",
+    "The clock is not behind the data.": "時計はデータより遅れていません。",
+    "{data} is not there yet; it will be made.": "{data} はまだなく、起動時に作られます。",
+    "{data} is no folder.": "{data} はフォルダーではありません。",
+    "Give a folder: --data DIR": "フォルダーを指定してください: --data DIR",
+    "{data} can be written.": "{data} に書き込めます。",
+    "{file} is no data file of Machi, or damaged.": (
+        "{file} は Machi のデータでないか、壊れています。"
+    ),
+    "Look closer: machi check --data {data}. Or restore a backup: machi restore --help": (
+        "詳しくは: machi check --data {data}。またはバックアップから: machi restore --help"
+    ),
+    "{file} was written by a newer Machi (version {version}; this one reads up to "
+    "{newest_version}).": (
+        "{file} は新しい Machi が書いたものです（版 {version}。この Machi は {newest_version}"
+        " まで）。"
+    ),
+    "Install that newer Machi, or use another folder.": (
+        "新しい Machi を入れるか、別のフォルダーを使ってください。"
+    ),
+    "The disk of {data} is nearly full: {free} left.": (
+        "{data} のディスクの空きがわずかです: {free}。"
+    ),
+    "Make room; a broker whose disk is full refuses writes. Old backups and logs are a start.": (
+        "空きを作ってください。満杯になるとブローカーは書き込みを拒みます。古いバックアップや"
+        "ログから。"
+    ),
+    "This machine's clock says {now:%Y-%m-%d %H:%M}; the data were written later than that.": (
+        "この計算機の時計は {now:%Y-%m-%d %H:%M} ですが、データの書き込みはそれより後です。"
+    ),
+    "Set the clock, and keep it by NTP: timedatectl set-ntp true": (
+        "時計を合わせ、NTP を有効にしてください: timedatectl set-ntp true"
+    ),
+    "{data} is not there and cannot be made.": "{data} がなく、作ることもできません。",
+    "Give a folder that you may write: --data DIR": (
+        "書き込めるフォルダーを指定してください: --data DIR"
+    ),
+    "{path} belongs to {owner} and cannot be written by you.": (
+        "{path} は {owner} のもので、書き込めません。"
+    ),
+    "Run the broker as {owner}, or change the owner: sudo chown -R $USER {data}": (
+        "{owner} として動かすか、所有者を変えてください: sudo chown -R $USER {data}"
+    ),
+    "Port {number}, which {who} needs, is taken by something that is no Machi.": (
+        "{who} のポート {number} を、Machi でない何かが使っています。"
+    ),
+    "Find it: ss -ltnp 'sport = :{number}'. Stop it, or choose another port with --port.": (
+        "調べる: ss -ltnp 'sport = :{number}'。止めるか、--port で別のポートを。"
+    ),
+    "Port {number} is free.": "ポート {number} は空いています。",
+    "The MQTT broker at {where} speaks {spoken}.": (
+        "{where} の MQTT ブローカーは {spoken} を話します。"
+    ),
+    "No MQTT broker at {where}.": "{where} に MQTT ブローカーがありません。",
+    "Start one (machi up brings one along; or Mosquitto), or name it: --mqtt HOST:PORT": (
+        "起動するか（machi up に付属。Mosquitto でも）、指定してください: --mqtt HOST:PORT"
+    ),
+    "What listens at {where} speaks neither MQTT 5 nor 3.1.1, or asks for a password.": (
+        "{where} は MQTT 5 も 3.1.1 も話さないか、パスワードを求めています。"
+    ),
+    "Check the port (TLS is usually 8883), and the user and password in the endpoint.": (
+        "ポート（TLS は通常 8883）と、宛先の利用者名・パスワードを確かめてください。"
+    ),
+    "The MQTT broker at {where} speaks 3.1.1 only.": (
+        "{where} の MQTT ブローカーは 3.1.1 のみです。"
+    ),
+    "Endpoints that ask for mqtt5.0 fall back to 3.1.1 there.": (
+        "mqtt5.0 を指定した宛先は 3.1.1 に切り替わります。"
+    ),
+    "A tenant comes into being with the first entity created in it.": (
+        "テナントは、最初の実体が作られたときにできます。"
+    ),
+    "The clocks agree.": "時計は合っています。",
+    "There is {similar}: --tenant {similar}": "{similar} ならあります: --tenant {similar}",
+    "There is no tenant {name}.": "テナント {name} はありません。",
+    "The broker has the @context {url}.": "ブローカーは @context {url} を読めます。",
+    "No name is there both with and without a context.": (
+        "@context のある名前とない名前の重複はありません。"
+    ),
+    "No notification was given up.": "不達の通知はありません。",
+    "The broker at {url} is ready.": "{url} のブローカーは動いています。",
+    "The broker's clock and this machine's are {apart:.0f} s apart.": (
+        "ブローカーとこの計算機の時計が {apart:.0f} 秒ずれています。"
+    ),
+    "Keep both by NTP: timedatectl set-ntp true": ("両方で NTP を有効に: timedatectl set-ntp true"),
+    "The default tenant is looked at.": "既定のテナントを調べます。",
+    "The tenant {name} is there.": "テナント {name} はあります。",
+    "Only the core context is used.": "コアの @context だけを使います。",
+    "{twice} are there twice: once as of a context ({iri}), and once in the default "
+    "vocabulary, where a name falls that no context defines.": (
+        "{twice} が二重にあります: @context のもの（{iri}）と、どの @context にもない名前が入"
+        "る既定の語彙のもの。"
+    ),
+    "Some client sends {name!r} without the context. See: {EX}/explain/term?term={name}": (
+        "@context なしで {name!r} を送る相手がいます。参照: {EX}/explain/term?term={name}"
+    ),
+    "it was made": "作成以来",
+    "{count} notifications could not be delivered.": (
+        "届けられなかった通知が {count} 件あります。"
+    ),
+    "See why: machi dead-letters list. Then replay or discard them.": (
+        "理由は: machi dead-letters list。その後、送り直すか捨ててください。"
+    ),
+    "What answers at {url} is no Machi broker.": "{url} は Machi のブローカーではありません。",
+    "Check the URL.": "URL を確かめてください。",
+    "{id}: {uri} has not taken a notification since {since}.": (
+        "{id}: {uri} が通知を受け取っていません（{since}〜）。"
+    ),
+    "See why: machi subscriptions explain {id}. A private address needs machi broker "
+    "--allow-egress CIDR.": (
+        "理由は: machi subscriptions explain {id}。私設アドレスには machi broker --allow-egre"
+        "ss CIDR が必要です。"
+    ),
+    "{paused} subscriptions notify nobody, being paused or expired: {value} …": (
+        "休止または期限切れで通知しないものが {paused} 件: {value} …"
+    ),
+    "{count} subscriptions, none failing.": "{count} 件。失敗なし。",
+    "What answers at {url} is no Machi broker, or refuses: {error}": (
+        "{url} の応答は Machi のものでないか、拒否です: {error}"
+    ),
+    "connected": "接続",
+    "connection lost, trying again": "切断。再接続を試みます",
+    "changes were missed for good": "取り戻せない抜けがあります",
+    "that is all there is now; what follows is new": "現在の分は以上。以降は新しい変化",
+    "the broker ends the stream": "ブローカーがストリームを終えました",
+    "Queue notifications and send none, as on a copy of a town that is only looked at.": (
+        "通知をためるだけで送らない。見るだけの写しの町などに。"
+    ),
+    "Address at which clients reach the broker, where a proxy stands before it.": (
+        "プロキシの背後にあるとき、利用者から見たブローカーのアドレス。"
+    ),
+}

@@ -1,0 +1,268 @@
+"""Commands that speak to a running broker: subscriptions, dead letters, tail, doctor."""
+
+import http.client
+import json
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from machi.api import Api
+from machi.cli import main
+from machi.commands import doctor
+from machi.doctor import machine, mqtt, service
+from machi.doctor.finding import State
+from tests.support import free_port
+from tests.support.server import Server, broker
+
+EN = {"LC_ALL": "C.UTF-8"}
+GAUGE = {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", "level": {"type": "Property", "value": 1}}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a broker for all tests of this file."""
+    folder = tmp_path_factory.mktemp("town")
+    with broker(folder / "data", folder / "broker.log") as started:
+        started.data = folder / "data"  # type: ignore[attr-defined]
+        yield started
+
+
+class Machi:
+    """The command, on one broker and a tenant of its own."""
+
+    def __init__(self, server: Server, tenant: str) -> None:
+        self.url = server.url
+        self.tenant = tenant
+
+    def __call__(self, *arguments: str, code: int = 0) -> Result:
+        """Run the command and want an exit code."""
+        done = CliRunner().invoke(
+            main, [*arguments, "--broker", self.url, "--tenant", self.tenant], env=EN
+        )
+        assert done.exit_code == code, (done.output, done.exception)
+        return done
+
+    def write(self, document: Any, path: str = "entityOperations/upsert") -> None:
+        """Upsert entities into the tenant."""
+        host = self.url.removeprefix("http://")
+        with closing(http.client.HTTPConnection(host, timeout=10)) as connection:
+            headers = {"Content-Type": "application/json", "NGSILD-Tenant": self.tenant}
+            connection.request("POST", f"/ngsi-ld/v1/{path}", json.dumps(document), headers)
+            assert connection.getresponse().status < 300
+
+
+@pytest.fixture
+def machi(server: Server, request: pytest.FixtureRequest) -> Machi:
+    """Give the command for a tenant of the test's own, which has one gauge."""
+    given = Machi(server, f"t{request.node.name[:50]}".translate(str.maketrans("[]-", "___")))
+    given.write([GAUGE])
+    return given
+
+
+def make(machi: Machi, *options: str) -> str:
+    """Make a subscription; return its id."""
+    return machi("subscriptions", "create", "--type", "Gauge", "--to", "http://127.0.0.1:9/n",
+                 *options).output.strip()  # fmt: skip
+
+
+def test_a_subscription_is_made_listed_paused_resumed_and_deleted(machi: Machi):
+    made = make(machi, "--watch", "level", "--q", "level>3", "--name", "high")
+    assert made.startswith("urn:ngsi-ld:Subscription:")
+    listed = machi("subscriptions", "list").output
+    assert made in listed
+    assert "Gauge level>3 level" in listed
+    machi("subscriptions", "pause", made)
+    assert "paused" in machi("subscriptions", "list").output
+    machi("subscriptions", "resume", made)
+    shown = json.loads(machi("subscriptions", "show", made).output)
+    assert (shown["status"], shown["subscriptionName"]) == ("active", "high")
+    machi("subscriptions", "delete", made)
+    assert "There are no subscriptions" in machi("subscriptions", "list").output
+    gone = machi("subscriptions", "show", made, code=7)
+    assert "[path:" in gone.stderr
+
+
+def test_every_option_of_create_has_its_member(machi: Machi):
+    made = make(
+        machi, "--id", "urn:x:1", "--scope", "/a/#", "--near", "130.7,32.2,500", "--on",
+        "entityDeleted", "--throttling", "5", "--expires", "2090-01-01T00:00:00Z", "--format",
+        "simplified", "--pick", "level", "--header", "Authorization: x",
+    )  # fmt: skip
+    shown = json.loads(machi("subscriptions", "show", made).output)
+    assert shown["entities"] == [{"type": "Gauge", "id": "urn:x:1"}]
+    assert shown["geoQ"]["coordinates"] == [130.7, 32.2]
+    assert (shown["scopeQ"], shown["throttling"]) == ("/a/#", 5)
+    assert shown["notificationTrigger"] == ["entityDeleted"]
+    told = shown["notification"]
+    assert (told["format"], told["pick"]) == ("simplified", ["level"])
+    assert told["endpoint"]["receiverInfo"] == [{"key": "Authorization", "value": "x"}]
+
+
+@pytest.mark.parametrize(
+    "options", [["--near", "here"], ["--id-pattern", ".", "--near", "1,2"]], ids=" ".join
+)
+def test_options_that_say_nothing_are_wrong_usage(machi: Machi, options: list[str]):
+    machi("subscriptions", "create", "--to", "http://x/", *options, code=2)
+
+
+def test_what_the_broker_refuses_is_said_with_the_remedy(machi: Machi):
+    refused = machi("subscriptions", "create", "--to", "ftp://x/", "--type", "A", code=7)
+    assert "[body:/notification/endpoint/uri]" in refused.stderr
+
+
+def test_a_broker_that_is_away_is_exit_code_4():
+    address = f"http://127.0.0.1:{free_port()}"
+    for command in (["subscriptions", "list"], ["dead-letters", "list"]):
+        done = CliRunner().invoke(main, [*command, "--broker", address], env=EN)
+        assert done.exit_code == 4
+        assert "machi broker" in done.stderr
+
+
+def test_tail_shows_what_is_there_and_what_happens(machi: Machi):
+    done = machi("tail", "--snapshot", "--count", "1")
+    assert "-- connected" in done.output
+    assert "enter" in done.output
+    assert "level=1" in done.output
+    machi.write([{**GAUGE, "level": {"type": "Property", "value": 2}}])
+    lines = machi("tail", "--after", "0", "--json", "--count", "2").output.splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["enter", "update"]
+    assert json.loads(lines[1])["changed"] == ["level"]
+
+
+def test_tail_says_why_a_filter_is_refused(machi: Machi):
+    refused = machi("tail", "--q", "level>", code=7)
+    assert "[query:q]" in refused.stderr
+
+
+def examined(machi: Machi, server: Server, **options: Any) -> dict[str, list[Any]]:
+    """Return the doctor's findings by what was looked at."""
+    api = Api(machi.url, options.get("tenant", machi.tenant), options.get("context"))
+    found: dict[str, list[Any]] = {}
+    data = server.data  # type: ignore[attr-defined]
+    for one in doctor.examine(data, ("127.0.0.1", free_port()), api, options.get("context")):
+        found.setdefault(one.check, []).append(one)
+    return found
+
+
+def test_a_well_broker_gets_a_clean_bill(machi: Machi, server: Server):
+    found = examined(machi, server)
+    assert not [one for all_ in found.values() for one in all_ if one.state is State.PROBLEM]
+    data = str(server.data)  # type: ignore[attr-defined]
+    done = machi("doctor", "--data", data, "--mqtt", f"127.0.0.1:{free_port()}")
+    assert "All is well." in done.output
+
+
+def test_a_tenant_that_is_misspelt_is_found(machi: Machi, server: Server):
+    (finding,) = examined(machi, server, tenant=machi.tenant.upper())["tenant"]
+    assert finding.state is State.PROBLEM
+    assert machi.tenant in finding.remedy
+
+
+def test_a_context_that_cannot_be_had_is_found(machi: Machi, server: Server):
+    (finding,) = examined(machi, server, context="http://127.0.0.1:9/c.jsonld")["context"]
+    assert finding.state is State.PROBLEM
+
+
+def test_names_that_fell_back_to_the_default_vocabulary_are_found(machi: Machi, server: Server):
+    twin = {"type": "Property", "value": 1}
+    machi.write([{"id": "urn:x:2", "type": "Gauge", "https://example.org/terms#level": twin}])
+    (finding,) = examined(machi, server)["names"]
+    assert finding.state is State.PROBLEM
+    assert "level" in finding.text
+
+
+def test_subscriptions_that_fail_and_their_dead_letters_are_found():
+    failed = {"status": "failed", "endpoint": {"uri": "http://x/"}, "timesFailed": 3}
+    found = list(service.subscriptions([{"id": "urn:s:1", "notification": failed}]))
+    assert [one.state for one in found] == [State.PROBLEM]
+    assert "--allow-egress" in found[0].remedy
+
+
+def test_a_broker_that_is_away_is_found_and_what_has_its_port(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        threading.Thread(target=lambda: taken.accept()[0].close(), daemon=True).start()
+        api = Api(f"http://127.0.0.1:{port}", timeout=1.0)
+        found = list(doctor.examine(tmp_path, ("127.0.0.1", free_port()), api, None))
+    by_check = {one.check: one for one in found}
+    assert by_check["broker"].state is State.PROBLEM
+    assert by_check["port"].state is State.PROBLEM
+    assert str(port) in by_check["port"].remedy
+
+
+def test_doctor_ends_with_exit_code_8_where_something_is_wrong(tmp_path: Path):
+    address = f"http://127.0.0.1:{free_port()}"
+    given = ["doctor", "--data", str(tmp_path), "--broker", address, "--json"]
+    done = CliRunner().invoke(main, given, env=EN)
+    assert done.exit_code == 8
+    assert {one["check"] for one in json.loads(done.stdout)} == {
+        "data", "disk", "clock", "broker", "port", "mqtt",
+    }  # fmt: skip
+
+
+def test_a_data_file_that_is_none_or_newer_is_found(tmp_path: Path):
+    file = tmp_path / machine.DATA_FILE
+    file.write_text("no database")
+    assert machine.folder(tmp_path, 5).state is State.PROBLEM
+    file.unlink()
+    with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    found = machine.folder(tmp_path, 5)
+    assert (found.state, "99" in found.text) == (State.PROBLEM, True)
+    assert machine.folder(file, 5).state is State.PROBLEM
+
+
+def test_a_clock_behind_the_data_is_found(tmp_path: Path):
+    (tmp_path / machine.DATA_FILE).touch()
+    now = service.present()
+    assert machine.clock(tmp_path, now).state is State.OK
+    assert machine.clock(tmp_path, now.replace(year=2025)).state is State.PROBLEM
+    assert service.clocks(now.replace(year=2025), now).state is State.PROBLEM
+
+
+def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(machine, "LEAST_FREE", 10**18)
+    assert machine.disk(tmp_path).state is State.PROBLEM
+
+
+class Mqtt:
+    """A server that accepts clients of some protocol levels only."""
+
+    def __init__(self, *levels: int) -> None:
+        self.levels = levels
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            with connection:
+                level = connection.recv(100)[8]
+                connection.sendall(bytes([0x20, 2, 0, 0 if level in self.levels else 1]))
+
+
+@pytest.mark.parametrize(
+    ("levels", "state"), [((5, 4), State.OK), ((4,), State.NOTE), ((), State.PROBLEM)]
+)
+def test_an_mqtt_broker_of_another_version_is_found(levels: tuple[int, ...], state: State):
+    given = Mqtt(*levels)
+    assert mqtt.mqtt("127.0.0.1", given.port, needed=True).state is state
+    given.server.close()
+
+
+def test_an_mqtt_broker_that_is_away_matters_where_it_is_needed():
+    port = free_port()
+    assert mqtt.mqtt("127.0.0.1", port, needed=True).state is State.PROBLEM
+    assert mqtt.mqtt("127.0.0.1", port, needed=False).state is State.NOTE
