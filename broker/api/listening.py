@@ -20,13 +20,20 @@ from broker.subscriptions.live.tickets import Holder
 
 
 async def listener(
-    broker: Broker, headers: Mapping[bytes, bytes], query: Mapping[str, str], known: Holder
+    broker: Broker,
+    headers: Mapping[bytes, bytes],
+    query: Mapping[str, str],
+    known: Holder,
+    *,
+    socket: bool = False,
 ) -> Holder:
     """Return who listens to which tenant: by ticket where there is one, else as is `known`.
 
+    `socket` tells of a WebSocket: browsers send cookies along with it from any page, so that
+    letting in all pages (`--allow-origin '*'`) does not let them open one.
     Raises Forbidden, TooManyStreams, ServiceUnavailable, NonexistentTenant.
     """
-    _check_origin(broker, headers)
+    _check_origin(broker, headers, any_page=not socket)
     ticket = query.get("ticket")
     holder = known
     if ticket is not None:
@@ -81,7 +88,7 @@ def follow(
     return follower, tell(follower, broker.settings.heartbeat, shown, resumed=resumed)
 
 
-def _check_origin(broker: Broker, headers: Mapping[bytes, bytes]) -> None:
+def _check_origin(broker: Broker, headers: Mapping[bytes, bytes], *, any_page: bool) -> None:
     """Refuse pages of other sites: a browser lends them its user's cookies."""
     origin = headers.get(b"origin")
     if origin is None:
@@ -89,7 +96,8 @@ def _check_origin(broker: Broker, headers: Mapping[bytes, bytes]) -> None:
     text = origin.decode("latin-1").lower()
     host = headers.get(b"host", b"").decode("latin-1").lower()
     own = text.partition("://")[2] == host and bool(host)
-    if not own and text not in broker.settings.allow_origins:
+    allowed = broker.settings.allow_origins
+    if not own and text not in allowed and not (any_page and "*" in allowed):
         raise Forbidden(
             "Pages of this origin may not listen here.",
             place="header:Origin",

@@ -72,7 +72,7 @@ class Sockets:
         context = CORE_CONTEXT
         if url:
             context = await broker.contexts.resolve(url, place="query:context", tenant=known.tenant)
-        return await listening.listener(broker, headers, query, known), context
+        return await listening.listener(broker, headers, query, known, socket=True), context
 
 
 def _tenant(headers: dict[bytes, bytes], query: dict[str, str]) -> str:

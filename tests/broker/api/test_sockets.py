@@ -186,6 +186,12 @@ async def test_pages_of_other_sites_may_not_open_one(town: Town) -> None:
         assert (await socket.hear())["event"] == "open"
 
 
+async def test_letting_all_pages_read_does_not_let_them_open_one(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, allow_origins=("*",))
+    async with running(tmp_path, settings) as town:
+        assert (await town.refusal(origin="https://evil.example"))["status"] == 403
+
+
 async def test_connections_are_limited(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, max_streams=1)
     async with running(tmp_path, settings) as town, town.socket():

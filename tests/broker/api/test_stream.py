@@ -496,3 +496,12 @@ async def test_pages_of_other_sites_may_not_listen() -> None:
         for origin in ("https://town.example", f"http://{HOST}"):
             async with client.stream(STREAM, {"origin": origin}) as stream:
                 assert (await stream.event()).name == "open"
+
+
+async def test_pages_of_any_site_may_listen_where_the_operator_says_so() -> None:
+    async with (
+        running(MemoryStore(), Settings(allow_origins=("*",))) as client,
+        client.stream(STREAM, {"origin": "https://else.example"}) as stream,
+    ):
+        assert (await stream.event()).name == "open"
+        assert stream.head.header("access-control-allow-origin") == "https://else.example"
