@@ -22,8 +22,11 @@ class Metrics:
         """Add a source of figures: name (without prefix) → value, read at each scrape."""
         self._gauges.append(read)
 
-    def text(self) -> str:
-        """Return all figures in the Prometheus text exposition format, version 0.0.4."""
+    def text(self, more: Mapping[str, float]) -> str:
+        """Return all figures in the Prometheus text exposition format, version 0.0.4.
+
+        `more` are gauges read by the caller.
+        """
         lines = [
             "# HELP machi_requests_total Requests answered, by operation and status.",
             "# TYPE machi_requests_total counter",
@@ -40,7 +43,7 @@ class Metrics:
             f'machi_request_seconds_total{{operation="{name}"}} {seconds:.6f}'
             for name, seconds in sorted(self.seconds.items())
         ]
-        for read in self._gauges:
-            for name, value in read().items():
+        for gauges in (*(read() for read in self._gauges), more):
+            for name, value in gauges.items():
                 lines += [f"# TYPE machi_{name} gauge", f"machi_{name} {value}"]
         return "\n".join(lines) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from functools import cache
+from urllib.parse import urlencode
 
 import orjson
 from jinja2 import Environment, PackageLoader
@@ -44,8 +45,9 @@ def curl(route: Route, base: str) -> str:
         parts += ["-X", route.method]
     parts.append(shlex.quote(base + path))
     if route.body is not None:
-        parts += ["-H", shlex.quote("Content-Type: application/json"), "-d"]
-        parts.append(shlex.quote(orjson.dumps(route.body.example).decode()))
+        kind, example = route.body.types[0], route.body.example
+        text = urlencode(example) if "form" in kind else orjson.dumps(example).decode()
+        parts += ["-H", shlex.quote(f"Content-Type: {kind}"), "-d", shlex.quote(text)]
     return " ".join(parts)
 
 

@@ -43,6 +43,7 @@ _PATH: dict[str, tuple[str, dict[str, Any]]] = {
         "The id of a context, or the URL of a cached one, percent-encoded.",
         {"type": "string", "minLength": 1},
     ),
+    "letter": ("The dead letter's id.", {"type": "string", "pattern": "^[1-9][0-9]*-[1-9][0-9]*$"}),
     "attrId": ("The attribute's name or IRI, percent-encoded.", {"type": "string", "minLength": 1}),
     "type": ("The entity type's name or IRI, percent-encoded.", {"type": "string", "minLength": 1}),
 }
@@ -122,7 +123,7 @@ def _operation(route: Route) -> dict[str, Any]:
         schema = {"$ref": f"#/components/schemas/{route.body.schema}"}
         told["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": schema, "example": route.body.example}},
+            "content": {route.body.types[0]: {"schema": schema, "example": route.body.example}},
         }
     return told
 
@@ -138,8 +139,8 @@ def _responses(route: Route) -> dict[str, Any]:
     errors = dict(_COMMON_ERRORS)
     if route.body is not None:
         errors |= _BODY_ERRORS
-    if route.template.startswith("/ngsi-ld"):
-        errors |= {status: _ERRORS[status] for status in (403, 404, *route.errors)}
+    more = (403, 404) if route.template.startswith("/ngsi-ld") else ()
+    errors |= {status: _ERRORS[status] for status in (*more, *route.errors)}
     for status, text in sorted(errors.items()):
         told[str(status)] = {"description": text}
         if status not in _BARE:

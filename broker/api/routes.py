@@ -20,6 +20,7 @@ from broker.api import (
     transactions,
 )
 from broker.api.context_routes import CONTEXTS
+from broker.api.delivery_routes import DELIVERIES
 from broker.api.table import Body, Param, Route, Table
 
 V1 = "/ngsi-ld/v1"
@@ -362,6 +363,6 @@ _OPERATOR = [
 TABLE = Table(
     [
         *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_DISCOVERY, *_SUBSCRIPTIONS, *CONTEXTS,
-        *_EXTENSIONS, *_OPERATOR,
+        *_EXTENSIONS, *DELIVERIES, *_OPERATOR,
     ]
 )  # fmt: skip

@@ -146,6 +146,11 @@ class MemoryOutbox:
         """Return the subscriptions that have rows waiting."""
         return [sid for sid, line in self._lines.items() if line.queue]
 
+    async def oldest(self) -> str | None:
+        """Return since when the row waits that has waited longest."""
+        rows = [row for line in self._lines.values() for row in line.queue.values()]
+        return min((row.queued_at for row in rows), default=None)
+
     async def settle(
         self, settlements: Iterable[Settlement] = (), failures: Iterable[Failure] = ()
     ) -> None:

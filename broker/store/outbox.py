@@ -289,6 +289,10 @@ class Outbox(Protocol):
         """Return the subscriptions that have rows waiting."""
         ...
 
+    async def oldest(self) -> str | None:
+        """Return since when the row waits that has waited longest; None where none does."""
+        ...
+
     async def settle(
         self, settlements: Iterable[Settlement] = (), failures: Iterable[Failure] = ()
     ) -> None:

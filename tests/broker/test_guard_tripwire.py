@@ -25,9 +25,11 @@ from broker.entities.service import Entities
 from broker.guard import OpenGuard
 from broker.store.contract import Store, TypeRules
 from broker.store.memory import MemoryStore
+from broker.store.outbox import Outcome, Settlement
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.live import Feed
 from tests.support.asgi import ABSENT, Answer, Client, Stream, Ticking, running
+from tests.support.receivers import receiver
 from tests.support.tripwire import MARK, MARKED_TYPE, TripwireGuard
 
 V1 = "/ngsi-ld/v1"
@@ -430,6 +432,10 @@ def _named(path: str, *names: str) -> list[Probe]:
     return [get(f"{path}/{name}") for name in names]
 
 
+LETTERS = f"{EX}/dead-letters"
+NAMED: list[dict[str, Any]] = [
+    {"subscriptionId": f"urn:ngsi-ld:Subscription:{number}"} for number in (1, 9)
+]
 RULES = f"{EX}/typeRules"
 REPLACEMENTS = [{**gauge(1, 4), SECRET: "mine"}, gauge(1, 5), {**gauge(1), "type": MARKED_TYPE}]
 
@@ -488,6 +494,27 @@ PROBES: dict[str, list[Probe]] = {
     "stream": [get(f"{EX}/stream", q="level>"), get(f"{EX}/stream", lastEventId="x")],
     "websocket": [get(f"{EX}/ws"), get(f"{EX}/ws", tenant="nowhere")],
     "issue_ticket": [Probe("POST", f"{EX}/tickets", headers={"ngsild-tenant": "nowhere"})],
+    "query_dead_letters": [
+        *_subscribing()[:7],
+        get(LETTERS, count="true"),
+        get(LETTERS, subscriptionId="urn:ngsi-ld:Subscription:1"),
+        get(LETTERS, subscriptionId="urn:ngsi-ld:Subscription:none"),
+    ],
+    "retrieve_dead_letter": [get(f"{LETTERS}/{letter}") for letter in ("1-1", "1-2", "x", MARK)],
+    "replay_dead_letter": [Probe("POST", f"{LETTERS}/{letter}/replay") for letter in ("1-1", "x")],
+    "discard_dead_letter": [Probe("DELETE", f"{LETTERS}/{letter}") for letter in ("1-1", "x")],
+    "replay_dead_letters": [
+        *_subscribing()[:7],
+        *(Probe("POST", f"{LETTERS}/replay", one) for one in NAMED),
+    ],
+    "discard_dead_letters": [
+        *_subscribing()[:7],
+        *(Probe("POST", f"{LETTERS}/discard", one) for one in NAMED),
+    ],
+    "books": [get(f"{EX}/books"), get(f"{EX}/books", subscriptionId=f"urn:x:{MARK}")],
+    "operator": [get("/operator"), get("/operator", tenant="elsewhere")],
+    "operator_replay": [Probe("POST", "/operator/replay", {})],
+    "operator_discard": [Probe("POST", "/operator/discard", {})],
     "list_type_rules": [get(RULES)],
     "put_type_rules": [Probe("PUT", f"{RULES}/{MARKED_TYPE}", {"appendOnly": True})],
     "delete_type_rules": [Probe("DELETE", f"{RULES}/{MARKED_TYPE}")],
@@ -503,7 +530,7 @@ PROBES: dict[str, list[Probe]] = {
 @pytest.mark.parametrize("route", TABLE.routes, ids=lambda route: route.name)
 async def test_no_answer_tells_what_is_hidden(pair: Pair, route: Route) -> None:
     assert route.name in PROBES, f"say how to drive {route.name}: hidden things may leak there"
-    if "subscription" in route.name:
+    if "subscription" in route.name or "letter" in route.name:
         await pair.hush()
     driven = 0
     for probe in PROBES[route.name]:
@@ -674,6 +701,71 @@ async def test_a_change_of_hidden_attributes_only_is_no_event(pair: Pair) -> Non
         event = await stream.event()
     assert (event.name, event.data["id"]) == ("update", VISIBLE[0]["id"])
     assert event.data["entity"]["scope"] == "/seen"
+
+
+async def _die(client: Client) -> None:
+    """Let everything that waits become a dead letter."""
+    outbox = client.broker.store.outbox
+    for sid in await outbox.queues():
+        rows = await outbox.waiting(sid, limit=1000)
+        await outbox.settle(
+            [Settlement(sid, row.seq, Outcome.DEAD, "", 1, "Refused.") for row in rows]
+        )
+
+
+TOLD = [
+    _subscription(1),
+    _subscription(2, watchedAttributes=["level"], q=f"{COUNT}>5"),
+    _subscription(3, watchedAttributes=[SECRET, "level"]),
+    _subscription(4, notificationTrigger=["entityDeleted", "attributeDeleted"]),
+]
+
+
+async def test_no_dead_letter_tells_what_is_hidden(pair: Pair) -> None:
+    await pair.hush()
+    for one in TOLD:
+        assert (await pair.compare(Probe("POST", SUBSCRIPTIONS, one))).status == 201
+    await _live(pair)
+    for inside in pair.inside:
+        await inside.patch(f"{ONE}/attrs", {COUNT: 5} if inside is pair.inside[0] else {"level": 4})
+    for client in (pair.real, pair.twin):
+        await _die(client)
+    listed = [
+        await client.get(f"{LETTERS}?limit=100&count=true") for client in (pair.real, pair.twin)
+    ]
+    kept = [_letters(answer) for answer in listed]
+    assert kept[0]
+    assert set(kept[0]) <= set(kept[1])
+    assert listed[0].header("ngsild-results-count") == str(len(kept[0]))
+    for letter in kept[0]:
+        answer = await pair.real.get(f"{LETTERS}/{letter}")
+        assert answer.status == 200
+        for trace in TRACES:
+            assert trace not in answer.body + listed[0].body
+
+
+def _letters(answer: Answer) -> list[str]:
+    return [one["id"] for one in answer.json()]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/geo+json"])
+async def test_no_notification_tells_what_is_hidden(pair: Pair, accept: str) -> None:
+    async with receiver() as one, receiver() as other:
+        for subscription in TOLD:
+            for client, where in ((pair.real, one), (pair.twin, other)):
+                endpoint = {"uri": where.url, "accept": accept}
+                notification = {"endpoint": endpoint, "showChanges": True, "sysAttrs": True}
+                sent = {**subscription, "notification": notification}
+                assert (await client.post(SUBSCRIPTIONS, sent)).status == 201
+        await _live(pair)
+        for client in (pair.real, pair.twin):
+            async with asyncio.timeout(10):
+                while (await client.broker.store.outbox.books()).waiting:
+                    await asyncio.sleep(0.001)
+        told = b"".join(got.body + repr(got.headers).encode() for got in one.got)
+        assert 0 < len(one.got) <= len(other.got)
+    for trace in TRACES:
+        assert trace not in told
 
 
 EDITS = [

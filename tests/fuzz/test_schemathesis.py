@@ -27,7 +27,14 @@ SOMETIMES = 3
 
 def aim(case: schemathesis.Case) -> None:
     """Aim at an entity and attribute that exist, in the default tenant, most of the time."""
-    names = {"id": EXISTING, "attrId": "a", "type": "T", "contextId": CONTEXT}
+    names = {
+        "id": EXISTING,
+        "attrId": "a",
+        "type": "T",
+        "contextId": CONTEXT,
+        "subscriptionId": EXISTING,
+        "letter": "1-1",
+    }
     for name, value in dict(case.path_parameters or {}).items():
         if len(str(value)) % SOMETIMES:
             case.path_parameters[name] = names[name]

@@ -13,6 +13,7 @@ from broker.model.entity import Entity
 from broker.store.books import Posting, figures, no_subscription, subscription_exists, total
 from broker.store.outbox import (
     IN_FLIGHT,
+    PERIODIC,
     Books,
     DeadLetter,
     Failure,
@@ -150,6 +151,18 @@ class SqliteOutbox:
     async def queues(self) -> list[int]:
         """Return the subscriptions that have rows waiting."""
         return [sid for sid, line in self._lines.items() if line.queue]
+
+    async def oldest(self) -> str | None:
+        """Return since when the row waits that has waited longest."""
+        heads = [(line.queue[0], line) for line in self._lines.values() if line.queue]
+        periodic = [(seq, line) for seq, line in heads if seq >= PERIODIC]
+        changes = min(
+            ((seq, line) for seq, line in heads if seq < PERIODIC),
+            key=lambda head: head[0],
+            default=None,
+        )
+        first = [*periodic, changes] if changes is not None else periodic
+        return min(filter(None, (self._rows.since(line, seq) for seq, line in first)), default=None)
 
     async def settle(
         self, settlements: Iterable[Settlement] = (), failures: Iterable[Failure] = ()

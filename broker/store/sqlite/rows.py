@@ -45,6 +45,15 @@ class Rows:
             return None
         return Waiting(line.sid, seq, committed, *about, committed.change.at, tries.error)
 
+    def since(self, line: Line, seq: int) -> str | None:
+        """Return since when a row waits, or None where what it is about is gone."""
+        if seq >= PERIODIC:
+            about = (line.sid, seq)
+            at = self._run("SELECT at FROM period WHERE sid = ? AND seq = ?", about).get
+        else:
+            at = self._run("SELECT at FROM change WHERE seq = ?", (seq,)).get
+        return None if at is None else str(at)
+
     def dead_row(self, line: Line, seq: int, attempts: int, error: str | None) -> Waiting | None:
         """Return the row of a dead letter."""
         return self.row(line, seq, Tries(attempts, None, error))

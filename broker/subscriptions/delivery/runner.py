@@ -62,7 +62,7 @@ class Delivery:
         self.chains = chains
         self.senders = senders
         self._outbox = outbox
-        self._know = know
+        self.know = know
         self._guard = guard
         self._clock = clock
         self._ticker = ticker or LoopTicker()
@@ -239,7 +239,7 @@ class Delivery:
             return queue.behind
         known: Known | None = self._known.get(queue.sid)
         if known is None:
-            known = await self._know(queue.sid)
+            known = await self.know(queue.sid)
             if known is None:
                 queue.drop()
                 return False

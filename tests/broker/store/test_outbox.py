@@ -541,3 +541,15 @@ async def test_periodic_rows_expire_by_their_time(store: Store) -> None:
     await store.prune(LATER)
     assert [row.queued_at for row in await queue(store, stored.sid)] == [LATER]
     assert await balanced(store, stored.sid) == Books(queued=2, expired=1, waiting=1)
+
+
+async def test_the_oldest_row_of_all_queues_is_known(
+    store: Store, matcher: ByEntity, clock: HandClock
+) -> None:
+    assert await store.outbox.oldest() is None
+    _, rows = await three(store)
+    stored = await store.outbox.create("", f"{S}:periodic", {})
+    await store.outbox.queue_period(stored, LATER, [entity()])
+    assert await store.outbox.oldest() == rows[0].queued_at
+    await store.outbox.settle([done(row) for row in rows])
+    assert await store.outbox.oldest() == LATER

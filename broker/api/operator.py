@@ -1,0 +1,208 @@
+"""`/operator`: how deliveries are, for whoever runs the broker. Works without scripts."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from jinja2 import Environment, PackageLoader, Template
+
+from broker.api.books import servers
+from broker.api.broker import Broker
+from broker.api.operator_words import TEXTS, reason
+from broker.api.request import Request
+from broker.api.response import Headers, Response
+from broker.errors import BadRequestData, Forbidden, UnsupportedMediaType
+from broker.guard import Action
+from broker.store.outbox import DeadLetter, StoredSubscription
+from broker.subscriptions.delivery.clock import seconds_between
+from broker.subscriptions.endpoint import masked
+from broker.subscriptions.show import status
+
+PAGE: Final = 25
+LETTERS: Final = 20
+_FORM = b"application/x-www-form-urlencoded"
+_HEADERS: Headers = [
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+        b"frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+async def page(broker: Broker, request: Request) -> Response:
+    """Return the page."""
+    broker.guard.allow(request.caller, request.tenant, Action.ADMINISTER, None)
+    lang = _language(request)
+    outbox, now = broker.store.outbox, broker.clock()
+    letters, dead = await outbox.dead_letters(request.tenant, limit=LETTERS)
+    troubled = {letter.sid for letter in letters}
+    mine = [one for one in await outbox.all() if one.tenant == request.tenant]
+    mine.sort(key=lambda one: (one.history.last_error is None, one.sid not in troubled, one.sid))
+    pages = max(1, -(-len(mine) // PAGE))
+    number = _page_number(request, pages)
+    cards = [await _card(broker, one) for one in mine[(number - 1) * PAGE : number * PAGE]]
+    oldest = await outbox.oldest()
+    words = _Words(lang, now)
+    text = _template().render(
+        words=words, t=TEXTS[lang], lang=lang, other="en" if lang == "ja" else "ja",
+        tenant=request.tenant, tenants=await broker.store.tenants(),
+        books=await outbox.books(),
+        waited=None if oldest is None else words.span(seconds_between(oldest, now)),
+        servers=[one for one in servers(broker) if one["breaker"] != "closed" or one["note"]],
+        cards=cards,
+        total=len(mine), failing=sum(one.history.last_error is not None for one in mine),
+        letters=[_letter(one) for one in letters], dead=dead, page=number, pages=pages,
+        done=_done(request),
+    )  # fmt: skip
+    return Response(200, text.encode(), list(_HEADERS))
+
+
+async def replay(broker: Broker, request: Request) -> Response:
+    """Let dead letters wait again, as a button of the page asks."""
+    return await _decide(broker, request, replaying=True)
+
+
+async def discard(broker: Broker, request: Request) -> Response:
+    """Discard dead letters, as a button of the page asks."""
+    return await _decide(broker, request, replaying=False)
+
+
+async def _decide(broker: Broker, request: Request, *, replaying: bool) -> Response:
+    form = await _form(request)
+    tenant = form.get("tenant", "")
+    broker.guard.allow(request.caller, tenant, Action.ADMINISTER, None)
+    stored = await broker.subscriptions.retrieve(request.caller, tenant, form["subscriptionId"])
+    outbox = broker.store.outbox
+    act = outbox.replay if replaying else outbox.discard
+    seq = form.get("seq", "")
+    seqs = [int(seq)] if seq.isascii() and seq.isdigit() and len(seq) < 19 else None
+    count = await act(tenant, stored.sid, seqs)
+    what = "replayed" if replaying else "discarded"
+    back = {"tenant": tenant, "lang": form.get("lang", ""), "done": f"{what}-{count}"}
+    query = urlencode({name: value for name, value in back.items() if value})
+    return Response(303, b"", [(b"location", f"/operator?{query}".encode())])
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Return the fields of a form that this very page sent.
+
+    A browser says where a form comes from; one of another site is refused, since it would be
+    sent with the rights of whoever sits at this browser.
+    """
+    origin = request.headers.get(b"origin")
+    host = request.headers.get(b"host", b"").decode("latin-1")
+    site = request.headers.get(b"sec-fetch-site", b"same-origin")
+    foreign = origin is not None and urlsplit(origin.decode("latin-1")).netloc != host
+    if foreign or site not in (b"same-origin", b"none"):
+        raise Forbidden(
+            "This form comes from another site.",
+            place="header:Origin",
+            remedy="Open /operator on the broker itself and use its buttons.",
+        )
+    if request.headers.get(b"content-type", b"").split(b";")[0].strip().lower() != _FORM:
+        raise UnsupportedMediaType(
+            "The body is no form.",
+            place="header:Content-Type",
+            remedy="Use the buttons of /operator, or the API under /ngsi-ld/ex/v1/dead-letters.",
+            accept=[_FORM.decode()],
+        )
+    fields = parse_qs(request.body.decode("utf-8", "replace"), max_num_fields=20)
+    form = {name: values[0] for name, values in fields.items()}
+    if "subscriptionId" not in form:
+        raise BadRequestData(
+            "The form names no subscription.",
+            place="body:/subscriptionId",
+            remedy="Use the buttons of /operator.",
+        )
+    return form
+
+
+async def _card(broker: Broker, stored: StoredSubscription) -> dict[str, Any]:
+    members = stored.document["members"]
+    _, letters = await broker.store.outbox.dead_letters(stored.tenant, sid=stored.sid, limit=0)
+    history = stored.history
+    sent = "ok" if history.times_sent else "new"
+    return {
+        "id": stored.id,
+        "name": members.get("subscriptionName") or members.get("description") or "",
+        "status": status(members, broker.clock()).value,
+        "health": sent if history.last_error is None else "failed",
+        "uri": masked(members["notification"]["endpoint"]["uri"]),
+        "history": history,
+        "books": stored.books,
+        "letters": letters,
+    }
+
+
+def _letter(letter: DeadLetter) -> dict[str, Any]:
+    row = letter.row
+    return {
+        "subscription": letter.subscription_id,
+        "seq": row.seq,
+        "entity": None if row.committed is None else row.committed.change.entity_id,
+        "died": letter.died_at,
+        "attempts": row.attempts,
+        "why": row.error or "",
+    }
+
+
+class _Words:
+    """What the template says of times and reasons."""
+
+    def __init__(self, lang: str, now: str) -> None:
+        self._texts = TEXTS[lang]
+        self._lang = lang
+        self._now = now
+
+    def span(self, seconds: float) -> str:
+        """Return a length of time in words."""
+        for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+            if seconds >= 2 * size:
+                return self._texts[unit].format(n=int(seconds // size))
+        return self._texts["s"].format(n=max(0, int(seconds)))
+
+    def ago(self, time: str | None) -> str:
+        """Return how long ago a time was."""
+        if time is None:
+            return self._texts["never"]
+        return self._texts["ago"].format(age=self.span(seconds_between(time, self._now)))
+
+    def why(self, words: str) -> str:
+        """Return a reason in the page's language."""
+        return reason(words, self._lang)
+
+
+def _language(request: Request) -> str:
+    asked = request.query.get("lang")
+    if asked in TEXTS:
+        return asked
+    accepted = request.headers.get(b"accept-language", b"").decode("latin-1").lower()
+    return "ja" if accepted.startswith("ja") else "en"
+
+
+def _page_number(request: Request, pages: int) -> int:
+    text = request.query.get("page", "1")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+    return min(max(1, number), pages)
+
+
+def _done(request: Request) -> tuple[str, int] | None:
+    what, _, count = request.query.get("done", "").partition("-")
+    if what in ("replayed", "discarded") and count.isascii() and count.isdigit():
+        return what, int(count[:9])
+    return None
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("broker.api"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("operator.html")
