@@ -6,6 +6,8 @@ from adapters.bridge_light.adapter import build as bridge_light
 from adapters.bridge_light.manifest import MANIFEST as BRIDGE_LIGHT
 from adapters.common.host import Build
 from adapters.contract import Manifest
+from adapters.iot_agent.adapter import build as iot_agent
+from adapters.iot_agent.manifest import MANIFEST as IOT_AGENT
 from adapters.river_gauge.adapter import build as river_gauge
 from adapters.river_gauge.manifest import MANIFEST as RIVER_GAUGE
 
@@ -14,5 +16,6 @@ CATALOGUE: dict[str, tuple[Manifest, Build]] = {
     for manifest, build in (
         (RIVER_GAUGE, river_gauge),
         (BRIDGE_LIGHT, bridge_light),
+        (IOT_AGENT, iot_agent),
     )
 }

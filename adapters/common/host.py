@@ -48,7 +48,11 @@ class Settings:
 
 @dataclass(slots=True)
 class Host:
-    """What an adapter is given. `ready` is called by an adapter when its own part is up."""
+    """What an adapter is given, and what it may set while it is built.
+
+    `routes` are further routes of its private door; `redact` takes out of a message what must
+    not be kept, before anything else sees it.
+    """
 
     settings: Settings
     clients: list[Client]
@@ -58,6 +62,7 @@ class Host:
     intake: Intake = field(init=False)
     reach: Reach = field(init=False)
     routes: list[web.RouteDef] = field(default_factory=list)
+    redact: Callable[[Message], Message] = lambda message: message
 
     def __post_init__(self) -> None:
         self.reach = Reach(self.settings.networks)
@@ -93,7 +98,7 @@ async def run(
         link = MqttLink(settings.mqtt, manifest.name, manifest.topics, take, health, ready=ready)
         host = Host(settings, clients, ledger, health, link)
         adapter = build(host)
-        host.intake = Intake(adapter, spool, quarantine)
+        host.intake = Intake(adapter, spool, quarantine, redact=host.redact)
         again = _again(host.intake)
         door = PrivateDoor(manifest, health, quarantine, again, host.routes)
         await stack.enter_async_context(door.open(folder))

@@ -35,6 +35,7 @@ class Intake:
         spool: Spool,
         quarantine: Quarantine,
         *,
+        redact: Callable[[Message], Message] = lambda message: message,
         now: Callable[[], str] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -42,16 +43,19 @@ class Intake:
         self._health = adapter.health
         self._spool = spool
         self._quarantine = quarantine
+        self._redact = redact
         self._now = now
         self._sleep = sleep
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Keep messages; when this returns they are safe and may be acknowledged.
 
-        A message that comes out of the quarantine again keeps the time it first came.
+        What `redact` takes out of them is never kept. A message that comes out of the quarantine
+        again keeps the time it first came.
         """
         now = self._now()
-        await self._spool.put([replace(m, received=m.received or now) for m in messages])
+        kept = [replace(self._redact(m), received=m.received or now) for m in messages]
+        await self._spool.put(kept)
         self._health.received += len(messages)
         self._health.waiting = self._spool.waiting
 

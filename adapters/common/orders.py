@@ -91,6 +91,12 @@ class Orders:
             await self._ledger.finish(self._client.tenant, device_id, name)
             await self._say(device_id, name, status, info)
 
+    async def confirm(self, device_id: str, name: str, status: Status, info: str = "") -> None:
+        """Take a device's state as the result of a command that waits for one, if any does."""
+        waiting = await self._ledger.open(self._client.tenant, DELIVERED)
+        if any(order.device == device_id and order.name == name for order in waiting):
+            await self.result(device_id, name, status, info)
+
     async def _expire_for_ever(self) -> None:
         while True:
             await self._sleep(self._expiry / 10)

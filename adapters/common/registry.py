@@ -35,8 +35,17 @@ class Registration:
         return value(self.device, "simulated", False) is True
 
 
+Address = Callable[[str, Entity], str]
+"""A Device's address on its network, from tenant and entity; empty where it has none."""
+
+
+def by_attribute(name: str) -> Address:
+    """Return the rule that a Device's address is the value of an attribute."""
+    return lambda tenant, device: str(value(device, name, ""))
+
+
 class Registry:
-    """Devices with `adapter` set to this adapter's name, by their address in `attribute`.
+    """Devices with `adapter` set to this adapter's name, by their address.
 
     An unknown address causes a new reading, so adding a Device entity is enough.
     """
@@ -45,14 +54,14 @@ class Registry:
         self,
         clients: Sequence[Client],
         adapter: str,
-        attribute: str,
+        address: Address,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         pause: float = PAUSE,
     ) -> None:
         self._clients = clients
         self._adapter = adapter
-        self._attribute = attribute
+        self._address = address
         self._monotonic = monotonic
         self._pause = pause
         self._read = float("-inf")
@@ -63,7 +72,7 @@ class Registry:
         known: dict[str, Registration] = {}
         for client in self._clients:
             for device in await _devices(client, self._adapter):
-                address = str(value(device, self._attribute, ""))
+                address = self._address(client.tenant, device)
                 if address:
                     target = value(device, "controlledAsset") or device["id"]
                     known[address] = Registration(address, device["id"], target, client, device)
@@ -78,19 +87,16 @@ class Registry:
             await self.refresh()
         if address not in self._known:
             raise UnknownDevice(
-                f"no Device entity has adapter {self._adapter} and {self._attribute} {address};"
-                " create one"
+                f"no Device entity of {self._adapter} has the address {address}; create one"
             )
         return self._known[address]
 
     async def by_id(self, device_id: str, client: Client) -> Registration:
-        """Return the registration of a Device entity of a tenant. Raises UnknownDevice."""
-        for attempt in range(2):
-            if attempt:
-                await self.refresh()
-            for registration in self._known.values():
-                if registration.device_id == device_id and registration.client is client:
-                    return registration
+        """Return a Device entity's registration as it stands now. Raises UnknownDevice."""
+        await self.refresh()
+        for registration in self._known.values():
+            if registration.device_id == device_id and registration.client is client:
+                return registration
         raise UnknownDevice(f"{device_id} is no device of {self._adapter}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.common.base import DeviceAdapter
 from adapters.common.host import Host
-from adapters.common.registry import Registration, Registry
+from adapters.common.registry import Registration, Registry, by_attribute
 from adapters.common.times import from_epoch
 from adapters.common.writer import write_newest
 from adapters.contract import BadPayload, Message, Reading, UnknownDevice
@@ -23,7 +23,7 @@ DRAGINO_PORT = 2
 
 def build(host: Host) -> RiverGauge:
     """Return the adapter for a host."""
-    return RiverGauge(Registry(host.clients, MANIFEST.name, "devEui"), host.health)
+    return RiverGauge(Registry(host.clients, MANIFEST.name, by_attribute("devEui")), host.health)
 
 
 class RiverGauge(DeviceAdapter):

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from adapters.common.registry import Registry
+from adapters.common.registry import Registry, by_attribute
 from adapters.contract import BadPayload, Message
 from adapters.river_gauge.adapter import RiverGauge
 from adapters.river_gauge.fake import FakeLdds75
@@ -229,6 +229,6 @@ def test_payload_on_an_unknown_port_is_refused():
     message = uplink("2026-07-04T06:00:00+09:00", 4.2)
     event = orjson.loads(message.payload) | {"fPort": 7}
     with pytest.raises(BadPayload, match="no decoder for fPort 7"):
-        RiverGauge(Registry([], "river_gauge", "devEui")).decode(
+        RiverGauge(Registry([], "river_gauge", by_attribute("devEui"))).decode(
             Message(message.topic, orjson.dumps(event))
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.common.intake import Intake
 from adapters.common.quarantine import Held, Quarantine
-from adapters.common.registry import Registry
+from adapters.common.registry import Registry, by_attribute
 from adapters.common.spool import Spool
 from adapters.contract import Message
 from adapters.river_gauge.adapter import RiverGauge
@@ -56,7 +56,7 @@ class Gauges:
     """The adapter without a wire: messages go in, and are brought to their end at once."""
 
     def __init__(self, clients: Sequence[Client], folder: Path) -> None:
-        self.adapter = RiverGauge(Registry(clients, "river_gauge", "devEui", pause=0))
+        self.adapter = RiverGauge(Registry(clients, "river_gauge", by_attribute("devEui"), pause=0))
         self.health = self.adapter.health
         self.quarantine = Quarantine(folder / "quarantine")
         self.spool = Spool(folder / "spool.db")
