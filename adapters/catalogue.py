@@ -10,6 +10,8 @@ from adapters.iot_agent.adapter import build as iot_agent
 from adapters.iot_agent.manifest import MANIFEST as IOT_AGENT
 from adapters.river_gauge.adapter import build as river_gauge
 from adapters.river_gauge.manifest import MANIFEST as RIVER_GAUGE
+from adapters.zigbee_lock.adapter import build as zigbee_lock
+from adapters.zigbee_lock.manifest import MANIFEST as ZIGBEE_LOCK
 
 CATALOGUE: dict[str, tuple[Manifest, Build]] = {
     manifest.name: (manifest, build)
@@ -17,5 +19,6 @@ CATALOGUE: dict[str, tuple[Manifest, Build]] = {
         (RIVER_GAUGE, river_gauge),
         (BRIDGE_LIGHT, bridge_light),
         (IOT_AGENT, iot_agent),
+        (ZIGBEE_LOCK, zigbee_lock),
     )
 }

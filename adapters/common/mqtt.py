@@ -140,17 +140,18 @@ class MqttLink:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_SECONDS
             session = {"clean_start": False, "properties": properties}
-        return aiomqtt.Client(
+        client = aiomqtt.Client(
             identifier=f"machi-{self._name}",
             protocol=version,
             **self._settings.connection(),  # type: ignore[arg-type]
             **session,  # type: ignore[arg-type]
         )
+        # aiomqtt has no door to paho's acknowledgement by hand. Set before connecting: messages
+        # of an earlier session come right behind the answer to CONNECT.
+        client._client.manual_ack_set(True)
+        return client
 
     async def _follow(self, client: aiomqtt.Client) -> None:
-        # aiomqtt has no door to paho's own acknowledgement by hand.
-        paho = client._client
-        paho.manual_ack_set(True)
         for topic in self._topics:
             await client.subscribe(topic, qos=1)
         self._client = client
@@ -164,7 +165,7 @@ class MqttLink:
                 batch.append(await anext(client.messages))
             await self._take([Message(str(m.topic), m.payload) for m in batch])
             for message in batch:
-                paho.ack(message.mid, message.qos)
+                client._client.ack(message.mid, message.qos)
 
 
 def _other_version(error: aiomqtt.MqttError) -> bool:

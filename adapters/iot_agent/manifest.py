@@ -22,6 +22,7 @@ MANIFEST = Manifest(
         "FIWARE IoT Agent for JSON, user manual (protocol description)",
     ),
     proofs=(
+        "tests/adapters/iot_agent/school.py",
         "tests/adapters/iot_agent/test_mqtt.py",
         "tests/adapters/iot_agent/test_http.py",
     ),

@@ -1,0 +1,1 @@
+"""Door locks on Zigbee, through Zigbee2MQTT."""

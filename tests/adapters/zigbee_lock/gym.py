@@ -1,0 +1,131 @@
+"""A gym with a lock behind Zigbee2MQTT, for the tests of this folder."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import aiomqtt
+
+from adapters.common.host import Settings, run
+from adapters.common.mqtt import MqttSettings
+from adapters.common.private import SOCKET
+from adapters.zigbee_lock import codes
+from adapters.zigbee_lock.adapter import build
+from adapters.zigbee_lock.fake import FakeLock
+from adapters.zigbee_lock.manifest import MANIFEST
+from broker.client import Client, Entity, value
+from tests.support import free_port
+from tests.support.live import live_broker
+from tests.support.mqtt import HOST, background, mqtt_broker
+
+DOOR = "urn:ngsi-ld:Device:432148:gym-door"
+
+
+class Gym:
+    """A door, its Device, and the ways to it."""
+
+    def __init__(self, client: Client, mqtt_port: int, folder: Path) -> None:
+        self.client = client
+        self.mqtt_port = mqtt_port
+        self.folder = folder
+        self.lock = FakeLock("gym")
+
+    async def plant(self) -> None:
+        """Create the door's Device."""
+        values = {"adapter": "zigbee_lock", "vendorDeviceId": "gym", "lockKind": "electronicLock"}
+        await self.client.create(
+            {
+                "id": DOOR,
+                "type": ["Device", "SmartLock"],
+                **{name: {"type": "Property", "value": part} for name, part in values.items()},
+            }
+        )
+
+    async def order(self, name: str) -> None:
+        """Set a command attribute."""
+        await self.client.append(DOOR, {name: {"type": "Property", "value": "now"}})
+
+    async def shows(self, **values: Any) -> Entity:
+        """Wait until the door shows values."""
+        async with asyncio.timeout(30):
+            while True:
+                door = await self.client.retrieve(DOOR)
+                if all(value(door, name) == part for name, part in values.items()):
+                    return door
+                await asyncio.sleep(0.02)
+
+    async def ordered(self, name: str, status: str) -> Entity:
+        """Order until the door says a status: orders may not be followed at the very first."""
+        async with asyncio.timeout(30):
+            while True:
+                await self.order(name)
+                for _ in range(20):
+                    door = await self.client.retrieve(DOOR)
+                    if value(door, f"{name}_status") == status:
+                        return door
+                    await asyncio.sleep(0.02)
+
+    @contextlib.asynccontextmanager
+    async def door(self) -> AsyncIterator[None]:
+        """Run the lock on MQTT."""
+        subscribed = asyncio.Event()
+
+        async def live() -> None:
+            async with aiomqtt.Client(HOST, self.mqtt_port) as mqtt:
+                await mqtt.subscribe(self.lock.listens_to, qos=1)
+                subscribed.set()
+                async for message in mqtt.messages:
+                    answer = self.lock.take(message.payload)
+                    if answer is not None:
+                        await mqtt.publish(answer.topic, answer.payload, qos=1)
+
+        async with background(live()):
+            await asyncio.wait_for(subscribed.wait(), 20)
+            yield
+
+    async def private(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Knock at the adapter's private door; return status and JSON."""
+        connector = aiohttp.UnixConnector(str(self.folder / "state" / MANIFEST.name / SOCKET))
+        async with (
+            aiohttp.ClientSession("http://door", connector=connector) as session,
+            session.request(method, path, json=body) as answer,
+        ):
+            return answer.status, await answer.json(content_type=None)
+
+    def everything(self) -> bytes:
+        """Return all that the adapter and the broker have written to files."""
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        return b"".join(path.read_bytes() for path in files)
+
+
+@contextlib.asynccontextmanager
+async def adapter(gym: Gym, url: str) -> AsyncIterator[None]:
+    """Run the adapter beside the test; ready when its topics are subscribed."""
+    ready = asyncio.Event()
+    settings = Settings(url, gym.folder / "state", mqtt=MqttSettings(HOST, gym.mqtt_port))
+    async with background(run(MANIFEST, build, settings, ready=ready.set)):
+        await asyncio.wait_for(ready.wait(), 20)
+        yield
+
+
+@contextlib.asynccontextmanager
+async def gym(folder: Path) -> AsyncIterator[Gym]:
+    """Give a running gym with its Device planted."""
+    port = free_port()
+    async with (
+        live_broker(folder / "data") as url,
+        Client(url) as client,
+        mqtt_broker("mosquitto", port, folder),
+    ):
+        made = Gym(client, port, folder)
+        await made.plant()
+        async with adapter(made, url):
+            yield made
+
+
+def impatient(monkeypatch: Any) -> None:
+    """Let the adapter wait only a moment for a lock to confirm a code."""
+    monkeypatch.setattr(codes.Codes.__init__, "__defaults__", (0.3,))
