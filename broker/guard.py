@@ -64,7 +64,8 @@ class Guard(Protocol):
     def narrow(self, caller: Caller, tenant: str, query: EntityQuery) -> EntityQuery:
         """Return the query with what the caller may not see taken out of its reach.
 
-        Conditions on hidden attributes must be rewritten so that their value cannot be probed.
+        Conditions on hidden attributes, and orders by them, must be rewritten so that their
+        value cannot be probed (`broker.query.rewrite`).
         """
         ...
 

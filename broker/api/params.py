@@ -71,6 +71,16 @@ JOIN_LEVEL = Param(
     {"type": "integer", "minimum": 1, "maximum": 20, "default": 1},
 )
 CONTAINED_BY = Param("containedBy", "Ids that are not to be joined, comma-separated.")
+ORDER_BY = Param(
+    "orderBy",
+    "Comma-separated paths to order by, each with `;asc`, `;desc`, `;dist-asc` or `;dist-desc`.",
+    example="waterLevel;desc",
+)
+COLLATION = Param("collation", "Tag of the order of texts (RFC 6067); default root.", example="ja")
+ORDER_FROM = Param(
+    "orderFrom", "Coordinates from which distances are ordered, as JSON.", example="[130.757,32.2]"
+)
+ORDER_GEOMETRY = Param("orderGeometry", "Type of the geometry of `orderFrom`; default Point.")
 DETAILS = Param("details", "Say more of each than its name.", {"type": "boolean", "default": False})
 LIMIT = Param(
     "limit",

@@ -82,8 +82,12 @@ _SIMPLIFIED_OPTION = Param("options", "As `format`.", _SIMPLIFIED.schema)
 _ENTITIES = [
     Route(
         "GET", f"{V1}/entities", queries.query, "query_entities", "Query entities",
-        "At least one of type, attrs, q, georel or local=true is needed. Pages are ordered by id.",
-        query=(*_SELECTION, params.LIMIT, params.OFFSET, params.COUNT, *_SHOWN),
+        "At least one of type, attrs, q, georel or local=true is needed. Pages are ordered by id, "
+        "unless orderBy says otherwise.",
+        query=(
+            *_SELECTION, params.LIMIT, params.OFFSET, params.COUNT, *_SHOWN, params.ORDER_BY,
+            params.COLLATION, params.ORDER_FROM, params.ORDER_GEOMETRY,
+        ),
         answers={200: ("A page of entities.", "EntityList")}, geojson=True,
     ),
     Route(

@@ -14,9 +14,10 @@ from broker.entities.service import Target
 from broker.errors import BadRequestData
 from broker.jsonld.context import Context
 from broker.model.names import check_entity_id
-from broker.query.ast import And, Compare, EntityQuery, Exists, Node, Not, Or, Path
+from broker.query.ast import And, Compare, EntityQuery, Exists, Node, Not, Or, Order, Path
 from broker.query.geo import parse_geo
 from broker.query.ids import parse_id_pattern, parse_ids
+from broker.query.order import parse_order
 from broker.query.predicate import compile_predicate
 from broker.query.q import parse_q
 from broker.query.scopes import parse_scope_query
@@ -145,4 +146,17 @@ def entity_query(query: Asked, context: Context, view: View, max_limit: int) -> 
     if picked is not None and picked.isdisjoint(("id", "type")):
         node = And((node, Or(tuple(_has(member) for member in sorted(picked)))))
     limit, offset, count = window(query, max_limit, "entities")
-    return EntityQuery(node, limit, offset, count)
+    return EntityQuery(node, limit, offset, count, order=_order(query, context))
+
+
+def _order(query: Asked, context: Context) -> tuple[Order, ...]:
+    if "orderBy" not in query:
+        return ()
+    return parse_order(
+        query["orderBy"],
+        context.expand,
+        collation=query.get("collation"),
+        coordinates=query.get("orderFrom"),
+        geometry=query.get("orderGeometry"),
+        place_of=query.place,
+    )

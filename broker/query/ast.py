@@ -146,10 +146,27 @@ Node: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
-class EntityQuery:
-    """A query on current entities. Ordered by id; `after` gives keyset pages.
+class Order:
+    """Order by what `path` leads to (§4.23); `collation` is a tag for texts, empty for root.
 
-    `where` decides membership; `limit` and `offset` page; `count` asks for the total.
+    With a `reference` geometry, by the distance from it.
+    """
+
+    path: Path
+    descending: bool = False
+    collation: str = ""
+    reference: Any = None
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.descending, self.collation, repr(self.reference)))
+
+
+@dataclass(frozen=True, slots=True)
+class EntityQuery:
+    """A query on current entities. Ordered by `order`, then by id; `after` gives keyset pages.
+
+    `where` decides membership; `limit` and `offset` page; `count` asks for the total. `after`
+    is an id and goes without `order`.
     """
 
     where: Node = And(())
@@ -157,3 +174,4 @@ class EntityQuery:
     offset: int = 0
     count: bool = False
     after: str | None = None
+    order: tuple[Order, ...] = ()

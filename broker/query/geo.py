@@ -71,7 +71,7 @@ def parse_geo(
             place=place + "geometry",
             remedy=f"Use one of {', '.join(sorted(GEOMETRIES))}.",
         )
-    reference = _parse_reference(str(geometry), coordinates, place + "coordinates")
+    reference = parse_reference(str(geometry), coordinates, place + "coordinates")
     try:
         attribute = expand("location" if geoproperty is None else geoproperty)
     except MachiError as error:
@@ -98,7 +98,17 @@ def _parse_georel(text: str, place: str) -> tuple[str, float | None, bool]:
     return "near", metres, match.group(1) == "maxDistance"
 
 
-def _parse_reference(kind: str, coordinates: Any, place: str) -> dict[str, Any]:
+def parse_reference(kind: str, coordinates: Any, place: str) -> dict[str, Any]:
+    """Return a reference geometry from its type and its coordinates, an array or its JSON text.
+
+    Raises BadRequestData, and TooComplexQuery for one of too many positions.
+    """
+    if kind not in GEOMETRIES:
+        refuse(
+            f"{kind[:60]!r} is no type of geometry.",
+            place=place,
+            remedy=f"Use one of {', '.join(sorted(GEOMETRIES))}.",
+        )
     if isinstance(coordinates, str):
         if len(coordinates) > MAX_COORDINATES:
             _too_complex(place)
@@ -175,13 +185,13 @@ def _relation(node: Geo) -> Callable[[Json], bool]:
 
 def _near(node: Geo) -> Callable[[Json], bool]:
     metres = node.distance or 0.0
-    metres_to = _metres_to(node.geometry)
+    metres_to = metres_from(node.geometry)
     if node.maximum:
         return lambda value: metres_to(value) <= metres
     return lambda value: metres_to(value) > metres
 
 
-def _metres_to(reference: Json) -> Callable[[Json], float]:
+def metres_from(reference: Json) -> Callable[[Json], float]:
     """Return the function that measures from `reference` to a geometry in metres."""
     centre = reference["coordinates"] if reference["type"] == "Point" else None
     shape = _shape(reference)
@@ -227,6 +237,12 @@ def _polygon(rings: list[list[list[float]]]) -> Any:
 
 def _valid(geometry: Any) -> Any:
     return geometry if geometry.is_valid else shapely.make_valid(geometry)
+
+
+@lru_cache(maxsize=64)
+def metres_from_json(reference: bytes | str) -> Callable[[Json], float]:
+    """Return what measures from a geometry, given as JSON text, in metres."""
+    return metres_from(orjson.loads(reference))
 
 
 @lru_cache(maxsize=256)

@@ -84,6 +84,11 @@ def parse_q(
     return _Parser(text, expand, frozenset(expand_values), place).parse()
 
 
+def parse_path(text: str, expand: Callable[[str], str], *, place: str) -> tuple[Path, int]:
+    """Parse the path at the start of a text; return it and the offset behind it."""
+    return _Parser(text, expand, frozenset(), place).path()
+
+
 class _Parser:
     def __init__(
         self,
@@ -108,6 +113,9 @@ class _Parser:
                 self._fail('")" closes nothing.')
             self._fail(f'";", "|" or the end was expected, not {char!r}.')
         return node
+
+    def path(self) -> tuple[Path, int]:
+        return self._path(), self._skip()
 
     def _or(self) -> Node:
         nodes = [self._and()]

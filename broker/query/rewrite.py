@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from broker.query.ast import And, Compare, Exists, Geo, Node, Not, Or
+from broker.query.ast import And, Compare, EntityQuery, Exists, Geo, Node, Not, Or
 
 NOTHING = Or(())
 """Holds for no entity."""
+
+
+def hide_all(query: EntityQuery, hidden: Callable[[str], bool]) -> EntityQuery:
+    """Return the query as it reads where the attributes `hidden` names were absent.
+
+    An order by a hidden attribute falls out: none would have it.
+    """
+    order = tuple(each for each in query.order if not any(map(hidden, each.path.names)))
+    return replace(query, where=hide(query.where, hidden), order=order)
 
 
 def hide(node: Node, hidden: Callable[[str], bool]) -> Node:

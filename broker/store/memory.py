@@ -17,6 +17,7 @@ from broker.clock import Clock, now
 from broker.model.census import Census
 from broker.model.expiry import first_expiry
 from broker.query.ast import EntityQuery
+from broker.query.ordering import sort_entities
 from broker.query.predicate import compile_predicate
 from broker.store.contract import (
     Answer,
@@ -179,6 +180,7 @@ class MemoryStore:
         matches = compile_predicate(query.where)
         records = await self.get_many(tenant, sorted(town.documents))
         found = [record for record in records if matches(record.entity)]
+        sort_entities(found, query.order, lambda record: record.entity)
         rest = [r for r in found if query.after is None or r.id > query.after]
         page = rest[query.offset : query.offset + query.limit]
         return Page(page, len(found) if query.count else None)

@@ -226,6 +226,17 @@ def _queries() -> list[Probe]:
             *({"join": join, "joinLevel": "3"} for join in ("inline", "flat")),
             {"join": "flat", "pick": "id,above{id,secret}"},
             {"join": "inline", "format": "simplified"},
+            *(
+                {"orderBy": order, "orderFrom": "[123,1]", "limit": "2"}
+                for order in (
+                    f"{SECRET};desc,level;desc",
+                    f"{COUNT},id;desc",
+                    f"name.{MARK}Sub;desc,level",
+                    f"{PLACE};dist-desc,level;desc",
+                    "type;desc",
+                    "id;desc",
+                )
+            ),
         )
     ]
     return everything + pages + selections + conditions + alone + features + shown
@@ -245,6 +256,7 @@ def _posted_queries() -> list[Probe]:
         {"attrs": [SECRET, "level"]},
         {"geoQ": {**NEAR, "geoproperty": PLACE}},
         {"entities": selectors, "join": "flat", "joinLevel": 2},
+        {"entities": selectors, "ordering": {"orderBy": [f"{COUNT};desc", "level;desc"]}},
         {"entities": selectors, "pick": ["id", SECRET]},
     ]
     return [

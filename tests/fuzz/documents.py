@@ -181,6 +181,8 @@ rules = st.fixed_dictionaries(
         ),
     },
 )
+ORDERS = st.sampled_from(["a", "id;desc", "a.b;asc", "a[x.y]", "location;dist-asc", "type"])
+COLLATIONS = st.sampled_from(["und", "ja", "de-u-co-phonebk", "xx-"])
 scopes = st.sampled_from(["/a", "/a/#", "/+/b", "/#", "(/a;/b)|/c"])
 projections = st.sampled_from(["id", "a", "id,type,a", "b{a}", "a,b{id,a{b}}", "scope|a"])
 lists = st.lists(names, min_size=1, max_size=3)
@@ -213,6 +215,13 @@ queries = st.fixed_dictionaries(
         "pick": rarely(projections | lists, values),
         "omit": rarely(projections | lists, values),
         "lang": rarely(st.sampled_from(["ja", "en;q=0.5,*"]), words),
+        "ordering": rarely(
+            st.fixed_dictionaries(
+                {"orderBy": st.lists(ORDERS, min_size=1, max_size=2)},
+                optional={"collation": rarely(COLLATIONS, words), "coordinates": st.just([1, 2])},
+            ),
+            values,
+        ),
         "join": rarely(st.sampled_from(["inline", "flat", "@none"]), words),
         "joinLevel": rarely(st.integers(1, 3), values),
         "containedBy": rarely(uris | st.lists(uris, max_size=3), values),
@@ -311,6 +320,10 @@ PARAMETERS: dict[str, st.SearchStrategy[str]] = {
     "options": st.sampled_from(["sysAttrs", "keyValues,sysAttrs", "concise", "noOverwrite"]),
     "tenant": st.just(""),
     "lastEventId": numbers,
+    "orderBy": st.lists(ORDERS, min_size=1, max_size=3).map(",".join),
+    "collation": COLLATIONS,
+    "orderFrom": st.sampled_from(["[1,2]", "[[1,2],[3,4]]"]),
+    "orderGeometry": st.sampled_from(["Point", "LineString"]),
     "scopeQ": scopes,
     "csf": conditions,
     "expandValues": names,

@@ -71,6 +71,12 @@ def nodes(draw: st.DrawFn, entities: Sequence[dict[str, Any]]) -> Node:
     return _node(draw, entities, 2)
 
 
+@st.composite
+def paths(draw: st.DrawFn, entities: Sequence[dict[str, Any]]) -> Path:
+    """A path, mostly one that some entity has."""
+    return _target(draw, entities)[0]
+
+
 def _node(draw: st.DrawFn, entities: Sequence[dict[str, Any]], depth: int) -> Node:
     kind = draw(st.sampled_from(_SIMPLE if depth == 0 else _COMBINED))
     if kind == "not":

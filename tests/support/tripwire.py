@@ -10,7 +10,7 @@ from broker.errors import Forbidden
 from broker.guard import Action, Caller
 from broker.model.entity import Attributes, Entity
 from broker.query.ast import And, EntityQuery, HasType, IdMatches, Not
-from broker.query.rewrite import hide
+from broker.query.rewrite import hide_all
 from broker.store.contract import Change, Committed
 
 MARK: Final = "Zq7Mark"
@@ -61,7 +61,8 @@ class TripwireGuard:
     def narrow(self, caller: Caller, tenant: str, query: EntityQuery) -> EntityQuery:
         """Take marked entities and conditions on marked attributes out of reach."""
         seen = (Not(IdMatches(MARK)), Not(HasType(MARKED_TYPE_IRI)))
-        return replace(query, where=And((hide(query.where, marked), *seen)))
+        query = hide_all(query, marked)
+        return replace(query, where=And((query.where, *seen)))
 
     def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
         """Return the entity without what is marked."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,34 @@ class Candidates:
 
     text: str
     bindings: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A term an index could serve, and the number of its attribute.
+
+    `waiting` are the entities that may satisfy it by index rows not in the file yet; of any in
+    `touched`, the file may hold rows that are out of date.
+    """
+
+    term: IndexTerm | GeoTerm
+    path: int
+    waiting: list[int]
+    touched: Set[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The most selective index: its `count` rows, counted up to a bound; all, if few.
+
+    `exact` tells that its rows decide the term they serve, wherever they are up to date.
+    """
+
+    probe: Probe
+    candidates: Candidates
+    exact: bool
+    count: int
+    few: list[int] | None
 
 
 def candidates(

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 import apsw
 
 from broker.query.sql import register_functions
+from broker.query.sql_order import register_order_functions
 from broker.store.sqlite.schema import verify_header
 
 DATA_FILE: Final = "machi.sqlite"
@@ -74,4 +75,5 @@ def connect(
     if not write:
         connection.pragma("query_only", 1)
         register_functions(connection)
+        register_order_functions(connection)
     return connection

@@ -6,18 +6,18 @@ are needed.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import orjson
 
 from broker.query.ast import EntityQuery, Node
-from broker.query.plan import GeoTerm, IndexTerm, without
+from broker.query.plan import IndexTerm, without
 from broker.query.sql import compile_sql
+from broker.query.sql_order import compile_keys, terms
 from broker.store.contract import Kept
 from broker.store.sqlite.budget import Budget
-from broker.store.sqlite.candidates import Candidates, candidates
+from broker.store.sqlite.candidates import Offer, Probe, candidates
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.session import ALL_TYPES
@@ -52,34 +52,6 @@ SORT_COST: Final = 0.1
 """Cost of putting one candidate of an index in order, in tests of one entity."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A term an index could serve, and the number of its attribute.
-
-    `waiting` are the entities that may satisfy it by index rows not in the file yet; of any in
-    `touched`, the file may hold rows that are out of date.
-    """
-
-    term: IndexTerm | GeoTerm
-    path: int
-    waiting: list[int]
-    touched: Set[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """The most selective index: its `count` rows, counted up to `PROBE`; all, if few.
-
-    `exact` tells that its rows decide the term they serve, wherever they are up to date.
-    """
-
-    probe: Probe
-    candidates: Candidates
-    exact: bool
-    count: int
-    few: list[int] | None
-
-
 @dataclass(slots=True)
 class Plan:
     """A compiled query. `types` and `ids` are None where the query does not ask for them.
@@ -105,21 +77,23 @@ class Plan:
         if self.ids is not None:
             met, total = self._by_ids(run, budget)
         else:
-            met, total = self._find(run, self._best(run, budget.inline))
+            met, total = self._find(run, self._best(run), budget.inline)
         return self._rows(run, met, budget.inline), total
 
-    def _find(self, run: Run, best: Offer | None) -> tuple[Met, int | None]:
+    def _find(self, run: Run, best: Offer | None, inline: bool) -> tuple[Met, int | None]:
         query = self.query
         if best is not None and best.few is not None:
-            return self._by_few(run, best.probe, best.few, best.exact)
+            return self._by_few(run, best, best.few, inline)
+        if query.order:
+            return self._ordered(run, "FROM entity e", *self._source(run, best))
         total = self._count(run, best) if query.count else None
         if query.limit == 0 or total == 0:
             return [], total
         if best is None:
             return self._walk_whole(run), total
         if best.count < PROBE and self._index_is_shorter(run, best.count):
-            return self._by_index(run, best.candidates, query.offset, query.limit), total
-        return self._walk_then_index(run, best.candidates), total
+            return self._by_index(run, best, query.offset, query.limit), total
+        return self._walk_then_index(run, best), total
 
     def _rows(self, run: Run, met: Met, inline: bool) -> list[Row]:
         """Return rows with the documents the caller has not kept."""
@@ -136,6 +110,10 @@ class Plan:
     def _by_ids(self, run: Run, budget: Budget) -> tuple[Met, int | None]:
         query, found = self.query, []
         test, bindings = self._exact_test()
+        if query.order:
+            where = f"e.tid = ? AND e.id IN (SELECT value FROM json_each(?)) AND {test}"
+            listed = (self.tid, orjson.dumps(self.ids).decode())
+            return self._ordered(run, "FROM entity e", where, (*listed, *bindings))
         for entity_id in self.ids or ():
             budget.check()
             found += run(
@@ -147,11 +125,8 @@ class Plan:
         page = rest[query.offset : query.offset + query.limit]
         return page, len(found) if query.count else None
 
-    def _best(self, run: Run, inline: bool) -> Offer | None:
-        """Return the most selective index.
-
-        Only on the event loop, `inline`, is it known which of its rows are out of date.
-        """
+    def _best(self, run: Run) -> Offer | None:
+        """Return the most selective index."""
         best: Offer | None = None
         types = self._index_types(run) if self.probes else []
         for probe in self.probes:
@@ -159,7 +134,7 @@ class Plan:
             if exact is None:
                 continue
             term = probe.term
-            decided = inline and isinstance(term, IndexTerm) and exact >= term.needs
+            decided = isinstance(term, IndexTerm) and exact >= term.needs
             offered = candidates(term, probe.path, types, probe.waiting, many=not decided)
             first = run(f"{offered.text} LIMIT {FEW + 1}", offered.bindings).fetchall()
             if len(first) <= FEW:
@@ -183,15 +158,22 @@ class Plan:
         return [nid for (nid,) in rows] if len(rows) <= TYPES else []
 
     def _by_few(
-        self, run: Run, probe: Probe, eids: list[int], exact: bool
+        self, run: Run, best: Offer, eids: list[int], inline: bool
     ) -> tuple[Met, int | None]:
-        """Put the few entities an index offers in order, testing what it has not decided."""
-        query = self.query
-        touched = probe.touched
-        doubtful = [eid for eid in eids if eid in touched] if exact else eids
-        test, bindings = self._few_test(probe, doubtful, exact)
-        source = f"FROM json_each(?) c CROSS JOIN entity e ON e.eid = c.value WHERE {test}"
+        """Put the few entities an index offers in order, testing what it has not decided.
+
+        Only on the event loop, `inline`, is it known which of its rows wait.
+        """
+        query, touched = self.query, best.probe.touched
+        if inline and best.exact:
+            test, bindings = self._few_test(best, [eid for eid in eids if eid in touched])
+        else:
+            test, bindings = self._offer_test(run, best)
+        source = "FROM json_each(?) c CROSS JOIN entity e ON e.eid = c.value"
         given = (orjson.dumps(eids).decode(), *bindings)
+        if query.order:
+            return self._ordered(run, source, test, given)
+        source += f" WHERE {test}"
         total = run(f"SELECT count(*) {source}", given).get if query.count else None
         met = run(
             f"SELECT e.id, e.version, e.eid {source} AND e.id > ? ORDER BY e.id LIMIT ? OFFSET ?",
@@ -199,13 +181,9 @@ class Plan:
         ).fetchall()
         return met, total
 
-    def _few_test(self, probe: Probe, doubtful: list[int], exact: bool) -> Test:
+    def _few_test(self, best: Offer, doubtful: list[int]) -> Test:
         """Return the test of entities an exact index offers, which is whole for the `doubtful`."""
-        if not exact:
-            return self._index_test()
-        assert isinstance(probe.term, IndexTerm)
-        assert probe.term.node is not None
-        test, bindings = self._compiled(without(self.where, probe.term.node))
+        test, bindings = self._rest_test(best)
         if not doubtful:
             return test, bindings
         whole, values = self._index_test()
@@ -213,6 +191,52 @@ class Plan:
             f"CASE WHEN e.eid IN (SELECT value FROM json_each(?)) THEN {whole} ELSE {test} END",
             (orjson.dumps(doubtful).decode(), *values, *bindings),
         )
+
+    def _offer_test(self, run: Run, best: Offer) -> Test:
+        """Return the test of entities an index offers.
+
+        An exact one has decided its term of those whose newest change is all in the index.
+        """
+        whole, values = self._index_test()
+        if not best.exact:
+            return whole, values
+        test, bindings = self._rest_test(best)
+        indexed: int = run("SELECT value FROM meta WHERE key = 'indexed'").get
+        return (
+            f"CASE WHEN e.seq > ? THEN {whole} ELSE {test} END",
+            (indexed, *values, *bindings),
+        )
+
+    def _rest_test(self, best: Offer) -> Test:
+        """Return the test of what an exact index does not decide."""
+        term = best.probe.term
+        assert isinstance(term, IndexTerm)
+        assert term.node is not None
+        return self._compiled(without(self.where, term.node))
+
+    def _ordered(
+        self, run: Run, source: str, test: str, given: tuple[Any, ...]
+    ) -> tuple[Met, int | None]:
+        """Put all that satisfies the test into the order asked for, and count it."""
+        query = self.query
+        total = None
+        if query.count:
+            total = run(f"SELECT count(*) {source} WHERE {test}", given).get
+        keys = compile_keys(query.order, self.numbers.get)
+        columns = [f"k{number}" for number in range(len(keys))]
+        listed = ", ".join(f"{key.text} AS {c}" for key, c in zip(keys, columns, strict=True))
+        met: Met = run(
+            f"WITH m AS MATERIALIZED (SELECT e.id, e.version, e.eid, {listed} {source} "
+            f"WHERE {test}) SELECT id, version, eid FROM m "
+            f"ORDER BY {terms(query.order, columns)}, id LIMIT ? OFFSET ?",
+            (
+                *(value for key in keys for value in key.params),
+                *given,
+                query.limit,
+                query.offset,
+            ),
+        ).fetchall()
+        return met, total
 
     def _index_is_shorter(self, run: Run, found: int) -> bool:
         entities = self._entities(run)
@@ -230,29 +254,34 @@ class Plan:
         return total
 
     def _count(self, run: Run, best: Offer | None) -> int:
-        test, bindings = self._exact_test()
+        test, _ = self._exact_test()
         if test == "1" and (self.types is None or len(self.types) == 1):
             return self._entities(run)
+        where, bindings = self._source(run, best)
+        total: int = run(f"SELECT count(*) FROM entity e WHERE {where}", bindings).get
+        return total
+
+    def _source(self, run: Run, best: Offer | None) -> Test:
+        """Return the condition of all that is asked for, with where to begin."""
+        test, bindings = self._exact_test()
         if best is not None:
             source: tuple[Any, ...] = best.candidates.bindings
             where = f"e.eid IN ({best.candidates.text})"
-            test, bindings = self._index_test()
+            test, bindings = self._offer_test(run, best)
         elif self.types is None:
             where, source = "e.tid = ?", (self.tid,)
         else:
             where = f"e.eid IN (SELECT eid FROM etype WHERE type IN ({_marks(self.types)}))"
             source = tuple(self.types)
-        total: int = run(
-            f"SELECT count(*) FROM entity e WHERE {where} AND {test}", (*source, *bindings)
-        ).get
-        return total
+        return f"{where} AND {test}", (*source, *bindings)
 
-    def _by_index(self, run: Run, offered: Candidates, offset: int, limit: int) -> Met:
+    def _by_index(self, run: Run, best: Offer, offset: int, limit: int) -> Met:
         """Put what the index offers in order, and test until the page is full.
 
         The LIMIT within keeps SQLite from dropping the inner order; the CROSS JOIN follows it.
         """
-        test, bindings = self._index_test()
+        test, bindings = self._offer_test(run, best)
+        offered = best.candidates
         met: Met = run(
             "SELECT e.id, e.version, e.eid FROM (SELECT eid FROM entity "
             f"WHERE eid IN ({offered.text}) AND id > ? ORDER BY id LIMIT -1) c "
@@ -286,7 +315,7 @@ class Plan:
         query = self.query
         return self._walk(run, query.after or "", None, query.limit, query.offset)
 
-    def _walk_then_index(self, run: Run, offered: Candidates) -> Met:
+    def _walk_then_index(self, run: Run, best: Offer) -> Met:
         """Walk a bounded way; where that does not fill the page, let the index have its turn."""
         query = self.query
         wanted, start = query.offset + query.limit, query.after or ""
@@ -297,7 +326,7 @@ class Plan:
             if end is None or len(met) == wanted:
                 return met[query.offset :]
             start = end
-        return self._by_index(run, offered, query.offset, query.limit)
+        return self._by_index(run, best, query.offset, query.limit)
 
     def _key_after(self, run: Run, start: str, entities: int) -> str | None:
         """Return the id a walk of so many entities from `start` ends at; None for the last."""

@@ -23,10 +23,11 @@ from broker.query.plan import (
 )
 from broker.store.contract import Kept
 from broker.store.sqlite.budget import Budget
+from broker.store.sqlite.candidates import Probe
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.pending import Pending
-from broker.store.sqlite.plan import Plan, Probe, Row
+from broker.store.sqlite.plan import Plan, Row
 
 Read: TypeAlias = Callable[[Budget], tuple[list[Row], int | None]]
 
@@ -63,7 +64,13 @@ def plan(
         types=types if types is not None and len(types) <= MOST_TYPES else None,
         ids=None if ids is None else sorted(ids),
         where=where,
-        numbers={iri: names.nid(iri) for iri in attributes(where)},
+        numbers={
+            iri: names.nid(iri)
+            for iri in (
+                *attributes(where),
+                *(iri for order in query.order for iri in order.path.names),
+            )
+        },
         probes=[
             _probe(term, path, pending)
             for term in index_terms(where)

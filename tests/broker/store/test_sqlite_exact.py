@@ -24,6 +24,13 @@ from tests.broker.store.helpers import (
 )
 
 
+@pytest.fixture(params=[plans.FEW, -1], autouse=True)
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Drive both ways: what is few is looked at by number, what is more by its newest change."""
+    monkeypatch.setattr(plans, "FEW", request.param)
+    return int(request.param)
+
+
 async def having(store: Store, op: Op, *operands: object, tenant: str = "") -> list[str]:
     """Return the ids of the shelters whose level compares so."""
     level = Compare(QueryPath((LEVEL,)), op, operands)  # type: ignore[arg-type]
@@ -40,6 +47,8 @@ async def settle(store: SqliteStore) -> None:
 async def test_a_plain_value_is_not_tested_again(
     sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(plans, "FEW", 64)
+
     def tested(*_: object) -> Test:
         raise AssertionError("the document was tested")
 
@@ -64,11 +73,9 @@ async def test_rows_of_a_change_that_waits_are_doubted(sqlite: SqliteStore) -> N
     assert await having(sqlite, Op.GT, 3) == []
 
 
-@pytest.mark.parametrize("few", [plans.FEW, -1])
 async def test_a_row_left_behind_does_not_lead_to_another_tenants_entity(
-    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch, few: int
+    sqlite: SqliteStore,
 ) -> None:
-    monkeypatch.setattr(plans, "FEW", few)
     await create(sqlite, entity("urn:0", level=prop(2)), tenant="one")
     await create(sqlite, entity("urn:a", level=prop(1)), tenant="one")
     await settle(sqlite)

@@ -115,7 +115,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sqlite
 
 
 def only_walk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Plan, "_best", lambda self, run, inline: None)
+    monkeypatch.setattr(Plan, "_best", lambda self, run: None)
 
 
 def only_index(monkeypatch: pytest.MonkeyPatch) -> None:
