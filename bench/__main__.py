@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from bench import machine
+from bench.delivery import measure_delivery
 from bench.figures import Figure, Rate
 from bench.race import measure_race
 from bench.rates import COUNT, TARGETS, Say, measure_rates, replaced, seeded_broker
@@ -19,7 +20,7 @@ from bench.wrk import CONNECTIONS, LoadFailed
 from tests.support.server import ServerFailed, broker
 
 REPORT = Path(__file__).parent / "REPORT.md"
-PARTS = [*TARGETS, "batch", "race", "scale", "start", "streams", "subscriptions"]
+PARTS = [*TARGETS, "batch", "race", "scale", "start", "streams", "subscriptions", "delivery"]
 
 EPILOGUE = """\
 operations (requests per CPU-second, as a ratio to a bare server):
@@ -31,6 +32,7 @@ others (wall time, memory):
   scale     100,000 entities             start   on an empty folder
   streams   2,000 listeners: memory, one change told to all, back after a kill
   subscriptions   an update that 4 of 10,000 match, against one without
+  delivery        ages at receivers, beside one that hangs, deliveries a second
 
 examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
@@ -75,7 +77,7 @@ def measure(
 ) -> None:
     """Measure the parts asked for; put what is measured into `rates` and `figures`."""
     operations = [name for name in TARGETS if name in parts]
-    apart = ("rates", "race", "scale", "streams", "subscriptions")
+    apart = ("rates", "race", "scale", "streams", "subscriptions", "delivery")
     places = {name: folder / name for name in apart}
     for place in places.values():
         place.mkdir()
@@ -96,6 +98,8 @@ def measure(
         figures += measure_streams(places["streams"], say)
     if "subscriptions" in parts:
         figures += measure_subscriptions(places["subscriptions"], rounds, seconds, say)
+    if "delivery" in parts:
+        figures += measure_delivery(places["delivery"], rounds, seconds, say)
     if "start" in parts:
         figures.append(measure_empty_start(folder))
 

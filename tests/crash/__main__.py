@@ -24,6 +24,9 @@ Two runs, one after the other:
           stored, what was not answered must be stored wholly or not at all, the sum of all
           accounts must be what it was, a repeated idempotency key must give the first answer and
           no second effect, the change feed must go on without a gap, and the file be intact.
+          Twenty subscriptions, on HTTP and MQTT receivers that fail, hang, close and restart,
+          are told meanwhile: after each restart the books must balance, and in the end every
+          change due must have come at least once, in order, repeats under the same id and marked.
           Each fifth restart is killed on the way up as well.
 
   cuts    The same writes against the store in this process, on a disk that loses what was not
@@ -32,7 +35,7 @@ Two runs, one after the other:
 The exit code is 0 only if nothing was lost, doubled, half-applied or out of order.
 
 examples:
-  python -m tests.crash --kills 50              50 kills and 50 power cuts, about 4 minutes
+  python -m tests.crash --kills 50              50 kills and 50 power cuts, about 6 minutes
   python -m tests.crash --kills 5 --cuts 0      only kills
   python -m tests.crash --kills 0 --cuts 500    only power cuts, many
   python -m tests.crash --seed 7                the same writes and moments again; what the

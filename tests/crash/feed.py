@@ -17,6 +17,8 @@ class Follower:
     seq: int = 0
     state: State = field(default_factory=dict)
     changes: dict[str, int] = field(default_factory=dict)
+    log: list[tuple[str, str]] = field(default_factory=list)
+    """Entity and time of each change, in order."""
 
     async def follow(self, api: Api) -> list[str]:
         """Read up to the newest change; return what is wrong."""
@@ -31,6 +33,7 @@ class Follower:
                 if event.kind == "reset" or event.seq != self.seq + 1:
                     return [f"feed: {event.kind} {event.seq} follows {self.seq}"]
                 wrong += self._take(event.kind, event.id, event.version, event.entity)
+                self.log.append((event.id, event.at))
                 self.seq = event.seq
                 if self.seq >= newest:
                     break

@@ -12,6 +12,7 @@ import aiohttp
 
 from broker.store.sqlite.maintenance import check
 from tests.crash.compare import compare, told_by_feed
+from tests.crash.deliveries import Deliveries
 from tests.crash.feed import Follower, gaps
 from tests.crash.http import Api, Unanswered, WrongAnswer, entity_of
 from tests.crash.model import TOTAL, Client, Step, opening
@@ -53,7 +54,16 @@ class Kills:
         server = broker(self.data, self.folder / "broker.log")
         await self._kill_on_the_way_up(server, times=3)
         server.start()
+        deliveries = Deliveries(self.folder, self.draw, self.tally)
+        await deliveries.start()
+        try:
+            await self._rounds(server, deliveries, kills)
+        finally:
+            await deliveries.stop()
+
+    async def _rounds(self, server: Server, deliveries: Deliveries, kills: int) -> None:
         async with talk(server) as api:
+            await deliveries.subscribe(api)
             for entity_id, attrs in opening().items():
                 await api.call("POST", "/ngsi-ld/v1/entities", entity_of(entity_id, attrs))
         for number in range(1, kills + 1):
@@ -65,12 +75,17 @@ class Kills:
             self.tally.add("kills under load")
             async with talk(server) as api:
                 await self._compare(api)
+                self.tally.wrong += await deliveries.check_books(api)
             self.say(
                 f"kill {number:>3}/{kills}: {answered:>5} writes answered, back in {took:.2f} s,"
                 f" feed at {self.follower.seq}, {len(self.tally.wrong)} violations"
             )
             if self.tally.wrong:
                 break
+        async with talk(server) as api:
+            self.tally.wrong += await deliveries.drain(api)
+            self.tally.wrong += await self.follower.follow(api)
+        self.tally.wrong += deliveries.check(self.follower)
         server.stop()
         self._examine_files()
 

@@ -61,7 +61,10 @@ async def hang(got: Got) -> web.StreamResponse:
 
 @dataclass(slots=True)
 class Receiver:
-    """An HTTP server that keeps what it gets. `reply` says how it answers."""
+    """An HTTP server that keeps what it gets. `reply` says how it answers.
+
+    A reply that raises ConnectionResetError closes the connection without an answer.
+    """
 
     port: int = 0
     reply: Reply = accept
@@ -103,7 +106,12 @@ class Receiver:
         async with self.news:
             self.got.append(got)
             self.news.notify_all()
-        return await self.reply(got)
+        try:
+            return await self.reply(got)
+        except ConnectionResetError:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
 
 
 @contextlib.asynccontextmanager
