@@ -5,11 +5,14 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from adapters.catalogue import CATALOGUE
 from adapters.common.host import Settings, run
 from adapters.common.mqtt import MqttSettings
+from adapters.contract import CannotRun
 
 log = logging.getLogger("adapters")
 
@@ -89,15 +92,26 @@ class Stopped(Exception):
 
 
 def main() -> None:
-    """Run until stopped."""
+    """Run until stopped. Ends with code 1 and the reason where an adapter cannot run."""
     names, given = settings()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    # asyncio.run wraps what ends the group; being told to stop is no failure.
     with contextlib.suppress(KeyboardInterrupt):
         try:
             asyncio.run(serve(names, given))
         except* Stopped:
             pass
+        except* CannotRun as faults:
+            for fault in _leaves(faults):
+                log.error("%s", fault)
+            sys.exit(1)
+
+
+def _leaves(group: BaseExceptionGroup[CannotRun]) -> Iterator[BaseException]:
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from _leaves(inner)
+        else:
+            yield inner
 
 
 if __name__ == "__main__":

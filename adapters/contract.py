@@ -38,6 +38,10 @@ class UnknownDevice(AdapterError):
     """No Device entity in the broker claims this device."""
 
 
+class CannotRun(AdapterError):
+    """An adapter cannot start as it is set up; the text says why and what to do."""
+
+
 class CommandFailed(AdapterError):
     """A device, or the way to it, did not take a command; the text says why and is shown."""
 

@@ -14,6 +14,7 @@ from adapters.common.orders import Orders
 from adapters.common.registry import Registry
 from adapters.common.writer import write_newest
 from adapters.contract import (
+    CannotRun,
     Command,
     CommandFailed,
     Message,
@@ -94,17 +95,26 @@ class IotAgent(DeviceAdapter):
 
     async def run(self) -> None:
         """Take messages by HTTP, and carry out commands, until cancelled."""
-        settings = self._host.settings
         south = South(self._take, self._check, self._fetch)
         runner = web.AppRunner(south.application(), access_log=None)
         await runner.setup()
         try:
-            await web.TCPSite(runner, settings.http_host, settings.http_port).start()
+            await self._listen(runner)
             async with asyncio.TaskGroup() as tasks:
                 for orders in self._orders.values():
                     tasks.create_task(orders.run())
         finally:
             await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        host, port = self._host.settings.http_host, self._host.settings.http_port
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise CannotRun(
+                f"port {port} on {host} cannot be used ({error.strerror});"
+                " choose another with --http-port"
+            ) from error
 
     def _group(self, topic: Topic) -> Group:
         group = self._groups.by_key.get(topic.api_key)

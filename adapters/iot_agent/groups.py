@@ -13,8 +13,10 @@ from pathlib import Path
 
 import orjson
 
+from adapters.contract import CannotRun
 
-class BadGroups(Exception):
+
+class BadGroups(CannotRun):
     """The file of service groups cannot be used; the text says why, without its content."""
 
 
@@ -42,11 +44,13 @@ def read(path: Path | None) -> Groups:
     """Return the groups in a file; none where there is no file. Raises BadGroups."""
     if path is None:
         return Groups()
-    if path.stat().st_mode & 0o077:
-        raise BadGroups(f"{path} holds keys and must be for its owner only: chmod 600")
     try:
+        if path.stat().st_mode & 0o077:
+            raise BadGroups(f"{path} holds keys and must be for its owner only: chmod 600")
         entries = orjson.loads(path.read_bytes())["groups"]
         groups = [Group(e["name"], e["apiKey"], e.get("tenant", "")) for e in entries]
+    except OSError as error:
+        raise BadGroups(f"{path} cannot be read: {error.strerror}") from error
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise BadGroups(f"{path} is not {{'groups': [{{'name', 'apiKey', 'tenant'}}]}}") from error
     for group in groups:

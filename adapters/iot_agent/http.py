@@ -110,4 +110,6 @@ async def _body(request: web.Request) -> bytes:
 def _refusal(kind: type[web.HTTPError], reason: str, place: str) -> web.HTTPError:
     """Return a ProblemDetails answer (RFC 9457)."""
     problem = {"title": kind.__name__.removeprefix("HTTP"), "detail": reason, "place": place}
-    return kind(text=orjson.dumps(problem).decode(), content_type="application/problem+json")
+    refusal = kind(text=orjson.dumps(problem).decode(), content_type="application/problem+json")
+    refusal.charset = None
+    return refusal
