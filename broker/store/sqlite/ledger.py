@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Final
 
@@ -10,6 +10,7 @@ import apsw
 
 from broker.store.books import Posting
 from broker.store.outbox import PERIODIC, Failure, Outcome, Settlement
+from broker.store.sqlite import bundles
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.queues import NO_TRIES, Line, Tries
@@ -26,19 +27,6 @@ UPDATE ledger SET
 WHERE sid = ?1
 """
 
-TAKE: Final = (
-    "DELETE FROM outbox WHERE seq = ?1 AND sid = ?2 "
-    "AND epoch = (SELECT epoch FROM subscription WHERE sid = ?2)"
-)
-FAIL: Final = (
-    "UPDATE outbox SET attempts = ?3, not_before = ?4, error = ?5 WHERE seq = ?1 AND sid = ?2 "
-    "AND epoch = (SELECT epoch FROM subscription WHERE sid = ?2)"
-)
-FREE_KEPT: Final = (
-    "DELETE FROM kept WHERE seq = ?1 "
-    "AND NOT EXISTS (SELECT 1 FROM outbox WHERE seq = ?1) "
-    "AND NOT EXISTS (SELECT 1 FROM dead WHERE seq = ?1)"
-)
 OWED: Final = (
     "SELECT queued - delivered - dead - expired - cancelled - withheld FROM ledger WHERE sid = ?"
 )
@@ -106,18 +94,13 @@ class Ledger:
         for failure in failures:
             if self._fail(failure, effects):
                 postings.setdefault(failure.sid, Posting()).fail(failure)
-        for settlement in settlements:
+        for settlement in self._taken(settlements):
             sid, seq = settlement.sid, settlement.seq
-            line = self._lines.get(sid)
-            if line is None or not self._changed(TAKE, (seq, sid)):
-                continue
-            attempts = line.tried.get(seq, NO_TRIES).attempts
+            attempts = self._lines[sid].tried.get(seq, NO_TRIES).attempts
+            if attempts or settlement.attempts > 1:
+                self._run("DELETE FROM tried WHERE sid = ? AND seq = ?", (sid, seq))
             postings.setdefault(sid, Posting()).settle(settlement, attempts)
             gone.setdefault(sid, []).append(seq)
-            if settlement.outcome is Outcome.DEAD:
-                self._bury(settlement)
-            else:
-                self.free(sid, seq)
         for sid, posting in postings.items():
             self.post(sid, posting, upto, effects)
         for sid, seqs in gone.items():
@@ -127,6 +110,7 @@ class Ledger:
         """Cancel all waiting rows at once; they are swept later (`Effects` tell nobody)."""
         self.post(sid, Posting(), upto, effects)
         self.post(sid, Posting(cancelled=self._run(OWED, (sid,)).get), upto, effects)
+        self._run("DELETE FROM tried WHERE sid = ?", (sid,))
         line = self._lines[sid]
         before = line.epoch_written
         effects.undo.append(lambda: setattr(line, "epoch_written", before))
@@ -140,27 +124,84 @@ class Ledger:
         self._run("DELETE FROM subscription WHERE sid = ?", (sid,))
 
     def free(self, sid: int, seq: int) -> None:
-        """Forget what a row was about, unless another row is about it too."""
+        """Forget what a dead letter that is gone was about, unless more is about it."""
         if seq < PERIODIC:
-            self._run(FREE_KEPT, (seq,))
+            bundles.free(self._run, seq)
         else:
             self._run("DELETE FROM period WHERE sid = ? AND seq = ?", (sid, seq))
+
+    def put_back(self, sid: int, seq: int, tries: Tries | None) -> None:
+        """Let a row that died wait again."""
+        epoch = self._lines[sid].epoch_written
+        if seq < PERIODIC:
+            bundles.put_back(self._run, seq, (sid, epoch))
+        else:
+            self._run("UPDATE period SET epoch = ? WHERE sid = ? AND seq = ?", (epoch, sid, seq))
+        if tries is not None:
+            told = (sid, seq, tries.attempts, tries.not_before, tries.error)
+            self._run("INSERT OR REPLACE INTO tried VALUES (?, ?, ?, ?, ?)", told)
 
     def sweep(self, sid: int, epoch: int, seqs: Iterable[int]) -> None:
         """Delete rows that were cancelled."""
         for seq in seqs:
-            self._run(
-                "DELETE FROM outbox WHERE seq = ? AND sid = ? AND epoch = ?", (seq, sid, epoch)
+            if seq < PERIODIC:
+                bundles.take(self._run, seq, [(sid, epoch)])
+            else:
+                self._run(
+                    "DELETE FROM period WHERE sid = ? AND seq = ? AND epoch = ?", (sid, seq, epoch)
+                )
+
+    def _taken(self, settlements: Iterable[Settlement]) -> Iterator[Settlement]:
+        """Take rows out of the tables, those of one change together; yield what was there."""
+        by_seq: dict[int, dict[bundles.Pair, Settlement]] = {}
+        for settlement in settlements:
+            line = self._lines.get(settlement.sid)
+            if line is None:
+                continue
+            pair = (line.sid, line.epoch_written)
+            if settlement.seq < PERIODIC:
+                by_seq.setdefault(settlement.seq, {}).setdefault(pair, settlement)
+            elif self._take_period(settlement, line.epoch_written):
+                yield settlement
+        for seq, wanted in by_seq.items():
+            dead = any(one.outcome is Outcome.DEAD for one in wanted.values())
+            for pair in bundles.take(self._run, seq, wanted, keep=dead):
+                settlement = wanted[pair]
+                if settlement.outcome is Outcome.DEAD:
+                    self._bury(settlement)
+                yield settlement
+            if dead:
+                bundles.free(self._run, seq)
+
+    def _take_period(self, settlement: Settlement, epoch: int) -> bool:
+        where = (settlement.sid, settlement.seq, epoch)
+        if settlement.outcome is not Outcome.DEAD:
+            return self._changed(
+                "DELETE FROM period WHERE sid = ? AND seq = ? AND epoch = ?", where
             )
-            self.free(sid, seq)
+        statement = "UPDATE period SET epoch = ? WHERE sid = ? AND seq = ? AND epoch = ?"
+        if not self._changed(statement, (bundles.GONE, *where)):
+            return False
+        self._bury(settlement)
+        return True
 
     def _fail(self, failure: Failure, effects: Effects) -> bool:
-        line = self._lines.get(failure.sid)
-        tries = (failure.attempts, failure.not_before, failure.error)
-        if line is None or not self._changed(FAIL, (failure.seq, failure.sid, *tries)):
+        sid, seq = failure.sid, failure.seq
+        line = self._lines.get(sid)
+        if line is None or not self._waits(line, seq):
             return False
-        effects.publish.append(lambda: line.tried.__setitem__(failure.seq, Tries(*tries)))
+        tries = (failure.attempts, failure.not_before, failure.error)
+        self._run("INSERT OR REPLACE INTO tried VALUES (?, ?, ?, ?, ?)", (sid, seq, *tries))
+        effects.publish.append(lambda: line.tried.__setitem__(seq, Tries(*tries)))
         return True
+
+    def _waits(self, line: Line, seq: int) -> bool:
+        if seq < PERIODIC:
+            return (line.sid, line.epoch_written) in bundles.due(self._run, seq)
+        where = (line.sid, seq, line.epoch_written)
+        return bool(
+            self._run("SELECT 1 FROM period WHERE sid = ? AND seq = ? AND epoch = ?", where).get
+        )
 
     def _bury(self, dead: Settlement) -> None:
         self._run(

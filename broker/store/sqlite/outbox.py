@@ -29,7 +29,7 @@ from broker.store.sqlite.connection import runner
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.ledger import Ledger
 from broker.store.sqlite.queue_recovery import load_lines
-from broker.store.sqlite.queues import NO_TRIES, Line, Tries
+from broker.store.sqlite.queues import Line, Tries
 from broker.store.sqlite.queuing import Engine, Queuing
 from broker.store.sqlite.rows import Rows
 
@@ -219,17 +219,13 @@ class SqliteOutbox:
             line, dead = self._dead_of(tenant, sid, wanted)
             if line is None or not dead:
                 return 0
-            epoch = self._run("SELECT epoch FROM subscription WHERE sid = ?", (sid,)).get
+            epoch = line.epoch_written
             tried = {
                 seq: Tries(1, None, error) for seq, (attempts, error) in dead.items() if attempts
             }
             for seq in dead:
-                tries = tried.get(seq, NO_TRIES)
                 self._run("DELETE FROM dead WHERE sid = ? AND seq = ?", (sid, seq))
-                self._run(
-                    "INSERT INTO outbox VALUES (?, ?, ?, ?, NULL, ?)",
-                    (seq, sid, epoch, tries.attempts, tries.error),
-                )
+                self._ledger.put_back(sid, seq, tried.get(seq))
             self._ledger.post(sid, Posting(dead=-len(dead)), self._engine.newest(), effects)
             effects.publish.append(lambda: self._replayed(line, epoch, list(dead), tried))
             return len(dead)

@@ -7,20 +7,10 @@ from typing import Final
 import apsw
 import orjson
 
-from broker.store.outbox import IN_FLIGHT, PERIODIC, Books, History
+from broker.store.outbox import IN_FLIGHT, Books, History
+from broker.store.sqlite import bundles
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.queues import NO_TRIES, Line, Tries
-
-GARBAGE: Final = (
-    "DELETE FROM outbox WHERE NOT EXISTS (SELECT 1 FROM subscription s "
-    "WHERE s.sid = outbox.sid AND s.epoch = outbox.epoch)",
-    "DELETE FROM dead WHERE sid NOT IN (SELECT sid FROM subscription)",
-    "DELETE FROM kept WHERE seq NOT IN (SELECT seq FROM outbox UNION SELECT seq FROM dead)",
-    "DELETE FROM period WHERE NOT EXISTS "
-    "(SELECT 1 FROM outbox o WHERE o.seq = period.seq AND o.sid = period.sid) "
-    "AND NOT EXISTS (SELECT 1 FROM dead d WHERE d.seq = period.seq AND d.sid = period.sid)",
-)
-
 
 INTERRUPTED: Final = "The broker ended while the notification may have been under way."
 
@@ -33,10 +23,10 @@ def load_lines(connection: apsw.Connection) -> tuple[dict[int, Line], Books]:
     """
     run = runner(connection)
     with connection:
-        for statement in GARBAGE:
-            run(statement)
         lines = _subscriptions(run)
-        _rows(run, lines)
+        _changes(run, lines)
+        _periods(run, lines)
+        _tries(run, lines)
         settled: int | None = run("SELECT value FROM meta WHERE key = 'settled'").get
         if settled is None:
             _count_a_try(run, lines)
@@ -74,21 +64,50 @@ def _books(queued: int, *rest: int) -> Books:
     return Books(queued, delivered, dead, expired, cancelled, withheld, waiting, throttled)
 
 
-def _rows(run: Run, lines: dict[int, Line]) -> None:
-    """Fill the queues, and count the rows that the ledger does not know of."""
-    for sid, seq, attempts, not_before, error in run(
-        "SELECT sid, seq, attempts, not_before, error FROM outbox ORDER BY seq"
-    ).fetchall():
-        lines[sid].queue.append(seq)
-        if attempts:
-            lines[sid].tried[seq] = Tries(attempts, not_before, error)
-    for sid, count, at in run(
-        "SELECT o.sid, count(*), max(c.at) FROM outbox o JOIN ledger l ON l.sid = o.sid "
-        "AND o.seq > l.upto JOIN change c ON c.seq = o.seq WHERE o.seq < ? GROUP BY o.sid",
-        (PERIODIC,),
-    ).fetchall():
-        line = lines[sid]
-        line.unsaved, line.last_due = count, max(at, line.last_due or at)
+def _changes(run: Run, lines: dict[int, Line]) -> None:
+    """Fill the queues, sweep what was cancelled, and count what the ledger does not know of."""
+    run("DELETE FROM dead WHERE sid NOT IN (SELECT sid FROM subscription)")
+    upto = dict(run("SELECT sid, upto FROM ledger").fetchall())
+    newest: dict[int, int] = {}
+    for seq, packed in run("SELECT seq, due FROM outbox ORDER BY seq").fetchall():
+        pairs = bundles.unpack(packed)
+        current = [pair for pair in pairs if _is_current(lines, *pair)]
+        for sid, _ in current:
+            lines[sid].queue.append(seq)
+            if seq > upto[sid]:
+                lines[sid].unsaved += 1
+                newest[sid] = seq
+        if not current:
+            run("UPDATE outbox SET due = x'' WHERE seq = ?", (seq,))
+            bundles.free(run, seq)
+        elif len(current) != len(pairs):
+            run("UPDATE outbox SET due = ? WHERE seq = ?", (bundles.pack(current), seq))
+    for sid, seq in newest.items():
+        lines[sid].last_due = run("SELECT at FROM change WHERE seq = ?", (seq,)).get
+
+
+def _periods(run: Run, lines: dict[int, Line]) -> None:
+    for sid, seq, epoch in run("SELECT sid, seq, epoch FROM period ORDER BY seq").fetchall():
+        if _is_current(lines, sid, epoch):
+            lines[sid].queue.append(seq)
+    run(
+        "DELETE FROM period WHERE epoch IS NOT (SELECT epoch FROM subscription s "
+        "WHERE s.sid = period.sid) AND NOT EXISTS "
+        "(SELECT 1 FROM dead d WHERE d.sid = period.sid AND d.seq = period.seq)"
+    )
+
+
+def _tries(run: Run, lines: dict[int, Line]) -> None:
+    for sid, seq, *tries in run("SELECT * FROM tried").fetchall():
+        line = lines.get(sid)
+        if line is not None and line.waits(seq):
+            line.tried[seq] = Tries(*tries)
+        else:
+            run("DELETE FROM tried WHERE sid = ? AND seq = ?", (sid, seq))
+
+
+def _is_current(lines: dict[int, Line], sid: int, epoch: int) -> bool:
+    return sid in lines and lines[sid].epoch == epoch
 
 
 def _count_a_try(run: Run, lines: dict[int, Line]) -> None:
@@ -98,6 +117,6 @@ def _count_a_try(run: Run, lines: dict[int, Line]) -> None:
             attempts, error = known.attempts + 1, known.error or INTERRUPTED
             line.tried[seq] = Tries(attempts, known.not_before, error)
             run(
-                "UPDATE outbox SET attempts = ?, error = ? WHERE seq = ? AND sid = ?",
-                (attempts, error, seq, line.sid),
+                "INSERT OR REPLACE INTO tried VALUES (?, ?, ?, ?, ?)",
+                (line.sid, seq, attempts, known.not_before, error),
             )

@@ -93,6 +93,11 @@ class Line:
         start = bisect_right(self.queue, after) if after else 0
         return self.queue[start : start + limit].tolist()
 
+    def waits(self, seq: int) -> bool:
+        """Tell whether a row is in the queue."""
+        place = bisect_left(self.queue, seq)
+        return place < len(self.queue) and self.queue[place] == seq
+
     def put_back(self, seqs: Iterable[int]) -> None:
         """Let rows wait again, each at its place."""
         self.queue = array("q", sorted({*self.queue, *seqs}))

@@ -15,9 +15,10 @@ import apsw
 from broker.errors import ServiceUnavailable
 from broker.model.entity import Entity
 from broker.store.books import Posting
-from broker.store.contract import Committed, Kind
+from broker.store.contract import Committed
 from broker.store.outbox import PERIODIC, Due, Matched, Matcher, StoredSubscription, Waiting
 from broker.store.refusals import encode
+from broker.store.sqlite import bundles
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import interned
 from broker.store.sqlite.effects import Effects
@@ -144,16 +145,12 @@ class Queuing:
     ) -> None:
         """Queue a periodic notification, already counted, in the open transaction."""
         sid = line.sid
-        queued, epoch = self._run(
-            "SELECT l.queued, s.epoch FROM ledger l JOIN subscription s ON s.sid = l.sid "
-            "WHERE l.sid = ?",
-            (sid,),
-        ).get
+        queued = self._run("SELECT queued FROM ledger WHERE sid = ?", (sid,)).get
+        epoch = line.epoch_written
         seq = PERIODIC + queued
         town.names.undo = effects.undo
         documents = encode([interned(entity, town.names.keys) for entity in entities])
-        self._run("INSERT INTO period VALUES (?, ?, ?, ?)", (sid, seq, at, documents))
-        self._run("INSERT INTO outbox VALUES (?, ?, ?, 0, NULL, NULL)", (seq, sid, epoch))
+        self._run("INSERT INTO period VALUES (?, ?, ?, ?, ?)", (sid, seq, epoch, at, documents))
         row = Waiting(sid, seq, None, 0, None, at, None, tuple(entities))
 
         def publish() -> None:
@@ -165,16 +162,21 @@ class Queuing:
 
     def expire(self, newest: int, before: str, effects: Effects) -> None:
         """Let rows about changes up to `newest` expire, and periodic ones queued before a time."""
-        rows: list[tuple[int, int]] = self._run(
-            "SELECT o.sid, o.seq FROM outbox o JOIN subscription s ON s.sid = o.sid "
-            "AND s.epoch = o.epoch WHERE o.seq <= ?",
-            (newest,),
-        ).fetchall()
-        rows += self._run(
-            "SELECT p.sid, p.seq FROM period p JOIN outbox o ON o.seq = p.seq AND o.sid = p.sid "
-            "JOIN subscription s ON s.sid = o.sid AND s.epoch = o.epoch WHERE p.at < ?",
-            (before,),
-        ).fetchall()
+        rows = [
+            (sid, seq)
+            for seq, packed in self._run(
+                "SELECT seq, due FROM outbox WHERE seq <= ?", (newest,)
+            ).fetchall()
+            for sid, epoch in bundles.unpack(packed)
+            if self._is_current(sid, epoch)
+        ]
+        rows += [
+            (sid, seq)
+            for sid, seq, epoch in self._run(
+                "SELECT sid, seq, epoch FROM period WHERE at < ?", (before,)
+            ).fetchall()
+            if self._is_current(sid, epoch)
+        ]
         by_sid: dict[int, list[int]] = {}
         for sid, seq in rows:
             by_sid.setdefault(sid, []).append(seq)
@@ -212,15 +214,13 @@ class Queuing:
 
     def _queue(self, matched: Matched, effects: Effects) -> None:
         by_seq = {each.change.seq: each for each in effects.committed}
-        lines = self._lines
-        self._many(
-            "INSERT INTO outbox VALUES (?, ?, ?, 0, NULL, NULL)",
-            [(seq, sid, lines[sid].epoch_written) for sid, seq in matched.due],
-        )
-        seqs = dict.fromkeys(due.seq for due in matched.due)
-        updates = [seq for seq in seqs if by_seq[seq].change.kind is Kind.UPDATE]
-        self._many(
-            "INSERT INTO kept VALUES (?, ?)", [(seq, effects.documents[seq]) for seq in updates]
+        lines, documents = self._lines, effects.documents
+        pairs: dict[int, list[bundles.Pair]] = {}
+        for sid, seq in matched.due:
+            pairs.setdefault(seq, []).append((sid, lines[sid].epoch_written))
+        bundles.add(
+            self._many,
+            [(seq, bundles.pack(some), documents.get(seq)) for seq, some in pairs.items()],
         )
 
         def publish() -> None:
@@ -244,13 +244,16 @@ class Queuing:
         self._ledger.post(sid, posting, effects.seq, effects, last or None)
 
     def _forget(self, newest: int, before: str) -> None:
-        self._run("DELETE FROM outbox WHERE seq <= ?", (newest,))
-        self._run("DELETE FROM dead WHERE seq <= ?", (newest,))
-        self._run("DELETE FROM kept WHERE seq <= ?", (newest,))
+        for table in ("outbox", "dead", "tried"):
+            self._run(f"DELETE FROM {table} WHERE seq <= ?", (newest,))
         old = "(SELECT sid, seq FROM period WHERE at < ?)"
-        self._run(f"DELETE FROM outbox WHERE seq >= {PERIODIC} AND (sid, seq) IN {old}", (before,))
-        self._run(f"DELETE FROM dead WHERE (sid, seq) IN {old}", (before,))
+        for table in ("dead", "tried"):
+            self._run(f"DELETE FROM {table} WHERE (sid, seq) IN {old}", (before,))
         self._run("DELETE FROM period WHERE at < ?", (before,))
+
+    def _is_current(self, sid: int, epoch: int) -> bool:
+        line = self._lines.get(sid)
+        return line is not None and line.epoch_written == epoch
 
     async def _sweep(self) -> None:
         with suppress(ServiceUnavailable):

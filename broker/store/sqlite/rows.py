@@ -82,7 +82,7 @@ class Rows:
     def _committed(self, seq: int, tenant: str) -> Committed | None:
         row: tuple[Any, ...] | None = self._run(
             f"SELECT {COLUMNS}, k.doc FROM change c CROSS JOIN tenant t ON t.tid = c.tid "
-            "LEFT JOIN kept k ON k.seq = c.seq WHERE c.seq = ?",
+            "LEFT JOIN outbox k ON k.seq = c.seq WHERE c.seq = ?",
             (seq,),
         ).get
         if row is None or row[1] != tenant:

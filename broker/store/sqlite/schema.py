@@ -13,12 +13,12 @@ which `anum` and `atxt` hold what the documents say (`indexed`).
 `due` has the entities of which a part expires, with the earliest time at which one does; an empty
 time (from the migration) says that it has to be looked up.
 
-`outbox` has the rows that wait, in the order of the feed, so that a write appends to its end;
-their order by subscription is kept in memory (`broker.store.sqlite.queues`). Rows whose `epoch`
-is not that of their subscription were cancelled and are about to be swept. `kept` has the entity
-after an update some row is about; what a creation or a deletion is about is whole in its change.
-`ledger` holds the books as of change `upto`: rows of later changes are in `outbox` and not yet
-counted as queued. Number 0 adds up what was removed.
+`outbox` has the changes that are due to subscriptions (`broker.store.sqlite.bundles`), `period`
+what is due at intervals, `tried` the few rows that had a try; the order by subscription is kept in
+memory (`broker.store.sqlite.queues`). Rows whose `epoch` is not that of their subscription were
+cancelled and are about to be swept. What a creation or a deletion is about is whole in its change.
+`ledger` holds the books as of change `upto`: later changes are in `outbox` and not yet counted as
+queued. Number 0 adds up what was removed.
 """
 
 from __future__ import annotations
@@ -115,14 +115,14 @@ CREATE TABLE ledger (
   failed INTEGER NOT NULL DEFAULT 0, last_notification TEXT, last_success TEXT,
   last_failure TEXT, last_error TEXT
 );
-CREATE TABLE outbox (
-  seq INTEGER NOT NULL, sid INTEGER NOT NULL, epoch INTEGER NOT NULL, attempts INTEGER NOT NULL,
-  not_before TEXT, error TEXT, PRIMARY KEY (seq, sid)
+CREATE TABLE outbox (seq INTEGER PRIMARY KEY, due BLOB NOT NULL, doc BLOB);
+CREATE TABLE tried (
+  sid INTEGER NOT NULL, seq INTEGER NOT NULL, attempts INTEGER NOT NULL, not_before TEXT,
+  error TEXT, PRIMARY KEY (sid, seq)
 ) WITHOUT ROWID;
-CREATE TABLE kept (seq INTEGER PRIMARY KEY, doc BLOB NOT NULL);
 CREATE TABLE period (
-  sid INTEGER NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, docs BLOB NOT NULL,
-  PRIMARY KEY (sid, seq)
+  sid INTEGER NOT NULL, seq INTEGER NOT NULL, epoch INTEGER NOT NULL, at TEXT NOT NULL,
+  docs BLOB NOT NULL, PRIMARY KEY (sid, seq)
 );
 CREATE TABLE dead (
   did INTEGER PRIMARY KEY AUTOINCREMENT, sid INTEGER NOT NULL, seq INTEGER NOT NULL,
