@@ -8,6 +8,7 @@ from broker.api import (
     discovery,
     docs,
     entities,
+    explain,
     health,
     params,
     purge,
@@ -327,6 +328,22 @@ _EXTENSIONS = [
         ),
         answers={101: ("WebSocket.", None)}, errors=(404, 426, 429, 504), tag="Extensions",
         tenant_parameter=True,
+    ),
+    Route(
+        "GET", f"{EX}/explain/query", explain.query, "explain_query", "Explain a query",
+        "Takes what `GET /entities` takes. Says what each condition was read as, which index was "
+        "used and why, and how many documents were looked at.",
+        query=_ENTITIES[0].query,
+        answers={200: ("The explanation.", "Explanation")}, errors=(404, 504), tag="Extensions",
+    ),
+    Route(
+        "GET", f"{EX}/explain/term", explain.term, "explain_term", "Explain a name",
+        "The IRI of a type's or attribute's name, and the context, entry and line it comes from.",
+        query=(
+            Param("term", "The name.", {"type": "string", "minLength": 1}, "waterLevel"),
+            Param("context", "URL of the @context, instead of a Link header."),
+        ),
+        answers={200: ("The explanation.", "TermExplanation")}, errors=(504,), tag="Extensions",
     ),
     Route(
         "POST", f"{EX}/tickets", tickets.issue, "issue_ticket", "Take a ticket for a stream",

@@ -148,6 +148,29 @@ SCHEMAS: dict[str, Any] = {
             }
         },
     },
+    "Explanation": {
+        "type": "object",
+        "required": ["conditions", "page", "plan"],
+        "properties": {
+            "conditions": {"type": "array", "items": {"type": "object"}},
+            "page": {"type": "object"},
+            "plan": {"type": ["object", "null"]},
+            "withheld": {"type": "string"},
+        },
+    },
+    "TermExplanation": {
+        "type": "object",
+        "required": ["term", "iri", "shownAs", "how", "text", "source"],
+        "properties": {
+            "term": {"type": "string"},
+            "iri": {"type": "string"},
+            "shownAs": {"type": "string"},
+            "how": {"enum": ["core", "defined", "prefix", "absolute", "default"]},
+            "text": {"type": "string"},
+            "source": {"type": ["object", "null"]},
+            "similar": {"type": "array", "items": {"type": "string"}},
+        },
+    },
     "Ticket": {
         "type": "object",
         "required": ["ticket", "seconds"],

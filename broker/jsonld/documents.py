@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import aiohttp
 
 from broker.egress import REMEDY, Egress
 from broker.errors import BadRequestData, LdContextNotAvailable
 from broker.jsonld.cache import WeightedCache
-from broker.jsonld.fetch import Document, NotAContext, Refused, Unavailable, fetch
+from broker.jsonld.fetch import Document, NotAContext, Refused, Unavailable, fetch, fetch_body
 from broker.jsonld.limits import Limits
+
+T = TypeVar("T")
 
 RETRY = 60.0
 """Seconds for which a copy past its time is used when it could not be renewed."""
@@ -71,6 +74,14 @@ class Documents:
                 remedy="The copy that is kept stays in use. Try again later.",
             ) from None
 
+    async def text(self, url: str) -> str | None:
+        """Return a document as it is written now; None where it cannot be had."""
+        try:
+            body = await self._within_limits(fetch_body, url)
+        except (Unavailable, NotAContext):
+            return None
+        return body.content.decode("utf-8", "replace")
+
     def find(self, url: str) -> Kept | None:
         """Return what is kept of a document, fresh or not."""
         return self._kept.get(url)
@@ -109,11 +120,14 @@ class Documents:
             self.keep(url, document, self._clock() + document.fresh)
 
     async def _fetch(self, url: str) -> Document:
+        return await self._within_limits(fetch, url)
+
+    async def _within_limits(self, get: Callable[..., Awaitable[T]], url: str) -> T:
         if self._session is None:
             self._session = self._egress.session(timeout=self._limits.timeout)
         try:
             async with asyncio.timeout(self._limits.timeout):
-                return await fetch(
+                return await get(
                     self._session,
                     self._egress,
                     url,

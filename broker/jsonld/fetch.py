@@ -53,6 +53,15 @@ class Document:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The bytes found at a URL, where they were found, and for how many seconds they are fresh."""
+
+    url: str
+    content: bytes
+    fresh: float
+
+
 async def fetch(
     session: aiohttp.ClientSession, egress: Egress, url: str, *, max_bytes: int, redirects: int
 ) -> Document:
@@ -61,6 +70,23 @@ async def fetch(
     Every redirect is checked against the egress rule; one that leads to the core context is not
     followed, since the core is built in.
     """
+    found = await fetch_body(session, egress, url, max_bytes=max_bytes, redirects=redirects)
+    if is_core(found.url):
+        return Document(found.url, CORE_URL, b"core", LONGEST_FRESH, 0)
+    try:
+        document = orjson.loads(found.content)
+    except orjson.JSONDecodeError:
+        raise NotAContext("It is not JSON.") from None
+    if not isinstance(document, dict) or "@context" not in document:
+        raise NotAContext("It is not a JSON object with @context.")
+    digest = hashlib.blake2b(found.content, digest_size=32).digest()
+    return Document(found.url, document["@context"], digest, found.fresh, len(found.content))
+
+
+async def fetch_body(
+    session: aiohttp.ClientSession, egress: Egress, url: str, *, max_bytes: int, redirects: int
+) -> Body:
+    """Return what is at a URL, as `fetch` finds it; nothing of the core context."""
     target = url
     try:
         for _ in range(redirects + 1):
@@ -70,13 +96,13 @@ async def fetch(
                     return await _read(response, target, max_bytes)
                 target = _location(response, checked)
             if is_core(target):
-                return Document(target, CORE_URL, b"core", LONGEST_FRESH, 0)
+                return Body(target, b"", LONGEST_FRESH)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise _unavailable(error) from None
     raise Unavailable(f"It redirects more than {redirects} times.")
 
 
-async def _read(response: aiohttp.ClientResponse, url: str, max_bytes: int) -> Document:
+async def _read(response: aiohttp.ClientResponse, url: str, max_bytes: int) -> Body:
     if not 200 <= response.status < 300:
         raise Unavailable(f"It answers with status {response.status}.")
     body = bytearray()
@@ -84,14 +110,7 @@ async def _read(response: aiohttp.ClientResponse, url: str, max_bytes: int) -> D
         body += chunk
         if len(body) > max_bytes:
             raise NotAContext(f"It is larger than {max_bytes} bytes.")
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise NotAContext("It is not JSON.") from None
-    if not isinstance(document, dict) or "@context" not in document:
-        raise NotAContext("It is not a JSON object with @context.")
-    digest = hashlib.blake2b(body, digest_size=32).digest()
-    return Document(url, document["@context"], digest, freshness(response.headers), len(body))
+    return Body(url, bytes(body), freshness(response.headers))
 
 
 def freshness(headers: Mapping[str, str]) -> float:

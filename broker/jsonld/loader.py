@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from broker.jsonld.documents import RETRY, Documents, Kept
 from broker.jsonld.fetch import Document
 from broker.jsonld.layers import Layers
 from broker.jsonld.limits import Limits
+from broker.jsonld.origin import Origin, line_of, origin
 from broker.jsonld.uses import Use, Uses
 from broker.model.entity import Json
 
@@ -157,6 +158,30 @@ class ContextLoader:
         self._contexts.drop_where(lambda one: url in one.remote)
         self.uses.forget(tenant, url)
 
+    async def trace(
+        self, name: str, source: Json, *, place: str, tenant: str = ""
+    ) -> tuple[Origin, int | None]:
+        """Return how a name gets its IRI from a context, and the line of the entry that counts.
+
+        The line is None where the entry is in no document on the web, or that cannot be had now.
+        """
+
+        async def document(url: str, at: str) -> tuple[Document, float]:
+            hosted = await self._hosted.document(tenant, url)
+            if hosted is not None:
+                return hosted[1], float("inf")
+            kept = await self._documents.get(url, at)
+            return kept.document, kept.until
+
+        layers = await self._layers(document, source, place)
+        found = origin(name, layers.layers)
+        url = None if found.layer is None else found.layer.url
+        text = None if url is None else await self._documents.text(url)
+        if text is None or found.layer is None:
+            return found, None
+        path = [step for step in found.layer.pointer.split("/") if step]
+        return found, line_of(text, ["@context", *path, found.entry])
+
     async def close(self) -> None:
         """Stop fetching and close the connections."""
         await self._documents.close()
@@ -197,6 +222,24 @@ class ContextLoader:
             remote.add(url)
             return kept.document, kept.until
 
+        layers = await self._layers(document, source, place)
+        key = hashlib.blake2b(orjson.dumps(source), digest_size=32)
+        for digest in layers.digests:
+            key.update(digest)
+        if old and old.context.key == key.digest():
+            context = old.context
+        else:
+            context = compile_context(
+                layers.layers, source=source, link=_link(source), key=key.digest()
+            )
+        return _Compiled(context, layers.until, frozenset(remote), own)
+
+    async def _layers(
+        self,
+        document: Callable[[str, str], Awaitable[tuple[Document, float]]],
+        source: Json,
+        place: str,
+    ) -> Layers:
         layers = Layers(document, self._limits, place)
         try:
             async with asyncio.timeout(self._limits.total):
@@ -208,16 +251,7 @@ class ContextLoader:
                 remedy="Try again in some seconds: it is still being fetched, and then kept. "
                 "If that does not help, send the context inline.",
             ) from None
-        key = hashlib.blake2b(orjson.dumps(source), digest_size=32)
-        for digest in layers.digests:
-            key.update(digest)
-        if old and old.context.key == key.digest():
-            context = old.context
-        else:
-            context = compile_context(
-                layers.layers, source=source, link=_link(source), key=key.digest()
-            )
-        return _Compiled(context, layers.until, frozenset(remote), own)
+        return layers
 
 
 def _digest(source: Json, place: str) -> bytes:

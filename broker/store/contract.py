@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from broker.model.census import Census
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
+from broker.store.explanation import Explanation
 
 if TYPE_CHECKING:
     from broker.store.outbox import Outbox
@@ -245,6 +246,10 @@ class Store(Protocol):
 
     async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id (code points)."""
+        ...
+
+    async def explain(self, tenant: str, query: EntityQuery) -> Explanation:
+        """Answer `query`, and tell how instead of what. Raises what `query` raises."""
         ...
 
     async def census(self, tenant: str) -> Census:

@@ -32,6 +32,7 @@ from broker.store.contract import (
     TypeRules,
     Work,
 )
+from broker.store.explanation import Explanation
 from broker.store.memory_outbox import MemoryOutbox
 from broker.store.refusals import closed, encode, nonexistent
 from broker.store.tx import UnitOfWork, run
@@ -184,6 +185,12 @@ class MemoryStore:
         rest = [r for r in found if query.after is None or r.id > query.after]
         page = rest[query.offset : query.offset + query.limit]
         return Page(page, len(found) if query.count else None)
+
+    async def explain(self, tenant: str, query: EntityQuery) -> Explanation:
+        """Answer `query`, and tell how: every entity is looked at."""
+        page = await self.query(tenant, query)
+        count = len(self._town(tenant).documents)
+        return Explanation("walk", count, count, len(page.records), page.total)
 
     async def due(self, now: str, *, limit: int = 100, skip: int = 0) -> list[tuple[str, str]]:
         """Return (tenant, id) of entities of which a part expires by `now`, earliest first."""

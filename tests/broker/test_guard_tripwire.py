@@ -505,6 +505,12 @@ PROBES: dict[str, list[Probe]] = {
     "run_transaction": _transactions(),
     "stream": [get(f"{EX}/stream", q="level>"), get(f"{EX}/stream", lastEventId="x")],
     "websocket": [get(f"{EX}/ws"), get(f"{EX}/ws", tenant="nowhere")],
+    "explain_query": [
+        replace(probe, path=probe.path.replace(ENTITIES, f"{EX}/explain/query", 1))
+        for probe in _queries()
+        if probe.method == "GET"
+    ],
+    "explain_term": [get(f"{EX}/explain/term", term=SECRET), get(f"{EX}/explain/term", term="a")],
     "issue_ticket": [Probe("POST", f"{EX}/tickets", headers={"ngsild-tenant": "nowhere"})],
     "query_dead_letters": [
         *_subscribing()[:7],

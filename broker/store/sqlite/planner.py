@@ -42,8 +42,10 @@ def plan(
     pairs: Pairs,
     query: EntityQuery,
     kept: Kept | None = None,
+    *,
+    make: Callable[..., Plan] = Plan,
 ) -> Read:
-    """Return the read that answers `query` for a tenant.
+    """Return the read that answers `query` for a tenant, by a plan that `make` makes.
 
     Names are resolved here, on the event loop, and so is what waits to be indexed; the read may
     then run anywhere.
@@ -58,7 +60,7 @@ def plan(
         types = [nid for _, nid in known]
         if len(iris) == 1 and ids is None:
             where = given_type(where, known[0][0])
-    return Plan(
+    return make(
         tid=tid,
         query=query,
         types=types if types is not None and len(types) <= MOST_TYPES else None,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import apsw
 
@@ -26,6 +26,7 @@ from broker.store.contract import (
     TypeRules,
     Work,
 )
+from broker.store.explanation import Explanation
 from broker.store.refusals import closed
 from broker.store.sqlite import feed
 from broker.store.sqlite.budget import Budget
@@ -35,6 +36,7 @@ from broker.store.sqlite.documents import StoredRecord
 from broker.store.sqlite.drop import drop_slice
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.errors import UnusableFolder
+from broker.store.sqlite.explain import Observed
 from broker.store.sqlite.indexer import Indexer, reindex
 from broker.store.sqlite.lock import FolderLock
 from broker.store.sqlite.outbox import SqliteOutbox
@@ -180,6 +182,21 @@ class SqliteStore:
         read = plan(view.tid, view.names, self._pending, self._indexer.pairs, query, kept)
         rows, total = await self._reader.bounded(read)
         return Page([StoredRecord(*row, view.names) for row in rows], total)
+
+    async def explain(self, tenant: str, query: EntityQuery) -> Explanation:
+        """Answer `query`, and tell how. Raises TooComplexQuery as `query` does."""
+        view = self._view(tenant)
+        made: list[Observed] = []
+
+        def make(**parts: Any) -> Observed:
+            made.append(Observed(**parts))
+            return made[0]
+
+        read = plan(view.tid, view.names, self._pending, self._indexer.pairs, query, make=make)
+        rows, total = await self._reader.bounded(read)
+        if not made:
+            return Explanation("nothing", 0, 0, 0, total)
+        return made[0].told(len(rows), total)
 
     async def due(self, now: str, *, limit: int = 100, skip: int = 0) -> list[tuple[str, str]]:
         """Return (tenant, id) of entities of which a part expires by `now`, earliest first."""
