@@ -14,7 +14,7 @@ from broker.entities.service import Target
 from broker.errors import BadRequestData
 from broker.jsonld.context import Context
 from broker.model.names import check_entity_id
-from broker.query.ast import And, Compare, EntityQuery, Exists, Node, Not, Or, Order, Path
+from broker.query.ast import And, Compare, EntityQuery, Exists, Linked, Node, Not, Or, Order, Path
 from broker.query.geo import parse_geo
 from broker.query.ids import parse_id_pattern, parse_ids
 from broker.query.order import parse_order
@@ -35,8 +35,16 @@ def target(request: Request, context: Context) -> Target:
     return Target(entity_id, tag is not None, versions, matches)
 
 
-def where(query: dict[str, str], context: Context, attrs: frozenset[str] | None) -> list[Node]:
-    """Return the conditions of a query's parameters, to be joined by AND."""
+def where(
+    query: dict[str, str],
+    context: Context,
+    attrs: frozenset[str] | None,
+    linked: int | None = None,
+) -> list[Node]:
+    """Return the conditions of a query's parameters, to be joined by AND.
+
+    `linked` is how many relationships in a row `q` may follow, as in `parse_q`.
+    """
     nodes: list[Node] = []
     if "type" in query and query["type"] != "*":
         nodes.append(parse_types(query["type"], context.expand))
@@ -49,7 +57,7 @@ def where(query: dict[str, str], context: Context, attrs: frozenset[str] | None)
     if attrs is not None:
         nodes.append(Or(tuple(Exists(Path((iri,))) for iri in sorted(attrs))))
     if "q" in query:
-        nodes.append(_q(query, context))
+        nodes.append(_q(query, context, linked))
     if "csf" in query:
         parse_q(query["csf"], context.expand, place=place_of(query, "csf"))
     if "scopeQ" in query:
@@ -68,10 +76,11 @@ def where(query: dict[str, str], context: Context, attrs: frozenset[str] | None)
     return nodes
 
 
-def _q(query: dict[str, str], context: Context) -> Node:
+def _q(query: dict[str, str], context: Context, linked: int | None) -> Node:
     values = params.names(query, "expandValues") or ()
     params.names(query, "jsonKeys")
-    return parse_q(query["q"], context.expand, expand_values=values, place=place_of(query, "q"))
+    place = place_of(query, "q")
+    return parse_q(query["q"], context.expand, expand_values=values, linked=linked, place=place)
 
 
 def _selected(selectors: list[dict[str, Any]], context: Context) -> Node:
@@ -109,11 +118,18 @@ def _names_attribute(node: Node) -> bool:
             return _names_attribute(inner)
         case Compare(path) | Exists(path):
             return bool(path.names)
+        case Linked():
+            return True
     return False
 
 
-def narrow(query: dict[str, str], context: Context, attrs: frozenset[str] | None) -> Node:
-    """Return the condition of a query's parameters.
+def narrow(
+    query: dict[str, str],
+    context: Context,
+    attrs: frozenset[str] | None,
+    linked: int | None = None,
+) -> Node:
+    """Return the condition of a query's parameters, of which `q` may follow `linked` links.
 
     Raises BadRequestData for one that would select everything.
     """
@@ -124,7 +140,7 @@ def narrow(query: dict[str, str], context: Context, attrs: frozenset[str] | None
             place="query:local",
             remedy="Leave local out, or name a type.",
         )
-    nodes = where(query, context, attrs)
+    nodes = where(query, context, attrs, linked)
     bounded = local or any(name in query for name in ("type", "attrs", "georel"))
     bounded = bounded or (isinstance(query, Asked) and query.selectors is not None)
     if not bounded and not any(map(_names_attribute, nodes)):
@@ -141,7 +157,8 @@ def entity_query(query: Asked, context: Context, view: View, max_limit: int) -> 
 
     Entities of which nothing that is picked would be shown are not selected.
     """
-    node = narrow(query, context, view.form.attrs)
+    level = 0 if view.join is None else view.join.level
+    node = narrow(query, context, view.form.attrs, level)
     picked = view.form.projection.pick
     if picked is not None and picked.isdisjoint(("id", "type")):
         node = And((node, Or(tuple(_has(member) for member in sorted(picked)))))

@@ -9,15 +9,13 @@ from typing import Any, Final
 from broker.entities.service import Entities
 from broker.errors import TooManyResults
 from broker.guard import Caller
-from broker.model.entity import Entity, Instance
+from broker.model.entity import TARGETS, Entity, Instance
 from broker.model.names import Names
 from broker.model.reduce import Projection, reduced
 from broker.model.render import Form, render
 
 MOST: Final = 5_000
 """Linked entities of one answer."""
-
-_TARGETS: Final = {"Relationship": "object", "ListRelationship": "objectList"}
 
 
 class Links:
@@ -79,7 +77,7 @@ class Links:
     def _joined(
         self, instance: Instance, context: Names, form: Form, level: int, above: frozenset[str]
     ) -> Instance:
-        member = _TARGETS.get(instance["type"])
+        member = TARGETS.get(instance["type"])
         if member is None:
             return instance
         target = instance[member]
@@ -119,7 +117,7 @@ def _shown(entity: Entity, form: Form) -> Entity:
 def _targets(entity: Entity) -> Iterator[tuple[str, str]]:
     for iri, instances in entity["attrs"].items():
         for instance in instances.values():
-            member = _TARGETS.get(instance["type"])
+            member = TARGETS.get(instance["type"])
             if member is not None:
                 for uri in _uris(instance[member]):
                     yield iri, uri

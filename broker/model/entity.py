@@ -49,6 +49,10 @@ PRIMARY: Final[dict[str, str]] = {
 """Attribute kind → the member that holds its value (§5.2.5–§5.2.8, §5.2.32–§5.2.38)."""
 
 
+TARGETS: Final = {"Relationship": "object", "ListRelationship": "objectList"}
+"""Attribute kind → the member that holds the URIs of the entities it leads to."""
+
+
 def instance_times(instance: Instance, owner_created: str) -> tuple[str, str]:
     """Return the effective (createdAt, modifiedAt) of an instance, given its owner's createdAt."""
     created: str = instance.get("createdAt", owner_created)

@@ -123,6 +123,14 @@ class ScopeMatches:
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """Some entity that the entity's relationship leads to satisfies `node` (§4.9)."""
+
+    relationship: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Geo:
     """`georel` of the entity's GeoProperty to a reference geometry (§4.10).
 
@@ -141,7 +149,7 @@ class Geo:
 
 
 Node: TypeAlias = (
-    Compare | Exists | And | Or | Not | HasType | IdIn | IdMatches | ScopeMatches | Geo
+    Compare | Exists | And | Or | Not | HasType | IdIn | IdMatches | ScopeMatches | Linked | Geo
 )
 
 

@@ -12,7 +12,19 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal, TypeAlias
 
-from broker.query.ast import And, Compare, Exists, Geo, HasType, IdIn, Node, Not, Op, Or
+from broker.query.ast import (
+    And,
+    Compare,
+    Exists,
+    Geo,
+    HasType,
+    IdIn,
+    Linked,
+    Node,
+    Not,
+    Op,
+    Or,
+)
 from broker.query.geo import Box, bounding_boxes
 from broker.query.operands import Family, Key, Operands, keyed, sort_operands
 
@@ -158,6 +170,9 @@ def attributes(node: Node) -> Iterator[str]:
             yield from attributes(inner)
         case Compare(path) | Exists(path):
             yield from path.names
+        case Linked(relationship, inner):
+            yield relationship
+            yield from attributes(inner)
         case Geo(attribute):
             yield attribute
 

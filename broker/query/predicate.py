@@ -18,7 +18,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from broker.model.entity import DEFAULT, Entity, Instance
+from broker.model.entity import DEFAULT, TARGETS, Entity, Instance
 from broker.query.ast import (
     And,
     Compare,
@@ -27,6 +27,7 @@ from broker.query.ast import (
     HasType,
     IdIn,
     IdMatches,
+    Linked,
     Node,
     Not,
     Op,
@@ -48,6 +49,8 @@ from broker.query.operands import (
 from broker.query.regex import compile_pattern
 
 Predicate: TypeAlias = Callable[[Entity], bool]
+Find: TypeAlias = Callable[[str], Entity | None]
+"""From an id to the entity, None where there is none."""
 Test: TypeAlias = Callable[[Any], bool]
 Reader: TypeAlias = Callable[[Instance, str, str], Any]
 """(instance, its dataset, its owner's createdAt) → the target, or MISSING."""
@@ -63,16 +66,26 @@ class Uris(list[str]):
     """The URIs of a Relationship or VocabProperty: comparable for equality only."""
 
 
-def compile_predicate(node: Node) -> Predicate:
-    """Return a function that tells whether an entity satisfies `node`."""
+def _nobody(entity_id: str) -> Entity | None:
+    return None
+
+
+def compile_predicate(node: Node, find: Find = _nobody) -> Predicate:
+    """Return a function that tells whether an entity satisfies `node`.
+
+    `find` gives the entities that conditions on linked entities look at; by default there are
+    none.
+    """
     match node:
         case And(nodes):
-            return _all([compile_predicate(each) for each in nodes])
+            return _all([compile_predicate(each, find) for each in nodes])
         case Or(nodes):
-            return _any([compile_predicate(each) for each in nodes])
+            return _any([compile_predicate(each, find) for each in nodes])
         case Not(inner):
-            test = compile_predicate(inner)
+            test = compile_predicate(inner, find)
             return lambda entity: not test(entity)
+        case Linked(relationship, inner):
+            return _linked(relationship, compile_predicate(inner, find), find)
         case HasType(iri):
             return lambda entity: iri in entity["type"]
         case IdIn(ids):
@@ -113,6 +126,20 @@ def _any(tests: list[Predicate]) -> Predicate:
         return False
 
     return test
+
+
+def _linked(relationship: str, test: Predicate, find: Find) -> Predicate:
+    def holds(entity: Entity) -> bool:
+        for instance in entity["attrs"].get(relationship, {}).values():
+            member = TARGETS.get(instance["type"])
+            target = () if member is None else instance[member]
+            for uri in (target,) if isinstance(target, str) else target:
+                linked = find(uri)
+                if linked is not None and test(linked):
+                    return True
+        return False
+
+    return holds
 
 
 def _geo(node: Geo) -> Predicate:

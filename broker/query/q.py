@@ -3,8 +3,11 @@
     or    = and *("|" and)               ";" binds tighter than "|"
     and   = unit *(";" unit)
     unit  = "(" or ")" / term
-    term  = "!" path / path [op operand]
+    term  = "!" link / link [op operand]
+    link  = path / name "{" [type *("," type) ":"] link "}"
     path  = name *("." name) ["[" key *("." key) "]"]
+
+`rel{A,B:path}` looks at the entities of type A or B that the relationship leads to.
 
 Beyond the published grammar: `!path` (the target does not exist), spaces around tokens, bare
 words as texts, IRIs and percent-encoded IRIs as names. An IRI runs up to the operator, so that
@@ -23,6 +26,8 @@ from broker.query.ast import (
     And,
     Compare,
     Exists,
+    HasType,
+    Linked,
     Node,
     Not,
     Op,
@@ -56,6 +61,8 @@ _IRI_START = re.compile(
 _IRI = re.compile(r'[^\s;|()<>=!~\[\]{}"]+')
 _NAME = re.compile(r"[^\W\d_][\w%]*(?::[\w\-%#/@]+)?")
 _TERM_NAME = re.compile(r"[^\W\d_]\w*(?::[^\s\"<>]+)?")
+_LINK = re.compile(r"([^\W\d_]\w*)\s*\{")
+_HINT = re.compile(r"([^\W\d_]\w*(?:\s*,\s*[^\W\d_]\w*)*)\s*:")
 _OPERATOR = re.compile(r"!~=|~=|==|!=|>=|<=|>|<")
 _EQUALITY = frozenset({Op.EQ, Op.NE})
 _PATTERN = frozenset({Op.MATCH, Op.NOT_MATCH})
@@ -66,13 +73,15 @@ def parse_q(
     expand: Callable[[str], str],
     *,
     expand_values: Collection[str] = (),
+    linked: int | None = None,
     place: str = "query:q",
 ) -> Node:
     """Parse a query; `expand` turns attribute names into IRIs.
 
     `expand_values` holds the (unexpanded) attributes whose operands are expanded as well.
-    `place` is what errors name. Raises BadRequestData, TooComplexQuery beyond the limits, and
-    OperationNotSupported for conditions on linked entities (`rel{…}`).
+    `linked` is how many relationships in a row a condition may follow, None where it can follow
+    none at all. `place` is what errors name. Raises BadRequestData, TooComplexQuery beyond the
+    limits, and OperationNotSupported for `rel{…}` where `linked` is None.
     """
     if len(text) > MAX_LENGTH:
         raise TooComplexQuery(
@@ -81,12 +90,22 @@ def parse_q(
             remedy="Split the query into several.",
         )
     check_unicode(text, place)
-    return _Parser(text, expand, frozenset(expand_values), place).parse()
+    return _Parser(text, expand, frozenset(expand_values), place, linked).parse()
 
 
 def parse_path(text: str, expand: Callable[[str], str], *, place: str) -> tuple[Path, int]:
     """Parse the path at the start of a text; return it and the offset behind it."""
-    return _Parser(text, expand, frozenset(), place).path()
+    return _Parser(text, expand, frozenset(), place, None).path()
+
+
+def _beyond(links: list[tuple[str, list[str]]], node: Node) -> Node:
+    """Return the condition that entities beyond relationships satisfy `node`."""
+    for relationship, types in reversed(links):
+        if types:
+            hinted = tuple(HasType(iri) for iri in types)
+            node = And((hinted[0] if len(hinted) == 1 else Or(hinted), node))
+        node = Linked(relationship, node)
+    return node
 
 
 class _Parser:
@@ -96,8 +115,10 @@ class _Parser:
         expand: Callable[[str], str],
         expand_values: frozenset[str],
         place: str,
+        linked: int | None,
     ) -> None:
         self._text = text
+        self._linked = linked
         self._at = 0
         self._terms = 0
         self._depth = 0
@@ -149,13 +170,18 @@ class _Parser:
         if self._terms > MAX_TERMS:
             self._too_complex(f"The query has more than {MAX_TERMS} terms.")
         absent = self._take("!")
+        links = self._links()
         path = self._path()
+        for _ in links:
+            if not self._take("}"):
+                self._fail("a brace is opened and not closed after its path.")
         self._skip()
         match = _OPERATOR.match(self._text, self._at)
         if match is None:
             if self._text.startswith("=", self._at):
                 self._fail('"=" is no operator.', remedy='Write "==", as in color=="red".')
-            return Not(Exists(path)) if absent else Exists(path)
+            found = _beyond(links, Exists(path))
+            return Not(found) if absent else found
         if absent:
             self._fail(
                 '"!" in front of a name takes no operator.',
@@ -163,7 +189,7 @@ class _Parser:
             )
         self._at = match.end()
         self._skip()
-        return self._compare(path, Op(match.group()))
+        return _beyond(links, self._compare(path, Op(match.group())))
 
     def _compare(self, path: Path, op: Op) -> Node:
         start = self._at
@@ -242,6 +268,40 @@ class _Parser:
             )
         return pattern
 
+    def _links(self) -> list[tuple[str, list[str]]]:
+        """Read the relationships a path goes through, each with the types that are asked for."""
+        links: list[tuple[str, list[str]]] = []
+        while True:
+            start = self._skip()
+            match = _LINK.match(self._text, start)
+            if match is None:
+                return links
+            self._check_depth(len(links) + 1, start)
+            iri, self._at = self._iri(match.group(1), start), match.end()
+            types: list[str] = []
+            start = self._skip()
+            hint = None if _IRI_START.match(self._text, start) else _HINT.match(self._text, start)
+            if hint is not None:
+                types = [self._iri(name.strip(), start) for name in hint.group(1).split(",")]
+                self._at = hint.end()
+            links.append((iri, types))
+
+    def _check_depth(self, depth: int, at: int) -> None:
+        if self._linked is None:
+            raise OperationNotSupported(
+                f"At character {at + 1}: conditions on linked entities, relation{{…}}, "
+                "are not supported here.",
+                place=self._place,
+                remedy="Query the linked entities by themselves, then ask for "
+                'relation=="their id".',
+            )
+        if depth > self._linked:
+            self._fail(
+                f"{depth} relationships in a row are followed, and {self._linked} are joined.",
+                at,
+                remedy="Add join=inline or join=flat with a joinLevel that reaches so far.",
+            )
+
     def _path(self) -> Path:
         start = self._skip()
         written, is_iri = self._name()
@@ -290,15 +350,6 @@ class _Parser:
         return name, is_iri
 
     def _keys(self) -> tuple[str, ...]:
-        self._skip()
-        if self._text.startswith("{", self._at):
-            raise OperationNotSupported(
-                f"At character {self._at + 1}: conditions on linked entities, relation{{…}}, "
-                "are not supported.",
-                place=self._place,
-                remedy="Query the linked entities by themselves, then ask for "
-                'relation=="their id".',
-            )
         if not self._take("["):
             return ()
         opened = self._at - 1

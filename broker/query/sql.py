@@ -1,13 +1,13 @@
 # ruff: noqa: S608 - statements are put together from constants; every value is bound
 """AST → SQL condition over one row of the SQLite engine, exact on its own.
 
-The row is `e`, with `e.id` and `e.doc`: the expanded entity as JSON, in which attribute and
-sub-attribute IRIs are replaced by the decimal text of their interned number. The condition is
-never NULL. What it means is said in `broker.query.predicate`.
+The row is `e`, with `e.tid`, `e.id` and `e.doc`: the expanded entity as JSON, in which attribute
+and sub-attribute IRIs are replaced by the decimal text of their interned number. The condition
+is never NULL. What it means is said in `broker.query.predicate`.
 
 Values and keys travel as parameters. Instances are rows `d0`, `d1`, … (one alias a level), the
 values compared are rows `x(key, type, value)` as json_each gives them: a scalar has no key, an
-element of an array a number, a member of an object a text.
+element of an array a number, a member of an object a text. Linked entities are rows `l1`, `l2`, …
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from broker.query.ast import (
     HasType,
     IdIn,
     IdMatches,
+    Linked,
     Node,
     Not,
     Op,
@@ -55,6 +56,10 @@ _KEYED = (
 _URIS = (
     "(CASE {0}.value->>'$.type' WHEN 'Relationship' THEN '$.object'"
     " WHEN 'ListRelationship' THEN '$.objectList' ELSE '$.vocab' END)"
+)
+_OBJECTS = (
+    "(CASE d0.value->>'$.type' WHEN 'Relationship' THEN '$.object'"
+    " WHEN 'ListRelationship' THEN '$.objectList' END)"
 )
 _TEXT_FUNCTION = {Family.INSTANT: "machi_instant", Family.CLOCK: "machi_clock"}
 _NUMBER = "x.type IN ('integer', 'real')"
@@ -108,38 +113,42 @@ def compile_sql(node: Node, intern: Intern) -> tuple[str, list[Binding]]:
 
     `intern` gives the number of an attribute IRI, None where the tenant never stored it.
     """
-    condition = _compile(node, intern)
+    condition = _compile(node, intern, "e")
     return condition.text, list(condition.params)
 
 
-def _compile(node: Node, intern: Intern) -> Sql:
+def _compile(node: Node, intern: Intern, entity: str) -> Sql:
+    """Return the condition on the row with the alias `entity`."""
     match node:
         case And(nodes):
-            return _chain(" AND ", [_compile(each, intern) for each in nodes], _TRUE)
+            return _chain(" AND ", [_compile(each, intern, entity) for each in nodes], _TRUE)
         case Or(nodes):
-            return _chain(" OR ", [_compile(each, intern) for each in nodes], _FALSE)
+            return _chain(" OR ", [_compile(each, intern, entity) for each in nodes], _FALSE)
         case Not(inner):
-            return _join("(NOT ", _compile(inner, intern), ")")
+            return _join("(NOT ", _compile(inner, intern, entity), ")")
         case HasType(iri):
             return Sql(
-                "EXISTS (SELECT 1 FROM json_each(e.doc, '$.type') x WHERE x.value = ?)", (iri,)
+                f"EXISTS (SELECT 1 FROM json_each({entity}.doc, '$.type') x WHERE x.value = ?)",
+                (iri,),
             )
         case IdIn(ids):
-            return _id_in(ids)
+            return _id_in(ids, entity)
         case IdMatches(pattern):
-            return Sql("machi_match(?, e.id)", (pattern,))
+            return Sql(f"machi_match(?, {entity}.id)", (pattern,))
         case ScopeMatches(pattern):
             return Sql(
-                "EXISTS (SELECT 1 FROM json_each(e.doc, '$.scope') x "
+                f"EXISTS (SELECT 1 FROM json_each({entity}.doc, '$.scope') x "
                 "WHERE machi_match(?, x.value))",
                 (pattern,),
             )
         case Exists(path):
-            return _on_path(path, intern, lambda target: target.present)
+            return _on_path(path, intern, entity, lambda target: target.present)
         case Compare(path, op, operands):
-            return _on_path(path, intern, lambda target: _comparison(target, op, operands))
+            return _on_path(path, intern, entity, lambda target: _comparison(target, op, operands))
         case Geo():
-            return _geo(node, intern)
+            return _geo(node, intern, entity)
+        case Linked():
+            return _linked(node, intern, entity)
 
 
 def _join(*parts: str | Sql) -> Sql:
@@ -159,25 +168,45 @@ def _chain(operator: str, parts: list[Sql], empty: Sql) -> Sql:
     return _join("(", left, operator, _chain(operator, parts[half:], empty), ")")
 
 
-def _id_in(ids: tuple[str, ...]) -> Sql:
+def _id_in(ids: tuple[str, ...], entity: str) -> Sql:
     if len(ids) > _MANY_IDS:
         listed = orjson.dumps(ids).decode()
-        return Sql("(e.id IN (SELECT value FROM json_each(?)))", (listed,))
-    return Sql(f"(e.id IN ({_marks(ids)}))", ids) if ids else _FALSE
+        return Sql(f"({entity}.id IN (SELECT value FROM json_each(?)))", (listed,))
+    return Sql(f"({entity}.id IN ({_marks(ids)}))", ids) if ids else _FALSE
 
 
 def _marks(values: tuple[Any, ...] | list[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _geo(node: Geo, intern: Intern) -> Sql:
+def _geo(node: Geo, intern: Intern, entity: str) -> Sql:
     number = intern(node.attribute)
     if number is None:
         return _FALSE
     return Sql(
-        "EXISTS (SELECT 1 FROM json_each(e.doc, ?) d0 WHERE d0.value->>'$.type' = 'GeoProperty'"
+        f"EXISTS (SELECT 1 FROM json_each({entity}.doc, ?) d0 "
+        "WHERE d0.value->>'$.type' = 'GeoProperty'"
         " AND machi_geo(?, d0.value->'$.value'))",
         (f'$.attrs."{number}"', to_json(node)),
+    )
+
+
+def _linked(node: Linked, intern: Intern, entity: str) -> Sql:
+    """Look for a linked entity of the same tenant, in a row of the next alias."""
+    number = intern(node.relationship)
+    if number is None:
+        return _FALSE
+    beyond = f"l{int(entity[1:] or 0) + 1}"
+    return _join(
+        Sql(
+            f"EXISTS (SELECT 1 FROM json_each({entity}.doc, ?) d0, "
+            f"json_each(d0.value, {_OBJECTS}) u CROSS JOIN entity {beyond} "
+            f"ON {beyond}.tid = {entity}.tid AND {beyond}.id = u.value "
+            "WHERE u.type = 'text' AND ",
+            (f'$.attrs."{number}"',),
+        ),
+        _compile(node.node, intern, beyond),
+        ")",
     )
 
 
@@ -194,11 +223,11 @@ class _Target:
     instance: str | None = None
 
 
-def _on_path(path: Path, intern: Intern, test: Callable[[_Target], Sql]) -> Sql:
+def _on_path(path: Path, intern: Intern, entity: str, test: Callable[[_Target], Sql]) -> Sql:
     if not path.names:
-        return test(_member("e.doc", path.member or "", path.keys))
+        return test(_member(f"{entity}.doc", path.member or "", path.keys))
     sources: list[Sql] = []
-    owner = "e.doc"
+    owner = f"{entity}.doc"
     for level, name in enumerate(path.names):
         number = intern(name)
         if number is None:
@@ -206,18 +235,18 @@ def _on_path(path: Path, intern: Intern, test: Callable[[_Target], Sql]) -> Sql:
         comma = ", " if level else ""
         sources.append(Sql(f"{comma}json_each({owner}, ?) d{level}", (f'$.attrs."{number}"',)))
         owner = f"d{level}.value"
-    condition = test(_target(path, len(path.names) - 1))
+    condition = test(_target(path, len(path.names) - 1, entity))
     return _join("EXISTS (SELECT 1 FROM ", *sources, " WHERE ", condition, ")")
 
 
-def _target(path: Path, last: int) -> _Target:
+def _target(path: Path, last: int, entity: str) -> _Target:
     alias = f"d{last}"
     if path.member is None:
         return _value(alias, path.keys)
     if path.member == "datasetId":
         return _text(f"nullif({alias}.key, '{DEFAULT}')", path.keys)
     created = [f"d{level}.value->>'$.createdAt'" for level in range(last, -1, -1)]
-    created.append("e.doc->>'$.createdAt'")
+    created.append(f"{entity}.doc->>'$.createdAt'")
     if path.member == "createdAt":
         return _text(f"coalesce({', '.join(created)})", path.keys)
     if path.member == "modifiedAt":

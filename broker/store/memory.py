@@ -15,6 +15,7 @@ import orjson
 
 from broker.clock import Clock, now
 from broker.model.census import Census
+from broker.model.entity import Entity
 from broker.model.expiry import first_expiry
 from broker.query.ast import EntityQuery
 from broker.query.ordering import sort_entities
@@ -178,7 +179,7 @@ class MemoryStore:
     async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id."""
         town = self._town(tenant)
-        matches = compile_predicate(query.where)
+        matches = compile_predicate(query.where, lambda linked: _entity(town, linked))
         records = await self.get_many(tenant, sorted(town.documents))
         found = [record for record in records if matches(record.entity)]
         sort_entities(found, query.order, lambda record: record.entity)
@@ -309,3 +310,8 @@ class MemoryStore:
 def _record(town: _Town, entity_id: str) -> Record | None:
     stored = town.documents.get(entity_id)
     return None if stored is None else Record(orjson.loads(stored[0]), stored[1])
+
+
+def _entity(town: _Town, entity_id: str) -> Entity | None:
+    record = _record(town, entity_id)
+    return None if record is None else record.entity

@@ -60,7 +60,12 @@ def gauge(number: int | str, level: float = 1, **members: Any) -> dict[str, Any]
 BY_ID = gauge(f"{MARK}1", NUMBER)
 BY_TYPE = {**gauge("2b", NUMBER), "type": ["Gauge", MARKED_TYPE], "secret": f"{MARK}Value"}
 LINK = {"object": BY_TYPE["id"]}
-VISIBLE = [gauge(1, 1), gauge(2, 2, above=LINK), gauge(3, 3, scope="/a")]
+TO_VISIBLE = {"object": ["urn:ngsi-ld:Gauge:1", "urn:ngsi-ld:Gauge:2"]}
+VISIBLE = [
+    gauge(1, 1),
+    gauge(2, 2, above=LINK),
+    gauge(3, 3, scope="/a", below=TO_VISIBLE),
+]
 ONE = f"{ENTITIES}/{VISIBLE[0]['id']}"
 LINKING = f"{ENTITIES}/{VISIBLE[1]['id']}"
 HIDDEN = [f"{ENTITIES}/{BY_ID['id']}", f"{ENTITIES}/{BY_TYPE['id']}"]
@@ -226,6 +231,21 @@ def _queries() -> list[Probe]:
             *({"join": join, "joinLevel": "3"} for join in ("inline", "flat")),
             {"join": "flat", "pick": "id,above{id,secret}"},
             {"join": "inline", "format": "simplified"},
+            *(
+                {"join": "inline", "joinLevel": "2", "q": q, "count": "true"}
+                for q in (
+                    "above{level}",
+                    "!above{level}",
+                    f"above{{level}}=={NUMBER}",
+                    f"above{{level}}!={NUMBER}",
+                    "above{Gauge:level}>1",
+                    f"above{{{MARKED_TYPE}:level}}",
+                    f"below{{{SECRET}}}",
+                    f"below{{{COUNT}}}>5",
+                    "below{above{level}}",
+                    f"{SECRET}{{level}}",
+                )
+            ),
             *(
                 {"orderBy": order, "orderFrom": "[123,1]", "limit": "2"}
                 for order in (

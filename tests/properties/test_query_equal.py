@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.model.entity import Entity
-from broker.query.ast import Node
+from broker.query.ast import And, Linked, Node, Not
 from broker.query.plan import (
     TEXT_LENGTH,
     GeoTerm,
@@ -36,6 +36,9 @@ def towns(draw: st.DrawFn) -> tuple[list[Entity], list[Node]]:
     return town, draw(st.lists(nodes(town), min_size=1, max_size=5))
 
 
+KNOWS = "https://example.org/knows"
+
+
 class Rows:
     """An in-memory database that holds entities as the SQLite engine stores them."""
 
@@ -43,7 +46,9 @@ class Rows:
         self._names: dict[str, int] = {}
         self._connection = apsw.Connection(":memory:")
         register_functions(self._connection)
-        self._connection.execute("CREATE TABLE entity (eid INTEGER PRIMARY KEY, id, doc)")
+        self._connection.execute(
+            "CREATE TABLE entity (eid INTEGER PRIMARY KEY, tid DEFAULT 1, id, doc)"
+        )
         for entity in town:
             document = orjson.dumps(self._interned(entity))
             self._connection.execute(
@@ -83,6 +88,37 @@ def test_sql_selects_what_the_predicate_selects(drawn: tuple[list[Entity], list[
     for node in queries:
         holds = compile_predicate(node)
         assert rows.select(node) == [n for n, entity in enumerate(town) if holds(entity)]
+
+
+@st.composite
+def webs(draw: st.DrawFn) -> tuple[list[Entity], list[Node]]:
+    """Some entities with relationships to each other, and queries that follow these."""
+    town = draw(st.lists(entities(), min_size=1, max_size=4, unique_by=lambda each: each["id"]))
+    known = [entity["id"] for entity in town]
+    targets = st.sampled_from([*known, "urn:nobody"])
+    for entity in town:
+        lists = {"type": "ListRelationship", "objectList": draw(st.lists(targets, max_size=2))}
+        one = {"type": "Relationship", "object": draw(targets | st.lists(targets, max_size=2))}
+        entity["attrs"] = {**entity["attrs"], **draw(st.sampled_from(
+            [{}, {KNOWS: {"@none": one}}, {KNOWS: {"@none": lists, "urn:d": one}}]
+        ))}  # fmt: skip
+    inner = nodes(town)
+    link = inner.map(lambda node: Linked(KNOWS, node))
+    chain = link.map(lambda node: Linked(KNOWS, node))
+    either = st.builds(lambda one, other: And((one, Not(other))), link, link)
+    return town, draw(st.lists(link | chain | either, min_size=1, max_size=4))
+
+
+@given(webs())
+def test_sql_and_predicate_follow_relationships_alike(
+    drawn: tuple[list[Entity], list[Node]],
+) -> None:
+    town, queries = drawn
+    rows, by_id = Rows(town), {entity["id"]: entity for entity in town}
+    for node in queries:
+        holds = compile_predicate(node, by_id.get)
+        assert rows.select(node) == [n for n, entity in enumerate(town) if holds(entity)]
+        assert rows.nulls(node) == 0
 
 
 @given(towns())

@@ -61,8 +61,7 @@ class TripwireGuard:
     def narrow(self, caller: Caller, tenant: str, query: EntityQuery) -> EntityQuery:
         """Take marked entities and conditions on marked attributes out of reach."""
         seen = (Not(IdMatches(MARK)), Not(HasType(MARKED_TYPE_IRI)))
-        query = hide_all(query, marked)
-        return replace(query, where=And((query.where, *seen)))
+        return hide_all(query, marked, And(seen))
 
     def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
         """Return the entity without what is marked."""

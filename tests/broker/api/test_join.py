@@ -1,10 +1,11 @@
 """Linked entities within and beside those that link them (§4.5.23)."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from tests.broker.api.data import ENTITIES
+from tests.broker.api.data import ENTITIES, refusal
 from tests.support.asgi import Client
 
 
@@ -115,3 +116,32 @@ async def test_features_are_joined_in_a_collection(client: Client) -> None:
     assert [each["id"] for each in collection["features"]] == ["urn:gauge:1", "urn:bridge:1"]
     within = (await client.get(f"{ENTITIES}/urn:gauge:1?join=inline", geo)).json()
     assert within["properties"]["over"]["entity"]["id"] == "urn:bridge:1"
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ('over{name}=="bridge"', ["gauge"]),
+        ("over{Bridge:name}", ["gauge"]),
+        ("over{River,Bridge:name}", ["gauge"]),
+        ("over{River:name}", []),
+        ('crosses{name}=="river"', ["bridge"]),
+        ('bridges{name}~="^b"', ["river"]),
+        ('over{crosses{name}}=="river"', ["gauge"]),
+        ('over{name}!="river"', ["gauge"]),
+        ("!over{name}", ["bridge", "river"]),
+        ('over{crosses{measured}}=="urn:gauge:1"|name=="river"', ["gauge", "river"]),
+    ],
+)
+async def test_conditions_look_at_linked_entities(client: Client, q: str, found: list[str]) -> None:
+    await fill(client)
+    given = f"type=Gauge,Bridge,River&join=flat&joinLevel=2&pick=id&q={quote(q)}"
+    answer = await client.get(f"{ENTITIES}?{given}")
+    assert answer.status == 200, answer.body
+    assert sorted(each["id"].split(":")[1] for each in answer.json()) == found
+
+
+async def test_conditions_reach_as_far_as_is_joined(quick: Client) -> None:
+    for given in ("", "&join=inline"):
+        answer = await quick.get(f"{ENTITIES}?type=Gauge&q=a{{b{{c}}}}{given}")
+        assert refusal(answer) == (400, "BadRequestData", "query:q")

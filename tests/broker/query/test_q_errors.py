@@ -77,10 +77,28 @@ def test_error_names_the_place_it_is_given() -> None:
     assert caught.value.place == "body:/q"
 
 
-def test_condition_on_linked_entity_is_not_supported() -> None:
-    error = refusal("rel{a}==1")
+def test_condition_on_linked_entity_is_not_supported_where_nothing_is_joined() -> None:
+    error = refusal("a;rel{a}==1")
     assert isinstance(error, OperationNotSupported)
-    assert "At character 4" in error.detail
+    assert "At character 3" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("a{b}", 0),
+        ("a{b{c}}", 1),
+        ("a{b", 1),
+        ("a{}", 1),
+        ("a{b}}", 1),
+        ("a{T:}", 1),
+        ("a{,T:b}", 1),
+    ],
+)
+def test_a_link_is_closed_and_not_too_deep(text: str, levels: int) -> None:
+    with pytest.raises(BadRequestData) as caught:
+        parse_q(text, expand, linked=levels)
+    assert caught.value.remedy
 
 
 def test_lone_surrogate_is_refused() -> None:
