@@ -6,9 +6,11 @@ import asyncio
 import errno
 import gc
 import logging
+import resource
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
@@ -16,6 +18,7 @@ import uvicorn
 
 from broker.api.app import application, start, wire
 from broker.api.broker import Broker
+from broker.api.limits import Limits
 from broker.api.session import MAX_MESSAGE
 from broker.entities.sweeper import keep_swept
 from broker.errors import MachiError
@@ -25,6 +28,8 @@ from broker.store.sqlite import SqliteStore
 log = logging.getLogger("machi.broker")
 
 _PRUNE_EVERY = 3600.0
+_OWN_FILES = 200
+"""Files and connections of the broker's own, beside those of its clients."""
 
 
 class CannotListen(Exception):
@@ -81,7 +86,7 @@ async def keep_pruned(
         await sleep(_PRUNE_EVERY)
 
 
-def _tune_collector() -> None:
+def tune_collector() -> None:
     """Let the cycle collector look rarely: entities are trees, reference counts free them.
 
     With Python's defaults it takes a third of the time of an update.
@@ -91,12 +96,23 @@ def _tune_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+def open_files(limits: Limits) -> Limits:
+    """Have as many files open as the connections need, or fewer connections if that is refused."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.connections + _OWN_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return replace(limits, connections=max(1, soft - _OWN_FILES))
+    return limits
+
+
 async def _run(settings: Settings, sock: socket.socket) -> None:
     broker = await start(settings, SqliteStore(settings.data))
     config = uvicorn.Config(
         application(broker),
         loop="uvloop",
-        http=wire(broker).protocol,  # type: ignore[arg-type]
+        http=wire(broker, open_files(Limits())).protocol,  # type: ignore[arg-type]
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE,
         ws_per_message_deflate=False,
@@ -108,7 +124,7 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
         log_config=None,
         timeout_graceful_shutdown=5,
     )
-    _tune_collector()
+    tune_collector()
     chores = [
         asyncio.create_task(keep_pruned(broker)),
         asyncio.create_task(keep_swept(broker.store, broker.entities.clock)),

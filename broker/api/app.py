@@ -118,7 +118,7 @@ async def stop(broker: Broker) -> None:
 
 def wire(broker: Broker, limits: Bounds | None = None) -> Wire:
     """Return what serves a started broker's operations to HTTP connections."""
-    return Wire(Lane(TABLE, broker), max_body=broker.settings.max_body, limits=limits)
+    return Wire(Lane(TABLE, broker), limits=limits)
 
 
 def application(broker: Broker) -> FastAPI:

@@ -9,9 +9,9 @@ from broker.api.asked import Asked
 from broker.api.body import json_and_context, link_context
 from broker.api.broker import Broker
 from broker.api.request import Request
-from broker.api.response import Response, no_content
+from broker.api.response import GEO, Response, no_content
 from broker.api.selection import target
-from broker.api.view import view_of
+from broker.api.view import plain_view, view_of
 from broker.entities.semantics import merge, replace
 from broker.entities.service import Target
 from broker.errors import ResourceNotFound
@@ -27,7 +27,10 @@ ENTITIES = "/ngsi-ld/v1/entities/"
 async def retrieve(broker: Broker, request: Request) -> Response:
     """Return one entity."""
     context = await link_context(broker, request)
-    view = view_of(request, Asked(request.query), context)
+    if request.query or request.media == GEO:
+        view = view_of(request, Asked(request.query), context)
+    else:
+        view = plain_view(context, request.media)
     entity_id = request.path[0]
     if broker.guard.transparent and "type" not in request.query:
         broker.guard.allow(request.caller, request.tenant, Action.READ, entity_id)

@@ -40,7 +40,7 @@ class Lane:
     def __init__(self, table: Table, broker: Broker) -> None:
         self._table = table
         self._broker = broker
-        self._max_body = broker.settings.max_body
+        self.max_body = broker.settings.max_body
         self._hosts: dict[bytes, bool] = {}
         self._origins = Origins(broker.settings.allow_origins)
 
@@ -142,7 +142,7 @@ class Lane:
                     remedy="Send the body in one piece with its length; chunked bodies are not "
                     "taken.",
                 )
-        if length is not None and (len(length) > 18 or int(length) > self._max_body):
+        if length is not None and (len(length) > 18 or int(length) > self.max_body):
             raise self.too_large()
 
     def _options(self, request: Request, found: Found) -> Response:
@@ -157,7 +157,7 @@ class Lane:
     def too_large(self) -> PayloadTooLarge:
         """Return the error for a body over the limit."""
         return PayloadTooLarge(
-            f"The body is larger than {self._max_body} bytes.",
+            f"The body is larger than {self.max_body} bytes.",
             place="body:",
             remedy="Send less at once, for instance several smaller batches.",
         )

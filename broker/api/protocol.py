@@ -55,9 +55,7 @@ class Protocol(asyncio.Protocol):
         self._state = state
         self._values = values
         self._loop = loop
-        self._reader = Reader(
-            wire.lane, wire.limits, wire.max_body, sockets=config.ws_protocol_class is not None
-        )
+        self._reader = Reader(wire.lane, wire.limits, sockets=config.ws_protocol_class is not None)
         self._run: Run[Response] = Run(loop, state.tasks, self._respond)
         self._transport: asyncio.Transport
         self._active: Request | None = None
@@ -160,6 +158,11 @@ class Protocol(asyncio.Protocol):
                 self._time_out(limits.head_time, limits.head_time)
         elif now - self._heard > limits.idle:
             self._end()
+
+    @property
+    def reading(self) -> bool:
+        """Whether a request has begun to arrive and is not complete."""
+        return self._reader.unfinished
 
     def write(self, data: bytes) -> None:
         """Send; nothing happens where the client has left."""

@@ -28,15 +28,15 @@ class Reader:
     """
 
     __slots__ = (
-        "_answered", "_fed", "_headers", "_lane", "_limits", "_max_body", "_owed", "_parser",
-        "_parts", "_repeated", "_repeats", "_size", "_target", "_upgrading", "begun", "current",
-        "deaf", "invited", "ready", "sockets", "spoilt", "upgrade",
+        "_answered", "_fed", "_headers", "_kept", "_lane", "_limits", "_max_body", "_owed",
+        "_parser", "_parts", "_repeated", "_repeats", "_size", "_target", "_upgrading", "begun",
+        "current", "deaf", "invited", "ready", "sockets", "spoilt", "upgrade",
     )  # fmt: skip
 
-    def __init__(self, lane: Lane, limits: Limits, max_body: int, *, sockets: bool) -> None:
+    def __init__(self, lane: Lane, limits: Limits, *, sockets: bool) -> None:
         self._lane = lane
         self._limits = limits
-        self._max_body = max_body
+        self._max_body = lane.max_body
         self.sockets = sockets
         self._parser = httptools.HttpRequestParser(self)
         self.ready: deque[Request] = deque()
@@ -51,6 +51,7 @@ class Reader:
         self._repeated = b""
         self._repeats = 0
         self._parts: list[bytes] = []
+        self._kept = 0
         self._fed = 0
         self._size = 0
         self._owed = 0
@@ -167,11 +168,12 @@ class Reader:
         assert request is not None
         if request.answer is not None or (request.served and request.route.body is None):
             return
-        if not request.body:
+        if not request.body and len(body) <= self._max_body:
             request.body = body
             return
         self._parts.append(body)
-        if self._size > self._max_body:
+        self._kept += len(body)
+        if self._kept + len(request.body) > self._max_body:
             self._parts.clear()
             request.answer = self._lane.refuse(request, self._lane.too_large())
 
@@ -185,6 +187,7 @@ class Reader:
         if self._parts:
             request.body = b"".join((request.body, *self._parts))
             self._parts = []
+            self._kept = 0
         if self._headers:
             self._headers = {}
         if self._size:

@@ -30,12 +30,10 @@ class Wire:
         self,
         lane: Lane,
         *,
-        max_body: int,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.lane = lane
-        self.max_body = max_body
         self.limits = limits or Limits()
         self.now = 0.0
         self.date = b""

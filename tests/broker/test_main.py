@@ -1,10 +1,12 @@
 """What a broker process does beside answering."""
 
+import resource
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker.main import keep_pruned
+from broker.api.limits import Limits
+from broker.main import keep_pruned, open_files
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from broker.store.refusals import not_committed
@@ -46,6 +48,17 @@ async def pruned(store: OldStore, times: int) -> tuple[int, int]:
             await keep_pruned(client.broker, sleep=sleep)
     assert pauses == [3600.0] * times
     return store.span()
+
+
+def test_there_are_no_more_connections_than_files_may_be_open() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, before[1]))
+        assert open_files(Limits(connections=400)).connections == 400
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 600
+        assert open_files(Limits(connections=10**9)).connections == before[1] - 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 async def test_changes_past_the_retention_are_forgotten() -> None:

@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 
@@ -44,7 +44,27 @@ class Caller:
         self.writer.write(b"\r\n".join([first, host, *more, b"", b""]) + body)
 
     async def reply(self, *, bodiless: bool = False) -> Reply:
-        """Read one answer whole."""
+        """Read one answer whole. Raises TimeoutError where none comes."""
+        async with asyncio.timeout(5):
+            return await self._reply(bodiless)
+
+    def stop_reading(self) -> None:
+        """Take nothing more off the connection."""
+        cast(asyncio.Transport, self.writer.transport).pause_reading()
+
+    def go_on_reading(self) -> None:
+        """Read again."""
+        cast(asyncio.Transport, self.writer.transport).resume_reading()
+
+    async def ended(self) -> bool:
+        """Tell that the server closes without sending more. Raises TimeoutError."""
+        try:
+            async with asyncio.timeout(5):
+                return await self.reader.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    async def _reply(self, bodiless: bool) -> Reply:
         text = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = text.rstrip("\r\n").split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
@@ -55,19 +75,12 @@ class Caller:
         elif "content-length" in headers:
             body = await self.reader.readexactly(int(headers["content-length"]))
         elif headers.get("transfer-encoding") == "chunked":
-            while size := int(await self.reader.readline(), 16):
+            while size := int(await self.reader.readuntil(b"\r\n"), 16):
                 body += (await self.reader.readexactly(size + 2))[:-2]
             await self.reader.readline()
         else:
             body = await self.reader.read()
         return Reply(status, headers, body)
-
-    async def ended(self) -> bool:
-        """Tell that the server closes without sending more."""
-        try:
-            return await self.reader.read(1) == b""
-        except ConnectionResetError:
-            return True
 
 
 class Wired:
@@ -78,7 +91,7 @@ class Wired:
         self.server = server
         self.port = port
         self.broker = broker
-        self.seconds = 0.0
+        self.seconds = 1000.0
         self._callers: list[Caller] = []
 
     async def call(self, *lines: bytes, body: bytes = b"") -> Caller:
@@ -123,7 +136,7 @@ async def wired(
     def clock() -> float:
         return running.seconds
 
-    wire = Wire(Lane(Table(routes), broker), max_body=1024, limits=limits, clock=clock)
+    wire = Wire(Lane(Table(routes), broker), limits=limits, clock=clock)
     listening = socket.create_server(("127.0.0.1", 0))
     http: Any = wire.protocol
     config = uvicorn.Config(

@@ -1,0 +1,84 @@
+"""Reading requests: the same whatever the pieces they come in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.api.app import start, stop
+from broker.api.lane import Lane
+from broker.api.limits import Limits
+from broker.api.reader import Reader
+from broker.api.table import Table
+from broker.settings import Settings
+from broker.store.memory import MemoryStore
+from tests.broker.api.wire.test_protocol import ECHO, HELLO
+
+HOST = b"\r\nHost: localhost\r\n"
+REQUESTS = [
+    b"GET /hello?a=b HTTP/1.1" + HOST + b"\r\n",
+    b"GET http://localhost/hello#x HTTP/1.1" + HOST + b"A: 1\r\nA: 2\r\n\r\n",
+    b"POST /echo HTTP/1.1" + HOST + b"Content-Length: 11\r\n\r\nhello world",
+    b"POST /echo HTTP/1.1" + HOST + b"Content-Length: 99\r\n\r\n" + b"x" * 99,
+    b"POST /echo HTTP/1.1" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+    b"POST /else HTTP/1.1" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    b"1\r\na\r\n2\r\nbc\r\n0\r\nNGSILD-Tenant: t\r\n\r\n",
+    b"POST /echo HTTP/1.1" + HOST + b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 3"
+    b"\r\n\r\nabc",
+    b"PUT /hello HTTP/1.1" + HOST + b"Content-Length: 3\r\n\r\nabc",
+    b"GET /hello HTTP/1.0" + HOST + b"\r\n",
+    b"GET /hello HTTP/1.1" + HOST + b"Connection: close\r\n\r\n",
+    b"GET /hello HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+    b"no request\r\n\r\n",
+]
+
+
+@pytest.fixture(scope="module")
+def lane() -> Lane:
+    """Give a lane of two routes; nothing here reaches their handlers."""
+
+    async def made() -> Lane:
+        broker = await start(Settings(max_body=50), MemoryStore())
+        await stop(broker)
+        return Lane(Table([HELLO, ECHO]), broker)
+
+    return asyncio.run(made())
+
+
+def read(lane: Lane, pieces: list[bytes]) -> list[Any]:
+    """Return what a reader makes of the pieces."""
+    reader = Reader(lane, Limits(), sockets=False)
+    for piece in pieces:
+        reader.feed(piece)
+    found: list[Any] = [
+        (
+            *(one.method, one.raw_path, one.raw_query, one.headers, one.closes, one.old),
+            one.answer.status if one.answer else one.body,
+        )
+        for one in reader.ready
+    ]
+    return [*found, reader.deaf]
+
+
+@given(data=st.data(), count=st.integers(1, 4))
+def test_requests_are_the_same_in_whatever_pieces(
+    lane: Lane, data: st.DataObject, count: int
+) -> None:
+    text = b"".join(data.draw(st.sampled_from(REQUESTS)) for _ in range(count))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    assert read(lane, [piece for piece in pieces if piece]) == read(lane, [text])
+
+
+@pytest.mark.parametrize("text", REQUESTS, ids=lambda text: repr(text[:20]))
+def test_they_are_the_same_byte_by_byte(lane: Lane, text: bytes) -> None:
+    assert read(lane, [text[n : n + 1] for n in range(len(text))]) == read(lane, [text])
+
+
+def test_trailers_are_no_headers_of_this_request_or_the_next(lane: Lane) -> None:
+    *found, _ = read(lane, [REQUESTS[5] + REQUESTS[0]])
+    assert [sorted(one[3]) for one in found] == [[b"host", b"transfer-encoding"], [b"host"]]
