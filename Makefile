@@ -6,10 +6,10 @@ MODELS := $(VENV)/models
 REGISTRY := smart_data_models/built/registry.sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench crash
+.PHONY: help setup run test lint bench conformance crash
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) $(REGISTRY) ## create .venv with the exact locked versions (instant when up to date)
 
@@ -40,6 +40,9 @@ lint: setup ## check style, format, types, import directions and licences
 
 bench: setup ## measure against a bare ASGI server and write bench/REPORT.md
 	$(BIN)/python -m bench
+
+conformance: setup ## run the ETSI suite (SUITE=checkout) and compare with docs/conformance.md
+	$(BIN)/python -m tests.conformance --suite "$(SUITE)" $(ARGS)
 
 crash: setup ## kill the broker 50 times under load and compare with what it answered
 	$(BIN)/python -m tests.crash --kills 50
