@@ -27,7 +27,7 @@ _ERRORS = {
     404: "No such entity, attribute or tenant.",
     409: "It exists already, or a rule of the type refuses.",
     412: "A precondition did not hold.",
-    422: "The Idempotency-Key was used with another body.",
+    422: "It cannot be done, or the Idempotency-Key was used with another body.",
     426: "The request is no WebSocket handshake.",
     429: "The caller has too many streams open.",
     504: "A remote @context could not be fetched.",
@@ -100,10 +100,15 @@ def headers(route: Route) -> list[tuple[str, str, str]]:
     return found
 
 
+def path_parameters(route: Route) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the parameters in the path of an operation: (name, what for, schema)."""
+    return [(name, *_PATH[name]) for name in re.findall(r"{(\w+)}", route.template)]
+
+
 def _operation(route: Route) -> dict[str, Any]:
     parameters = [
-        _parameter("path", name, *_PATH[name], True)
-        for name in re.findall(r"{(\w+)}", route.template)
+        _parameter("path", name, text, schema, True)
+        for name, text, schema in path_parameters(route)
     ]
     parameters += [_query(param) for param in route.query]
     parameters += [
@@ -115,7 +120,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": route.summary,
         "tags": [route.tag],
         "parameters": parameters,
-        "responses": _responses(route),
+        "responses": responses(route),
     }
     if route.text:
         told["description"] = route.text
@@ -128,7 +133,8 @@ def _operation(route: Route) -> dict[str, Any]:
     return told
 
 
-def _responses(route: Route) -> dict[str, Any]:
+def responses(route: Route) -> dict[str, Any]:
+    """Return what an operation answers, by status."""
     told: dict[str, Any] = {}
     for status, (text, schema) in route.answers.items():
         answer: dict[str, Any] = {"description": text}
