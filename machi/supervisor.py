@@ -63,7 +63,7 @@ def workers(settings: TownSettings) -> list[Role]:
     state = ("--state", str(settings.data / "adapters"))
     adapter = (*broker, *mqtt, *state, "--tenant", DRILL_TENANT)
     roles = [
-        Role("adapters", "adapters", ("river_gauge", "bridge_light", *adapter)),
+        Role("adapters", "adapters", ("river_gauge", "bridge_light", "zigbee_lock", *adapter)),
         Role("alerts", "apps.alerts", (*broker, *drill)),
         Role("portal", "apps.portal", (*broker, *port, *drill)),
     ]

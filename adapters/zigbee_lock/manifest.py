@@ -5,7 +5,7 @@ from adapters.contract import Level, Manifest
 MANIFEST = Manifest(
     name="zigbee_lock",
     title="Door locks through Zigbee2MQTT",
-    level=Level.PLATINUM,
+    level=Level.GOLD,
     protocols=("zigbee", "mqtt"),
     codecs=("lock",),
     topics=("zigbee2mqtt/+", "zigbee2mqtt/+/availability", "zigbee2mqtt/bridge/state"),
