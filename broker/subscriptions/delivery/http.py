@@ -37,11 +37,11 @@ class Unusable(Exception):
 
 
 class HttpSender:
-    """POSTs notifications. Bound to its event loop; `clock` gives seconds."""
+    """POSTs notifications. Bound to its event loop."""
 
-    def __init__(self, egress: Egress, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, egress: Egress) -> None:
         self._egress = egress
-        self._tls = tls
+        self._tls: ssl.SSLContext | None = None
         self._idle: dict[str, deque[Connection]] = {}
         self._busy: set[Connection] = set()
 

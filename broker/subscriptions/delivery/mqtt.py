@@ -81,9 +81,8 @@ class MqttSender:
     that does not speak version 5 is spoken to in 3.1.1 from then on.
     """
 
-    def __init__(self, egress: Egress, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, egress: Egress) -> None:
         self._egress = egress
-        self._tls = tls
         self._links: dict[_Key, asyncio.Task[_Link]] = {}
         self._spoken: dict[str, str] = {}
         self.notes: dict[str, str] = {}
@@ -191,20 +190,12 @@ class MqttSender:
             password=key.password,
             protocol=_PROTOCOLS[version],
             clean_session=True if version == V311 else None,
-            tls_context=self._context(address.host) if key.secure else None,
+            tls_context=_checking(address.host) if key.secure else None,
             timeout=5,
             logger=_quiet,
         )
         await client.__aenter__()
         return _Link(client)
-
-    def _context(self, name: str) -> ssl.SSLContext:
-        if self._tls is not None:
-            return self._tls
-        context = _Named(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_default_certs()
-        context.name = name
-        return context
 
 
 class _Named(ssl.SSLContext):
@@ -214,6 +205,13 @@ class _Named(ssl.SSLContext):
 
     def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
         return super().wrap_socket(*args, **{**options, "server_hostname": self.name})
+
+
+def _checking(name: str) -> ssl.SSLContext:
+    context = _Named(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    context.name = name
+    return context
 
 
 def quality_of(notifier_info: Mapping[str, str]) -> Quality:

@@ -1,0 +1,85 @@
+"""https and mqtts: the certificate must be the receiver's, though an address is connected to."""
+
+import asyncio
+import contextlib
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from broker.egress import Egress
+from broker.subscriptions.delivery.http import HttpSender
+from broker.subscriptions.delivery.message import Message
+from broker.subscriptions.delivery.mqtt import MqttSender, Quality
+from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.endpoint import parse_endpoint
+from tests.support import free_port, require_tool
+from tests.support.receivers import HOST, mosquitto
+
+MESSAGE = Message(b"{}", (("Content-Type", "application/json"),))
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a certificate for `localhost` that this process trusts; return its folder."""
+    command = [
+        require_tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
+        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+        "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem",
+    ]  # fmt: skip
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    return tmp_path
+
+
+@contextlib.asynccontextmanager
+async def https_server(keys: Path) -> AsyncIterator[int]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await reader.read()
+        writer.transport.abort()
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(keys / "cert.pem", keys / "key.pem")
+    server = await asyncio.start_server(serve, HOST, 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("localhost", True), (HOST, False)])
+async def test_https_wants_the_receivers_own_certificate(
+    keys: Path, name: str, trusted: bool
+) -> None:
+    http = HttpSender(Egress(local=True))
+    async with https_server(keys) as port:
+        address = parse_endpoint(f"https://{name}:{port}/")
+        tried = await http.send(address, MESSAGE, attempt=1, timeout=5)
+        await http.close()
+    if trusted:
+        assert tried == Tried(Fate.DELIVERED)
+    else:
+        assert tried.fate is Fate.NO_ANSWER
+        assert "TLS" in tried.words
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("localhost", True), (HOST, False)])
+async def test_mqtts_wants_the_brokers_own_certificate(
+    keys: Path, name: str, trusted: bool
+) -> None:
+    port = free_port()
+    settings = (
+        "allow_anonymous true", f"certfile {keys / 'cert.pem'}", f"keyfile {keys / 'key.pem'}",
+    )  # fmt: skip
+    mqtt = MqttSender(Egress(local=True))
+    async with mosquitto(port, keys, *settings):
+        address = parse_endpoint(f"mqtts://{name}:{port}/t")
+        tried = await mqtt.send(address, MESSAGE, Quality(qos=1), attempt=1, timeout=5)
+        await mqtt.close()
+    assert tried.fate is (Fate.DELIVERED if trusted else Fate.NO_ANSWER)
