@@ -30,6 +30,11 @@ class Breaker:
         self.state = State.CLOSED
         self.until = 0.0
 
+    @property
+    def shut(self) -> bool:
+        """Tell whether tries have to wait."""
+        return self.state is not State.CLOSED
+
     def admits(self, now: float) -> bool:
         """Tell whether a try may go out now; one that may while open is the probe."""
         if self.state is State.CLOSED:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from broker.subscriptions.delivery.breaker import Breaker, State
+from broker.subscriptions.delivery.breaker import Breaker
 from broker.subscriptions.delivery.policy import Policy
 from broker.subscriptions.delivery.queue import Queue
 
@@ -16,9 +16,12 @@ STRANGER: Final = 2
 
 
 class Origin:
-    """One server (scheme, host, port). `ready` queues wait for a turn, `shut` for the breaker."""
+    """One server (scheme, host, port). `ready` queues wait for a turn, `shut` for the breaker.
 
-    __slots__ = ("breaker", "known", "name", "ready", "running", "shut", "timer")
+    `timer` is set for the next probe, at `probe_at`.
+    """
+
+    __slots__ = ("breaker", "known", "name", "probe_at", "ready", "running", "shut", "timer")
 
     def __init__(self, name: str, policy: Policy) -> None:
         self.name = name
@@ -28,11 +31,12 @@ class Origin:
         self.ready: deque[Queue] = deque()
         self.shut: dict[int, Queue] = {}
         self.timer: Callable[[], None] | None = None
+        self.probe_at = 0.0
 
     @property
     def room(self) -> bool:
         """Tell whether one more queue may run: a server that does not answer gets little."""
-        if self.breaker.failed or self.breaker.state is not State.CLOSED:
+        if self.breaker.failed or self.breaker.shut:
             return self.running < 1
         return self.running < (MOST if self.known else STRANGER)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
@@ -36,12 +37,12 @@ class Queue:
 
     `behind` tells that the store has more than is held. `newest` is the row dealt with last,
     `open` counts rows dealt with whose end is not yet in the store. `young` until a row was read
-    for the first time since the broker started.
+    for the first time since the broker started. `task` works on it, or did last.
     """
 
     __slots__ = (
         "_epoch", "_held", "_rows", "behind", "newest", "not_before", "open", "origin", "sid",
-        "state", "timer", "young",
+        "state", "task", "timer", "young",
     )  # fmt: skip
 
     def __init__(self, sid: int, held: Held) -> None:
@@ -53,6 +54,7 @@ class Queue:
         self.state = State.IDLE
         self.not_before = 0.0
         self.origin = ""
+        self.task: asyncio.Future[None] | None = None
         self.timer: Callable[[], None] | None = None
         self._epoch = 0
         self._held = held

@@ -19,23 +19,18 @@ from typing import Final
 from broker.clock import Clock, now
 from broker.guard import Guard
 from broker.store.outbox import IN_FLIGHT, Failure, Outbox, Outcome, Settlement, Waiting
-from broker.subscriptions.delivery.breaker import State as Breaking
 from broker.subscriptions.delivery.clock import LoopTicker, Ticker, later, seconds_between
 from broker.subscriptions.delivery.loops import CHAINED, MOST_ROUNDS, PROBED, Chains, Rounds
 from broker.subscriptions.delivery.notification import Silent, prepare
-from broker.subscriptions.delivery.origin import Origin
 from broker.subscriptions.delivery.policy import Again, Dead, Fate, Policy, Tried, decide
 from broker.subscriptions.delivery.queue import Held, Queue, State
 from broker.subscriptions.delivery.recipient import Known, Recipient, Unready
 from broker.subscriptions.delivery.senders import Senders
 from broker.subscriptions.delivery.settling import Settler
+from broker.subscriptions.delivery.turns import Turns, count_states
 
-MOST_RUNNING: Final = 256
-"""Queues that run at a time."""
 QUANTUM: Final = 32
 """Rows after which a queue lets others have its turn."""
-GRACE: Final = 2.0
-"""Seconds for tries under way to end when the broker stops."""
 TIDY: Final = 30.0
 
 log = logging.getLogger("machi.broker")
@@ -71,11 +66,9 @@ class Delivery:
         self._held = Held()
         self._known: dict[int, Recipient] = {}
         self._queues: dict[int, Queue] = {}
-        self._origins: dict[str, Origin] = {}
-        self._starved: dict[str, Origin] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._turns = Turns(self._drain, self._forget, self.policy, self._ticker, draw)
         self._stops: list[Callable[[], None]] = []
-        self._closing = False
+        self._tidying: asyncio.Future[None] | None = None
         self._settler: Settler
 
     async def start(self) -> None:
@@ -86,41 +79,34 @@ class Delivery:
             queue = self._queue(sid)
             queue.forget()
             if queue.state is State.IDLE:
-                self._ready(queue)
+                self._turns.ready(queue)
         self._stops.append(self._ticker.at(self._ticker.monotonic() + TIDY, self._tidy))
 
     async def close(self) -> None:
         """Stop: let tries under way end, note those that do not, and write what is to settle."""
-        self._closing = True
         for stop in self._stops:
             stop()
         for queue in self._queues.values():
-            self._unpause(queue)
-        for origin in self._origins.values():
-            if origin.timer is not None:
-                origin.timer()
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=GRACE)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if queue.timer is not None:
+                queue.timer()
+        await self._turns.close()
+        if self._tidying is not None:
+            await asyncio.wait((self._tidying,))
         await self._settler.close()
         await self.senders.close()
 
     def breakers(self) -> dict[str, str]:
         """Return the state of each server's breaker, by its origin."""
-        return {name: origin.breaker.state.value for name, origin in self._origins.items() if name}
+        return {name: state.value for name, state in self._turns.breakers().items()}
 
     def figures(self) -> dict[str, float]:
         """Return figures for /metrics: no label names a receiver."""
-        states = Counter(origin.breaker.state for name, origin in self._origins.items() if name)
         told: dict[str, float] = {
-            "delivery_queues_running": len(self._running),
+            "delivery_queues_running": self._turns.running,
             "delivery_rows_held": self._held.rows,
         }
-        told |= {f"delivery_breakers_{state.value}": states[state] for state in Breaking}
-        told |= {f"delivery_tries_{fate.name.lower()}": self.tries[fate] for fate in Fate}
-        return told
+        told |= count_states(self._turns.breakers())
+        return told | {f"delivery_tries_{fate.name.lower()}": self.tries[fate] for fate in Fate}
 
     def _queue(self, sid: int) -> Queue:
         queue = self._queues.get(sid)
@@ -139,9 +125,9 @@ class Delivery:
             queue.offer(row)
             if queue.state is State.IDLE:
                 queue.young = False
-                self._ready(queue)
+                self._turns.ready(queue)
             elif refuted and queue.state is State.PAUSED:
-                self._resume(queue)
+                self._turns.resume(queue)
 
     def _changed(self, sids: Collection[int]) -> None:
         """Look again at subscriptions that changed, and at what waits for them."""
@@ -156,71 +142,7 @@ class Delivery:
                 queue.forget()
             queue.not_before = 0.0
             if queue.state is State.PAUSED or (queue.state is State.IDLE and queue.behind):
-                self._resume(queue)
-
-    def _resume(self, queue: Queue) -> None:
-        """Give a queue its turn, whatever it was waiting for."""
-        self._unpause(queue)
-        self._ready(queue)
-
-    def _unpause(self, queue: Queue) -> None:
-        if queue.timer is not None:
-            queue.timer()
-            queue.timer = None
-        origin = self._origins.get(queue.origin)
-        if origin is not None:
-            origin.shut.pop(queue.sid, None)
-
-    def _origin(self, name: str) -> Origin:
-        origin = self._origins.get(name)
-        if origin is None:
-            origin = self._origins[name] = Origin(name, self.policy)
-            origin.known = not name
-        return origin
-
-    def _ready(self, queue: Queue) -> None:
-        """Run a queue now if there is room, or in its turn."""
-        origin = self._origin(queue.origin)
-        queue.state = State.READY
-        if not origin.ready and origin.room and len(self._running) < MOST_RUNNING:
-            self._run(queue, origin)
-        else:
-            origin.ready.append(queue)
-            self._starved[origin.name] = origin
-
-    def _run(self, queue: Queue, origin: Origin) -> None:
-        if self._closing:
-            return
-        queue.state = State.RUNNING
-        origin.running += 1
-        task = asyncio.ensure_future(self._drain(queue))
-        self._running.add(task)
-        task.add_done_callback(lambda done: self._ended(done, queue, origin))
-
-    def _ended(self, task: asyncio.Task[None], queue: Queue, origin: Origin) -> None:
-        self._running.discard(task)
-        origin.running -= 1
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("the queue of a subscription failed, next try later", exc_info=error)
-            self._pause(queue, self._ticker.monotonic() + self.policy.longest)
-        elif queue.state is State.RUNNING and queue.empty:
-            queue.state = State.IDLE
-            self._forget(queue)
-        elif queue.state is State.RUNNING:
-            self._ready(queue)
-        self._next(origin)
-
-    def _next(self, origin: Origin) -> None:
-        """Fill the room that became free."""
-        if origin.timer is None:
-            self._arm(origin)
-        for waiting in (origin, *self._starved.values()):
-            while waiting.ready and waiting.room and len(self._running) < MOST_RUNNING:
-                self._run(waiting.ready.popleft(), waiting)
-            if len(self._running) >= MOST_RUNNING:
-                break
-        for name in [name for name, one in self._starved.items() if not one.ready]:
-            del self._starved[name]
+                self._turns.resume(queue)
 
     def _forget(self, queue: Queue) -> None:
         if queue.state is State.IDLE and queue.empty and not queue.open:
@@ -229,7 +151,7 @@ class Delivery:
     async def _drain(self, queue: Queue) -> None:
         name = queue.origin
         for _ in range(QUANTUM):
-            if self._closing or not await self._step(queue) or queue.origin != name:
+            if self._turns.closing or not await self._step(queue) or queue.origin != name:
                 return
 
     async def _step(self, queue: Queue) -> bool:
@@ -273,7 +195,7 @@ class Delivery:
         left = seconds_between(self._clock(), row.not_before)
         if left <= 0:
             return False
-        self._pause(queue, self._ticker.monotonic() + min(left, self.policy.longest))
+        self._turns.pause(queue, self._ticker.monotonic() + min(left, self.policy.longest))
         return True
 
     async def _deliver(self, queue: Queue, row: Waiting, to: Recipient) -> bool:
@@ -286,16 +208,16 @@ class Delivery:
         if change is not None:
             held = self._rounds.hold(row.sid, change.entity_id, moment)
             if held > 0:
-                self._pause(queue, moment + held)
+                self._turns.pause(queue, moment + held)
                 return False
             if held < 0 or self.chains.rounds(row.sid, row.seq) >= MOST_ROUNDS:
                 words = PROBED if held < 0 else CHAINED
                 log.warning("a loop of notifications was stopped; see the dead letters")
                 self._settle(queue, row, Outcome.DEAD, words)
                 return True
-        origin = self._origin(queue.origin)
+        origin = self._turns.origin(queue.origin)
         if not origin.breaker.admits(moment):
-            self._shut(queue, origin)
+            self._turns.shut(queue, origin)
             return False
         if change is not None:
             self._rounds.sent(row.sid, change.entity_id, moment)
@@ -307,28 +229,11 @@ class Delivery:
             self._note(queue, row, attempt, self._clock(), "The broker was stopped meanwhile.")
             raise
         self.tries[tried.fate] += 1
-        self._heard(origin, tried)
+        self._turns.heard(origin, tried)
         if tried.fate is Fate.DELIVERED:
             self._settle(queue, row, Outcome.DELIVERED, None, row.attempts + tried.tries)
             return True
         return self._failed(queue, row, to, tried)
-
-    def _heard(self, origin: Origin, tried: Tried) -> None:
-        """Tell the breaker how a try ended, and those who wait for it."""
-        if tried.fate is Fate.NO_ANSWER:
-            origin.breaker.silent(self._ticker.monotonic(), self._draw())
-            if origin.breaker.state is Breaking.OPEN:
-                self._arm(origin)
-            return
-        origin.known = True
-        if origin.breaker.answered():
-            log.info("a receiver answers again")
-            waiting, origin.shut = origin.shut, {}
-            for queue in waiting.values():
-                if queue.not_before <= self._ticker.monotonic():
-                    self._ready(queue)
-                else:
-                    self._pause(queue, queue.not_before)
 
     def _failed(self, queue: Queue, row: Waiting, to: Recipient | None, tried: Tried) -> bool:
         """Decide what follows a failed try; return whether the queue can go on at once."""
@@ -344,45 +249,12 @@ class Delivery:
         self._note(queue, row, attempts, later(wall, verdict.pause), tried.words)
         queue.forget()
         queue.not_before = self._ticker.monotonic() + verdict.pause
-        origin = self._origin(queue.origin)
-        if to is not None and origin.breaker.state is not Breaking.CLOSED:
-            self._shut(queue, origin)
+        origin = self._turns.origin(queue.origin)
+        if to is not None and origin.breaker.shut:
+            self._turns.shut(queue, origin)
         else:
-            self._pause(queue, queue.not_before)
+            self._turns.pause(queue, queue.not_before)
         return False
-
-    def _pause(self, queue: Queue, until: float) -> None:
-        queue.state = State.PAUSED
-        queue.timer = self._ticker.at(until, lambda: self._wake(queue))
-
-    def _wake(self, queue: Queue) -> None:
-        queue.timer = None
-        if queue.state is State.PAUSED and not self._closing:
-            self._ready(queue)
-
-    def _shut(self, queue: Queue, origin: Origin) -> None:
-        """Let a queue wait until the breaker closes, or it is chosen as the probe."""
-        queue.state = State.PAUSED
-        origin.shut[queue.sid] = queue
-        self._arm(origin)
-
-    def _arm(self, origin: Origin) -> None:
-        if origin.breaker.state is not Breaking.OPEN or not origin.shut:
-            return
-        if origin.timer is not None:
-            origin.timer()
-        first = min(queue.not_before for queue in origin.shut.values())
-        when = max(origin.breaker.until, first)
-        origin.timer = self._ticker.at(when, lambda: self._probe(origin))
-
-    def _probe(self, origin: Origin) -> None:
-        """Let the queue that may try first be the probe."""
-        origin.timer = None
-        if self._closing or not origin.shut:
-            return
-        queue = min(origin.shut.values(), key=lambda one: one.not_before)
-        del origin.shut[queue.sid]
-        self._ready(queue)
 
     def _settle(
         self,
@@ -411,11 +283,8 @@ class Delivery:
 
     def _tidy(self) -> None:
         """Close what is unused, now and then."""
-        if self._closing:
+        if self._turns.closing:
             return
-        for name in [name for name, one in self._origins.items() if name and one.unused]:
-            del self._origins[name]
-        task = asyncio.ensure_future(self.senders.tidy())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._turns.tidy()
+        self._tidying = asyncio.ensure_future(self.senders.tidy())
         self._stops[2] = self._ticker.at(self._ticker.monotonic() + TIDY, self._tidy)

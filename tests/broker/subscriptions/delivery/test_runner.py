@@ -84,7 +84,7 @@ async def test_a_repeat_has_the_same_id_and_says_it_is_one() -> None:
 
 async def until_paused(town: Any) -> None:
     async with asyncio.timeout(5):
-        while town.delivery._running or town.delivery._settler._added:
+        while town.delivery._turns.running or town.delivery._settler._added:
             await asyncio.sleep(0.001)
 
 
