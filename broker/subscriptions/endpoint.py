@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
@@ -17,7 +17,10 @@ class NotAnEndpoint(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a receiver is. `target` is the request target, or the MQTT topic."""
+    """Where a receiver is. `target` is the request target, or the MQTT topic.
+
+    `origin` is scheme, host and port: what receivers behind the same server share.
+    """
 
     scheme: str
     host: str
@@ -25,12 +28,11 @@ class Address:
     target: str
     user: str | None = None
     password: str | None = None
+    origin: str = field(init=False)
 
-    @property
-    def origin(self) -> str:
-        """Return scheme, host and port: what receivers behind the same server share."""
+    def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        object.__setattr__(self, "origin", f"{self.scheme}://{host}:{self.port}")
 
     @property
     def secure(self) -> bool:

@@ -8,9 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import aiomqtt
 import orjson
 from aiohttp import web
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.crash.feed import Follower
 from tests.crash.http import Api
@@ -52,6 +53,7 @@ class Deliveries:
     _http: list[Receiver] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _mqtt_port: int = 0
+    _mqtt: mqtt.Client | None = None
     _mosquitto: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -62,8 +64,8 @@ class Deliveries:
             self._http.append(one)
         self._mqtt_port = free_port()
         await self._start_mosquitto()
+        self._mqtt = self._listen()
         self._tasks = [
-            asyncio.create_task(self._listen()),
             asyncio.create_task(self._restart_http(self._http[3])),
             asyncio.create_task(self._restart_mosquitto()),
         ]
@@ -73,6 +75,8 @@ class Deliveries:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._mqtt is not None:
+            await asyncio.to_thread(self._mqtt.loop_stop)
         for one in self._http:
             await one.stop()
         await self._stop_mosquitto()
@@ -121,11 +125,6 @@ class Deliveries:
             self.tally.add("of these repeats", len(arrivals) - len(due))
         return wrong
 
-    def take(self, name: str, body: dict[str, Any], attempt: str | None) -> None:
-        """Note a notification."""
-        change = (body["data"][0]["id"], body["notifiedAt"])
-        self.got[name].append(Arrival(change, body["id"], int(attempt or 1)))
-
     def _endpoint(self, number: int) -> dict[str, Any]:
         if number < SUBSCRIPTIONS - OVER_MQTT:
             uri = self._http[number % len(self._http)].url.replace("/notify", f"/{number}")
@@ -140,7 +139,8 @@ class Deliveries:
         }
 
     def _came(self, got: Got) -> None:
-        self.take(got.path.strip("/"), got.json(), got.headers.get("Machi-Attempt"))
+        arrival = _arrival(got.json(), got.headers.get("Machi-Attempt"))
+        self.got[got.path.strip("/")].append(arrival)
 
     async def _good(self, got: Got) -> web.StreamResponse:
         self._came(got)
@@ -200,27 +200,39 @@ class Deliveries:
                 self._mosquitto.terminate()
             await self._mosquitto.wait()
 
-    async def _listen(self) -> None:
+    def _listen(self) -> mqtt.Client:
         """Take what comes over MQTT, in a session that outlives Mosquitto's restarts."""
-        while True:
-            with contextlib.suppress(aiomqtt.MqttError):
-                async with aiomqtt.Client(
-                    HOST,
-                    self._mqtt_port,
-                    identifier="crash",
-                    protocol=aiomqtt.ProtocolVersion.V311,
-                    clean_session=False,
-                ) as client:
-                    await client.subscribe("crash/+", qos=2)
-                    async for message in client.messages:
-                        self._heard(message)
-            await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, "crash", clean_session=False, protocol=mqtt.MQTTv311
+        )
+        heard = self._heard
 
-    def _heard(self, message: aiomqtt.Message) -> None:
-        assert isinstance(message.payload, bytes)
+        def connected(one: mqtt.Client, *told: Any) -> None:
+            one.subscribe("crash/+", qos=2)
+
+        def came(one: mqtt.Client, told: Any, message: mqtt.MQTTMessage) -> None:
+            loop.call_soon_threadsafe(heard, message)
+
+        client.on_connect = connected
+        client.on_message = came
+        client.reconnect_delay_set(1, 1)
+        client.connect_async(HOST, self._mqtt_port)
+        client.loop_start()
+        return client
+
+    def _heard(self, message: mqtt.MQTTMessage) -> None:
+        """Take a message. What Mosquitto itself repeats (DUP) is no repeat of the broker's."""
         told = orjson.loads(message.payload)
-        name = str(message.topic).removeprefix("crash/")
-        self.take(name, told["body"], told["metadata"].get("Machi-Attempt"))
+        name = message.topic.removeprefix("crash/")
+        arrival = _arrival(told["body"], told["metadata"].get("Machi-Attempt"))
+        if not (message.dup and arrival in self.got[name]):
+            self.got[name].append(arrival)
+
+
+def _arrival(body: dict[str, Any], attempt: str | None) -> Arrival:
+    change = (body["data"][0]["id"], body["notifiedAt"])
+    return Arrival(change, body["id"], int(attempt or 1))
 
 
 def compare(due: list[Change], arrivals: Iterable[Arrival]) -> list[str]:

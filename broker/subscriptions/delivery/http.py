@@ -24,7 +24,7 @@ from broker.subscriptions.endpoint import Address
 
 IDLE: Final = 30.0
 """Seconds a connection is kept unused."""
-KEPT: Final = 8
+KEPT: Final = 16
 """Unused connections kept for each origin."""
 
 _OURS = frozenset(("host", "content-length", "transfer-encoding", "connection", "content-type"))

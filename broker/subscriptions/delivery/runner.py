@@ -217,6 +217,7 @@ class Delivery:
                 return True
         origin = self._turns.origin(queue.origin)
         if not origin.breaker.admits(moment):
+            queue.forget()
             self._turns.shut(queue, origin)
             return False
         if change is not None:
