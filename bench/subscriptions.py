@@ -25,7 +25,7 @@ def _subscription(number: int, part: int) -> dict[str, Any]:
         "id": f"urn:ngsi-ld:Subscription:{number}:{part}",
         "type": "Subscription",
         "entities": [{"type": data.TYPE, "id": f"{data.PREFIX}{number:06d}"}],
-        "q": "co>=0|!co",
+        "q": "co>=0",
         "notification": {"endpoint": {"uri": "http://127.0.0.1:9/"}},
     }
 

@@ -19,14 +19,14 @@ class Conditions:
     """Tests in the order in which a notification would fail them.
 
     `selects` tests `entities`; `queries` are q, geoQ and scopeQ by name, each a test on the
-    entity after the change, before it for a deletion.
+    entity after the change, before it for a deletion. `mask` has the bits of the triggers.
     """
 
-    __slots__ = ("_bits", "_mask", "_watched", "queries", "selects")
+    __slots__ = ("_bits", "_tests", "_watched", "mask", "queries", "selects")
 
     def __init__(self, subscription: Subscription) -> None:
         self._bits = bits_of(subscription.triggers)
-        self._mask = sum(self._bits)
+        self.mask = sum(self._bits)
         self._watched = subscription.watched
         self.selects = _selection(subscription.entities)
         self.queries: tuple[tuple[str, Predicate], ...] = tuple(
@@ -38,10 +38,11 @@ class Conditions:
             )
             if node is not None
         )
+        self._tests = (self.selects, *(test for _, test in self.queries))
 
     def triggered(self, event: Event) -> bool:
         """Tell whether what happened is among the triggers."""
-        return bool(self._mask & event.happened)
+        return bool(self.mask & event.happened)
 
     def watches(self, event: Event) -> bool:
         """Tell whether one of the triggers happened to a watched attribute."""
@@ -56,11 +57,15 @@ class Conditions:
 
     def hold(self, event: Event) -> bool:
         """Tell whether the subscription is about a change."""
-        if not self._mask & event.happened:
+        if not self.mask & event.happened:
             return False
         if self._watched is not None and not self.watches(event):
             return False
-        return self.wants(event.entity)
+        entity = event.entity
+        for test in self._tests:  # noqa: SIM110 - faster than a generator, and hot
+            if not test(entity):
+                return False
+        return True
 
     def concerns(self, committed: Committed) -> bool:
         """Tell whether the subscription is about a change, for who has no event at hand."""
@@ -68,12 +73,7 @@ class Conditions:
 
     def wants(self, entity: Entity) -> bool:
         """Tell whether an entity is what the subscription asks for."""
-        if not self.selects(entity):
-            return False
-        for _, holds in self.queries:  # noqa: SIM110 - faster than a generator, and hot
-            if not holds(entity):
-                return False
-        return True
+        return all(test(entity) for test in self._tests)
 
 
 def selector_node(selector: Selector) -> Node:

@@ -33,7 +33,7 @@ class Entry:
     """
 
     __slots__ = (
-        "active", "conditions", "expires_at", "last", "last_due", "places", "sid", "since",
+        "active", "conditions", "expires_at", "last", "last_due", "mask", "places", "sid", "since",
         "tenant", "throttling", "turn",
     )  # fmt: skip
 
@@ -46,6 +46,7 @@ class Entry:
         self.expires_at = subscription.expires_at
         self.throttling = subscription.throttling
         self.conditions = Conditions(subscription)
+        self.mask = self.conditions.mask
         self.last: float | None = None
         self.last_due = stored.last_due
         self.turn = 0
@@ -57,7 +58,9 @@ class Entry:
 
     def due(self, event: Event) -> bool:
         """Tell whether a change is due to it, throttling aside."""
-        if event.seq <= self.since or (self.expires_at and event.at >= self.expires_at):
+        if not self.mask & event.happened or event.seq <= self.since:
+            return False
+        if self.expires_at is not None and event.at >= self.expires_at:
             return False
         try:
             return self.conditions.hold(event)
