@@ -31,7 +31,7 @@ class Settings:
     allow_hosts: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
     public_url: str = ""
-    max_streams: int = 10_000
+    max_streams: int = 4_000
     max_streams_each: int = 200
     heartbeat: float = 15.0
     patience: float = 60.0

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Way = Literal["nothing", "ids", "few", "index", "walk", "walk and index"]
+Way = Literal["nothing", "ids", "few", "index", "walk", "walk and index", "order"]
 """`nothing`: a name in it is unknown; `ids`: one by one; `few`: all an index offers, put in order;
 `index`: what an index offers, in order until the page is full; `walk`: entities in order until the
-page is full; `walk and index`: a bounded walk, then the index after all.
+page is full; `walk and index`: a bounded walk, then the index after all; `order`: all that match,
+put in the order asked for.
 """
 
 
@@ -78,6 +79,9 @@ def _way(told: Explanation, shorten: Callable[[str], str]) -> str:
                 f"{index} has {rows}, so that a walk in the order of ids seemed shorter; where a "
                 "bounded walk does not fill the page, the index has the rest."
             )
+        case "order":
+            source = f"{index} has {rows}. " if best else ""
+            return f"{source}All that match were put in the order asked for."
     return (
         f"Entities were met in the order of ids, of {told.entities} in all, until the page was "
         "full."

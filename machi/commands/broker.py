@@ -79,7 +79,7 @@ from machi.language import t
 @click.option(
     "--max-streams",
     type=click.IntRange(1, 1_000_000),
-    default=10_000,
+    default=4_000,
     show_default=True,
     help=t("Streams served at a time."),
 )

@@ -1,12 +1,14 @@
 """Commands that speak to a running broker: subscriptions, dead letters, tail, doctor."""
 
 import http.client
+import http.server
 import json
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,67 @@ def test_every_option_of_create_has_its_member(machi: Machi):
 )
 def test_options_that_say_nothing_are_wrong_usage(machi: Machi, options: list[str]):
     machi("subscriptions", "create", "--to", "http://x/", *options, code=2)
+
+
+@contextmanager
+def gone() -> Iterator[str]:
+    """Run a receiver that wants no more notifications; give its URL."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(410)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def dead(machi: Machi, count: int) -> list[dict[str, Any]]:
+    """Return the tenant's dead letters, once there are so many."""
+    deadline = time.monotonic() + 20
+    while True:
+        found: list[dict[str, Any]] = json.loads(machi("dead-letters", "list", "--json").output)
+        if len(found) >= count:
+            return found
+        assert time.monotonic() < deadline, found
+
+
+def test_dead_letters_are_listed_shown_replayed_and_discarded(machi: Machi, server: Server):
+    assert "There are no dead letters" in machi("dead-letters", "list").output
+    with gone() as url:
+        made = machi("subscriptions", "create", "--type", "Gauge", "--to", url).output.strip()
+        for value in (7, 8):
+            machi.write([{**GAUGE, "level": {"type": "Property", "value": value}}])
+        letters = dead(machi, 2)
+        listed = machi("dead-letters", "list", "--limit", "1").output
+        assert "410 Gone" in listed
+        assert "1 more" in listed
+        assert examined(machi, server)["dead-letters"][0].state is State.PROBLEM
+        shown = json.loads(machi("dead-letters", "show", letters[0]["id"]).output)
+        assert shown["notification"]["data"][0]["level"]["value"] == 8
+        assert "waits" in machi("dead-letters", "replay", letters[0]["id"]).output
+        dead(machi, 2)
+        assert "2 wait" in machi("dead-letters", "replay", "--subscription", made).output
+        dead(machi, 2)
+    machi("dead-letters", "discard", letters[0]["id"])
+    assert "1 are gone" in machi("dead-letters", "discard", "--subscription", made).output
+    machi("dead-letters", "show", letters[0]["id"], code=7)
+
+
+@pytest.mark.parametrize("command", ["replay", "discard"])
+def test_one_letter_or_one_subscription_is_to_be_named(machi: Machi, command: str):
+    machi("dead-letters", command, code=2)
+    machi("dead-letters", command, "1-2", "--subscription", "urn:s:1", code=2)
 
 
 def test_what_the_broker_refuses_is_said_with_the_remedy(machi: Machi):

@@ -78,6 +78,10 @@ class Observed(Plan):
         self.way = "walk and index" if self.way == "walk and index" else "index"
         return Plan._by_index(self, *given)
 
+    def _ordered(self, *given: Any) -> Any:
+        self.way = "order"
+        return Plan._ordered(self, *given)
+
     def _walk_whole(self, *given: Any) -> Any:
         self.way = "walk"
         return Plan._walk_whole(self, *given)

@@ -60,6 +60,12 @@ async def test_each_condition_is_said_in_words_and_as_it_was_parsed(filled: Clie
         ({"type": "Gauge", "q": "level>5"}, "walk and index", (20, 60), "a walk"),
         ({"type": "Gauge", "q": "!level"}, "walk", (400, 400), "No condition is one"),
         ({"type": "Gauge"}, "walk", (20, 20), "of 400 in all"),
+        (
+            {"type": "Gauge", "q": "level>300", "orderBy": "level"},
+            "order",
+            (100, 100),
+            "in the order asked",
+        ),
         ({"type": "Gauge", "id": f"{urn(1)},urn:x:none"}, "ids", (1, 2), "each was looked up"),
         ({"type": "Nothing"}, "nothing", (0, 0), "the name of nothing here"),
     ],
