@@ -142,8 +142,16 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
                 await chore
 
 
+def _allow_files() -> None:
+    """Take as many open files as the system gives: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def serve(settings: Settings) -> None:
     """Run a broker until SIGINT or SIGTERM. Raises CannotListen, and the store's own errors."""
+    _allow_files()
     sock = listen(settings.host, settings.port)
     try:
         with asyncio.Runner(loop_factory=_uvloop) as runner:

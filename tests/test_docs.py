@@ -2,11 +2,16 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from broker.api.routes import TABLE
+from broker.api.session import PARAMETERS
+from machi.cli import main
+from machi.commands.shared import EXIT_CODES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -61,3 +66,33 @@ def test_every_threat_has_an_answer() -> None:
 def test_every_route_has_a_summary_and_an_answer(route) -> None:
     assert route.summary
     assert all(text for text, _ in route.answers.values())
+
+
+def commands(group: click.Group = main, above: str = "machi") -> Iterator[str]:
+    """Yield every command that does something, as it is typed."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{above} {name}")
+        else:
+            yield f"{above} {name}"
+
+
+def test_the_page_on_the_command_line_has_every_command() -> None:
+    rows = re.findall(
+        r"^\| `(machi [^`]*)` \|", (ROOT / "docs" / "cli.md").read_text(), re.MULTILINE
+    )
+    assert sorted(rows) == sorted(commands())
+
+
+def test_the_page_on_the_command_line_has_every_exit_code() -> None:
+    rows = re.findall(r"^\| (\d) \| (.*) \|$", (ROOT / "docs" / "cli.md").read_text(), re.MULTILINE)
+    told = re.findall(r"^  (\d)  (.*)$", EXIT_CODES, re.MULTILINE)
+    assert rows == told
+
+
+def test_the_page_on_streams_names_every_parameter_and_event() -> None:
+    page = (ROOT / "docs" / "streams.md").read_text()
+    stream = next(route for route in TABLE.routes if route.name == "stream")
+    for name in stream.known:
+        assert re.search(rf"`{name}\b", page), name
+    assert stream.known >= PARAMETERS

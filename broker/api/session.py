@@ -27,7 +27,7 @@ PARAMETERS: Final = frozenset(
     (
         *("type", "id", "idPattern", "attrs", "q", "georel", "geometry", "coordinates"),
         *("geoproperty", "scopeQ", "pick", "omit", "datasetId", "lang", "watchedAttributes"),
-        *("snapshot", "format", "options", "context"),
+        *("csf", "expandValues", "jsonKeys", "snapshot", "format", "options", "context"),
     )
 )
 POLICY, RESTART = 1008, 1012
