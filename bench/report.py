@@ -23,12 +23,12 @@ measured time. Batches, race and starts are wall time; a start counts from the c
 200 of `/ready`; memory is read after loading, after each load with reads and writes, and after
 each start.
 
-Notifications: receivers run in a process of their own, writers and listeners in a third, all on the
-same cores. *Age* is the time from the change (taken before its commit) to the receiver, at 500
-updates a second that go to one HTTP and one SSE receiver each. *Beside a hanging receiver*: pairs of
-rounds, with and without one more subscription to everything whose receiver never answers. *Deliveries*:
-8 writers as fast as answers come; from the first write to the last notification. What came is held
-against the broker's books; a run in which they differ fails.
+Notifications: receivers run in a process of their own, writers and listeners in a third, all on
+the same cores. *Age* is the time from the change (taken before its commit) to the receiver, at 500
+updates a second that go to one HTTP and one SSE receiver each. *Beside a hanging receiver*: pairs
+of rounds, with and without one more subscription to everything whose receiver never answers.
+*Deliveries*: 8 writers as fast as answers come; from the first write to the last notification. What
+came is held against the broker's books; a run in which they differ fails.
 """
 
 
