@@ -71,7 +71,9 @@ class Api:
 
 def unreachable(url: str, error: Exception) -> NotReachable:
     """Return the error for a broker that gives no answer."""
-    why = str(error) or t("it takes too long")
+    why = t("nobody listens there")
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        why = str(error) or t("it takes too long")
     return NotReachable(
         t("The broker at {url} gives no answer ({why}).", url=url, why=why),
         remedy=t(

@@ -119,7 +119,7 @@ JAPANESE: Final[dict[str, str]] = {
     ),
     "Address of the MQTT broker.": "MQTT ブローカーのアドレス。",
     "--mqtt takes HOST:PORT, as 127.0.0.1:1883.": "--mqtt には 127.0.0.1:1883 のように。",
-    "{wrong} things need a hand.": "手当てが必要な点が {wrong} 件あります。",
+    "Things that need a hand: {wrong}": "手当てが必要な点: {wrong} 件",
     "All is well.": "異常はありません。",
     "the broker": "ブローカー",
     "the MQTT broker": "MQTT ブローカー",
@@ -391,4 +391,6 @@ JAPANESE: Final[dict[str, str]] = {
     "Address at which clients reach the broker, where a proxy stands before it.": (
         "プロキシの背後にあるとき、利用者から見たブローカーのアドレス。"
     ),
+    "now": "現在",
+    "nobody listens there": "待ち受けがありません",
 }

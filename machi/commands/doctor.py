@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -66,7 +67,7 @@ def doctor(
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     wrong = sum(one.state is State.PROBLEM for one in found)
     if wrong:
-        raise Unwell(t("{wrong} things need a hand.", wrong=wrong))
+        raise Unwell(t("Things that need a hand: {wrong}", wrong=wrong))
     if not as_json:
         click.echo(t("All is well."))
 
@@ -91,27 +92,26 @@ def examine(
         yield mqtt(*mqtt_address, needed=False)
         return
     yield service.clocks(theirs, now)
-    wanted = False
+    found: list[dict[str, Any]] = []
     try:
-        yield from _asked(api, context)
-        wanted = any(
-            one["notification"]["endpoint"]["uri"].startswith("mqtt") for one in listed.every(api)
-        )
+        there = service.tenant(api)
+        yield there
+        if there.state is not State.PROBLEM:
+            found = listed.every(Api(api.url, api.tenant))
+            yield from _asked(api, context, found)
     except MachiCommandError as error:
         yield note("broker", str(error), error.remedy)
+    wanted = any(one["notification"]["endpoint"]["uri"].startswith("mqtt") for one in found)
     yield mqtt(*mqtt_address, needed=wanted)
 
 
-def _asked(api: Api, context: str | None) -> Iterator[Finding]:
-    """Yield what the broker says of the tenant."""
-    there = service.tenant(api)
-    yield there
-    if there.state is State.PROBLEM:
-        return
+def _asked(api: Api, context: str | None, found: list[dict[str, Any]]) -> Iterator[Finding]:
+    """Yield what the broker says of a tenant and its subscriptions."""
     yield service.context(api, context)
-    yield service.names(Api(api.url, api.tenant))
-    yield from service.subscriptions(listed.every(api))
-    yield service.dead_letters(api)
+    plain = Api(api.url, api.tenant)
+    yield service.names(plain)
+    yield from service.subscriptions(found)
+    yield service.dead_letters(plain)
 
 
 def tell(finding: Finding) -> None:

@@ -128,6 +128,18 @@ def _line(cells: list[str], widths: list[int]) -> str:
     return "  ".join(padded).rstrip()
 
 
+def shortened(text: str, columns: int) -> str:
+    """Return a text of at most so many columns of a terminal."""
+    if _width(text) <= columns:
+        return text
+    taken = 0
+    for at, letter in enumerate(text):
+        taken += _width(letter)
+        if taken >= columns:
+            return text[:at] + "…"
+    return text
+
+
 def _width(text: str) -> int:
     """Return how many columns of a terminal a text takes: Japanese letters take two."""
     from unicodedata import east_asian_width

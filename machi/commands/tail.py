@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +12,7 @@ import click
 import orjson
 
 from broker.client import Client, Event, Refused, value
-from machi.commands.shared import broker_options, epilog, json_option
+from machi.commands.shared import broker_options, epilog, json_option, shortened
 from machi.errors import Refusal
 from machi.language import t
 
@@ -95,10 +97,11 @@ def tail(
         "snapshot": "true" if snapshot else None,
     }
     wanted = {name: text for name, text in given.items() if text is not None}
+    client = Client(url, tenant=tenant, context=context)
     try:
-        asyncio.run(
-            _watch(Client(url, tenant=tenant, context=context), wanted, after, count, as_json)
-        )
+        asyncio.run(_watch(client, wanted, after, count, as_json))
+    except KeyboardInterrupt:
+        return
     except Refused as error:
         problem = error.problem
         raise Refusal(
@@ -111,6 +114,7 @@ async def _watch(
     client: Client, wanted: dict[str, str], after: int | None, count: int | None, as_json: bool
 ) -> None:
     told = 0
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     async with client:
         events: AsyncIterator[Event] = client.stream(after=after, **wanted)
         async for event in events:
@@ -119,26 +123,29 @@ async def _watch(
                     continue
                 click.echo(orjson.dumps(_plain(event)))
             else:
-                click.echo(line(event))
+                click.echo(line(event, columns))
             told += event.kind not in WORDS
             if event.kind == "end" or told == count:
                 return
 
 
-def line(event: Event) -> str:
-    """Return an event as a line for people."""
+def line(event: Event, width: int | None = None) -> str:
+    """Return an event as a line for people, of at most `width` columns."""
     colour = COLOURS.get(event.kind)
     if event.kind in WORDS:
         return click.style(f"-- {WORDS[event.kind]}", fg=colour, dim=colour is None)
-    time = click.style(event.at[11:19] or "--------", dim=True)
-    kind = click.style(f"{event.kind:<6}", fg=colour, bold=True)
-    names = event.changed or tuple(event.entity or ())
-    parts = [
-        f"{name}={shown(event.entity or {}, name)}"
+    entity = event.entity or {}
+    names = event.changed or tuple(entity)
+    values = [
+        f"{name}={shown(entity, name)}"
         for name in names
         if event.entity is not None and name not in ("id", "type", "scope")
     ]
-    return "  ".join([time, kind, event.id, *parts])
+    time, told = event.at[11:19] or t("now"), "  ".join([event.id, *values])
+    if width is not None:
+        told = shortened(told, width - 18)
+    kind = click.style(f"{event.kind:<6}", fg=colour, bold=True)
+    return f"{click.style(f'{time:<8}', dim=True)}  {kind}  {told}"
 
 
 def shown(entity: dict[str, Any], name: str) -> str:

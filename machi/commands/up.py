@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -50,11 +51,12 @@ def up(
 
 
 def printer() -> Callable[[str, str], None]:
-    """Return what prints a line of a process under its name, each name in its colour."""
+    """Return what prints a line of a process: the time, its name in its colour, what it says."""
     known: dict[str, str] = {}
 
     def say(name: str, text: str) -> None:
         colour = known.setdefault(name, COLOURS[len(known) % len(COLOURS)])
-        click.echo(click.style(f"{name:<8}| ", fg=colour) + text)
+        now = click.style(f"{datetime.now(UTC).astimezone():%H:%M:%S}", dim=True)
+        click.echo(f"{now} {click.style(f'{name:<8}| ', fg=colour)}{text}")
 
     return say

@@ -3,8 +3,12 @@
 import http.client
 import http.server
 import json
+import os
+import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,19 +16,26 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
+from broker.client import Event
 from machi.api import Api
 from machi.cli import main
 from machi.commands import doctor
+from machi.commands.tail import line
 from machi.doctor import machine, mqtt, service
 from machi.doctor.finding import State
 from tests.support import free_port
 from tests.support.server import Server, broker
 
 EN = {"LC_ALL": "C.UTF-8"}
-GAUGE = {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", "level": {"type": "Property", "value": 1}}
+GAUGE: dict[str, Any] = {
+    "id": "urn:ngsi-ld:Gauge:1",
+    "type": "Gauge",
+    "level": {"type": "Property", "value": 1},
+}
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +208,27 @@ def test_tail_shows_what_is_there_and_what_happens(machi: Machi):
     lines = machi("tail", "--after", "0", "--json", "--count", "2").output.splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["enter", "update"]
     assert json.loads(lines[1])["changed"] == ["level"]
+
+
+def test_tail_ends_well_on_ctrl_c(machi: Machi):
+    command = [sys.executable, "-m", "machi", "tail", "--snapshot", "--broker", machi.url]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **EN}
+    ) as run:
+        assert run.stdout is not None
+        assert "connected" in run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(10) == 0
+
+
+def test_a_line_of_tail_names_what_changed_and_fits_the_terminal():
+    entity = {**GAUGE, "name": {"type": "Property", "value": "人吉" * 40}}
+    event = Event("update", 7, GAUGE["id"], 2, "2020-07-03T19:10:00Z", ("level", "gone"), entity)
+    assert click.unstyle(line(event)) == "19:10:00  update  urn:ngsi-ld:Gauge:1  level=1  gone=-"
+    whole = Event("enter", 0, GAUGE["id"], entity=entity)
+    assert click.unstyle(line(whole)).startswith("now       enter   urn:ngsi-ld:Gauge:1  level=1")
+    assert len(click.unstyle(line(whole, 60))) < 60
+    assert click.unstyle(line(Event("lost", 0))) == "-- connection lost, trying again"
 
 
 def test_tail_says_why_a_filter_is_refused(machi: Machi):
