@@ -27,7 +27,7 @@ ENTITIES = "/ngsi-ld/v1/entities/"
 async def retrieve(broker: Broker, request: Request) -> Response:
     """Return one entity."""
     context = await link_context(broker, request)
-    if request.query or request.media == GEO:
+    if request.query or request.media == GEO or b"prefer" in request.headers:
         view = view_of(request, Asked(request.query), context)
     else:
         view = plain_view(context, request.media)

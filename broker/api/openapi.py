@@ -93,6 +93,15 @@ def headers(route: Route) -> list[tuple[str, str, str]]:
             ("NGSILD-Tenant", "The tenant; absent: the default tenant.", "drill"),
             ("Link", "The @context that names are expanded with.", ""),
         ]
+    if route.geojson:
+        found.append(
+            (
+                "Prefer",
+                "An older version of NGSI-LD, answered with 203 where something had to change; "
+                "or `body=json`: no @context in GeoJSON.",
+                "ngsi-ld=1.5",
+            )
+        )
     if route.if_match:
         found.append(("If-Match", "Only if the entity is still at this ETag.", '"v3-1f2e"'))
     if route.idempotent_key:

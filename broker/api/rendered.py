@@ -18,11 +18,13 @@ from broker.store.contract import Committed
 class Rendering:
     """One representation of one version: its JSON and, made when first asked, its ETag."""
 
-    __slots__ = ("_etag", "body", "version")
+    __slots__ = ("_etag", "altered", "body", "version")
 
-    def __init__(self, version: int, body: bytes) -> None:
+    def __init__(self, version: int, body: bytes, altered: bool = False) -> None:
+        """`altered` tells that an older version of NGSI-LD made the entity less than it is."""
         self.version = version
         self.body = body
+        self.altered = altered
         self._etag: bytes | None = None
 
     @property

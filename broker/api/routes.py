@@ -80,6 +80,8 @@ _SIMPLIFIED = Param(
 )
 _SIMPLIFIED_OPTION = Param("options", "As `format`.", _SIMPLIFIED.schema)
 
+_OLDER = ("The same, changed for the older version of NGSI-LD that Prefer names.", None)
+
 _ENTITIES = [
     Route(
         "GET", f"{V1}/entities", queries.query, "query_entities", "Query entities",
@@ -89,7 +91,7 @@ _ENTITIES = [
             *_SELECTION, params.LIMIT, params.OFFSET, params.COUNT, *_SHOWN, params.ORDER_BY,
             params.COLLATION, params.ORDER_FROM, params.ORDER_GEOMETRY,
         ),
-        answers={200: ("A page of entities.", "EntityList")}, geojson=True,
+        answers={200: ("A page of entities.", "EntityList"), 203: _OLDER}, geojson=True,
     ),
     Route(
         "POST", f"{V1}/entities", entities.create, "create_entity", "Create an entity",
@@ -107,7 +109,7 @@ _ENTITIES = [
     Route(
         "GET", f"{V1}/entities/{{id}}", entities.retrieve, "retrieve_entity", "Retrieve an entity",
         query=(params.TYPE, params.ATTRS, *_SHOWN),
-        answers={200: ("The entity.", "Entity"), 304: ("As in If-None-Match.", None)},
+        answers={200: ("The entity.", "Entity"), 203: _OLDER, 304: ("As in If-None-Match.", None)},
         errors=(404,), geojson=True,
     ),
     Route(
@@ -199,8 +201,8 @@ _BATCHES = [
         "POST", f"{V1}/entityOperations/query", queries.query_by_post, "query_by_post",
         "Query entities by a body", body=Body("Query", _QUERY),
         query=(params.LIMIT, params.OFFSET, params.COUNT, *_FORM),
-        answers={200: ("A page of entities.", "EntityList")}, errors=(504,), geojson=True,
-        tag="Entities",
+        answers={200: ("A page of entities.", "EntityList"), 203: _OLDER}, errors=(504,),
+        geojson=True, tag="Entities",
     ),
     Route(
         "POST", f"{V1}/entityOperations/delete", batch.delete, "batch_delete",

@@ -19,8 +19,9 @@ async def one(
     """Return 200 with one entity, or 304 where the client has this representation."""
     if view.join is not None:
         body = await _joined_one(broker, request, view, record)
-        return kept(request, view, Rendering(record.version, body))
-    rendering = Rendering(record.version, view.whole(view.dump(record.entity)))
+        return kept(request, view, Rendering(record.version, body, view.alters(record.entity)))
+    body = view.whole(view.dump(record.entity))
+    rendering = Rendering(record.version, body, view.alters(record.entity))
     if broker.guard.transparent:
         broker.rendered.put(request.tenant, record.entity["id"], view.key, rendering, generation)
     return kept(request, view, rendering)
@@ -33,7 +34,7 @@ def kept(request: Request, view: View, rendering: Rendering) -> Response:
     known = request.headers.get(b"if-none-match")
     if known is not None and (known.strip() == b"*" or rendering.etag in known):
         return Response(304, b"", headers)
-    return Response(200, rendering.body, headers)
+    return Response(203 if rendering.altered else 200, rendering.body, headers)
 
 
 def picker(broker: Broker, request: Request, view: View) -> Picker | None:
@@ -55,7 +56,8 @@ async def many(
         parts = _parts(view, records, links)
     else:
         parts = _unjoined(broker, request.tenant, view, records, picker, generation)
-    return Response(200, view.whole(_list(view, parts)), view.headers())
+    altered = view.version is not None and any(view.alters(record.entity) for record in records)
+    return Response(203 if altered else 200, view.whole(_list(view, parts)), view.headers())
 
 
 def _unjoined(

@@ -13,7 +13,7 @@ from broker.api.broker import Broker
 from broker.api.contexts import linked
 from broker.api.request import Request
 from broker.api.response import JSON, LD, Headers, Response, no_content
-from broker.api.view import context_link
+from broker.api.view import applied, context_link, version_asked
 from broker.jsonld.context import Context
 from broker.store.outbox import StoredSubscription
 from broker.subscriptions.service import is_owner
@@ -92,6 +92,10 @@ def _told(
 
 
 def _headers(request: Request, context: Context) -> Headers:
-    if request.media == LD:
-        return [(b"content-type", LD)]
-    return [(b"content-type", JSON), (b"link", context_link(context))]
+    headers: Headers = [(b"content-type", request.media)]
+    if request.media == JSON:
+        headers.append((b"link", context_link(context)))
+    version = version_asked(request)
+    if version is not None:
+        headers.append(applied(version))
+    return headers

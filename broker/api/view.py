@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from broker.errors import BadRequestData
 from broker.jsonld.context import Context
 from broker.jsonld.core import CORE_CONTEXT
 from broker.model.entity import Entity
+from broker.model.older import CURRENT, Version, as_of
 from broker.model.reduce import ALL, Projection
 from broker.model.render import Form, feature, render
 from broker.query.projection import parse_terms, projection
@@ -29,6 +31,8 @@ _SHOWN = (
 )
 """The parameters that say how an entity is shown."""
 _MOST_LEVELS = 20
+_COMMAS = bytes.maketrans(b";", b",")
+_VERSION = re.compile(rb"ngsi-ld=([0-9]{1,2})\.([0-9]{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class View:
     """One way to show entities. `key` tells views apart, so that renderings can be kept by it."""
 
     __slots__ = ("_headers", "context", "form", "geometry", "in_body", "join", "key", "list_key",
-                 "media")  # fmt: skip
+                 "media", "version")  # fmt: skip
 
     def __init__(
         self,
@@ -58,20 +62,32 @@ class View:
         geometry: str = LOCATION,
         join: Join | None = None,
         in_body: bool = True,
+        version: Version | None = None,
         key: str = "",
     ) -> None:
-        """`in_body` says of GeoJSON whether it carries the @context."""
+        """`in_body` says of GeoJSON whether it carries the @context.
+
+        `version` is that of NGSI-LD that a client asks for; None stands for the newest.
+        """
         self.form = form
         self.context = context
         self.media = media
         self.geometry = geometry
         self.join = join
         self.in_body = in_body
-        self.key = f"{key}{context.key}{media.decode()}{in_body}"
+        self.version = version
+        self.key = f"{key}{context.key}{media.decode()}{in_body}{version}"
         self.list_key = "list" + self.key
         self._headers: Headers = [(b"content-type", media)]
         if context.link and (media == JSON or (media == GEO and not in_body)):
             self._headers.append((b"link", context_link(context)))
+        if version is not None:
+            self._headers.append(applied(version))
+
+    def alters(self, entity: Entity) -> bool:
+        """Tell whether an entity has to change for the version that was asked for (§4.3.6.8)."""
+        version = self.version
+        return version is not None and as_of(entity, version, self.context) is not entity
 
     def shows_of(self, entity: Entity) -> bool:
         """Tell whether anything that was asked for by name is there to be shown."""
@@ -83,11 +99,20 @@ class View:
     def beyond(self, projection: Projection) -> View:
         """Return the view of entities that are shown beside those that link them."""
         form = replace(self.form, attrs=None, projection=projection)
-        return View(form, self.context, self.media, geometry=self.geometry, in_body=self.in_body)
+        return View(
+            form,
+            self.context,
+            self.media,
+            geometry=self.geometry,
+            in_body=self.in_body,
+            version=self.version,
+        )
 
     def shown(self, entity: Entity, links: Links | None = None) -> dict[str, Any]:
         """Return the entity in this view, with linked entities within if it is inline."""
         form = self.form
+        if self.version is not None:
+            entity = as_of(entity, self.version, self.context)
         if links is not None and self.join is not None and self.join.inline:
             entity = links.inlined(entity, self.context, form, self.join.level)
         if self.media == GEO:
@@ -130,9 +155,12 @@ def context_link(context: Context) -> bytes:
 def view_of(request: Request, asked: Asked, context: Context) -> View:
     """Return the view a request asks for; raises BadRequestData and InvalidRequest."""
     media = request.media
-    in_body = media != GEO or not _prefers_plain(request)
+    in_body, version = True, None
+    if b"prefer" in request.headers:
+        in_body = media != GEO or b"body=json" not in _wishes(request)
+        version = version_asked(request)
     texts = [asked.get(name) for name in _SHOWN]
-    if in_body and not any(text is not None for text in texts):
+    if in_body and version is None and not any(text is not None for text in texts):
         return plain_view(context, media)
     geometry = asked.get("geometryProperty")
     if geometry is not None and media != GEO:
@@ -149,12 +177,27 @@ def view_of(request: Request, asked: Asked, context: Context) -> View:
         geometry=params.expanded(asked, "geometryProperty", context) if geometry else LOCATION,
         join=join,
         in_body=in_body,
+        version=version,
         key=repr(texts),
     )
 
 
-def _prefers_plain(request: Request) -> bool:
-    return request.headers.get(b"prefer", b"").replace(b" ", b"").lower() == b"body=json"
+def _wishes(request: Request) -> list[bytes]:
+    """Return what is preferred; what is unknown is ignored (RFC 7240)."""
+    text = request.headers.get(b"prefer")
+    return [] if text is None else text.translate(_COMMAS, b' "').lower().split(b",")
+
+
+def version_asked(request: Request) -> Version | None:
+    """Return the version of NGSI-LD that a client asks for (§6.3.6)."""
+    found = (_VERSION.fullmatch(wish) for wish in _wishes(request))
+    match = next((one for one in found if one is not None), None)
+    return None if match is None else (int(match[1]), int(match[2]))
+
+
+def applied(version: Version) -> tuple[bytes, bytes]:
+    """Return the header that tells which version an answer conforms to."""
+    return b"preference-applied", b"ngsi-ld=%d.%d" % min(version, CURRENT)
 
 
 def form_of(asked: Asked, context: Context, level: int) -> Form:

@@ -174,3 +174,36 @@ async def test_a_foreign_host_is_refused_on_every_path(quick: Client, host: str)
         answer = await quick.get(path, {"host": host or " "})
         assert answer.status == 400
         assert answer.problem["place"] == "header:Host"
+
+
+async def test_an_older_version_is_answered_in_its_own_terms(quick: Client) -> None:
+    await quick.post(ENTITIES, {**gauge(), "state": {"vocab": "open"}})
+    await quick.post(ENTITIES, gauge(2))
+    asking = {"prefer": "ngsi-ld=1.5"}
+    for _ in range(2):
+        old = await quick.get(ONE, asking)
+        assert (old.status, old.header("preference-applied")) == (203, "ngsi-ld=1.5")
+        assert old.json()["state"] == {"type": "Property", "value": "open"}
+    assert (await quick.get(ONE)).json()["state"] == {"type": "VocabProperty", "vocab": "open"}
+    listed = await quick.get(f"{ENTITIES}?type=Gauge", asking)
+    assert listed.status == 203
+    assert [one.get("state", {}).get("type") for one in listed.json()] == ["Property", None]
+
+
+async def test_a_version_that_knows_everything_is_answered_with_200(quick: Client) -> None:
+    await quick.post(ENTITIES, gauge())
+    for asked, applied in (
+        ("ngsi-ld=1.9", "1.9"),
+        ("ngsi-ld=2.1", "1.9"),
+        ("ngsi-ld=1.5", "1.5"),
+        ('respond-async, NGSI-LD="1.0"; q=0.1', "1.0"),
+    ):
+        answer = await quick.get(ONE, {"prefer": asked})
+        assert (answer.status, answer.header("preference-applied")) == (200, f"ngsi-ld={applied}")
+
+
+@pytest.mark.parametrize("prefer", ["ngsi-ld=new", "return=minimal", "", "ngsi-ld"])
+async def test_other_preferences_are_ignored(quick: Client, prefer: str) -> None:
+    await quick.post(ENTITIES, gauge())
+    answer = await quick.get(ONE, {"prefer": prefer or " "})
+    assert (answer.status, answer.header("preference-applied")) == (200, None)
