@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import machine
 from bench.delivery import measure_delivery
 from bench.figures import Figure, Rate
+from bench.queries import measure_queries
 from bench.race import measure_race
 from bench.rates import COUNT, TARGETS, Say, measure_rates, replaced, seeded_broker
 from bench.report import figure_table, rate_table, render
@@ -20,7 +21,17 @@ from bench.wrk import CONNECTIONS, LoadFailed
 from tests.support.server import ServerFailed, broker
 
 REPORT = Path(__file__).parent / "REPORT.md"
-PARTS = [*TARGETS, "batch", "race", "scale", "start", "streams", "subscriptions", "delivery"]
+PARTS = [
+    *TARGETS,
+    "batch",
+    "race",
+    "scale",
+    "queries",
+    "start",
+    "streams",
+    "subscriptions",
+    "delivery",
+]
 
 EPILOGUE = """\
 operations (requests per CPU-second, as a ratio to a bare server):
@@ -30,6 +41,7 @@ operations (requests per CPU-second, as a ratio to a bare server):
 others (wall time, memory):
   batch     upsert of 1,000 entities     race    200 clients add -1 to 100
   scale     100,000 entities             start   on an empty folder
+  queries   100,000 entities of 20 types: conditions, places, order, count, far pages
   streams   2,000 listeners: memory, one change told to all, back after a kill
   subscriptions   an update that 4 of 10,000 match, against one without
   delivery        ages at receivers, beside one that hangs, deliveries a second
@@ -77,7 +89,7 @@ def measure(
 ) -> None:
     """Measure the parts asked for; put what is measured into `rates` and `figures`."""
     operations = [name for name in TARGETS if name in parts]
-    apart = ("rates", "race", "scale", "streams", "subscriptions", "delivery")
+    apart = ("rates", "race", "scale", "queries", "streams", "subscriptions", "delivery")
     places = {name: folder / name for name in apart}
     for place in places.values():
         place.mkdir()
@@ -94,6 +106,8 @@ def measure(
         say("race done")
     if "scale" in parts:
         figures += measure_scale(places["scale"], seconds, say)
+    if "queries" in parts:
+        figures += measure_queries(places["queries"], rounds, say)
     if "streams" in parts:
         figures += measure_streams(places["streams"], say)
     if "subscriptions" in parts:

@@ -79,10 +79,22 @@ def _key(order: Order, intern: Intern) -> Sql:
     attribute = f"d{len(path.names) - 1}.value->>'$.type'" if whole else "''"
     found = _expression(order, kind, value, attribute)
     conditions = "".join(f" AND k{level}.key = ?" for level in range(len(keys)))
-    return Sql(
+    general = Sql(
         f"coalesce((SELECT {found.text} FROM {', '.join([*sources, *more])} "
         f"WHERE {kind} IS NOT NULL{conditions} ORDER BY {', '.join(ranks)} LIMIT 1), {_MISSING})",
         (*found.params, *params, *keys),
+    )
+    if not whole or len(params) > 1 or order.reference is not None:
+        return general
+    return _number_first(f'{params[0]}."{DEFAULT}".value', general)
+
+
+def _number_first(path: str, general: Sql) -> Sql:
+    """Return a key that is found with less work where it is the number of a default instance."""
+    return Sql(
+        "coalesce((SELECT x.value FROM json_each(e.doc, ?) x "
+        f"WHERE x.key IS NULL AND x.type IN ('integer', 'real')), {general.text})",
+        (path, *general.params),
     )
 
 

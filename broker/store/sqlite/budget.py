@@ -40,6 +40,11 @@ class Budget:
         self.connection.set_progress_handler(None)
         self.connection.execute("COMMIT")
 
+    def leave_loop(self) -> None:
+        """Raise InterruptError on the event loop, for work that is too long for it for certain."""
+        if self.inline:
+            raise apsw.InterruptError("this read is too long for the event loop")
+
     def check(self) -> None:
         """Raise InterruptError where the time is used up."""
         if self._spent():

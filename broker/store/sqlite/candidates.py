@@ -10,6 +10,7 @@ import orjson
 
 from broker.query.plan import GeoTerm, IndexTerm
 from broker.store.sqlite.index import MANY, number_key
+from broker.store.sqlite.pending import Pending
 
 TABLES = {"num": "anum", "txt": "atxt"}
 
@@ -50,6 +51,18 @@ class Offer:
     few: list[int] | None
 
 
+def probe(term: IndexTerm | GeoTerm, path: int, pending: Pending) -> Probe:
+    """Return the probe for a term; on the event loop only."""
+    if isinstance(term, GeoTerm):
+        return Probe(term, path, [], frozenset())
+    return Probe(term, path, pending.find(term, path), pending.touched(term, path))
+
+
+def listed(eids: Sequence[int]) -> Candidates:
+    """Return the SELECT of entities that are known already."""
+    return Candidates("SELECT value FROM json_each(?)", (orjson.dumps(eids).decode(),))
+
+
 def candidates(
     term: IndexTerm | GeoTerm,
     path: int,
@@ -73,8 +86,9 @@ def candidates(
         for each in values:
             bindings += [*each, nid, path]
     if waiting:
-        parts.append("SELECT value FROM json_each(?)")
-        bindings.append(orjson.dumps(waiting).decode())
+        more = listed(waiting)
+        parts.append(more.text)
+        bindings += more.bindings
     return Candidates(" UNION ALL ".join(parts), tuple(bindings))
 
 

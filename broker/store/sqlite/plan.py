@@ -6,6 +6,7 @@ are needed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -17,8 +18,9 @@ from broker.query.sql import compile_sql
 from broker.query.sql_order import compile_keys, terms
 from broker.store.contract import Kept
 from broker.store.sqlite.budget import Budget
-from broker.store.sqlite.candidates import Offer, Probe, candidates
+from broker.store.sqlite.candidates import Offer, Probe, candidates, listed
 from broker.store.sqlite.connection import Run, runner
+from broker.store.sqlite.hops import Find, Hop, Resolver
 from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.session import ALL_TYPES
 
@@ -35,7 +37,7 @@ FEW: Final = 64
 """Rows of an index up to which it is used without a look at the alternative."""
 
 PROBE: Final = 2000
-"""Rows of an index that are counted to learn how selective it is."""
+"""Rows of an index that are read to learn how selective it is."""
 
 WALK: Final = (500, 4_000, 15_500)
 """Entities a walk looks at, step by step, before it leaves the rest to an index."""
@@ -67,6 +69,8 @@ class Plan:
     where: Node
     numbers: dict[str, int | None]
     probes: list[Probe]
+    hops: list[Hop]
+    find: Find
     pairs: Pairs
     kept: Kept | None
     _test: Test | None = field(default=None, init=False)
@@ -77,13 +81,15 @@ class Plan:
         if self.ids is not None:
             met, total = self._by_ids(run, budget)
         else:
-            met, total = self._find(run, self._best(run), budget.inline)
+            met, total = self._find(run, self._best(run, budget.inline), budget)
         return self._rows(run, met, budget.inline), total
 
-    def _find(self, run: Run, best: Offer | None, inline: bool) -> tuple[Met, int | None]:
+    def _find(self, run: Run, best: Offer | None, budget: Budget) -> tuple[Met, int | None]:
         query = self.query
         if best is not None and best.few is not None:
-            return self._by_few(run, best, best.few, inline)
+            return self._by_few(run, best, best.few, budget.inline)
+        if query.order or query.count:
+            self._leave_loop(run, best, budget)
         if query.order:
             return self._ordered(run, "FROM entity e", *self._source(run, best))
         total = self._count(run, best) if query.count else None
@@ -94,6 +100,13 @@ class Plan:
         if best.count < PROBE and self._index_is_shorter(run, best.count):
             return self._by_index(run, best, query.offset, query.limit), total
         return self._walk_then_index(run, best), total
+
+    def _leave_loop(self, run: Run, best: Offer | None, budget: Budget) -> None:
+        """Go to a thread at once with what looks at very many entities."""
+        if best is None and self._exact_test()[0] == "1" and not self.query.order:
+            return
+        if (self._entities(run) if best is None else best.count) >= PROBE:
+            budget.leave_loop()
 
     def _rows(self, run: Run, met: Met, inline: bool) -> list[Row]:
         """Return rows with the documents the caller has not kept."""
@@ -112,8 +125,8 @@ class Plan:
         test, bindings = self._exact_test()
         if query.order:
             where = f"e.tid = ? AND e.id IN (SELECT value FROM json_each(?)) AND {test}"
-            listed = (self.tid, orjson.dumps(self.ids).decode())
-            return self._ordered(run, "FROM entity e", where, (*listed, *bindings))
+            given = (self.tid, orjson.dumps(self.ids).decode(), *bindings)
+            return self._ordered(run, "FROM entity e", where, given)
         for entity_id in self.ids or ():
             budget.check()
             found += run(
@@ -125,32 +138,42 @@ class Plan:
         page = rest[query.offset : query.offset + query.limit]
         return page, len(found) if query.count else None
 
-    def _best(self, run: Run) -> Offer | None:
+    def _best(self, run: Run, inline: bool) -> Offer | None:
         """Return the most selective index."""
         best: Offer | None = None
-        types = self._index_types(run) if self.probes else []
-        for probe in self.probes:
+        types = self._index_types(run, self.types) if self.probes or self.hops else []
+        for probe in (*self.probes, *self._resolved(run, inline)):
             exact = self.pairs.exactness(types, probe.path) if types else None
             if exact is None:
                 continue
             term = probe.term
             decided = isinstance(term, IndexTerm) and exact >= term.needs
             offered = candidates(term, probe.path, types, probe.waiting, many=not decided)
-            first = run(f"{offered.text} LIMIT {FEW + 1}", offered.bindings).fetchall()
-            if len(first) <= FEW:
-                eids = list(dict.fromkeys(eid for (eid,) in first))
-                return Offer(probe, offered, decided, len(first), eids)
-            count: int = run(
-                f"SELECT count(*) FROM (SELECT 1 FROM ({offered.text}) LIMIT {PROBE})",
-                offered.bindings,
-            ).get
+            rows = run(f"{offered.text} LIMIT {PROBE}", offered.bindings).fetchall()
+            count, few = len(rows), None
+            if count < PROBE:
+                eids = list(dict.fromkeys(eid for (eid,) in rows))
+                offered = listed(eids)
+                few = eids if count <= FEW else None
             if best is None or count < best.count:
-                best = Offer(probe, offered, decided, count, None)
+                best = Offer(probe, offered, decided, count, few)
+            if few is not None:
+                break
         return best
 
-    def _index_types(self, run: Run) -> list[int]:
-        if self.types is not None:
-            return self.types
+    def _resolved(self, run: Run, inline: bool) -> Iterator[Probe]:
+        """Yield the probes for conditions on linked entities."""
+        if self.hops:
+            every, find = self._index_types(run, None), self.find if inline else None
+            resolver = Resolver(run, self.tid, self.pairs, every, find)
+            for hop in self.hops:
+                found = resolver.probe(hop)
+                if found is not None:
+                    yield found
+
+    def _index_types(self, run: Run, types: list[int] | None) -> list[int]:
+        if types is not None:
+            return types
         rows = run(
             "SELECT type FROM counter WHERE tid = ? AND type <> ? AND n > 0 LIMIT ?",
             (self.tid, ALL_TYPES, TYPES + 1),
@@ -224,9 +247,9 @@ class Plan:
             total = run(f"SELECT count(*) {source} WHERE {test}", given).get
         keys = compile_keys(query.order, self.numbers.get)
         columns = [f"k{number}" for number in range(len(keys))]
-        listed = ", ".join(f"{key.text} AS {c}" for key, c in zip(keys, columns, strict=True))
+        named = ", ".join(f"{key.text} AS {c}" for key, c in zip(keys, columns, strict=True))
         met: Met = run(
-            f"WITH m AS MATERIALIZED (SELECT e.id, e.version, e.eid, {listed} {source} "
+            f"WITH m AS MATERIALIZED (SELECT e.id, e.version, e.eid, {named} {source} "
             f"WHERE {test}) SELECT id, version, eid FROM m "
             f"ORDER BY {terms(query.order, columns)}, id LIMIT ? OFFSET ?",
             (
@@ -312,8 +335,16 @@ class Plan:
         return text, tuple(bindings)
 
     def _walk_whole(self, run: Run) -> Met:
-        query = self.query
-        return self._walk(run, query.after or "", None, query.limit, query.offset)
+        query, start = self.query, self.query.after or ""
+        if self._exact_test()[0] != "1" or self.types is None or len(self.types) > 1:
+            return self._walk(run, start, None, query.limit, query.offset)
+        met: Met = run(
+            "SELECT e.id, e.version, e.eid FROM (SELECT key, eid FROM etype WHERE type = ? "
+            "AND key > ? ORDER BY key LIMIT ? OFFSET ?) t CROSS JOIN entity e ON e.eid = t.eid "
+            "ORDER BY t.key",
+            (*self.types, start, query.limit, query.offset),
+        ).fetchall()
+        return met
 
     def _walk_then_index(self, run: Run, best: Offer) -> Met:
         """Walk a bounded way; where that does not fill the page, let the index have its turn."""

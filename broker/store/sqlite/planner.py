@@ -13,8 +13,6 @@ from typing import Final, TypeAlias
 
 from broker.query.ast import EntityQuery
 from broker.query.plan import (
-    GeoTerm,
-    IndexTerm,
     attributes,
     given_type,
     index_terms,
@@ -23,7 +21,8 @@ from broker.query.plan import (
 )
 from broker.store.contract import Kept
 from broker.store.sqlite.budget import Budget
-from broker.store.sqlite.candidates import Probe
+from broker.store.sqlite.candidates import probe
+from broker.store.sqlite.hops import hops
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.pending import Pending
@@ -74,16 +73,12 @@ def plan(
             )
         },
         probes=[
-            _probe(term, path, pending)
+            probe(term, path, pending)
             for term in index_terms(where)
             if (path := names.nid(term.attribute)) is not None
         ],
+        hops=hops(where, names, pending),
+        find=pending.find,
         pairs=pairs,
         kept=kept,
     ).run
-
-
-def _probe(term: IndexTerm | GeoTerm, path: int, pending: Pending) -> Probe:
-    if isinstance(term, GeoTerm):
-        return Probe(term, path, [], frozenset())
-    return Probe(term, path, pending.find(term, path), pending.touched(term, path))

@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 THREADS: Final = 2
 
+MAPPED_MIB: Final = 32
+"""Of the file, mapped for each thread."""
+
 
 class Reader:
     """The reading connections, and the bound on how long one read may take."""
@@ -64,7 +67,7 @@ class Reader:
     def _in_thread(self, read: Callable[[Budget], T]) -> T:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._connect()
+            connection = self._local.connection = self._connect(mapped_mib=MAPPED_MIB)
             self._opened.append(connection)
         try:
             with Budget(connection, self._longest_seconds, inline=False) as budget:

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from broker.errors import TooComplexQuery
-from broker.model.entity import Entity
+from broker.model.entity import DEFAULT, Entity
 from broker.query.ast import (
     And,
     Compare,
@@ -17,6 +17,7 @@ from broker.query.ast import (
     HasType,
     IdIn,
     IdMatches,
+    Linked,
     Node,
     Not,
     Op,
@@ -26,6 +27,7 @@ from broker.query.ast import (
 from broker.query.ast import Path as QueryPath
 from broker.query.predicate import compile_predicate
 from broker.store.sqlite import SqliteStore, feed, plan
+from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.plan import Plan
 from tests.broker.store.helpers import (
     LEVEL,
@@ -40,6 +42,7 @@ from tests.broker.store.helpers import (
 
 PLACE = "https://example.org/place"
 NOTE = "https://example.org/note"
+ABOVE = "https://example.org/above"
 
 
 def numbered(n: int) -> Entity:
@@ -48,6 +51,9 @@ def numbered(n: int) -> Entity:
         "level": prop([n, n + 0.5] if n % 7 == 0 else n),
         "name": prop(f"{'long ' * 40}{n}" if n % 5 == 0 else f"name {n % 20}"),
     }
+    if n % 3 == 0:
+        above = f"urn:{(n + 1) * 37 % 300:03}"
+        attributes["above"] = {DEFAULT: {"type": "Relationship", "object": above}}
     if n % 2:
         attributes["place"] = point(130 + n / 100, 32)
     if n in (50, 150, 250):
@@ -95,6 +101,13 @@ QUERIES: list[Node] = [
     Geo(PLACE, "near", AT, 50_000.0, maximum=False),
     And((HasType(SHELTER), IdIn(("urn:000", "urn:001", "urn:111", "urn:x")))),
     IdMatches("^urn:1.0$"),
+    Linked(ABOVE, level(Op.EQ, 16)),
+    Linked(ABOVE, level(Op.EQ, 17)),
+    And((HasType(SHELTER), Linked(ABOVE, And((HasType(RIVER), level(Op.GE, 290)))))),
+    And((HasType(SHELTER), Linked(ABOVE, level(Op.GT, 20)))),
+    Linked(ABOVE, Linked(ABOVE, level(Op.EQ, 5))),
+    Linked(ABOVE, name(Op.EQ, "nobody")),
+    Not(Linked(ABOVE, level(Op.EQ, 16))),
     HasType("https://example.org/Unknown"),
     Compare(QueryPath(("https://example.org/unknown",)), Op.EQ, (1,)),
     IdIn(()),
@@ -115,7 +128,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sqlite
 
 
 def only_walk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Plan, "_best", lambda self, run: None)
+    monkeypatch.setattr(Plan, "_best", lambda self, run, inline: None)
 
 
 def only_index(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +148,7 @@ async def test_every_way_selects_what_the_predicate_selects(
     town: SqliteStore, monkeypatch: pytest.MonkeyPatch, way: Any, where: Node
 ) -> None:
     way(monkeypatch)
-    matches = compile_predicate(where)
+    matches = compile_predicate(where, {each["id"]: each for each in ENTITIES}.get)
     expected = sorted(each["id"] for each in ENTITIES if matches(each))
     for limit, offset, after in ((1000, 0, None), (5, 0, None), (4, 3, "urn:120"), (0, 0, None)):
         page = await town.query("", EntityQuery(where, limit, offset, True, after))
@@ -155,6 +168,7 @@ async def test_a_selective_condition_is_answered_by_an_index(
         And((HasType(RIVER), level(Op.EQ, 17))),
         level(Op.EQ, 17),
         And((HasType(RIVER), Geo(PLACE, "equals", AT))),
+        Linked(ABOVE, level(Op.EQ, 16)),
     ):
         await town.query("", EntityQuery(where, count=True))
 
@@ -169,6 +183,24 @@ async def test_a_broad_condition_is_answered_by_a_walk(
     monkeypatch.setattr(Plan, "_by_few", no_index)
     page = await town.query("", EntityQuery(And((HasType(RIVER), level(Op.GT, 1))), limit=2))
     assert len(page.records) == 2
+
+
+@pytest.mark.parametrize("where", QUERIES)
+async def test_a_thread_selects_what_waits_to_be_indexed_too(
+    town: SqliteStore, monkeypatch: pytest.MonkeyPatch, where: Node
+) -> None:
+    run = Plan.run
+
+    def in_thread(plan: Plan, budget: Budget) -> Any:
+        budget.leave_loop()
+        return run(plan, budget)
+
+    monkeypatch.setattr(Plan, "run", in_thread)
+    matches = compile_predicate(where, {each["id"]: each for each in ENTITIES}.get)
+    page = await town.query("", EntityQuery(where, limit=1000))
+    assert [record.id for record in page.records] == sorted(
+        each["id"] for each in ENTITIES if matches(each)
+    )
 
 
 async def test_a_query_that_takes_long_leaves_the_loop_and_comes_to_the_same(
