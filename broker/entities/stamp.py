@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from broker.model.attributes import whole
 from broker.model.entity import Attributes, Instance
 
 
@@ -13,11 +14,14 @@ def stamped(instance: Instance, owner_created: str, now: str, old: Instance | No
     Members and sub-attributes that are None (nulls with nothing to remove) are dropped.
     """
     created = now if old is None else old.get("createdAt", owner_created)
-    result: Instance = {
-        member: value
-        for member, value in instance.items()
-        if value is not None and member != "attrs"
-    }
+    if None in instance.values() or "attrs" in instance:
+        result: Instance = {
+            member: value
+            for member, value in instance.items()
+            if value is not None and member != "attrs"
+        }
+    else:
+        result = {**instance}
     set_times(result, owner_created, created, now)
     if "attrs" in instance:
         before = {} if old is None else old.get("attrs", {})
@@ -32,6 +36,7 @@ def stamped_attributes(
 ) -> Attributes:
     """Return attributes that take the place of `before`, None instances left out."""
     result: dict[str, dict[str, Instance]] = {}
+    before = whole(before)
     for iri, instances in attrs.items():
         old = before.get(iri, {})
         kept = {

@@ -1,19 +1,23 @@
 """Attributes that are exchanged without looking at the others (pure).
 
-An engine may hand out entities whose attributes are parsed only when they are asked for: any
-mapping that is not a dict. What edits such attributes keeps them as they are and puts its own
+An engine may hand out entities whose attributes are parsed only when they are asked for
+(`Lazy`). What edits such attributes keeps them as they are and puts its own
 beside them, so that neither the edit nor what is written because of it has to touch the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from abc import abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, TypeAlias
 
 from broker.model.entity import Attributes, Instance
 
 Changes: TypeAlias = Mapping[str, dict[str, Instance] | None]
 """Attribute IRI → its instances from now on; None where it is taken off."""
+
+FEW: Final = 4
+"""Attributes that are looked at one by one; of more, all are parsed at once."""
 
 
 def edited(attrs: Attributes, changes: Changes) -> Attributes:
@@ -25,7 +29,7 @@ def edited(attrs: Attributes, changes: Changes) -> Attributes:
     return {iri: now for iri, now in {**attrs, **changes}.items() if now is not None}
 
 
-def candidates(before: Attributes, after: Attributes) -> Iterable[str]:
+def candidates(before: Attributes, after: Attributes) -> Collection[str]:
     """Return the attributes that may differ; those left out are the same on both sides."""
     if before is after:
         return ()
@@ -40,7 +44,22 @@ def candidates(before: Attributes, after: Attributes) -> Iterable[str]:
     return dict.fromkeys((*after, *before))
 
 
-class Edited(Mapping[str, dict[str, Instance]]):
+def whole(attrs: Attributes) -> Mapping[str, dict[str, Instance]]:
+    """Return attributes of which many will be looked at, all parsed."""
+    return attrs.whole() if isinstance(attrs, Lazy) else attrs
+
+
+class Lazy(Mapping[str, dict[str, Instance]]):
+    """Attributes that are not a dict, and can become one."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def whole(self) -> dict[str, dict[str, Instance]]:
+        """Return all as a dict."""
+
+
+class Edited(Lazy):
     """Attributes of an engine with some exchanged. Nothing of `base` is copied or parsed."""
 
     __slots__ = ("base", "changes")
@@ -75,6 +94,11 @@ class Edited(Mapping[str, dict[str, Instance]]):
         for iri, instances in changes.items():
             if instances is not None and iri not in self.base:
                 yield iri
+
+    def whole(self) -> dict[str, dict[str, Instance]]:
+        """Return all as a dict."""
+        every = {**whole(self.base), **self.changes}
+        return {iri: instances for iri, instances in every.items() if instances is not None}
 
     def __len__(self) -> int:
         length = len(self.base)

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
 
-from broker.model.attributes import candidates, edited
+from broker.model.attributes import FEW, candidates, edited, whole
 from broker.model.entity import Attributes, Entity, Instance
 
 Delta: TypeAlias = dict[str, Any]
@@ -111,7 +111,10 @@ def _diff_attributes(
 ) -> tuple[AttributeDelta, AttributeDelta]:
     delta: AttributeDelta = {}
     prior: AttributeDelta = {}
-    for iri in candidates(before, after):
+    names = candidates(before, after)
+    if len(names) > FEW:
+        before, after = whole(before), whole(after)
+    for iri in names:
         old, new = before.get(iri), after.get(iri)
         if new is old:
             continue
@@ -122,6 +125,11 @@ def _diff_attributes(
             continue
         if old is None:
             old = {}
+        if len(new) == 1 and new.keys() == old.keys():
+            (dataset,) = new
+            if not _same(new[dataset], old[dataset]):
+                delta[iri], prior[iri] = {**new}, {**old}
+            continue
         datasets = [d for d in old if d not in new]
         datasets += [d for d, instance in new.items() if not _same(instance, old.get(d))]
         if datasets:

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
-from broker.model.attributes import Edited
+from broker.model.attributes import FEW, Edited, Lazy
 from broker.model.change import AttributeDelta
 from broker.model.entity import Entity, Instance
 from broker.store.contract import Change, Record
@@ -34,9 +34,6 @@ Keys: TypeAlias = Mapping[str, str]
 OPEN: Final = b'"attrs":{'
 NESTED: Final = b'"attrs":'
 COMMA: Final = ord(",")
-
-FEW: Final = 4
-"""Attributes that are looked up, or exchanged, one by one; of more the whole is cheaper."""
 
 
 def interned(parts: Entity, keys: Keys) -> Entity:
@@ -75,14 +72,27 @@ def opened(document: bytes, names: Names) -> Entity:
 
 def dump(entity: Entity, keys: Keys) -> bytes:
     """Return the document of an entity; raises BadRequestData for what JSON cannot hold."""
+    attributes = entity["attrs"]
     members = {member: value for member, value in entity.items() if member != "attrs"}
-    members["attrs"] = attributes = _renamed(entity["attrs"], keys)
-    document = encode(members)
+    document = encode_parts({**members, "attrs": attributes}, keys)
     start = document.find(OPEN) + len(OPEN)
     lines = document[start:-2].replace(b'}},"', b'}},\n"')
     if not attributes or lines.count(b"\n") != len(attributes) - 1 or b":{}" in lines:
         return document
     return b"%b\n%b\n}}" % (document[:start], lines)
+
+
+def encode_parts(parts: Entity, keys: Keys) -> bytes:
+    """Return an entity or a delta as JSON, with `keys` in place of attribute IRIs."""
+    attributes = parts.get("attrs")
+    if attributes is None:
+        return encode(parts)
+    if isinstance(attributes, Lazy):
+        attributes = attributes.whole()
+    document = encode(
+        {**parts, "attrs": {keys[iri]: instances for iri, instances in attributes.items()}}
+    )
+    return document if document.count(NESTED) == 1 else encode(interned(parts, keys))
 
 
 class Rewritten(NamedTuple):
@@ -100,8 +110,9 @@ def rewritten(document: bytes, change: Change, after: Entity, keys: Keys) -> Rew
     spliced = _spliced(document, change.delta, change.before, after, keys)
     if spliced is not None:
         return spliced
-    delta, prior = interned(change.delta, keys), interned(change.before, keys)
-    return Rewritten(dump(after, keys), encode(delta), encode(prior))
+    return Rewritten(
+        dump(after, keys), encode_parts(change.delta, keys), encode_parts(change.before, keys)
+    )
 
 
 def _spliced(
@@ -139,7 +150,7 @@ def _spliced(
     )
 
 
-class StoredAttributes(Mapping[str, dict[str, Instance]]):
+class StoredAttributes(Lazy):
     """The attributes of a document with lines, parsed when they are asked for."""
 
     __slots__ = ("_document", "_known", "_names", "_start", "_whole")
@@ -169,14 +180,14 @@ class StoredAttributes(Mapping[str, dict[str, Instance]]):
         return self.get(iri) is not None  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._parse())
+        return iter(self.whole())
 
     def __len__(self) -> int:
         return self._document.count(b"\n") - 1
 
     def _find(self, iri: str) -> dict[str, Instance] | None:
         if len(self._known) == FEW:
-            return self._parse().get(iri)
+            return self.whole().get(iri)
         nid = self._names.ids.get(iri)
         if nid is None:
             return None
@@ -193,11 +204,11 @@ class StoredAttributes(Mapping[str, dict[str, Instance]]):
         self._known[iri] = found
         return found  # type: ignore[no-any-return]
 
-    def _parse(self) -> dict[str, dict[str, Instance]]:
+    def whole(self) -> dict[str, dict[str, Instance]]:
+        """Return all as a dict."""
         if not self._whole:
-            every: dict[str, dict[str, Instance]] = {**parse(self._document, self._names)["attrs"]}
-            every.update(self._known)
-            self._known = every
+            every: dict[str, dict[str, Instance]] = parse(self._document, self._names)["attrs"]
+            self._known = {**every, **self._known}
             self._whole = True
         return self._known
 

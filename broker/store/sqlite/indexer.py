@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Protocol, TypeAlias
 
 import apsw
 
+from broker.model.attributes import FEW, whole
 from broker.model.entity import Attributes, Entity
 from broker.query.plan import Exact
 from broker.store.sqlite.connection import runner
@@ -72,7 +73,7 @@ class Indexer:
         eid: int,
         before: Entity | None,
         after: Entity | None,
-        changed: Iterable[str],
+        changed: Collection[str],
         names: Interning,
         seq: int,
     ) -> list[Row]:
@@ -103,12 +104,14 @@ class Indexer:
         types: list[str],
         before: Attributes,
         after: Attributes,
-        attributes: Iterable[str],
+        attributes: Collection[str],
         names: Interning,
         seq: int,
     ) -> list[Row]:
         """Return the rows of `attributes` that differ, for each of some types; move the boxes."""
         rows: list[Row] = []
+        if len(attributes) > FEW:
+            before, after = whole(before), whole(after)
         columns = names.columns.get(tuple(types))
         if columns is None:
             columns = self._columns(types, names)
@@ -187,13 +190,16 @@ class Indexer:
             bid = self._connection.last_insert_rowid()
             self.run("INSERT INTO boxkey VALUES (?, ?, ?, ?)", (*key, bid))
             return
-        bid = self.run("SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key).get
         if now is not None:
             self.run(
-                "UPDATE box SET west = ?, east = ?, south = ?, north = ? WHERE bid = ?",
-                (*now, bid),
+                "UPDATE box SET west = ?, east = ?, south = ?, north = ? WHERE bid = "
+                "(SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?)",
+                (*now, *key),
             )
         else:
+            bid = self.run(
+                "SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key
+            ).get
             self.run("DELETE FROM box WHERE bid = ?", (bid,))
             self.run("DELETE FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key)
 
