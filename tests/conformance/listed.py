@@ -13,15 +13,16 @@ MOST = 25
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A row: a test's id, or a pattern of ids where a part is not there yet; and why."""
+    """What is listed: a test's id, or a pattern of ids or (with `/`) of folders; and why."""
 
     pattern: str
     clause: str
     reason: str
 
-    def holds(self, test_id: str) -> bool:
-        """Tell whether the row is about a test."""
-        return fnmatch.fnmatchcase(test_id, self.pattern)
+    def holds(self, test_id: str, folder: str) -> bool:
+        """Tell whether this is about a test."""
+        name = folder if "/" in self.pattern else test_id
+        return fnmatch.fnmatchcase(name, self.pattern)
 
 
 def differences(page: str) -> list[Listed]:
@@ -40,5 +41,5 @@ def _rows(page: str, heading: str) -> list[Listed]:
     for line in section.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| `") and len(cells) == 3:
-            rows.append(Listed(cells[0].strip("`"), cells[1], cells[2]))
+            rows += [Listed(pattern.strip("`"), *cells[1:]) for pattern in cells[0].split()]
     return rows

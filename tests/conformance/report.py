@@ -14,7 +14,11 @@ BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 def unexpected(results: Iterable[Result], listed: Iterable[Listed]) -> list[Result]:
     """Return the failures that no row is about."""
     rows = list(listed)
-    return [one for one in results if not one.passed and not any(row.holds(one.id) for row in rows)]
+    return [
+        one
+        for one in results
+        if not one.passed and not any(row.holds(one.id, one.folder) for row in rows)
+    ]
 
 
 def outdated(results: Iterable[Result], differences: Iterable[Listed]) -> list[str]:
@@ -22,7 +26,7 @@ def outdated(results: Iterable[Result], differences: Iterable[Listed]) -> list[s
     found = list(results)
     old = []
     for row in differences:
-        about = [one for one in found if row.holds(one.id)]
+        about = [one for one in found if row.holds(one.id, one.folder)]
         if about and all(one.passed for one in about):
             old.append(row.pattern)
     return old

@@ -76,7 +76,9 @@ def test_results_have_id_outcome_message_and_clauses(tmp_path: Path) -> None:
 def test_only_what_is_listed_may_fail(tmp_path: Path) -> None:
     found = results(tmp_path)
     assert [one.id for one in report.unexpected(found, [])] == ["001_02_02"]
-    assert report.unexpected(found, [Listed("001_02_*", "5.5.4", "why")]) == []
+    for pattern in ("001_02_*", "A/*"):
+        assert report.unexpected(found, [Listed(pattern, "5.5.4", "why")]) == []
+    assert len(report.unexpected(found, [Listed("B/*", "5.5.4", "why")])) == 1
 
 
 def test_a_difference_that_is_none_any_more_is_told(tmp_path: Path) -> None:
