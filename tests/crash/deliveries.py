@@ -251,7 +251,8 @@ def compare(due: list[Change], arrivals: Iterable[Arrival]) -> list[str]:
         wrong.append("two changes came under one id")
     wrong += [f"{change} never came" for change in due if change not in ids][:5]
     wrong += [f"{change} was not due" for change in ids.keys() - set(due)][:5]
-    order = [change for change in ids if change in set(due)]
+    wanted = set(due)
+    order = [change for change in ids if change in wanted]
     if not wrong and order != due:
         place = next(n for n, (a, b) in enumerate(zip(order, due, strict=True)) if a != b)
         wrong.append(f"out of order: {order[place]} came where {due[place]} was due")
