@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from broker.guard import Caller, Guard
 from broker.store.contract import Committed
+from broker.store.refusals import nonexistent
 from broker.subscriptions.live.audience import Waiter
 from broker.subscriptions.live.events import Told
 from broker.subscriptions.live.feed import Feed
@@ -59,6 +60,11 @@ class Follower:
         if self.feed.closed or self.after < self.feed.told:
             return True
         return await self._waiter.sleep(timeout)
+
+    async def check_tenant(self) -> None:
+        """Raise NonexistentTenant where the tenant has been deleted."""
+        if not await self.feed.past.knows(self.tenant):
+            raise nonexistent(self.tenant)
 
     def skip(self) -> None:
         """Give up what has not been read: go on from the newest change."""

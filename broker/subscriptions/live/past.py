@@ -66,6 +66,10 @@ class Past:
                 await self._extend(window, tenant, end)
         return [one for one in window.changes if after < one.change.seq <= end], end
 
+    async def knows(self, tenant: str) -> bool:
+        """Tell whether the store has a tenant."""
+        return tenant in await self._store.tenants()
+
     def _window(self, tenant: str, number: int) -> _Window:
         key = (tenant, number)
         window = self._windows.get(key)

@@ -35,6 +35,8 @@ async def tell(
                             yield batch
                     begin = False
                 told = await follower.read()
+                if silent:
+                    await follower.check_tenant()
             except (Forgotten, TooComplexQuery):
                 follower.skip()
                 begin = snapshot is not None

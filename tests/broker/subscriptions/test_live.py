@@ -16,6 +16,7 @@ from broker.query.ast import And, Compare, HasType, IdIn, Node, Op, Path
 from broker.store.contract import Change, Committed, Store, Tx
 from broker.store.memory import MemoryStore
 from broker.subscriptions.live import Feed, Follower, Forgotten, Lens, past
+from broker.subscriptions.live.stream import tell
 from tests.support.asgi import Ticking
 
 
@@ -269,3 +270,15 @@ async def test_an_audience_ends_with_its_last_reader(store: MemoryStore) -> None
     for reader in readers:
         reader.close()
     assert feed.figures() == {"streams": 0, "stream_lenses": 0}
+
+
+async def test_a_stream_ends_with_a_reason_when_its_tenant_is_deleted(store: MemoryStore) -> None:
+    for value in range(3):
+        await put(store, 1, value, "drill")
+    feed = Feed(store)
+    await store.drop_tenant("drill")
+    events = tell(follower(feed, feed.head, "drill"), 0.01, None, resumed=True)
+    batches = [batch async for batch in events]
+    assert [told.name for batch in batches for told in batch] == ["open", "end"]
+    assert b"deleted" in batches[-1][0].data
+    assert feed.figures()["streams"] == 0
