@@ -365,13 +365,14 @@ JAPANESE: Final[dict[str, str]] = {
     ),
     "What answers at {url} is no Machi broker.": "{url} は Machi のブローカーではありません。",
     "Check the URL.": "URL を確かめてください。",
-    "{id}: {uri} has not taken a notification since {since}.": (
-        "{id}: {uri} が通知を受け取っていません（{since}〜）。"
+    "{id}: {uri} has not taken a notification since {since}. {why}": (
+        "{id}: {uri} が通知を受け取っていません（{since}〜）。{why}"
     ),
-    "See why: machi subscriptions explain {id}. A private address needs machi broker "
-    "--allow-egress CIDR.": (
-        "理由は: machi subscriptions explain {id}。私設アドレスには machi broker --allow-egre"
-        "ss CIDR が必要です。"
+    "Mend the receiver or its address; a private address needs machi broker "
+    "--allow-egress CIDR. What was given up: machi dead-letters list": (
+        "受信側か宛先を直してください。私設アドレスには "
+        "machi broker --allow-egress CIDR が必要です。"
+        "諦めた通知は: machi dead-letters list"
     ),
     "{paused} subscriptions notify nobody, being paused or expired: {value} …": (
         "休止または期限切れで通知しないものが {paused} 件: {value} …"

@@ -110,7 +110,7 @@ def _asked(api: Api, context: str | None, found: list[dict[str, Any]]) -> Iterat
     yield service.context(api, context)
     plain = Api(api.url, api.tenant)
     yield service.names(plain)
-    yield from service.subscriptions(found)
+    yield from service.subscriptions(found, service.last_error(plain))
     yield service.dead_letters(plain)
 
 

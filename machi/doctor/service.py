@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -140,8 +140,11 @@ def names(api: Api) -> Finding:
     return ok("names", t("No name is there both with and without a context."))
 
 
-def subscriptions(found: list[dict[str, Any]]) -> Iterator[Finding]:
-    """Look for subscriptions whose receiver refuses, is away, or may not be reached."""
+def subscriptions(found: list[dict[str, Any]], why: Callable[[str], str]) -> Iterator[Finding]:
+    """Look for subscriptions whose receiver refuses, is away, or may not be reached.
+
+    `why` gives what the newest failure of one was.
+    """
     failing = [one for one in found if one["notification"].get("status") == "failed"]
     for one in failing[:SHOWN]:
         sent = one["notification"]
@@ -149,15 +152,15 @@ def subscriptions(found: list[dict[str, Any]]) -> Iterator[Finding]:
         yield problem(
             "subscription",
             t(
-                "{id}: {uri} has not taken a notification since {since}.",
+                "{id}: {uri} has not taken a notification since {since}. {why}",
                 id=one["id"],
                 uri=sent["endpoint"]["uri"],
                 since=since,
+                why=why(one["id"]),
             ),
             t(
-                "See why: machi subscriptions explain {id}. A private address needs machi "
-                "broker --allow-egress CIDR.",
-                id=one["id"],
+                "Mend the receiver or its address; a private address needs machi broker "
+                "--allow-egress CIDR. What was given up: machi dead-letters list"
             ),
         )
     paused = [one["id"] for one in found if one.get("status") not in (None, "active")]
@@ -176,6 +179,19 @@ def subscriptions(found: list[dict[str, Any]]) -> Iterator[Finding]:
             "subscription",
             t("{count} subscriptions, none failing.", count=len(found)),
         )
+
+
+def last_error(api: Api) -> Callable[[str], str]:
+    """Return what asks the books why a subscription's newest try failed."""
+
+    def why(id_: str) -> str:
+        try:
+            books, _ = api.call("GET", f"{EX}/books", query={"subscriptionId": id_})
+        except Refusal as error:
+            return str(error)
+        return str(books.get("lastError") or "")
+
+    return why
 
 
 def dead_letters(api: Api) -> Finding:

@@ -168,7 +168,9 @@ def test_dead_letters_are_listed_shown_replayed_and_discarded(machi: Machi, serv
         listed = machi("dead-letters", "list", "--limit", "1").output
         assert "410 Gone" in listed
         assert "1 more" in listed
-        assert examined(machi, server)["dead-letters"][0].state is State.PROBLEM
+        found = examined(machi, server)
+        assert found["dead-letters"][0].state is State.PROBLEM
+        assert "410 Gone" in found["subscription"][0].text
         shown = json.loads(machi("dead-letters", "show", letters[0]["id"]).output)
         assert shown["notification"]["data"][0]["level"]["value"] == 8
         assert "waits" in machi("dead-letters", "replay", letters[0]["id"]).output
@@ -275,7 +277,7 @@ def test_names_that_fell_back_to_the_default_vocabulary_are_found(machi: Machi, 
 
 def test_subscriptions_that_fail_and_their_dead_letters_are_found():
     failed = {"status": "failed", "endpoint": {"uri": "http://x/"}, "timesFailed": 3}
-    found = list(service.subscriptions([{"id": "urn:s:1", "notification": failed}]))
+    found = list(service.subscriptions([{"id": "urn:s:1", "notification": failed}], str.upper))
     assert [one.state for one in found] == [State.PROBLEM]
     assert "--allow-egress" in found[0].remedy
 
