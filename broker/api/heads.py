@@ -17,21 +17,32 @@ _STATUS = {
         *((one.value, one.phrase) for one in HTTPStatus),
     )
 }
-_CLOSE = b"connection: close\r\n\r\n"
-_KEEP = b"\r\n"
 
 
 class ForgedHeader(Exception):
     """A header of ours would end the head early: it holds a line break."""
 
 
-def head(status: int, date: bytes, headers: Iterable[tuple[bytes, bytes]], closes: bool) -> bytes:
+def head(
+    status: int,
+    date: bytes,
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    length: int | None = None,
+    closes: bool,
+) -> bytes:
     """Return status line and headers; `date` is a whole line. Raises ForgedHeader."""
     lines = [_STATUS[status], date]
     for name, value in headers:
         lines += (name, b": ", value, b"\r\n")
-    breaks = len(lines) // 4 + (4 if closes else 3)
-    lines.append(_CLOSE if closes else _KEEP)
+    breaks = len(lines) // 4 + 3
+    if length is not None:
+        lines.append(b"content-length: %d\r\n" % length)
+        breaks += 1
+    if closes:
+        lines.append(b"connection: close\r\n")
+        breaks += 1
+    lines.append(b"\r\n")
     text = b"".join(lines)
     if text.count(b"\n") != breaks or text.count(b"\r") != breaks:
         raise ForgedHeader
@@ -40,12 +51,10 @@ def head(status: int, date: bytes, headers: Iterable[tuple[bytes, bytes]], close
 
 def whole(response: Response, date: bytes, *, closes: bool, bodiless: bool) -> bytes:
     """Return a response in one piece; `bodiless` for the answer to HEAD. Raises ForgedHeader."""
-    headers = response.headers
-    status = response.status
-    if status != 204 and status != 304:
-        headers.append((b"content-length", b"%d" % len(response.body)))
-    text = head(status, date, headers, closes)
-    return text if bodiless else text + response.body
+    status, body = response.status, response.body
+    length = None if status == 204 or status == 304 else len(body)
+    text = head(status, date, response.headers, length=length, closes=closes)
+    return text if bodiless else text + body
 
 
 def chunk(data: bytes) -> bytes:

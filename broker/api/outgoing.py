@@ -47,7 +47,7 @@ class Outgoing:
             else:
                 self._chunked = not self._bodiless
                 lines.append((b"transfer-encoding", b"chunked"))
-        self._line.write(head(status, self._line.date(), lines, request.closes))
+        self._line.write(head(status, self._line.date(), lines, closes=request.closes))
         self.begun = True
 
     async def send(self, data: bytes) -> None:

@@ -96,7 +96,7 @@ class Protocol(asyncio.Protocol):
                 self._advance()
             else:
                 self._hold()
-        if reader.unfinished or reader.deaf:
+        if reader.current is not None or reader.target or reader.deaf:
             self._look()
 
     def eof_received(self) -> bool:

@@ -22,15 +22,16 @@ class Reader:
     """Reads the requests of one connection.
 
     `ready` holds the requests to answer, in order: those that are complete, and those refused
-    for their head, whose body is then read away. `current` is the request whose body is being
-    read. `deaf` says that nothing more is read, `spoilt` that what was read is no request.
-    `upgrade` is the head of a WebSocket handshake with what followed it.
+    for their head, whose body is then read away. `target` is what of a head has come that is not
+    complete, `current` the request whose body is being read. `deaf` says that nothing more is
+    read, `spoilt` that what was read is no request. `upgrade` is the head of a WebSocket
+    handshake with what followed it.
     """
 
     __slots__ = (
         "_answered", "_fed", "_headers", "_kept", "_lane", "_limits", "_max_body", "_owed",
-        "_parser", "_parts", "_repeated", "_repeats", "_size", "_target", "_upgrading", "begun",
-        "current", "deaf", "invited", "ready", "sockets", "spoilt", "upgrade",
+        "_parser", "_parts", "_piece", "_repeated", "_repeats", "_size", "_upgrading", "begun",
+        "current", "deaf", "invited", "ready", "sockets", "spoilt", "target", "upgrade",
     )  # fmt: skip
 
     def __init__(self, lane: Lane, limits: Limits, *, sockets: bool) -> None:
@@ -46,12 +47,13 @@ class Reader:
         self.invited = False
         self.upgrade: tuple[Request, bytes] | None = None
         self.begun = 0.0
-        self._target = b""
+        self.target = b""
         self._headers: dict[bytes, bytes] = {}
         self._repeated = b""
         self._repeats = 0
         self._parts: list[bytes] = []
         self._kept = 0
+        self._piece = 0
         self._fed = 0
         self._size = 0
         self._owed = 0
@@ -65,7 +67,7 @@ class Reader:
         if self._owed:
             self._take(data)
             return
-        self._fed = len(data)
+        self._piece = self._fed = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -80,13 +82,13 @@ class Reader:
                     remedy="Check the request line, the header lines and Content-Length.",
                 )
             )
-        if self.current is not None or self._target:
+        if self.current is not None or self.target:
             self._unfinished()
 
     @property
     def unfinished(self) -> bool:
         """Whether a request has begun and is not complete."""
-        return self.current is not None or bool(self._target)
+        return self.current is not None or bool(self.target)
 
     @property
     def expecting(self) -> bool:
@@ -114,7 +116,7 @@ class Reader:
 
     def on_url(self, target: bytes) -> None:
         """Take the target, or a part of it."""
-        self._target = self._target + target if self._target else target
+        self.target = self.target + target if self.target else target
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
@@ -130,7 +132,7 @@ class Reader:
     def on_headers_complete(self) -> None:
         """Judge the head, before the body is there."""
         parser = self._parser
-        target = self._target
+        target = self.target
         headers = self._headers
         if target[:1] != b"/" or b"#" in target:
             target = _origin(target)
@@ -143,7 +145,7 @@ class Reader:
         if self._repeats:
             request.repeated = self._repeated
         if (
-            self._size + self._fed > self._limits.head
+            self._size + self._piece > self._limits.head
             or len(headers) + self._repeats > self._limits.headers
         ) and self._is_large(target, headers):
             request.answer = self._lane.refuse(request, self._too_large(target))
@@ -155,7 +157,7 @@ class Reader:
                 self._lane.meet(request)
             else:
                 self._lane.prepare(request)
-        self._target = b""
+        self.target = b""
         self._headers = {}
         if self._size or self._repeats:
             self._size = 0
@@ -190,9 +192,10 @@ class Reader:
             self._kept = 0
         if self._headers:
             self._headers = {}
-        if self._size:
-            self._size = 0
+        self._size = self._fed = 0
         self.begun = 0.0
+        if self.deaf:
+            return
         if self._answered:
             self._answered = self.invited = False
         else:
@@ -201,11 +204,13 @@ class Reader:
             self.deaf = True
 
     def _unfinished(self) -> None:
+        if self.deaf:
+            return
         self._size += self._fed
         request = self.current
         if request is None:
             if self._size > self._limits.head:
-                self.refuse(self._too_large(self._target))
+                self.refuse(self._too_large(self.target))
         elif self._size > _PATIENCE * self._max_body:
             self.refuse(self._lane.too_large())
         elif request.answer is not None and not self._answered:
@@ -217,7 +222,7 @@ class Reader:
     def _take(self, data: bytes) -> None:
         """Read a body the parser does not: that of a request which asks for an upgrade too."""
         part, rest = data[: self._owed], data[self._owed :]
-        self._fed = len(data)
+        self._piece = self._fed = len(data)
         self._owed -= len(part)
         if part:
             self.on_body(part)

@@ -22,7 +22,7 @@ class Run(Generic[T]):
 
     __slots__ = (
         "__weakref__", "_cancels", "_coroutine", "_done", "_future", "_loop", "_must_cancel",
-        "_waiting",
+        "_waited", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -38,6 +38,7 @@ class Run(Generic[T]):
         self._future: asyncio.Future[Any] | None = None
         self._cancels = 0
         self._must_cancel = False
+        self._waited = False
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> None:
         """Begin with a coroutine; the one before must be done. Not to be called within a task."""
@@ -92,11 +93,15 @@ class Run(Generic[T]):
 
     def _end(self, result: T | None) -> None:
         self._coroutine = None
-        self._waiting.discard(self)
+        if self._waited:
+            self._waited = False
+            self._waiting.discard(self)
         self._done(result)
 
     def _wait(self, future: Any) -> None:
-        self._waiting.add(self)
+        if not self._waited:
+            self._waited = True
+            self._waiting.add(self)
         if future is None:
             self._loop.call_soon(self._wake)
         elif getattr(future, "_asyncio_future_blocking", None) is not True:

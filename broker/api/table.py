@@ -120,10 +120,9 @@ class Table:
         trailing = len(segments) > 2 and segments[-1] == b""
         if trailing:
             segments.pop()
-        node: _Node | None = self._root
+        node = self._root
         values: list[bytes] = []
         for segment in segments[1:]:
-            assert node is not None
             following = node.literal.get(segment)
             if following is None:
                 following = node.wild
@@ -131,7 +130,6 @@ class Table:
                     return None
                 values.append(segment)
             node = following
-        assert node is not None
         if not node.routes:
             return None
         wild = node.wild.routes if trailing and node.wild and node.ids else {}

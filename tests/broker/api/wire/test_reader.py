@@ -42,7 +42,7 @@ def lane() -> Lane:
     """Give a lane of two routes; nothing here reaches their handlers."""
 
     async def made() -> Lane:
-        broker = await start(Settings(max_body=50), MemoryStore())
+        broker = await start(Settings(max_body=90), MemoryStore())
         await stop(broker)
         return Lane(Table([HELLO, ECHO]), broker)
 
