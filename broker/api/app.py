@@ -60,6 +60,7 @@ async def start(
     guard = guard or OpenGuard()
     egress = Egress(local=settings.auth == "off" and settings.loopback, allow=settings.allow_egress)
     started = clock()
+    entities = Entities(store, guard, clock)
     own = OwnContexts(store, clock, token)
     contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout), hosted=own)
     broker = Broker(
@@ -69,7 +70,7 @@ async def start(
         guard=guard,
         clock=clock,
         egress=egress,
-        entities=Entities(store, guard, clock),
+        entities=entities,
         contexts=contexts,
         subscriptions=Subscriptions(
             store, guard, egress, contexts, clock, lambda: str(uuid.uuid4())
@@ -79,7 +80,7 @@ async def start(
         periods=Periods(store, clock, LoopTicker()),
         delivery=Delivery(
             store.outbox,
-            Recipients(store.outbox, contexts).know,
+            Recipients(entities, contexts).know,
             guard,
             Senders(egress),
             Chains(secrets.token_bytes(16)),

@@ -49,7 +49,7 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     shown = told(broker, letter)
     if isinstance(known, Unready):
         return json_response({**shown, "notification": None, "hint": known.words})
-    prepared = prepare(
+    prepared = await prepare(
         letter.row,
         _seen_by(known, request),
         broker.guard,

@@ -29,7 +29,7 @@ _EXPIRED = Silent(Outcome.EXPIRED, "The subscription has expired.")
 _WITHHELD = Silent(Outcome.WITHHELD, "The subscriber may not see this.")
 
 
-def prepare(
+async def prepare(
     row: Waiting, to: Recipient, guard: Guard, chains: Chains, now: str
 ) -> Message | Silent:
     """Return the message of a row, or why there is none. `now` is the time of sending."""
@@ -41,14 +41,20 @@ def prepare(
         seen = _visible_entities(row.entities, to, guard)
         if not seen:
             return _WITHHELD
-        data, at = to.view.entities(seen), row.queued_at
+        links = None if to.follow is None else await to.follow(to.owner, seen)
+        data, at = to.view.entities(seen, links), row.queued_at
     else:
         committed = guard.deliver(to.owner, to.tenant, row.committed)
         if committed is None:
             return _WITHHELD
         if committed is not row.committed and not _concerns(committed, to):
             return _WITHHELD
-        data = to.view.change(committed, keep=committed is row.committed)
+        after = committed.after
+        if to.follow is None or after is None:
+            data = to.view.change(committed, keep=committed is row.committed)
+        else:
+            links = await to.follow(to.owner, [after])
+            data = to.view.change(committed, keep=False, links=links)
         at = row.committed.change.at
     return message(
         to.view,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from broker.entities.links import Links
 from broker.guard import Caller
 from broker.model.entity import Entity
 from broker.store.contract import Committed
@@ -13,13 +14,17 @@ from broker.subscriptions.delivery.mqtt import Quality
 from broker.subscriptions.delivery.render import View
 from broker.subscriptions.endpoint import Address
 
+Follow: TypeAlias = Callable[[Caller, Sequence[Entity]], Awaitable[Links]]
+"""Finds the entities that some are linked with, as a caller may see them now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """A subscription as delivery sees it. `timeout` and `cooldown` are seconds.
 
     `owner` is whom the guard is asked about. `concerns` tells whether a change that a guard has
-    taken parts from still fulfils the subscription, `wants` whether an entity does.
+    taken parts from still fulfils the subscription, `wants` whether an entity does. `follow`
+    finds linked entities where they are told too.
     """
 
     sid: int
@@ -37,6 +42,7 @@ class Recipient:
     view: View
     concerns: Callable[[Committed], bool]
     wants: Callable[[Entity], bool]
+    follow: Follow | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from weakref import WeakValueDictionary
 
-from broker.errors import MachiError
+from broker.entities.links import Links
+from broker.entities.service import Entities
+from broker.errors import MachiError, TooManyResults
+from broker.guard import Caller
 from broker.jsonld.context import Context
 from broker.jsonld.loader import ContextLoader
-from broker.store.outbox import Outbox, StoredSubscription
+from broker.model.entity import Entity
+from broker.model.language import parse_languages
+from broker.model.reduce import ALL, Projection
+from broker.model.render import Form
+from broker.store.outbox import StoredSubscription
 from broker.subscriptions.conditions import Conditions
 from broker.subscriptions.delivery.mqtt import quality_of
-from broker.subscriptions.delivery.recipient import Known, Recipient, Unready
+from broker.subscriptions.delivery.recipient import Follow, Known, Recipient, Unready
 from broker.subscriptions.delivery.render import View
-from broker.subscriptions.delivery.shape import Shape
+from broker.subscriptions.delivery.shape import Join, Shape
 from broker.subscriptions.endpoint import NotAnEndpoint, parse_endpoint
 from broker.subscriptions.model import Subscription, Trigger
 from broker.subscriptions.stored import load
@@ -24,8 +32,9 @@ _TELL_DELETIONS = frozenset((Trigger.ATTRIBUTE_DELETED, Trigger.ENTITY_UPDATED))
 class Recipients:
     """Makes recipients. Those that want the same rendering share one view."""
 
-    def __init__(self, outbox: Outbox, contexts: ContextLoader) -> None:
-        self._outbox = outbox
+    def __init__(self, entities: Entities, contexts: ContextLoader) -> None:
+        self._entities = entities
+        self._outbox = entities.store.outbox
         self._contexts = contexts
         self._views: WeakValueDictionary[Hashable, View] = WeakValueDictionary()
 
@@ -37,10 +46,9 @@ class Recipients:
         subscription = load(stored.document)
         try:
             context = await self._contexts.resolve(subscription.context, tenant=stored.tenant)
+            return self._recipient(stored, subscription, context)
         except MachiError as error:
             return Unready(error.detail)
-        try:
-            return self._recipient(stored, subscription, context)
         except NotAnEndpoint as error:
             return Unready(str(error))
 
@@ -49,6 +57,7 @@ class Recipients:
     ) -> Recipient:
         endpoint = subscription.notification.endpoint
         conditions = Conditions(subscription)
+        shape = shape_of(subscription)
         return Recipient(
             sid=stored.sid,
             tenant=stored.tenant,
@@ -62,17 +71,31 @@ class Recipients:
             receiver_info=endpoint.receiver_info,
             timeout=None if endpoint.timeout is None else endpoint.timeout / 1000,
             cooldown=(endpoint.cooldown or 0) / 1000,
-            view=self._view(subscription, context),
+            view=self._view(shape, subscription, context),
+            follow=self._follower(shape, stored.tenant),
             concerns=conditions.concerns,
             wants=conditions.wants,
         )
 
-    def _view(self, subscription: Subscription, context: Context) -> View:
+    def _follower(self, shape: Shape, tenant: str) -> Follow | None:
+        """Return how the entities are found that those of a notification are linked with."""
+        join = shape.join
+        if join is None:
+            return None
+
+        async def follow(owner: Caller, entities: Sequence[Entity]) -> Links:
+            links = Links(entities, frozenset())
+            with suppress(TooManyResults):
+                await links.follow(self._entities, owner, tenant, shape.form, join.level)
+            return links
+
+        return follow
+
+    def _view(self, shape: Shape, subscription: Subscription, context: Context) -> View:
         endpoint = subscription.notification.endpoint
         geo_context = ("prefer", "body=json") not in {
             (key.lower(), value) for key, value in endpoint.receiver_info
         }
-        shape = shape_of(subscription)
         key = (shape, context.key, endpoint.accept, geo_context)
         view = self._views.get(key)
         if view is None:
@@ -85,14 +108,21 @@ def shape_of(subscription: Subscription) -> Shape:
     """Return how a subscription wants its notifications."""
     notification = subscription.notification
     tells = not _TELL_DELETIONS.isdisjoint(subscription.triggers)
+    projection = ALL
+    if notification.pick is not None or notification.omit:
+        projection = Projection(notification.pick, notification.omit)
+    form = Form(
+        notification.format,
+        notification.sys_attrs,
+        notification.attributes,
+        projection,
+        subscription.datasets,
+        () if subscription.lang is None else parse_languages(subscription.lang, "body:/lang"),
+    )
+    join = notification.join
     return Shape(
-        kind=notification.format,
-        sys_attrs=notification.sys_attrs,
+        form=form,
         show_changes=notification.show_changes,
-        attributes=notification.attributes,
-        pick=notification.pick,
-        omit=notification.omit,
-        datasets=subscription.datasets,
         deletions=subscription.watched if tells else frozenset(),
-        lang=subscription.lang,
+        join=None if join is None else Join(join == "inline", notification.join_level),
     )

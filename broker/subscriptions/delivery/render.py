@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
 
+from broker.entities.links import Links
 from broker.jsonld.context import Context
 from broker.jsonld.core import CORE_CONTEXT
 from broker.model.entity import Entity
 from broker.model.render import Form, feature, render
 from broker.store.contract import Committed
 from broker.subscriptions.delivery.message import CHAIN, Message
-from broker.subscriptions.delivery.shape import Shape, in_language, kept, shown
+from broker.subscriptions.delivery.shape import Shape, shown
 
 JSON: Final = "application/json"
 LD: Final = "application/ld+json"
@@ -23,17 +25,14 @@ LOCATION: Final = CORE_CONTEXT.expand("location")
 REMEMBERED: Final = 32
 """Changes whose rendering a view keeps: those that many subscribers are told of at once."""
 
-_MEMBERS: Final = ("id", "type", "scope")
-
 
 class View:
     """One way to show changes, shared by all subscribers that want the same.
 
-    `link` is the URL of the context where it has one. `geo_context` tells that GeoJSON carries
-    the @context in its body.
+    `geo_context` tells that GeoJSON carries the @context in its body.
     """
 
-    __slots__ = ("__weakref__", "_form", "_kept", "_shape", "accept", "context", "geo_context")
+    __slots__ = ("__weakref__", "_kept", "_shape", "accept", "context", "geo_context")
 
     def __init__(
         self, shape: Shape, context: Context, accept: str, *, geo_context: bool = True
@@ -42,10 +41,9 @@ class View:
         self.accept = accept
         self.geo_context = geo_context
         self._shape = shape
-        self._form = Form(shape.kind, shape.sys_attrs)
         self._kept: OrderedDict[int, bytes] = OrderedDict()
 
-    def change(self, committed: Committed, *, keep: bool) -> bytes:
+    def change(self, committed: Committed, *, keep: bool, links: Links | None = None) -> bytes:
         """Return the `data` member for a change as JSON; `keep` it for the next that asks.
 
         Only renderings that depend on nobody's permissions may be kept.
@@ -53,51 +51,40 @@ class View:
         seq = committed.change.seq
         data = self._kept.get(seq) if keep else None
         if data is None:
-            data = self._data([shown(committed, self._shape)])
+            data = self.entities([shown(committed, self._shape)], links)
             if keep:
                 self._kept[seq] = data
                 if len(self._kept) > REMEMBERED:
                     self._kept.popitem(last=False)
         return data
 
-    def entities(self, entities: Iterable[Entity]) -> bytes:
-        """Return the `data` member for entities as they are, as JSON."""
-        return self._data(
-            [{**entity, "attrs": kept(entity["attrs"], self._shape)} for entity in entities]
-        )
+    def entities(self, entities: list[Entity], links: Links | None = None) -> bytes:
+        """Return the `data` member for entities as JSON, with those they are linked with."""
+        told = [self._shown(entity, self._shape.form, links) for entity in entities]
+        join = self._shape.join
+        if links is not None and join is not None and not join.inline:
+            for entity, projection in links.beside():
+                form = replace(self._shape.form, attrs=None, projection=projection)
+                told.append(self._shown(entity, form, None))
+        if self.accept != GEO:
+            return orjson.dumps(told)
+        collection: dict[str, Any] = {"type": "FeatureCollection", "features": told}
+        if self.geo_context:
+            collection["@context"] = self.context.source
+        return orjson.dumps(collection)
 
-    def _data(self, entities: list[Entity]) -> bytes:
+    def _shown(self, entity: Entity, form: Form, links: Links | None) -> dict[str, Any]:
+        join = self._shape.join
+        if links is not None and join is not None and join.inline:
+            entity = links.inlined(entity, self.context, form, join.level)
+        gone = {"deletedAt": entity["deletedAt"]} if "deletedAt" in entity else {}
         if self.accept == GEO:
-            features = [self._feature(entity) for entity in entities]
-            collection: dict[str, Any] = {"type": "FeatureCollection", "features": features}
-            if self.geo_context:
-                collection["@context"] = self.context.source
-            return orjson.dumps(collection)
-        return orjson.dumps([self._entity(entity) for entity in entities])
-
-    def _entity(self, entity: Entity) -> dict[str, Any]:
-        told = self._projected(render(self._spoken(entity), self.context, self._form), entity)
+            told = feature(entity, self.context, form, LOCATION)
+            told["properties"] = {**told["properties"], **gone}
+            return told
+        told = render(entity, self.context, form) | gone
         if self.accept == LD:
             told["@context"] = self.context.source
-        return told
-
-    def _feature(self, entity: Entity) -> dict[str, Any]:
-        told = feature(self._spoken(entity), self.context, self._form, LOCATION)
-        told["properties"] = self._projected(told["properties"], entity)
-        return told
-
-    def _spoken(self, entity: Entity) -> Entity:
-        lang = self._shape.lang
-        return entity if lang is None else {**entity, "attrs": in_language(entity["attrs"], lang)}
-
-    def _projected(self, told: dict[str, Any], entity: Entity) -> dict[str, Any]:
-        """Add `deletedAt`, and take the members away that pick and omit do not want."""
-        if "deletedAt" in entity:
-            told = {**told, "deletedAt": entity["deletedAt"]}
-        pick, omit = self._shape.pick, self._shape.omit
-        for member in _MEMBERS:
-            if member in omit or (pick is not None and member not in pick):
-                told.pop(member, None)
         return told
 
 

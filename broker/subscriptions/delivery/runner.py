@@ -199,7 +199,7 @@ class Delivery:
         return True
 
     async def _deliver(self, queue: Queue, row: Waiting, to: Recipient) -> bool:
-        prepared = prepare(row, to, self._guard, self.chains, self._clock())
+        prepared = await prepare(row, to, self._guard, self.chains, self._clock())
         if isinstance(prepared, Silent):
             self._settle(queue, row, prepared.outcome, prepared.words)
             return True

@@ -6,74 +6,61 @@ Everything here works on expanded entities. Deleted attributes appear as NGSI-LD
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final
 
 from broker.model.change import changed_attributes
-from broker.model.entity import NULL, PRIMARY, Attributes, Entity, Instance, instance_times
+from broker.model.entity import DEFAULT, NULL, PRIMARY, Attributes, Entity, Instance, instance_times
+from broker.model.render import Form
 from broker.store.contract import Committed
+
+PLAIN: Final = Form()
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """How linked entities are told (§4.5.23): within (inline) or beside (flat) what links them."""
+
+    inline: bool
+    level: int
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How a subscription wants its notifications.
 
-    `pick` and `omit` have attribute IRIs and the members `id`, `type`, `scope`; `attributes`
-    only attribute IRIs. `datasets` are the instances to keep. `deletions` are the attributes
-    whose deletion is told when their entity goes: None for all of them.
+    `deletions` are the attributes whose deletion is told when their entity goes: None for all.
     """
 
-    kind: Literal["normalized", "concise", "simplified"] = "normalized"
-    sys_attrs: bool = False
+    form: Form = PLAIN
     show_changes: bool = False
-    attributes: frozenset[str] | None = None
-    pick: frozenset[str] | None = None
-    omit: frozenset[str] = frozenset()
-    datasets: frozenset[str] | None = None
     deletions: frozenset[str] | None = frozenset()
-    lang: str | None = None
+    join: Join | None = None
 
 
 def shown(committed: Committed, shape: Shape) -> Entity:
-    """Return the expanded entity a notification of the change has."""
-    if committed.after is None:
-        assert committed.before is not None
-        return _gone(committed.before, committed.change.at, shape)
-    entity = committed.after
-    attrs: Attributes = entity["attrs"]
-    before = committed.before
-    if before is not None:
-        attrs = _with_changes(attrs, before, entity, committed, shape)
-    return {**entity, "attrs": kept(attrs, shape)}
-
-
-def kept(attrs: Attributes, shape: Shape) -> Attributes:
-    """Return the attributes and instances the projections leave."""
-    if shape.attributes is not None:
-        attrs = {iri: one for iri, one in attrs.items() if iri in shape.attributes}
-    if shape.pick is not None:
-        attrs = {iri: one for iri, one in attrs.items() if iri in shape.pick}
-    if shape.omit:
-        attrs = {iri: one for iri, one in attrs.items() if iri not in shape.omit}
-    if shape.datasets is not None:
-        attrs = {iri: _of_datasets(one, shape.datasets) for iri, one in attrs.items()}
-        attrs = {iri: one for iri, one in attrs.items() if one}
-    return attrs
-
-
-def _of_datasets(instances: dict[str, Instance], datasets: frozenset[str]) -> dict[str, Instance]:
-    return {dataset: one for dataset, one in instances.items() if dataset in datasets}
+    """Return the expanded entity a notification of the change has, nothing left out yet."""
+    before, after = committed.before, committed.after
+    if after is None:
+        assert before is not None
+        return _gone(before, committed.change.at, shape)
+    if before is None:
+        return after
+    attrs = _with_changes(after["attrs"], before, committed, shape)
+    return after if attrs is after["attrs"] else {**after, "attrs": attrs}
 
 
 def _with_changes(
-    attrs: Attributes, before: Entity, after: Entity, committed: Committed, shape: Shape
+    attrs: Attributes, before: Entity, committed: Committed, shape: Shape
 ) -> Attributes:
     """Return the attributes with what this change deleted, and previous values if wanted."""
     changed: dict[str, dict[str, Instance]] = {}
     for iri in changed_attributes(committed.change):
         old: dict[str, Instance] = before["attrs"].get(iri, {})
         new: dict[str, Instance] = attrs.get(iri, {})
+        if not new:
+            changed[iri] = _nulls(old, before, committed.change.at, shape)
+            continue
         instances = dict(new)
         for dataset, was in old.items():
             if dataset not in new:
@@ -90,15 +77,22 @@ def _gone(entity: Entity, at: str, shape: Shape) -> Entity:
     attrs: Attributes = entity["attrs"]
     if not shape.show_changes and shape.deletions is not None:
         attrs = {iri: one for iri, one in attrs.items() if iri in shape.deletions}
-    nulls = {
-        iri: {dataset: _null(one, entity, at, shape) for dataset, one in instances.items()}
-        for iri, instances in kept(attrs, shape).items()
-    }
+    nulls = {iri: _nulls(instances, entity, at, shape) for iri, instances in attrs.items()}
     gone: Entity = {"id": entity["id"], "type": entity["type"], "attrs": nulls, "deletedAt": at}
     for member in ("createdAt", "modifiedAt"):
         if member in entity:
             gone[member] = entity[member]
     return gone
+
+
+def _nulls(
+    instances: dict[str, Instance], owner: Entity, at: str, shape: Shape
+) -> dict[str, Instance]:
+    """Return an attribute that is no more: one null, or each with its previous value."""
+    if len(instances) > 1 and not shape.show_changes:
+        first = instances.get(DEFAULT) or next(iter(instances.values()))
+        return {DEFAULT: _null(first, owner, at, shape)}
+    return {dataset: _null(one, owner, at, shape) for dataset, one in instances.items()}
 
 
 def _null(was: Instance, owner: Entity, at: str, shape: Shape) -> Instance:
@@ -108,7 +102,7 @@ def _null(was: Instance, owner: Entity, at: str, shape: Shape) -> Instance:
     null: Instance = {"type": kind, PRIMARY[kind]: value}
     if shape.show_changes:
         null |= _previous(was)
-    if shape.sys_attrs:
+    if shape.form.sys_attrs:
         created, modified = instance_times(was, owner.get("createdAt", ""))
         null |= {"createdAt": created, "modifiedAt": modified, "deletedAt": at}
     return null
@@ -117,55 +111,3 @@ def _null(was: Instance, owner: Entity, at: str, shape: Shape) -> Instance:
 def _previous(was: Instance) -> dict[str, Any]:
     primary = PRIMARY[was["type"]]
     return {"previous" + primary[0].upper() + primary[1:]: was[primary]}
-
-
-def in_language(attrs: Attributes, lang: str) -> Attributes:
-    """Return the attributes with LanguageProperties as Properties in one language (§4.15)."""
-    return {
-        iri: (
-            {dataset: _in_language(one, lang) for dataset, one in instances.items()}
-            if any("languageMap" in one for one in instances.values())
-            else instances
-        )
-        for iri, instances in attrs.items()
-    }
-
-
-def _in_language(instance: Instance, lang: str) -> Instance:
-    words = instance.get("languageMap")
-    if not words or words == {"@none": NULL}:
-        return instance
-    found = choose(lang, words)
-    changed = {k: v for k, v in instance.items() if k != "languageMap"}
-    return {**changed, "type": "Property", "value": words[found], "lang": found}
-
-
-def choose(wanted: str, offered: Iterable[str]) -> str:
-    """Return the language of a map that fits best: what is wanted, `@none`, English, the first.
-
-    `wanted` is a list as in Accept-Language: the heaviest first, `*` for any.
-    """
-    names = list(offered)
-    lower = {name.lower(): name for name in names}
-    for tag in _wanted(wanted):
-        if tag == "*":
-            break
-        for candidate in (tag, tag.partition("-")[0]):
-            if candidate in lower:
-                return lower[candidate]
-        longer = next((name for key, name in lower.items() if key.startswith(f"{tag}-")), None)
-        if longer is not None:
-            return longer
-    return next((lower[name] for name in ("@none", "en") if name in lower), names[0])
-
-
-def _wanted(text: str) -> list[str]:
-    weighted = []
-    for part in text.split(","):
-        tag, _, rest = part.strip().partition(";")
-        weight = rest.strip().removeprefix("q=")
-        try:
-            weighted.append((float(weight) if weight else 1.0, tag.strip().lower()))
-        except ValueError:
-            weighted.append((0.0, tag.strip().lower()))
-    return [tag for _, tag in sorted(weighted, key=lambda one: -one[0]) if tag]

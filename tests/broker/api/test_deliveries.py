@@ -212,6 +212,29 @@ async def test_a_write_that_a_notification_led_to_is_counted_as_a_round(town: To
     assert letter["reason"].startswith("Stopped a loop")
 
 
+TOWN_ID = "urn:ngsi-ld:Town:hitoyoshi"
+
+
+@pytest.mark.parametrize("join", ["flat", "inline"])
+async def test_linked_entities_are_told_too_where_they_are_joined(town: Town, join: str) -> None:
+    town.receiver.reply = answer(200)
+    await town.client.post(ENTITIES, {"id": TOWN_ID, "type": "Town", "name": "人吉"})
+    await town.subscribe(
+        notification={"endpoint": {"uri": town.receiver.url}, "join": join},
+    )
+    linked = {"type": "Relationship", "object": TOWN_ID}
+    await town.client.post(ENTITIES, {"id": RIVER, "type": "River", "flowsThrough": linked})
+    (got,) = await town.receiver.wait_for(1)
+    told = {"id": TOWN_ID, "type": "Town", "name": {"type": "Property", "value": "人吉"}}
+    river, *others = got.json()["data"]
+    assert river["id"] == RIVER
+    if join == "flat":
+        assert others == [told]
+    else:
+        assert others == []
+        assert river["flowsThrough"]["entity"] == told
+
+
 @contextlib.asynccontextmanager
 async def troubled() -> AsyncIterator[Town]:
     async with receiver(answer(410)) as one, running(MemoryStore(clock=Ticking())) as client:
