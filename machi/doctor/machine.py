@@ -56,6 +56,12 @@ def folder(data: Path, newest_version: int) -> Finding:
                     data=data,
                 ),
             )
+    return _file(file, newest_version)
+
+
+def _file(file: Path, newest_version: int) -> Finding:
+    """Look at the data file of a folder that can be written."""
+    data = file.parent
     version = _version(file)
     if version is None:
         return ok("data", t("{data} can be written.", data=data))
