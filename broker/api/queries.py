@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from broker.api import paging, show
 from broker.api.asked import Asked, from_query
 from broker.api.body import json_and_context, link_context
@@ -14,6 +12,7 @@ from broker.api.response import LD, Response
 from broker.api.selection import entity_query
 from broker.api.view import view_of
 from broker.jsonld.context import Context
+from broker.query.ast import EntityQuery
 
 
 async def query(broker: Broker, request: Request) -> Response:
@@ -35,9 +34,10 @@ async def _page(broker: Broker, request: Request, asked: Asked, context: Context
     found = entity_query(asked, context, view, broker.settings.max_limit)
     generation = broker.rendered.generation
     picker = show.picker(broker, request, view)
-    page = await broker.entities.query(
-        request.caller, request.tenant, replace(found, limit=found.limit + 1), picker
+    one_more = EntityQuery(
+        found.where, found.limit + 1, found.offset, found.count, order=found.order
     )
+    page = await broker.entities.query(request.caller, request.tenant, one_more, picker)
     records = page.records[: found.limit]
     response = await show.many(broker, request, view, records, picker, generation)
     if page.total is not None:

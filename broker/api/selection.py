@@ -62,7 +62,7 @@ def where(
         parse_q(query["csf"], context.expand, place=place_of(query, "csf"))
     if "scopeQ" in query:
         nodes.append(parse_scope_query(query["scopeQ"], place=place_of(query, "scopeQ")))
-    if any(name in query for name in ("georel", "geometry", "coordinates")):
+    if "georel" in query or "geometry" in query or "coordinates" in query:
         nodes.append(
             parse_geo(
                 query.get("georel"),

@@ -50,7 +50,7 @@ class Exact(IntEnum):
     """More than rows ever are: what a comparison needs that they cannot decide."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class IndexTerm:
     """Some number or text of the attribute is one of `values`, or lies between the bounds.
 

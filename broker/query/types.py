@@ -32,6 +32,8 @@ def parse_types(text: str, expand: Callable[[str], str], *, place: str = "query:
             remedy="Split the query into several.",
         )
     check_unicode(text, place)
+    if _TYPE.fullmatch(text):
+        return _type(text, 0, expand, place)[0]
     nodes: list[Node] = []
     at = -1
     while not nodes or at < len(text):

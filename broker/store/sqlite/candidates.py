@@ -15,7 +15,7 @@ from broker.store.sqlite.pending import Pending
 TABLES = {"num": "anum", "txt": "atxt"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidates:
     """A SELECT of `eid` (some perhaps twice) that covers all entities of some types."""
 
@@ -23,7 +23,7 @@ class Candidates:
     bindings: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Probe:
     """A term an index could serve, and the number of its attribute.
 
@@ -37,7 +37,7 @@ class Probe:
     touched: Set[int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Offer:
     """The most selective index: its `count` rows, counted up to a bound; all, if few.
 
