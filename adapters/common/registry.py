@@ -21,6 +21,7 @@ class Registration:
     """A device known to the broker, and the client of the tenant it lives in.
 
     `target_id` is the entity its measurements belong to: its `controlledAsset`, or itself.
+    `seen` is that entity and its version after our last write, to spare reading it again.
     """
 
     address: str
@@ -28,6 +29,7 @@ class Registration:
     target_id: str
     client: Client
     device: Entity = field(repr=False)
+    seen: tuple[Entity, str] | None = field(default=None, repr=False)
 
     @property
     def simulated(self) -> bool:

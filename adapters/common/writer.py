@@ -43,19 +43,27 @@ async def write_newest(
     a repeat, after whatever failure, has no second effect. Raises UnknownDevice, ClientError.
     """
     for _ in range(TRIES):
+        known, device.seen = device.seen, None
         try:
-            entity, version = await device.client.retrieve_with_version(device.target_id)
+            entity, version = known or await device.client.retrieve_with_version(device.target_id)
             wanted = newer_only(entity, attributes(entity) or {})
             if not wanted:
-                return False
+                if known is None:
+                    return False
+                # Only the entity as it stands now may say that there is nothing to write.
+                continue
             operations = _operations(device, entity, version, wanted, beside or {})
-            await device.client.transactions(operations, idempotency_key=f"{key}:{version}")
+            [result, *_] = await device.client.transactions(
+                operations, idempotency_key=f"{key}:{version}"
+            )
         except NotFound as error:
             raise UnknownDevice(
                 f"{device.device_id} or its {device.target_id} is not in the broker"
             ) from error
         except PreconditionFailed:
             continue
+        version = f"v{str(result['version']).removeprefix('v')}"
+        device.seen = ({**entity, **operations[0]["attrs"]}, version)
         return True
     raise ClientError(f"{device.target_id} changed {TRIES} times while writing")
 

@@ -1,6 +1,6 @@
 """The newest measurement wins by its own time, in whatever order they come."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,11 @@ def device(client: Client) -> Registration:
     return Registration("1", THING, THING, client, {})
 
 
+def telling(attributes: dict[str, Any]) -> Callable[[Entity], dict[str, Any]]:
+    """Return a reading that sets the same attributes whatever the entity is."""
+    return lambda entity: attributes
+
+
 async def test_repeat_of_a_write_changes_nothing(client: Client):
     await client.create({"id": THING, "type": "Device"})
 
@@ -81,6 +86,35 @@ async def test_write_is_made_again_where_somebody_came_between(client: Client):
         assert await write_newest(device(rival), "key", lambda entity: {"a": measured(1, at(1))})
     thing = await client.retrieve(THING)
     assert (value(thing, "a"), value(thing, "b")) == (1, 1)
+
+
+async def test_entity_is_read_once_while_nobody_else_writes_it(client: Client):
+    await client.create({"id": THING, "type": "Device"})
+    read: list[str] = []
+
+    class Counting(Client):
+        async def retrieve_with_version(self, entity_id, **options):
+            read.append(entity_id)
+            return await super().retrieve_with_version(entity_id, **options)
+
+    async with Counting(client.url) as counting:
+        thing = device(counting)
+        for minute in range(3):
+            told = {"a": measured(minute, at(minute))}
+            assert await write_newest(thing, f"key{minute}", telling(told))
+        assert len(read) == 1
+
+
+async def test_what_was_seen_before_never_decides_that_there_is_nothing_to_write(client: Client):
+    await client.create({"id": THING, "type": "Device"})
+    thing = device(client)
+    newest = {"a": measured(9, at(9))}
+    older = {"a": measured(1, at(1))}
+    assert await write_newest(thing, "key9", telling(newest))
+    await client.delete(THING)
+    await client.create({"id": THING, "type": "Device"})
+    assert await write_newest(thing, "key1", telling(older))
+    assert value(await client.retrieve(THING), "a") == 1
 
 
 async def test_thing_that_is_not_there_is_unknown(client: Client):
