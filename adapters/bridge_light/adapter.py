@@ -46,6 +46,15 @@ class Kept:
     keeper: Keeper
     task: asyncio.Task[None]
 
+    def passed(self, version: str) -> None:
+        """Note a version of the entity; the stream may have brought a newer one already."""
+        if not self.is_past(version):
+            self.version = version
+
+    def is_past(self, version: str) -> bool:
+        """Say whether a version of the entity is older than the one last seen."""
+        return self.version is not None and int(version[1:]) < int(self.version[1:])
+
 
 class BridgeLight:
     """Adapter of colour lights (contract: `adapters.contract.Adapter`). Takes no messages.
@@ -145,6 +154,8 @@ class BridgeLight:
             log.warning("%s cannot be driven: %s", light["id"], fault)
             address = None
         kept = self._kept.get(key)
+        if kept is not None and version is not None and kept.is_past(version):
+            return
         if kept is not None and (kept.address != address or kept.task.done()):
             kept.task.cancel()
             del self._kept[key]
@@ -154,7 +165,9 @@ class BridgeLight:
         if kept is None:
             kept = self._start(client, light, address, means)
             self._kept[key] = kept
-        kept.entity, kept.version = light, version
+        kept.entity = light
+        if version is not None:
+            kept.passed(version)
         kept.keeper.want(_wanted(light), again=value(light, "commandStatus") == "pending")
 
     def _start(self, client: Client, light: Entity, address: Sacn | Wled, means: Means) -> Kept:
@@ -186,7 +199,7 @@ class BridgeLight:
             self.health.last_fault = f"a light's report was not taken: {type(fault).__name__}"
             log.warning("%s: %s", light_id, fault)
             return False
-        kept.version = f"v{str(result['version']).removeprefix('v')}"
+        kept.passed(f"v{str(result['version']).removeprefix('v')}")
         self.health.written += 1
         return True
 

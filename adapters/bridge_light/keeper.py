@@ -103,7 +103,9 @@ class Keeper:
         if self._told is None or verdict.status != self._told.status:
             log.info("light %s: %s", verdict.status, verdict.colour or verdict.info)
         shown = await self._report(verdict)
-        self._told, self._told_at = (verdict if shown else None), now
+        # Another command may have come while this was being shown: then it does not count for it.
+        self._told = verdict if shown and not self._news.is_set() else None
+        self._told_at = now
 
 
 def report_attributes(verdict: Verdict, at: str) -> dict[str, Any]:

@@ -132,3 +132,12 @@ async def test_the_same_command_again_is_confirmed_again(client: Client, tmp_pat
         await reports(client, "confirmed")
         await client.append(LIGHT, attributes(commandStatus="pending"))
         await reports(client, "confirmed")
+
+
+async def test_commands_in_quick_succession_are_all_answered(client: Client, tmp_path: Path):
+    async with FakeLight().running() as light, running(client.url, tmp_path / "state"):
+        await plant(client, "sacn", sacn(light))
+        for _ in range(40):
+            await client.append(LIGHT, attributes(commandStatus="pending"))
+            await asyncio.sleep(0.013)
+        await reports(client, "confirmed")
