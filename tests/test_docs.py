@@ -96,3 +96,8 @@ def test_the_page_on_streams_names_every_parameter_and_event() -> None:
     for name in stream.known:
         assert re.search(rf"`{name}\b", page), name
     assert stream.known >= PARAMETERS
+
+
+def test_no_two_decisions_have_one_number() -> None:
+    numbers = [page.stem[:4] for page in DECISIONS]
+    assert len(numbers) == len(set(numbers))
