@@ -278,7 +278,7 @@ async def everything(store: Store) -> Any:
         page = await store.query(tenant, EntityQuery(limit=1000, count=True))
         held.append((tenant, page.total, await store.rules(tenant)))
         held += [(r.id, r.version, canonical(r.entity)) for r in page.records]
-    held.append(await store.due("9999", limit=1000))
+    held.append(sorted(await store.due("9999", limit=1000)))
     held += [
         (
             c.seq,

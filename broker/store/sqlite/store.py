@@ -34,6 +34,7 @@ from broker.store.sqlite.census import count_slice, tally
 from broker.store.sqlite.connection import DATA_FILE, connect, runner
 from broker.store.sqlite.documents import StoredRecord
 from broker.store.sqlite.drop import drop_slice
+from broker.store.sqlite.due import select_due
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.errors import UnusableFolder
 from broker.store.sqlite.explain import Observed
@@ -202,12 +203,7 @@ class SqliteStore:
         """Return (tenant, id) of entities of which a part expires by `now`, earliest first."""
         if not self._open:
             raise closed()
-        rows: list[tuple[str, str]] = self._reader.run(
-            "SELECT t.name, d.id FROM due d CROSS JOIN tenant t ON t.tid = d.tid "
-            "WHERE d.at <= ? AND t.name IS NOT NULL ORDER BY d.at, t.name, d.id LIMIT ? OFFSET ?",
-            (now, limit, skip),
-        ).fetchall()
-        return rows
+        return select_due(self._reader.run, now, limit, skip)
 
     async def census(self, tenant: str) -> Census:
         """Return types and attributes in figures; counted again once anything was committed."""

@@ -244,3 +244,12 @@ async def test_a_quiet_tenant_is_found_far_apart_in_the_feed(
     assert [change.seq for change in changes] == [9, 17]
     assert [change.seq for change in await store.changes(0, tenant="quiet")] == [1, 9, 17, 25]
     await store.close()
+
+
+async def test_what_is_due_first_is_found_without_sorting_all_that_is(sqlite: SqliteStore) -> None:
+    plan = sqlite._connection.execute(
+        "EXPLAIN QUERY PLAN SELECT t.name, d.id FROM due d CROSS JOIN tenant t ON t.tid = d.tid "
+        "WHERE d.at <= '9' AND t.name IS NOT NULL ORDER BY d.at, d.tid, d.id LIMIT 1"
+    ).fetchall()
+    assert "due_at" in str(plan)
+    assert "TEMP B-TREE" not in str(plan)
