@@ -19,15 +19,16 @@ class Conditions:
     """Tests in the order in which a notification would fail them.
 
     `selects` tests `entities`; `queries` are q, geoQ and scopeQ by name, each a test on the
-    entity after the change, before it for a deletion. `mask` has the bits of the triggers.
+    entity after the change, before it for a deletion. `mask` has the bits of the triggers,
+    `tests` all tests of the entity.
     """
 
-    __slots__ = ("_bits", "_tests", "_watched", "mask", "queries", "selects")
+    __slots__ = ("_bits", "mask", "queries", "selects", "tests", "watched")
 
     def __init__(self, subscription: Subscription) -> None:
         self._bits = bits_of(subscription.triggers)
         self.mask = sum(self._bits)
-        self._watched = subscription.watched
+        self.watched = subscription.watched
         self.selects = _selection(subscription.entities)
         self.queries: tuple[tuple[str, Predicate], ...] = tuple(
             (name, _compiled(node))
@@ -38,7 +39,7 @@ class Conditions:
             )
             if node is not None
         )
-        self._tests = (self.selects, *(test for _, test in self.queries))
+        self.tests = (self.selects, *(test for _, test in self.queries))
 
     def triggered(self, event: Event) -> bool:
         """Tell whether what happened is among the triggers."""
@@ -46,7 +47,7 @@ class Conditions:
 
     def watches(self, event: Event) -> bool:
         """Tell whether one of the triggers happened to a watched attribute."""
-        watched = self._watched
+        watched = self.watched
         if watched is None:
             return True
         happened = event.happened
@@ -59,10 +60,10 @@ class Conditions:
         """Tell whether the subscription is about a change."""
         if not self.mask & event.happened:
             return False
-        if self._watched is not None and not self.watches(event):
+        if self.watched is not None and not self.watches(event):
             return False
         entity = event.entity
-        for test in self._tests:  # noqa: SIM110 - faster than a generator, and hot
+        for test in self.tests:  # noqa: SIM110 - faster than a generator, and hot
             if not test(entity):
                 return False
         return True
@@ -73,7 +74,7 @@ class Conditions:
 
     def wants(self, entity: Entity) -> bool:
         """Tell whether an entity is what the subscription asks for."""
-        return all(test(entity) for test in self._tests)
+        return all(test(entity) for test in self.tests)
 
 
 def selector_node(selector: Selector) -> Node:

@@ -7,7 +7,9 @@ tested in full. A subscription that fails on a change harms no other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from broker.query.plan import required_types
@@ -22,6 +24,9 @@ from broker.subscriptions.triggers import Event
 ANY: Final = ""
 """Stands for any entity, and for any attribute."""
 
+SILENCED: Final = 64
+"""Throttled changes that are remembered of one subscription."""
+
 log = logging.getLogger("machi.broker")
 
 
@@ -29,12 +34,13 @@ class Entry:
     """A subscription in the index.
 
     `last` is when it was notified, on the timeline of changes; `last_due` the same as the store
-    knows it, until the first change. `turn` is that of the change it was last looked at for.
+    knows it, until the first change. `silenced` are the newest changes that were throttled. `turn`
+    is that of the change it was last looked at for.
     """
 
     __slots__ = (
-        "active", "conditions", "expires_at", "last", "last_due", "mask", "places", "sid", "since",
-        "tenant", "throttling", "turn",
+        "active", "conditions", "expires_at", "last", "last_due", "mask", "places", "sid",
+        "silenced", "since", "tenant", "tests", "throttling", "turn", "watches",
     )  # fmt: skip
 
     def __init__(self, stored: StoredSubscription) -> None:
@@ -47,26 +53,17 @@ class Entry:
         self.throttling = subscription.throttling
         self.conditions = Conditions(subscription)
         self.mask = self.conditions.mask
+        self.tests = self.conditions.tests
+        self.watches = None if subscription.watched is None else self.conditions.watches
         self.last: float | None = None
         self.last_due = stored.last_due
+        self.silenced: deque[int] = deque(maxlen=SILENCED)
         self.turn = 0
         keys = dict.fromkeys(
             key for selector in subscription.entities or (Selector(),) for key in _keys(selector)
         )
         watched = (ANY,) if subscription.watched is None else subscription.watched
         self.places = [(key, attribute) for key in keys for attribute in watched]
-
-    def due(self, event: Event) -> bool:
-        """Tell whether a change is due to it, throttling aside."""
-        if not self.mask & event.happened or event.seq <= self.since:
-            return False
-        if self.expires_at is not None and event.at >= self.expires_at:
-            return False
-        try:
-            return self.conditions.hold(event)
-        except Exception:
-            log.exception("subscription %d could not be tested", self.sid)
-            return False
 
 
 _Group: TypeAlias = dict[str, dict[int, Entry]]
@@ -96,6 +93,7 @@ class Matching:
         before = self._entries.get(entry.sid)
         if before is not None:
             entry.last, entry.last_due = before.last, before.last_due
+            entry.silenced = before.silenced
             self.drop(entry.sid)
         self._entries[entry.sid] = entry
         if entry.active:
@@ -125,7 +123,7 @@ class Matching:
     def match(self, committed: Sequence[Committed]) -> Matched:
         """Return what a group of changes is due to."""
         due: list[Due] = []
-        throttled: dict[int, int] = {}
+        throttled: list[Due] = []
         told: dict[int, float] = {}
         now = 0.0
         for each in committed:
@@ -139,11 +137,14 @@ class Matching:
                 if entry.throttling is None:
                     due.append(Due(entry.sid, seq))
                 elif self._throttles(entry, entry.throttling, now, told):
-                    throttled[entry.sid] = throttled.get(entry.sid, 0) + 1
+                    throttled.append(Due(entry.sid, seq))
                 else:
                     due.append(Due(entry.sid, seq))
                     told[entry.sid] = now
-        return Matched(due, throttled, self._remember(told) if told else None)
+        if not told and not throttled:
+            return Matched(due)
+        counts = Counter(sid for sid, _ in throttled)
+        return Matched(due, counts, partial(self._remember, told, throttled))
 
     def throttled_for(self, sid: int) -> float:
         """Return for how many seconds more a subscription is throttled, by the newest change."""
@@ -156,7 +157,7 @@ class Matching:
     def _found(self, groups: dict[str, _Group], committed: Committed) -> list[Entry]:
         entity = committed.after or committed.before or {}
         event: Event | None = None
-        found: list[Entry] = []
+        found: list[tuple[int, Entry]] = []
         self._turn = turn = self._turn + 1
         for key in (entity["id"], ANY, *entity["type"]):
             group = groups.get(key)
@@ -170,11 +171,10 @@ class Matching:
                     for entry in entries.values():
                         if entry.turn != turn:
                             entry.turn = turn
-                            if entry.due(event):
-                                found.append(entry)
-        if len(found) > 1:
-            found.sort(key=_sid)
-        return found
+                            if entry.mask & event.happened and _is_due(entry, event):
+                                found.append((entry.sid, entry))
+        found.sort()
+        return [entry for _, entry in found]
 
     def _throttles(
         self, entry: Entry, throttling: float, now: float, told: dict[int, float]
@@ -189,18 +189,35 @@ class Matching:
             entry.last = self._timeline.ago(entry.last_due)
         return entry.last
 
-    def _remember(self, told: dict[int, float]) -> Callable[[], None]:
-        def commit() -> None:
-            for sid, now in told.items():
-                entry = self._entries.get(sid)
-                if entry is not None:
-                    entry.last = now
+    def _remember(self, told: dict[int, float], throttled: list[Due]) -> None:
+        """Take over what a group brought, once it is durable."""
+        for sid, now in told.items():
+            entry = self._entries.get(sid)
+            if entry is not None:
+                entry.last = now
+        for sid, seq in throttled:
+            entry = self._entries.get(sid)
+            if entry is not None:
+                entry.silenced.append(seq)
 
-        return commit
 
-
-def _sid(entry: Entry) -> int:
-    return entry.sid
+def _is_due(entry: Entry, event: Event) -> bool:
+    """Tell whether a change that sets a subscription off is due to it, throttling aside."""
+    if event.seq <= entry.since:
+        return False
+    if entry.expires_at is not None and event.at >= entry.expires_at:
+        return False
+    if entry.watches is not None and not entry.watches(event):
+        return False
+    entity = event.entity
+    try:
+        for test in entry.tests:
+            if not test(entity):
+                return False
+    except Exception:
+        log.exception("subscription %d could not be tested", entry.sid)
+        return False
+    return True
 
 
 def _keys(selector: Selector) -> Iterable[str]:
