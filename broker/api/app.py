@@ -40,6 +40,8 @@ from broker.subscriptions.delivery.loops import Chains
 from broker.subscriptions.delivery.recipients import Recipients
 from broker.subscriptions.delivery.runner import Delivery
 from broker.subscriptions.delivery.senders import Senders
+from broker.subscriptions.explaining import Explainer
+from broker.subscriptions.fate import Fates
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
@@ -63,6 +65,16 @@ async def start(
     entities = Entities(store, guard, clock)
     own = OwnContexts(store, clock, token)
     contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout), hosted=own)
+    subscriptions = Subscriptions(store, guard, egress, contexts, clock, lambda: str(uuid.uuid4()))
+    delivery = Delivery(
+        store.outbox,
+        Recipients(entities, contexts).know,
+        guard,
+        Senders(egress),
+        Chains(secrets.token_bytes(16)),
+        clock=clock,
+    )
+    fates = Fates(store.outbox, delivery, guard, clock, delivers=settings.deliver)
     broker = Broker(
         settings=settings,
         table=TABLE,
@@ -72,20 +84,12 @@ async def start(
         egress=egress,
         entities=entities,
         contexts=contexts,
-        subscriptions=Subscriptions(
-            store, guard, egress, contexts, clock, lambda: str(uuid.uuid4())
-        ),
+        subscriptions=subscriptions,
         own_contexts=own,
         directory=Directory(own, contexts, started),
         periods=Periods(store, clock, LoopTicker()),
-        delivery=Delivery(
-            store.outbox,
-            Recipients(entities, contexts).know,
-            guard,
-            Senders(egress),
-            Chains(secrets.token_bytes(16)),
-            clock=clock,
-        ),
+        delivery=delivery,
+        explainer=Explainer(store, guard, clock, subscriptions.matching, fates),
         feed=Feed(store, exact=guard.transparent),
         tickets=Tickets(time.monotonic, secrets.token_urlsafe),
         seats=Seats(settings.max_streams, settings.max_streams_each),

@@ -17,6 +17,7 @@ from broker.metrics import Metrics
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.subscriptions.delivery.runner import Delivery
+from broker.subscriptions.explaining import Explainer
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
@@ -41,6 +42,7 @@ class Broker:
     own_contexts: OwnContexts
     directory: Directory
     delivery: Delivery
+    explainer: Explainer
     feed: Feed
     tickets: Tickets
     seats: Seats

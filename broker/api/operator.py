@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, Template
 
 from broker.api.books import servers
 from broker.api.broker import Broker
+from broker.api.language import language
 from broker.api.operator_words import TEXTS, reason
 from broker.api.request import Request
 from broker.api.response import Headers, Response
@@ -39,7 +40,7 @@ _HEADERS: Headers = [
 async def page(broker: Broker, request: Request) -> Response:
     """Return the page."""
     broker.guard.allow(request.caller, request.tenant, Action.ADMINISTER, None)
-    lang = _language(request)
+    lang = language(request)
     outbox, now = broker.store.outbox, broker.clock()
     letters, dead = await outbox.dead_letters(request.tenant, limit=LETTERS)
     troubled = {letter.sid for letter in letters}
@@ -177,14 +178,6 @@ class _Words:
     def why(self, words: str) -> str:
         """Return a reason in the page's language."""
         return reason(words, self._lang)
-
-
-def _language(request: Request) -> str:
-    asked = request.query.get("lang")
-    if asked in TEXTS:
-        return asked
-    accepted = request.headers.get(b"accept-language", b"").decode("latin-1").lower()
-    return "ja" if accepted.startswith("ja") else "en"
 
 
 def _page_number(request: Request, pages: int) -> int:

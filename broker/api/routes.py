@@ -9,6 +9,7 @@ from broker.api import (
     docs,
     entities,
     explain,
+    explain_subscription,
     health,
     params,
     purge,
@@ -258,6 +259,19 @@ _SUBSCRIPTIONS = [
         "delete_subscription",
         "Delete a subscription", "What waits for it is cancelled.", answers=_NONE,
         errors=(404, 504), tag="Subscriptions",
+    ),
+    Route(
+        "GET", f"{EX}/subscriptions/{{subscriptionId}}/explain", explain_subscription.explain,
+        "explain_subscription", "Explain why a subscription was told of something, or not",
+        "Every condition in order, held or not, in words (Accept-Language: ja or en), and what "
+        "became of the notification.",
+        query=(
+            Param("entity", "The newest change of this entity.", example=_STATION),
+            Param("seq", "This change of the feed.", {"type": "integer", "minimum": 1}),
+            Param("lang", "`ja` or `en`; else as Accept-Language says.", {"enum": ["ja", "en"]}),
+        ),
+        answers={200: ("The conditions.", "SubscriptionExplanation")}, errors=(404, 504),
+        tag="Subscriptions",
     ),
 ]  # fmt: skip
 

@@ -96,6 +96,17 @@ SCHEMAS: dict[str, Any] = {
         },
         "additionalProperties": True,
     },
+    "SubscriptionExplanation": {
+        "type": "object",
+        "required": ["subscriptionId", "change", "notified", "reason", "conditions"],
+        "properties": {
+            "subscriptionId": _URI,
+            "change": {"type": ["object", "null"]},
+            "notified": {"type": "boolean"},
+            "reason": {"type": "object"},
+            "conditions": {"type": "array", "items": {"type": "object"}},
+        },
+    },
     "SubscriptionFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
     "SubscriptionList": {"type": "array", "items": {"$ref": "#/components/schemas/Subscription"}},
     "Transaction": {

@@ -142,6 +142,11 @@ class MemoryOutbox:
         queue = self._lines[sid].queue if sid in self._lines else {}
         return [queue[seq] for seq in sorted(queue) if seq > after][:limit]
 
+    def ahead(self, sid: int, seq: int) -> int:
+        """Return how many rows of a queue come before row `seq`."""
+        line = self._lines.get(sid)
+        return 0 if line is None else sum(each < seq for each in line.queue)
+
     async def queues(self) -> list[int]:
         """Return the subscriptions that have rows waiting."""
         return [sid for sid, line in self._lines.items() if line.queue]

@@ -285,6 +285,10 @@ class Outbox(Protocol):
         """Return the oldest rows of a queue past row `after`, in order; none where it is gone."""
         ...
 
+    def ahead(self, sid: int, seq: int) -> int:
+        """Return how many rows of a queue come before row `seq`."""
+        ...
+
     async def queues(self) -> list[int]:
         """Return the subscriptions that have rows waiting."""
         ...

@@ -1,7 +1,8 @@
 """Which subscriptions a change is due to: an index over all of them (§5.8.6).
 
 Tenant → id, or type, or any → watched attribute, or any → subscriptions. What is found there is
-tested in full. A subscription that fails on a change harms no other.
+tested in full, on what the subscription's owner may see: else a notification that came, or did
+not, would tell of what is hidden. A subscription that fails on a change harms no other.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
+from broker.guard import Caller, Guard
+from broker.model.change import changed_attributes
 from broker.query.plan import required_types
 from broker.store.contract import Committed
 from broker.store.outbox import Due, Matched, StoredSubscription
 from broker.subscriptions.conditions import Conditions
+from broker.subscriptions.delivery.notification import visible
 from broker.subscriptions.model import Selector
 from broker.subscriptions.stored import load
 from broker.subscriptions.throttle import Timeline
@@ -39,7 +43,7 @@ class Entry:
     """
 
     __slots__ = (
-        "active", "conditions", "expires_at", "last", "last_due", "mask", "places", "sid",
+        "active", "conditions", "expires_at", "last", "last_due", "mask", "owner", "places", "sid",
         "silenced", "since", "tenant", "tests", "throttling", "turn", "watches",
     )  # fmt: skip
 
@@ -53,6 +57,7 @@ class Entry:
         self.throttling = subscription.throttling
         self.conditions = Conditions(subscription)
         self.mask = self.conditions.mask
+        self.owner = subscription.owner
         self.tests = self.conditions.tests
         self.watches = None if subscription.watched is None else self.conditions.watches
         self.last: float | None = None
@@ -71,9 +76,13 @@ _Group: TypeAlias = dict[str, dict[int, Entry]]
 
 
 class Matching:
-    """The `Matcher` of a broker. Used on the event loop only."""
+    """The `Matcher` of a broker. Used on the event loop only.
 
-    def __init__(self) -> None:
+    `guard` decides what owners may see; None where nothing is hidden from anybody.
+    """
+
+    def __init__(self, guard: Guard | None = None) -> None:
+        self._guard = guard
         self._entries: dict[int, Entry] = {}
         self._tenants: dict[str, dict[str, _Group]] = {}
         self._timeline = Timeline()
@@ -133,7 +142,8 @@ class Matching:
             if groups is None:
                 continue
             seq = each.change.seq
-            for entry in self._found(groups, each):
+            find = self._found if self._guard is None else self._found_by_owners
+            for entry in find(groups, each):
                 if entry.throttling is None:
                     due.append(Due(entry.sid, seq))
                 elif self._throttles(entry, entry.throttling, now, told):
@@ -175,6 +185,40 @@ class Matching:
                                 found.append((entry.sid, entry))
         found.sort()
         return [entry for _, entry in found]
+
+    def _found_by_owners(self, groups: dict[str, _Group], committed: Committed) -> list[Entry]:
+        """Find what a change is due to, each subscription judged by its owner's view of it."""
+        found: list[tuple[int, Entry]] = []
+        seen: dict[Caller, Event | None] = {}
+        for entry in self._candidates(groups, committed):
+            if entry.owner not in seen:
+                seen[entry.owner] = self._view(entry.owner, committed)
+            event = seen[entry.owner]
+            if event is not None and entry.mask & event.happened and _is_due(entry, event):
+                found.append((entry.sid, entry))
+        found.sort()
+        return [entry for _, entry in found]
+
+    def _candidates(self, groups: dict[str, _Group], committed: Committed) -> Iterable[Entry]:
+        entity = committed.after or committed.before or {}
+        attributes = changed_attributes(committed.change)
+        entries = (
+            groups.get(key, {}).get(attribute, {})
+            for key in (entity["id"], ANY, *entity["type"])
+            for attribute in (ANY, *attributes)
+        )
+        return {entry.sid: entry for some in entries for entry in some.values()}.values()
+
+    def _view(self, owner: Caller, committed: Committed) -> Event | None:
+        assert self._guard is not None
+        try:
+            seen = self._guard.deliver(owner, committed.change.tenant, committed)
+        except Exception:
+            log.exception("the guard failed on a change")
+            return None
+        if seen is None or (seen is not committed and not visible(seen)):
+            return None
+        return Event(seen)
 
     def _throttles(
         self, entry: Entry, throttling: float, now: float, told: dict[int, float]

@@ -44,7 +44,7 @@ class Subscriptions:
         clock: Clock,
         token: Callable[[], str],
     ) -> None:
-        self.matching = Matching()
+        self.matching = Matching(None if guard.transparent else guard)
         self._outbox = store.outbox
         self._guard = guard
         self._egress = egress

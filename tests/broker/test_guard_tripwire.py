@@ -522,6 +522,22 @@ PROBES: dict[str, list[Probe]] = {
     "retrieve_attribute": _named(
         f"{V1}/attributes", "level", "name", "secret", SECRET, COUNT, PLACE, f"{MARK}Sub"
     ),
+    "explain_subscription": [
+        *_subscribing()[:6],
+        *_everywhere("PATCH", "/attrs", *FRAGMENTS),
+        *(
+            Probe(
+                "GET",
+                f"{EX}/subscriptions/urn:ngsi-ld:Subscription:{number}/explain?{asked}",
+                echoes=True,
+            )
+            for number in range(1, 7)
+            for asked in (
+                *(f"seq={seq}" for seq in range(1, 12)),
+                *(f"entity={one}" for one in IDS),
+            )
+        ),
+    ],
     "run_transaction": _transactions(),
     "stream": [get(f"{EX}/stream", q="level>"), get(f"{EX}/stream", lastEventId="x")],
     "websocket": [get(f"{EX}/ws"), get(f"{EX}/ws", tenant="nowhere")],

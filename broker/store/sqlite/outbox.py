@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -147,6 +148,11 @@ class SqliteOutbox:
             return []
         found = [self._rows.row(line, seq) for seq in line.rows(after, limit)]
         return [row for row in found if row is not None]
+
+    def ahead(self, sid: int, seq: int) -> int:
+        """Return how many rows of a queue come before row `seq`."""
+        line = self._lines.get(sid)
+        return 0 if line is None else bisect_left(line.queue, seq)
 
     async def queues(self) -> list[int]:
         """Return the subscriptions that have rows waiting."""

@@ -184,6 +184,12 @@ async def test_a_queue_is_read_past_a_row_and_up_to_a_number_of_rows(
     assert [row.seq for row in await store.outbox.waiting(sid, after=2, limit=3)] == [3, 4, 5]
 
 
+async def test_how_many_rows_come_before_one_can_be_told(store: Store, matcher: ByEntity) -> None:
+    sid, _ = await three(store)
+    assert [store.outbox.ahead(sid, seq) for seq in (1, 3, 9)] == [0, 2, 3]
+    assert store.outbox.ahead(99, 1) == 0
+
+
 async def test_each_queue_has_its_own_rows(store: Store, matcher: ByEntity) -> None:
     one = await subscribe(store, "urn:a", "urn:b")
     two = await subscribe(store, "urn:b", id="urn:two")

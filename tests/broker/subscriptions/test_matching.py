@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from broker.guard import Caller
 from broker.model.entity import DEFAULT, Entity
+from broker.store.contract import Committed
 from broker.store.outbox import Due
 from broker.subscriptions.matching import Matching
 from tests.broker.subscriptions.changes import AT, change, gauge, stored
+from tests.support.tripwire import MARK, TripwireGuard
 
 OLD = gauge(level=1, name="a")
 KINDS: dict[str, tuple[Entity | None, Entity | None]] = {
@@ -184,6 +187,50 @@ def test_one_change_is_due_once_however_many_selectors_it_fits() -> None:
         )
     both = change(None, gauge("urn:a", "Gauge", "Device", level=1, name="x"))
     assert matching.match([both]).due == [Due(1, 1), Due(2, 1)]
+
+
+# What is hidden from the owner
+
+
+class Veil(TripwireGuard):
+    """The tripwire's guard, in the dark for whoever looks at tenant `t`."""
+
+    def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
+        return None if tenant == "t" else super().deliver(caller, tenant, committed)
+
+
+def marked(level: int, hidden: int) -> Entity:
+    """Return a gauge with a hidden attribute."""
+    attributes: dict[str, Any] = {"level": level, MARK: hidden}
+    return gauge("urn:a", **attributes)
+
+
+@pytest.mark.parametrize(
+    ("members", "found"),
+    [
+        ({}, True),
+        ({"q": f"!{MARK}"}, True),
+        ({"q": MARK}, False),
+        ({"watchedAttributes": [MARK]}, False),
+        ({"watchedAttributes": ["level"]}, True),
+    ],
+)
+def test_a_change_is_judged_as_its_owner_sees_it(members: dict[str, Any], found: bool) -> None:
+    matching = Matching(Veil())
+    matching.keep(stored(**members))
+    both = change(marked(1, 1), marked(2, 2))
+    assert bool(matching.match([both]).due) is found
+
+
+def test_what_is_hidden_neither_notifies_nor_throttles() -> None:
+    matching = Matching(Veil())
+    matching.keep(stored(1, throttling=60, notificationTrigger=["entityUpdated"]))
+    matching.keep(stored(2, tenant="t", entities=[{"type": "*"}]))
+    hidden = change(marked(1, 1), marked(1, 2))
+    elsewhere = change(None, gauge(level=1), seq=2, tenant="t")
+    seen = change(gauge(level=1), gauge(level=2), seq=3)
+    matched = matching.match([hidden, elsewhere, seen])
+    assert (matched.due, matched.throttled) == ([Due(1, 3)], {})
 
 
 # Throttling

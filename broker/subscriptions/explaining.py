@@ -1,0 +1,199 @@
+"""Why a subscription was told of a change or not: the change looked up, judged, and followed.
+
+What a guard hides from who asks does not exist here either: not as a change, not as an entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from broker.clock import Clock
+from broker.errors import Forbidden, NonexistentTenant
+from broker.guard import Action, Caller, Guard
+from broker.model.change import reconstruct
+from broker.model.names import Names
+from broker.store.contract import Change, Committed, Store
+from broker.store.outbox import StoredSubscription
+from broker.subscriptions.delivery.notification import visible
+from broker.subscriptions.explain import (
+    Step,
+    step_of_entities,
+    steps_of_change,
+    steps_of_queries,
+    steps_of_status,
+)
+from broker.subscriptions.fate import Fates
+from broker.subscriptions.matching import Matching
+from broker.subscriptions.stored import load
+from broker.subscriptions.throttle import seconds
+from broker.subscriptions.triggers import Event
+
+MOST_LATER: Final = 20_000
+"""Changes of one entity that are walked back to find its state at the one asked about."""
+WINDOWS: Final = (1_000, 100_000)
+"""Newest changes in which that of an entity is looked for, before all of the feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The steps in order. `change` is what was judged, None where there is none."""
+
+    steps: Sequence[Step]
+    change: Change | None = None
+
+    @property
+    def fires(self) -> bool:
+        """Tell whether all conditions held."""
+        return all(step.held for step in self.steps)
+
+    @property
+    def reason(self) -> Step:
+        """Return the first condition that did not hold, or else the last step."""
+        return next((step for step in self.steps if not step.held), self.steps[-1])
+
+
+class Explainer:
+    """Explains the subscriptions of a broker."""
+
+    def __init__(
+        self, store: Store, guard: Guard, clock: Clock, matching: Matching, fates: Fates
+    ) -> None:
+        self._store = store
+        self._guard = guard
+        self._clock = clock
+        self._matching = matching
+        self._fates = fates
+
+    async def change(
+        self, caller: Caller, stored: StoredSubscription, seq: int, names: Names
+    ) -> Explanation:
+        """Explain a subscription with a change of the feed."""
+        oldest, newest = self._store.span()
+        if seq > newest:
+            return _nothing("notYet", seq=seq, newest=newest)
+        if seq < oldest:
+            return _nothing("forgotten", seq=seq, oldest=oldest)
+        found = await self._store.changes(seq - 1, tenant=stored.tenant, until=seq)
+        committed = await self._state(found[0]) if found else None
+        seen = None if committed is None else self._seen(caller, committed)
+        if committed is None or seen is None:
+            return _nothing("elsewhere", seq=seq)
+        return Explanation(await self._judged(caller, stored, committed, seen, names), seen.change)
+
+    async def entity(
+        self, caller: Caller, stored: StoredSubscription, entity_id: str, names: Names
+    ) -> Explanation:
+        """Explain a subscription with the newest change of an entity, or as it is now."""
+        newest = await self._newest(stored.tenant, entity_id)
+        if newest is not None:
+            committed = await self._state(newest)
+            seen = None if committed is None else self._seen(caller, committed)
+            if committed is not None and seen is not None:
+                steps = await self._judged(caller, stored, committed, seen, names)
+                return Explanation(steps, seen.change)
+            if committed is not None:
+                return _nothing("noEntity", entity=entity_id)
+        return await self._quiet(caller, stored, entity_id, names)
+
+    async def _quiet(
+        self, caller: Caller, stored: StoredSubscription, entity_id: str, names: Names
+    ) -> Explanation:
+        try:
+            record = await self._store.get(stored.tenant, entity_id)
+        except NonexistentTenant:
+            record = None
+        if record is not None:
+            self._guard.allow(caller, stored.tenant, Action.READ, entity_id)
+            entity = self._guard.view(caller, stored.tenant, record.entity)
+            if entity is not None:
+                subscription, now = load(stored.document), self._clock()
+                return Explanation(
+                    [
+                        Step("change", False, "quietEntity", {"entity": entity_id}),
+                        *steps_of_status(subscription, now, now),
+                        step_of_entities(subscription, entity, names.compact),
+                        *steps_of_queries(subscription, entity, names.compact),
+                    ]
+                )
+        return _nothing("noEntity", entity=entity_id)
+
+    async def _judged(
+        self,
+        caller: Caller,
+        stored: StoredSubscription,
+        committed: Committed,
+        seen: Committed,
+        names: Names,
+    ) -> list[Step]:
+        subscription, change = load(stored.document), seen.change
+        late = change.seq > stored.since
+        code = "after" if late else "before"
+        steps = [Step("since", late, code, {"since": stored.since})]
+        steps += steps_of_status(subscription, change.at, self._clock())
+        steps += steps_of_change(subscription, Event(seen), names.compact)
+        if not all(step.held for step in steps):
+            return steps
+        fate = await self._fates.of(stored, committed, self._administers(caller, stored.tenant))
+        if subscription.throttling is not None:
+            throttled = fate is None and self._was_throttled(stored, change)
+            code = "throttled" if throttled else "notThrottled"
+            values = {"seconds": subscription.throttling}
+            steps.append(Step("throttling", not throttled, code, values))
+            if throttled:
+                return steps
+        return [*steps, fate or self._fates.unknown(stored, change)]
+
+    def _was_throttled(self, stored: StoredSubscription, change: Change) -> bool:
+        """Tell whether a change that fitted was throttled: as remembered, or else by the times."""
+        entry = self._matching.entry(stored.sid)
+        if entry is not None and change.seq in entry.silenced:
+            return True
+        if entry is None or entry.throttling is None or stored.last_due is None:
+            return False
+        return 0 < seconds(change.at) - seconds(stored.last_due) < entry.throttling
+
+    def _seen(self, caller: Caller, committed: Committed) -> Committed | None:
+        tenant = committed.change.tenant
+        self._guard.allow(caller, tenant, Action.READ, committed.change.entity_id)
+        seen = self._guard.deliver(caller, tenant, committed)
+        if seen is None or (seen is not committed and not visible(seen)):
+            return None
+        return seen
+
+    def _administers(self, caller: Caller, tenant: str) -> bool:
+        try:
+            self._guard.allow(caller, tenant, Action.ADMINISTER, None)
+        except Forbidden:
+            return False
+        return True
+
+    async def _newest(self, tenant: str, entity_id: str) -> Change | None:
+        oldest, newest = self._store.span()
+        for window in (*WINDOWS, newest):
+            after = max(oldest - 1, newest - window)
+            found = await self._store.changes(
+                after, tenant=tenant, entity_id=entity_id, limit=MOST_LATER
+            )
+            if found or after < oldest:
+                return found[-1] if found else None
+        return None
+
+    async def _state(self, change: Change) -> Committed | None:
+        """Return a change with the entity before and after it; None where that is too long ago."""
+        record = await self._store.get(change.tenant, change.entity_id)
+        later = await self._store.changes(
+            change.seq - 1, tenant=change.tenant, entity_id=change.entity_id, limit=MOST_LATER
+        )
+        if len(later) == MOST_LATER:
+            return None
+        current = None if record is None else record.entity
+        for each, before, after in reconstruct(current, reversed(later)):
+            if each.seq == change.seq:
+                return Committed(change, before, after)
+        return None
+
+
+def _nothing(code: str, **values: Any) -> Explanation:
+    return Explanation([Step("change", False, code, values)])
