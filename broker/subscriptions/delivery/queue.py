@@ -37,12 +37,13 @@ class Queue:
 
     `behind` tells that the store has more than is held. `newest` is the row dealt with last,
     `open` counts rows dealt with whose end is not yet in the store. `young` until a row was read
-    for the first time since the broker started. `task` works on it, or did last.
+    for the first time since the broker started. `task` works on it, or did last. `reach` is how
+    many rows are read at a time: few while tries fail, since only the head is needed then.
     """
 
     __slots__ = (
-        "_epoch", "_held", "_rows", "behind", "newest", "not_before", "open", "origin", "sid",
-        "state", "task", "timer", "young",
+        "_epoch", "_held", "_rows", "behind", "newest", "not_before", "open", "origin", "reach",
+        "sid", "state", "task", "timer", "young",
     )  # fmt: skip
 
     def __init__(self, sid: int, held: Held) -> None:
@@ -51,6 +52,7 @@ class Queue:
         self.behind = False
         self.young = True
         self.open = 0
+        self.reach = IN_FLIGHT
         self.state = State.IDLE
         self.not_before = 0.0
         self.origin = ""
@@ -101,13 +103,14 @@ class Queue:
     async def read(self, outbox: Outbox) -> None:
         """Hold the oldest rows of the store, once nothing dealt with is left to settle there."""
         self.drop()
-        epoch = self._epoch
-        found = await outbox.waiting(self.sid, limit=IN_FLIGHT)
+        epoch, limit = self._epoch, self.reach
+        self.reach = min(4 * limit, IN_FLIGHT)
+        found = await outbox.waiting(self.sid, limit=limit)
         if self._epoch == epoch:
-            self._take(found)
+            self._take(found, limit)
 
-    def _take(self, found: Sequence[Waiting]) -> None:
-        if len(found) == IN_FLIGHT:
+    def _take(self, found: Sequence[Waiting], limit: int) -> None:
+        if len(found) == limit:
             self.drop()
             self.behind = True
         newest = found[-1].seq if found else 0

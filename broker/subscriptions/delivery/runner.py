@@ -249,6 +249,7 @@ class Delivery:
         assert isinstance(verdict, Again)
         self._note(queue, row, attempts, later(wall, verdict.pause), tried.words)
         queue.forget()
+        queue.reach = 1
         queue.not_before = self._ticker.monotonic() + verdict.pause
         origin = self._turns.origin(queue.origin)
         if to is not None and origin.breaker.shut:
