@@ -36,6 +36,7 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     """Return one subscription."""
     context = await link_context(broker, request)
     options = params.options(request.query, _OPTIONS)
+    await broker.delivery.settled()
     stored = await broker.subscriptions.retrieve(request.caller, request.tenant, request.path[0])
     told = _told(broker, request, stored, context, options)
     return Response(200, orjson.dumps(told), _headers(request, context))
@@ -46,6 +47,7 @@ async def query(broker: Broker, request: Request) -> Response:
     context = await link_context(broker, request)
     options = params.options(request.query, _OPTIONS)
     limit, offset, count = paging.window(request.query, broker.settings.max_limit, "subscriptions")
+    await broker.delivery.settled()
     found, total = await broker.subscriptions.page(request.caller, request.tenant, offset, limit)
     told = [_told(broker, request, stored, context, options) for stored in found]
     headers = _headers(request, context)

@@ -95,6 +95,11 @@ class Delivery:
         await self._settler.close()
         await self.senders.close()
 
+    async def settled(self) -> None:
+        """Wait until what receivers have answered so far is in the books."""
+        if self._stops:
+            await self._settler.flushed()
+
     def breakers(self) -> dict[str, str]:
         """Return the state of each server's breaker, by its origin."""
         return {name: state.value for name, state in self._turns.breakers().items()}

@@ -25,20 +25,21 @@ class Settler:
         self._outbox = outbox
         self._added: list[Entry] = []
         self._news = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._next = asyncio.Event()
+        self._writing: asyncio.Event | None = None
         self._closing = False
         self._task = asyncio.create_task(self._serve(), name="machi-settler")
 
     def add(self, what: Settlement | Failure, durable: Callable[[], None]) -> None:
         """Write this with the next commit, then call `durable`."""
         self._added.append((what, durable))
-        self._idle.clear()
         self._news.set()
 
     async def flushed(self) -> None:
-        """Wait until nothing is left to write."""
-        await self._idle.wait()
+        """Wait until what was added so far is durable, whatever is added meanwhile."""
+        done = self._next if self._added else self._writing
+        if done is not None:
+            await done.wait()
 
     async def close(self) -> None:
         """Write what was added, as far as the store takes it, and stop."""
@@ -52,9 +53,12 @@ class Settler:
             self._news.clear()
             while self._added:
                 entries, self._added = self._added, []
-                if not await self._write(entries):
+                self._writing, self._next = self._next, asyncio.Event()
+                written = await self._write(entries)
+                self._writing.set()
+                self._writing = None
+                if not written:
                     return
-            self._idle.set()
             if self._closing:
                 return
 
