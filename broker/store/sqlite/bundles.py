@@ -18,6 +18,9 @@ from broker.store.sqlite.connection import Run
 Pair: TypeAlias = tuple[int, int]
 """A subscription's number, and its epoch."""
 
+SIZE: Final = 16
+"""Bytes of a pair."""
+
 GONE: Final = -1
 """The epoch of a periodic row that died."""
 

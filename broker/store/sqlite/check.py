@@ -11,6 +11,7 @@ import apsw
 
 from broker.model.entity import Entity
 from broker.model.expiry import first_expiry
+from broker.store.sqlite.check_outbox import outbox_problems
 from broker.store.sqlite.connection import Run, connect, runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import Terms, terms
@@ -55,6 +56,7 @@ def _problems(connection: apsw.Connection) -> Iterator[str]:
         return
     yield from _feed(connection)
     yield from _Documents(connection).problems()
+    yield from outbox_problems(runner(connection))
 
 
 def _feed(connection: apsw.Connection) -> Iterator[str]:

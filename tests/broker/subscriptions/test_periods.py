@@ -85,7 +85,7 @@ async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     if request.param == "memory":
         store = MemoryStore(clock=clock)
     else:
-        store = SqliteStore(tmp_path, clock=clock, inline_seconds=1)
+        store = SqliteStore(tmp_path, clock=clock, inline_seconds=60, longest_seconds=60)
     await store.open()
     await create(store, gauge("urn:b", level=1), gauge("urn:a", level=2), gauge("urn:r", "River"))
     town = Town(store, clock)
