@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 
 from machi.errors import NotReachable, Refusal
-from machi.language import t
+from machi.language import japanese, t
 
 V1 = "/ngsi-ld/v1"
 EX = "/ngsi-ld/ex/v1"
@@ -25,7 +25,11 @@ class Api:
         self.url = url.rstrip("/")
         self.tenant = tenant
         self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._headers = {"Accept": "application/json", "Machi-Client": "machi"}
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Language": "ja" if japanese() else "en",
+            "Machi-Client": "machi",
+        }
         if tenant:
             self._headers["NGSILD-Tenant"] = tenant
         if context:

@@ -216,11 +216,6 @@ JAPANESE: Final[dict[str, str]] = {
     "Delete a subscription, with what waits for it and its dead letters.": (
         "サブスクリプションを、待ちや不達の通知ごと削除する。"
     ),
-    "Say why a subscription fires or does not, condition by condition.": (
-        "通知される・されない理由を条件ごとに示す。"
-    ),
-    "Would it fire for this entity as it is now?": "この実体の今の状態なら？",
-    "Did it fire for this change?": "この番号の変化では？",
     "There are no subscriptions.": "サブスクリプションはありません。",
     "Make one: machi subscriptions create --help": "作り方: machi subscriptions create --help",
     "See how it goes: machi subscriptions explain {made}": (
@@ -394,4 +389,28 @@ JAPANESE: Final[dict[str, str]] = {
     ),
     "now": "現在",
     "nobody listens there": "待ち受けがありません",
+    "Say why a subscription was notified of a change or not, condition by condition.": (
+        """変化が通知された・されなかった理由を、条件ごとに示す。
+
+        --entity も --change も付けなければ、配信の様子と、直近の失敗の理由を示す。
+        変化の番号は machi tail --json の seq。
+"""
+    ),
+    "Of the newest change of this entity.": "この実体の最も新しい変化について。",
+    "Of the change of this number.": "この番号の変化について。",
+    "Name an entity or a change, not both.": "実体か変化のどちらか一方を指定してください。",
+    "It was notified.": "通知されました。",
+    "A notification was due, and is not delivered.": "通知すべき変化で、まだ届いていません。",
+    "It was not to be notified.": "通知の対象ではありません。",
+    "Change {seq} at {at}, {kind} of {entity}:": "変化 {seq}（{at}、{entity} の {kind}）:",
+    "It is {status}.": "状態: {status}",
+    "Of {queued} notifications {delivered} are delivered, {waiting} wait, {dead} are dead "
+    "letters, {expired} expired, {cancelled} were cancelled, {withheld} withheld.": (
+        "通知 {queued} 件のうち、届いた {delivered}、待ち {waiting}、不達 {dead}、"
+        "期限切れ {expired}、取消 {cancelled}、差し止め {withheld}。"
+    ),
+    "The newest failure, at {at}: {why}": "直近の失敗（{at}）: {why}",
+    "Nothing was due to it yet. Ask why of an entity: --entity ID": (
+        "まだ通知すべき変化がありません。実体について調べるには: --entity ID"
+    ),
 }

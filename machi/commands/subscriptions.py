@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote
 import click
 import orjson
 
-from machi.api import EX, V1, Api
+from machi.api import V1, Api
+from machi.commands.explain_subscription import explain
 from machi.commands.shared import Group, broker_options, epilog, json_option, table
 from machi.language import t
 
@@ -171,31 +172,7 @@ def delete(id_: str, url: str, tenant: str, context: str | None) -> None:
     click.echo(t("{id_} is deleted", id_=id_))
 
 
-@subscriptions.command(
-    epilog=epilog(
-        "machi subscriptions explain urn:ngsi-ld:Subscription:1",
-        "machi subscriptions explain urn:ngsi-ld:Subscription:1 --entity urn:ngsi-ld:Door:1",
-        "machi subscriptions explain urn:ngsi-ld:Subscription:1 --change 1042",
-    ),
-    help=t("Say why a subscription fires or does not, condition by condition."),
-)
-@click.argument("id_", metavar="ID")
-@click.option("--entity", help=t("Would it fire for this entity as it is now?"))
-@click.option(
-    "--change",
-    type=click.IntRange(1),
-    help=t("Did it fire for this change?"),
-)
-@broker_options
-def explain(
-    id_: str, entity: str | None, change: int | None, url: str, tenant: str, context: str | None
-) -> None:
-    """Explain a subscription."""
-    given = {"entity": entity, "change": None if change is None else str(change)}
-    query = {name: text for name, text in given.items() if text is not None}
-    path = f"{EX}/subscriptions/{quote(id_, safe=':')}/explain"
-    found, _ = Api(url, tenant, context).call("GET", path, query=query)
-    click.echo(_json(found))
+subscriptions.add_command(explain)
 
 
 def every(api: Api) -> list[dict[str, Any]]:

@@ -125,6 +125,23 @@ def test_options_that_say_nothing_are_wrong_usage(machi: Machi, options: list[st
     machi("subscriptions", "create", "--to", "http://x/", *options, code=2)
 
 
+def test_a_subscription_is_explained(machi: Machi):
+    made = make(machi, "--q", "level>3")
+    assert "Nothing was due" in machi("subscriptions", "explain", made).output
+    machi("subscriptions", "explain", made, "--entity", "urn:x:1", "--change", "1", code=2)
+    told = machi("subscriptions", "explain", made, "--entity", GAUGE["id"]).output
+    assert told.startswith("It was not to be notified.")
+    assert "!! q" in told
+    machi.write([{**GAUGE, "level": {"type": "Property", "value": 5}}])
+    told = machi("subscriptions", "explain", made, "--entity", GAUGE["id"]).output
+    assert told.startswith("A notification was due")
+    seq = json.loads(
+        machi("subscriptions", "explain", made, "--entity", GAUGE["id"], "--json").output
+    )["change"]["seq"]
+    by_change = machi("subscriptions", "explain", made, "--change", str(seq)).output
+    assert f"Change {seq} at" in by_change
+
+
 @contextmanager
 def gone() -> Iterator[str]:
     """Run a receiver that wants no more notifications; give its URL."""
