@@ -65,13 +65,12 @@ def conditions(found: dict[str, Any]) -> Iterator[str]:
     """Yield an explanation: the result, then each condition."""
     due = all(each["held"] for each in found["conditions"] if each["condition"] != "delivery")
     if found["notified"]:
-        yield click.style(t("It was notified."), fg="green", bold=True)
+        headline, colour = t("It was notified."), "green"
     elif due:
-        yield click.style(
-            t("A notification was due, and is not delivered."), fg="yellow", bold=True
-        )
+        headline, colour = t("A notification was due, and is not delivered."), "yellow"
     else:
-        yield click.style(t("It was not to be notified."), fg="red", bold=True)
+        headline, colour = t("It was not to be notified."), "red"
+    yield click.style(headline, fg=colour, bold=True)
     if found["change"] is not None:
         yield t("Change {seq} at {at}, {kind} of {entity}:", **found["change"])
     for each in found["conditions"]:
