@@ -15,6 +15,8 @@ import pytest
 from tests.fuzz.named import ENTITIES, JSON, LD, refused
 from tests.fuzz.wire import LONGEST, Reply, Wire, check
 
+HOSTED = "/ngsi-ld/v1/jsonldContexts"
+
 
 class _Contexts(http.server.BaseHTTPRequestHandler):
     """Serves the documents of `pages`; redirects for a text that begins with ->."""
@@ -90,6 +92,7 @@ def test_hostile_remote_contexts_are_refused(wire: Wire, contexts: str, page: st
     told = refused(wire.json("POST", ENTITIES, entity, [*JSON, (b"Link", relation)]), 400, 504)
     assert told.json()["place"].startswith("header:Link")
     check(wire.get(f"/ngsi-ld/ex/v1/stream?context={url}"))
+    refused(wire.json("POST", HOSTED, {"@context": [url]}, JSON), 400, 504)
 
 
 INLINE = [
@@ -105,6 +108,21 @@ INLINE = [
     b'"http://"', b'"http://:80/"', b'"http://a@b/"', b'"file:///etc/passwd"', b'"gopher://x/"',
     b'"data:application/json,{}"', b'"http://\\ud83d\\ude00/"', b'"//x.example/"', b'"urn:x:1"',
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("context", INLINE, ids=lambda context: repr(context[:40]))
+def test_odd_contexts_are_hosted_or_refused(wire: Wire, context: bytes) -> None:
+    hosted = check(wire.json("POST", HOSTED, b'{"@context":%b}' % context, JSON))
+    if hosted.status == 201:
+        path = hosted.headers["location"]
+        assert check(wire.get(path)).json() == {"@context": orjson.loads(context)}
+        relation = b'<http://x.example%b>; rel="http://www.w3.org/ns/json-ld#context"'
+        check(
+            wire.request(
+                b"GET", f"{ENTITIES}?type=T".encode(), [(b"Link", relation % path.encode())]
+            )
+        )
+        assert wire.request(b"DELETE", path.encode()).status == 204
 
 
 @pytest.mark.parametrize("context", INLINE, ids=lambda context: repr(context[:40]))
