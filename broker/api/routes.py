@@ -92,7 +92,7 @@ _ENTITIES = [
             *_SELECTION, params.LIMIT, params.OFFSET, params.COUNT, *_SHOWN, params.ORDER_BY,
             params.COLLATION, params.ORDER_FROM, params.ORDER_GEOMETRY,
         ),
-        answers={200: ("A page of entities.", "EntityList"), 203: _OLDER}, geojson=True,
+        answers={200: ("A page of entities.", "EntityViews"), 203: _OLDER}, geojson=True,
     ),
     Route(
         "POST", f"{V1}/entities", entities.create, "create_entity", "Create an entity",
@@ -110,7 +110,7 @@ _ENTITIES = [
     Route(
         "GET", f"{V1}/entities/{{id}}", entities.retrieve, "retrieve_entity", "Retrieve an entity",
         query=(params.TYPE, params.ATTRS, *_SHOWN),
-        answers={200: ("The entity.", "Entity"), 203: _OLDER, 304: ("As in If-None-Match.", None)},
+        answers={200: ("The entity.", "EntityView"), 203: _OLDER, 304: ("As in If-None-Match.", None)},
         errors=(404,), geojson=True,
     ),
     Route(
@@ -202,7 +202,7 @@ _BATCHES = [
         "POST", f"{V1}/entityOperations/query", queries.query_by_post, "query_by_post",
         "Query entities by a body", body=Body("Query", _QUERY),
         query=(params.LIMIT, params.OFFSET, params.COUNT, *_FORM),
-        answers={200: ("A page of entities.", "EntityList"), 203: _OLDER}, errors=(504,),
+        answers={200: ("A page of entities.", "EntityViews"), 203: _OLDER}, errors=(504,),
         geojson=True, tag="Entities",
     ),
     Route(

@@ -23,6 +23,13 @@ SCHEMAS: dict[str, Any] = {
     "EntityFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
     "AttributeFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
     "EntityList": {"type": "array", "items": {"$ref": "#/components/schemas/Entity"}},
+    "EntityView": {
+        "type": "object",
+        "properties": {"id": _URI, "type": _TYPE, "scope": _TYPE},
+        "additionalProperties": True,
+        "description": "An entity in the form asked for, with the members picked.",
+    },
+    "EntityViews": {"type": "array", "items": {"$ref": "#/components/schemas/EntityView"}},
     "Query": {
         "type": "object",
         "required": ["type"],
