@@ -110,7 +110,11 @@ _ENTITIES = [
     Route(
         "GET", f"{V1}/entities/{{id}}", entities.retrieve, "retrieve_entity", "Retrieve an entity",
         query=(params.TYPE, params.ATTRS, *_SHOWN),
-        answers={200: ("The entity.", "EntityView"), 203: _OLDER, 304: ("As in If-None-Match.", None)},
+        answers={
+            200: ("The entity.", "EntityView"),
+            203: _OLDER,
+            304: ("As in If-None-Match.", None),
+        },
         errors=(404,), geojson=True,
     ),
     Route(
