@@ -69,6 +69,7 @@ class Delivery:
         self._turns = Turns(self._drain, self._forget, self.policy, self._ticker, draw)
         self._stops: list[Callable[[], None]] = []
         self._tidying: asyncio.Future[None] | None = None
+        self._stop_tidying: Callable[[], None]
         self._settler: Settler
 
     async def start(self) -> None:
@@ -80,11 +81,11 @@ class Delivery:
             queue.forget()
             if queue.state is State.IDLE:
                 self._turns.ready(queue)
-        self._stops.append(self._ticker.at(self._ticker.monotonic() + TIDY, self._tidy))
+        self._stop_tidying = self._ticker.at(self._ticker.monotonic() + TIDY, self._tidy)
 
     async def close(self) -> None:
         """Stop: let tries under way end, note those that do not, and write what is to settle."""
-        for stop in self._stops:
+        for stop in (*self._stops, self._stop_tidying):
             stop()
         for queue in self._queues.values():
             if queue.timer is not None:
@@ -294,4 +295,4 @@ class Delivery:
             return
         self._turns.tidy()
         self._tidying = asyncio.ensure_future(self.senders.tidy())
-        self._stops[2] = self._ticker.at(self._ticker.monotonic() + TIDY, self._tidy)
+        self._stop_tidying = self._ticker.at(self._ticker.monotonic() + TIDY, self._tidy)
