@@ -92,7 +92,8 @@ class ContextLoader:
         if uses is None or now >= compiled.until:
             return None
         for use in uses:
-            use.hit(now)
+            use.hits += 1
+            use.last = now
         return compiled.context
 
     async def resolve(
