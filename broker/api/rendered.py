@@ -94,6 +94,8 @@ class Rendered:
             entry = self._entries[key] = {}
         if form in entry:
             return
+        # A copy: orjson's own bytes were cut from a larger block, of which the rest stays behind.
+        rendering.body = memoryview(rendering.body).tobytes()
         entry[form] = rendering
         self._size += len(rendering.body) + self._OVERHEAD
         while self._size > self._limit:
