@@ -1,29 +1,20 @@
-"""What a change of stage does: the operations of one transaction. Pure."""
+"""What a change of stage or a fault does: operations of one transaction. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from apps.alerts.lights import light_attributes, look_for
+from apps.alerts.lights import Command, light_attributes
 from apps.alerts.stage import Step
-from apps.alerts.texts import headline
+from apps.alerts.texts import Texts, fault_headline, headline, over
 from broker.client import Entity, timestamp, value
 
 SEVERITIES: Final = {2: "medium", 3: "high", 4: "high", 5: "critical"}
 """Alert level → severity in the terms of the Alert model."""
 
 Operation = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    """A light that follows the station, and the version it was read at."""
-
-    entity: Entity
-    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +28,10 @@ class Change:
     level: float
     drill: bool
 
-    @property
-    def status(self) -> str:
-        """Return the operation status every entity touched carries."""
-        return "test" if self.drill else "normal"
+
+def status_of(drill: bool) -> str:
+    """Return the operation status that every entity touched carries."""
+    return "test" if drill else "normal"
 
 
 def station_operation(change: Change) -> Operation:
@@ -56,34 +47,30 @@ def station_operation(change: Change) -> Operation:
     }
 
 
-def light_operations(change: Change, lights: Sequence[Light]) -> list[Operation]:
-    """Return the operations that give the lights the step's look; a light run by hand is left."""
-    operations = []
-    for light in lights:
-        if value(light.entity, "mode") == "manual":
-            continue
-        look = look_for(change.step.name, value(light.entity, "lookTable"), change.at)
-        attributes = light_attributes(
-            look, change.step.name, drill=change.drill, at=timestamp(change.at)
-        )
-        attributes["operationStatus"] = _property(change.status)
-        operations.append(
-            {
-                "op": "append",
-                "id": light.entity["id"],
-                "attrs": attributes,
-                "ifMatch": light.version,
-            }
-        )
-    return operations
+def quality_operation(station_id: str, quality: str, at: datetime) -> Operation:
+    """Return the operation that shows the gate's verdict on the station."""
+    attributes = {"judgedQuality": _observed(quality, at)}
+    return {"op": "append", "id": station_id, "attrs": attributes}
 
 
-def alert_entity(change: Change, alert_id: str) -> Entity:
-    """Return the Alert for a step (https://smartdatamodels.org/dataModel.Alert/)."""
+def light_operation(
+    light: Entity, version: str, command: Command, at: datetime, *, drill: bool
+) -> Operation:
+    """Return the operation that commands a light, provided nobody has changed it meanwhile."""
+    attributes = light_attributes(command, at)
+    attributes["operationStatus"] = _property(status_of(drill))
+    return {"op": "append", "id": light["id"], "attrs": attributes, "ifMatch": version}
+
+
+def alert_entity(change: Change, alert_id: str, previous: Entity | None) -> Entity:
+    """Return the Alert for a step (https://smartdatamodels.org/dataModel.Alert/).
+
+    It follows the alert of the step before, where that is still in force.
+    """
     text = headline(
         step=change.step.name,
         stage=change.step.stage,
-        station=_name(change.station),
+        station=name_of(change.station),
         level=change.level,
         rising=change.rising,
         drill=change.drill,
@@ -102,28 +89,78 @@ def alert_entity(change: Change, alert_id: str) -> Entity:
         "dateIssued": _property(at),
         "validFrom": _property(at),
         "headline": {"type": "LanguageProperty", "languageMap": text},
-        "operationStatus": _property(change.status),
-        **({"location": change.station["location"]} if "location" in change.station else {}),
+        "operationStatus": _property(status_of(change.drill)),
+        **_follows(previous),
+        **_location(change.station),
     }
 
 
-def end_operation(change: Change, alert_id: str) -> Operation:
+def end_operation(change: Change, alert: Entity) -> Operation:
     """Return the operation that ends the alert of the step before."""
-    state = "superseded" if change.step.stage else "ended"
-    attributes = {"alertState": _property(state), "validTo": _property(timestamp(change.at))}
-    return {"op": "append", "id": alert_id, "attrs": attributes}
+    attributes = {
+        "alertState": _property("superseded" if change.step.stage else "ended"),
+        "validTo": _property(timestamp(change.at)),
+    }
+    if not change.step.stage:
+        attributes["headline"] = _texts(over(value(alert, "headline", {}), technical=False))
+    return {"op": "append", "id": alert["id"], "attrs": attributes}
 
 
-def _name(station: Entity) -> dict[str, str]:
-    names = value(station, "name")
+def fault_entity(source: Entity, kind: str, alert_id: str, at: datetime, *, drill: bool) -> Entity:
+    """Return the technical Alert for a fault of a gauge or a light."""
+    return {
+        "id": alert_id,
+        "type": "Alert",
+        "category": _property("environment"),
+        "subCategory": _property("technical"),
+        "severity": _property("informational"),
+        "faultKind": _property(kind),
+        "alertState": _property("active"),
+        "alertSource": {"type": "Relationship", "object": source["id"]},
+        "dateIssued": _property(timestamp(at)),
+        "validFrom": _property(timestamp(at)),
+        "headline": _texts(fault_headline(kind, name_of(source), drill=drill)),
+        "operationStatus": _property(status_of(drill)),
+        **_location(source),
+    }
+
+
+def fault_over_operation(alert: Entity, at: datetime) -> Operation:
+    """Return the operation that ends a technical alert; its headline says so."""
+    attributes = {
+        "alertState": _property("ended"),
+        "validTo": _property(timestamp(at)),
+        "headline": _texts(over(value(alert, "headline", {}), technical=True)),
+    }
+    return {"op": "append", "id": alert["id"], "attrs": attributes}
+
+
+def name_of(entity: Entity) -> Texts:
+    """Return an entity's name in Japanese and English, its id where it has none."""
+    names = value(entity, "name")
     if isinstance(names, dict):
-        japanese = str(names.get("ja") or names.get("en") or station["id"])
+        japanese = str(names.get("ja") or names.get("en") or entity["id"])
         return {"ja": japanese, "en": str(names.get("en") or japanese)}
-    return {"ja": str(names or station["id"]), "en": str(names or station["id"])}
+    return {"ja": str(names or entity["id"]), "en": str(names or entity["id"])}
+
+
+def _follows(previous: Entity | None) -> dict[str, Any]:
+    if previous is None or value(previous, "alertState") != "active":
+        return {"messageType": _property("alert")}
+    earlier = [*value(previous, "references", []), previous["id"]]
+    return {"messageType": _property("update"), "references": _property(earlier)}
+
+
+def _location(entity: Entity) -> dict[str, Any]:
+    return {"location": entity["location"]} if "location" in entity else {}
 
 
 def _property(content: Any) -> dict[str, Any]:
     return {"type": "Property", "value": content}
+
+
+def _texts(texts: Texts) -> dict[str, Any]:
+    return {"type": "LanguageProperty", "languageMap": texts}
 
 
 def _observed(content: Any, at: datetime) -> dict[str, Any]:

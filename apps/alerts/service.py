@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from apps.alerts.cursor import CURSOR_ID, Cursor, Watch, cursor_from
-from apps.alerts.effects import (
-    Change,
-    Light,
-    Operation,
-    alert_entity,
-    end_operation,
-    light_operations,
-    station_operation,
-)
-from apps.alerts.stage import (
-    NORMAL,
-    Sample,
-    State,
-    Table,
-    advance,
-    step_named,
-    table_at,
-    tables_from,
-)
+from apps.alerts.effects import Operation
+from apps.alerts.judging import Judgement, judge_station
+from apps.alerts.lightwatch import judge_lights, light_operations
+from apps.alerts.mirror import TYPES, Mirror
+from apps.alerts.outcome import Plan, plan
 from broker.client import (
     Client,
     ClientError,
@@ -36,7 +23,6 @@ from broker.client import (
     Event,
     NotFound,
     PreconditionFailed,
-    observed_at,
     timestamp,
     value,
 )
@@ -45,14 +31,22 @@ log = logging.getLogger("apps.alerts")
 
 TRIES = 5
 PAUSE = 2.0
-STATION = "RiverLevelStation"
+TICK = 1.0
+QUIET = 5.0
+"""Seconds without news of a station before it may count as silent: a drill's hours fly by."""
+
+
+def utc_now() -> datetime:
+    """Return the time on the wall."""
+    return datetime.now(UTC)
 
 
 class Alerts:
     """The app in one tenant. `drill` marks everything it writes there as a drill.
 
-    Each event of a station is taken once: what it causes (stage, light, alert) and the cursor
-    commit in one transaction. After a restart it goes on behind the last event taken.
+    Each sample is taken once: what it causes (stage, lights, alerts) and the cursor commit in one
+    transaction. Between samples a tick looks at what time alone changes: silence, the lights'
+    schedule, the end of an override. After a restart each light is commanded anew.
     """
 
     def __init__(
@@ -62,28 +56,50 @@ class Alerts:
         drill: bool = False,
         ready: Callable[[], None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._drill = drill
         self._ready = ready
         self._sleep = sleep
+        self._clock = clock
+        self._monotonic = monotonic
         self._cursor = Cursor()
+        self._mirror = Mirror()
+        self._heard: dict[str, float] = {}
+        self._commanded: set[str] = set()
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Follow the tenant's stations until cancelled; begin again after a failure."""
         while True:
             try:
-                await self._follow()
-            except PreconditionFailed:
+                async with asyncio.TaskGroup() as tasks:
+                    following = asyncio.Event()
+                    tasks.create_task(self._follow(following))
+                    tasks.create_task(self._tick(following))
+            except* PreconditionFailed:
                 log.info("the cursor moved elsewhere; reading it again")
-            except ClientError as error:
-                log.warning("cannot follow tenant %r: %s", self._client.tenant, error)
+            except* ClientError as errors:
+                for error in errors.exceptions:
+                    log.warning("cannot follow tenant %r: %s", self._client.tenant, error)
             await self._sleep(PAUSE)
 
-    async def _follow(self) -> None:
+    async def _follow(self, following: asyncio.Event) -> None:
         await self.load()
-        async for event in self._client.stream(type=STATION, after=self._cursor.seq):
-            await self.take(event)
+        async for event in self._client.stream(type=TYPES, after=self._cursor.seq):
+            async with self._turn:
+                await self.take(event)
+            if event.kind == "open":
+                following.set()
+
+    async def _tick(self, following: asyncio.Event) -> None:
+        await following.wait()
+        while True:
+            await self._sleep(TICK)
+            async with self._turn:
+                await self.look()
 
     async def load(self) -> None:
         """Read the cursor from the broker."""
@@ -97,106 +113,130 @@ class Alerts:
         """Take one event of the stream. Raises PreconditionFailed where the cursor has moved."""
         if event.kind == "open":
             self._ready()
+        if event.kind in {"open", "reset"}:
+            await self._mirror.read(self._client)
         if event.kind == "reset" or (event.kind == "open" and self._cursor.seq is None):
             # What the stations show now stands in for the events that were never seen.
-            for station in await self._client.query(type=STATION):
+            for station, _ in list(self._mirror.stations.values()):
                 await self._judge(station, event.seq)
-        elif event.kind in {"enter", "update"} and event.entity is not None:
-            await self._judge(event.entity, event.seq)
+        elif event.kind in {"enter", "update", "leave", "delete"}:
+            self._mirror.take(event)
+            if event.entity is not None and event.id in self._mirror.stations:
+                self._heard[event.id] = self._monotonic()
+                await self._judge(event.entity, event.seq)
 
-    async def _judge(self, station: Entity, seq: int) -> None:
-        known = self._cursor.watches.get(station["id"], Watch())
-        run = value(station, "drillRun")
-        if run != known.run:
-            known = Watch(run=run)
-        tables = _tables(station)
-        sample = _sample(station)
-        state = advance(known.state, tables, sample) if sample else known.state
-        watch = Watch(state, run, known.alert)
-        if watch == self._cursor.watches.get(station["id"]):
-            return
-        if sample is None or state.step == known.state.step:
-            await self._commit(self._cursor.advanced(seq, station["id"], watch), [])
-            return
-        change = self._change(station, known.state, state, tables, sample)
-        await self._effect(change, watch, seq)
+    async def look(self) -> None:
+        """Look at what time alone changes. Raises PreconditionFailed as `take` does."""
+        for station, _ in list(self._mirror.stations.values()):
+            await self._judge(station, None)
+        watched = judge_lights(self._mirror, self._cursor, self._clock(), drill=self._drill)
+        if watched.cursor != self._cursor or watched.operations:
+            ended = [await self._alert(alert_id) for alert_id in watched.ends]
+            await self._commit(watched.cursor, watched.all_operations(ended))
 
-    def _change(
+    async def _judge(self, station: Entity, seq: int | None) -> None:
+        station_id = station["id"]
+        known = self._cursor.watches.get(station_id)
+        river = value(station, "riverName")
+        others = {
+            name: self._cursor.watches[name]
+            for name, (other, _) in self._mirror.stations.items()
+            if name != station_id
+            and value(other, "riverName") == river
+            and name in self._cursor.watches
+        }
+        judgement = judge_station(
+            station,
+            known,
+            others,
+            self._now(station, known),
+            take=seq is not None,
+            quiet=self._quiet(station_id),
+        )
+        drill = self._drill or value(station, "operationStatus") in {"drill", "test"}
+        planned = plan(judgement, drill=drill, place=seq if seq is not None else self._cursor.seq)
+        await self._carry_out(judgement, planned, known, seq, drill=drill)
+
+    async def _carry_out(
         self,
-        station: Entity,
-        before: State,
-        after: State,
-        tables: tuple[Table, ...],
-        sample: Sample,
-    ) -> Change:
-        table = table_at(tables, sample.at)
-        step = step_named(table, after.step)
-        rising = step.level > step_named(table, before.step).level
-        marked = value(station, "operationStatus") in {"drill", "test"}
-        return Change(station, step, rising, sample.at, sample.level, self._drill or marked)
-
-    async def _effect(self, change: Change, watch: Watch, seq: int) -> None:
-        station_id = change.station["id"]
-        alert_id = None
-        if change.step.name != NORMAL:
-            alert_id = f"urn:ngsi-ld:Alert:{station_id.removeprefix('urn:ngsi-ld:')}:{seq}"
-        cursor = self._cursor.advanced(seq, station_id, Watch(watch.state, watch.run, alert_id))
+        judgement: Judgement,
+        planned: Plan,
+        known: Watch | None,
+        seq: int | None,
+        *,
+        drill: bool,
+    ) -> None:
+        station_id = judgement.station["id"]
+        cursor = self._cursor.advanced(seq, station_id, planned.watch)
+        ended = [await self._alert(alert_id) for alert_id in planned.ends]
         for _ in range(TRIES):
-            operations = [station_operation(change)]
-            operations += light_operations(change, await self._lights(station_id))
-            if watch.alert is not None and await self._exists(watch.alert):
-                operations.append(end_operation(change, watch.alert))
-            if alert_id is not None:
-                alert = alert_entity(change, alert_id)
-                operations.append({"op": "create", "entity": alert, "ifNoneMatch": "*"})
+            lights = light_operations(
+                self._mirror.lights_of(station_id),
+                judgement,
+                self._clock(),
+                commanded=self._commanded,
+                drill=drill,
+            )
+            if planned.watch == known and not lights:
+                return
             try:
-                await self._commit(cursor, operations)
+                await self._commit(cursor, planned.operations(ended) + lights)
             except PreconditionFailed as refusal:
                 if refusal.problem.get("operation") == 0:
                     raise
+                for operation in lights:
+                    await self._mirror.read_light(self._client, operation["id"])
                 continue
-            log.info(
-                "%s%s is at step %s since %s (%.2f m)",
-                "【訓練】" if change.drill else "",
-                station_id,
-                change.step.name,
-                timestamp(change.at),
-                change.level,
-            )
+            self._commanded |= {light["id"] for light, _ in self._mirror.lights_of(station_id)}
+            _tell(judgement, planned, drill=drill)
             return
         raise ClientError(f"the lights of {station_id} changed {TRIES} times while writing")
+
+    def _now(self, station: Entity, known: Watch | None) -> datetime:
+        """Return the river's time: a drill's own clock, else the wall's."""
+        if value(station, "drillRun") is None:
+            return self._clock()
+        played = self._mirror.drill_time(self._clock())
+        if played is not None:
+            return played
+        last = known.state.last if known is not None else None
+        return last or self._clock()
+
+    def _quiet(self, station_id: str) -> bool:
+        heard = self._heard.setdefault(station_id, self._monotonic())
+        return self._monotonic() - heard >= QUIET
 
     async def _commit(self, cursor: Cursor, operations: list[Operation]) -> None:
         results = await self._client.transactions(
             [cursor.operation(), *operations], idempotency_key=f"alerts-{uuid.uuid4()}"
         )
-        self._cursor = replace(cursor, version=f"v{str(results[0]['version']).removeprefix('v')}")
+        versions = [int(str(result["version"]).removeprefix("v")) for result in results]
+        self._cursor = replace(cursor, version=f"v{versions[0]}")
+        for operation, version in zip(operations, versions[1:], strict=True):
+            light = self._mirror.lights.get(operation.get("id", ""))
+            if light is not None and version > light[1]:
+                entity = {**light[0], **operation["attrs"]}
+                self._mirror.lights[operation["id"]] = (entity, version)
 
-    async def _lights(self, station_id: str) -> list[Light]:
-        found = await self._client.query(
-            type="IlluminationControl", q=f'refStation=="{station_id}"'
-        )
-        return [Light(*await self._client.retrieve_with_version(light["id"])) for light in found]
-
-    async def _exists(self, entity_id: str) -> bool:
+    async def _alert(self, alert_id: str) -> Entity | None:
         try:
-            await self._client.retrieve(entity_id)
+            return await self._client.retrieve(alert_id)
         except NotFound:
-            return False
-        return True
+            return None
 
 
-def _sample(station: Entity) -> Sample | None:
-    at, level = observed_at(station, "waterLevel"), value(station, "waterLevel")
-    if at is None or not isinstance(level, int | float) or isinstance(level, bool):
-        return None
-    quality = str(value(station, "quality", "good"))
-    return Sample(datetime.fromisoformat(at), float(level), quality)
-
-
-def _tables(station: Entity) -> tuple[Table, ...]:
-    try:
-        return tables_from(value(station, "stageTable"))
-    except ValueError as error:
-        log.warning("%s holds its stage: %s", station["id"], error)
-        return ()
+def _tell(judgement: Judgement, planned: Plan, *, drill: bool) -> None:
+    mark = "【訓練】" if drill else ""
+    name = judgement.station["id"]
+    if planned.change is not None:
+        change = planned.change
+        log.info(
+            "%s%s is at step %s since %s (%.2f m)",
+            mark,
+            name,
+            change.step.name,
+            timestamp(change.at),
+            change.level,
+        )
+    for kind in planned.begun:
+        log.warning("%s%s: %s", mark, name, kind)

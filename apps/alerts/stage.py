@@ -7,13 +7,14 @@ their thresholds. A table names its steps from low to high, each with the level 
           spanning at least `holdUpSeconds`; steps may be jumped over
     down  one step at a time, when every good sample of `holdDownSeconds` lay below the present
           step's level less `hysteresis`
-    hold  samples of bad quality, or not newer than the last, change nothing
+    hold  samples of bad quality, or not newer than the last, change nothing; a silence longer
+          than the hold down does not count for it
 
 All times are those of the measurements. With the default of two samples a light turns at the
 second sample at or above the published threshold, so that one wild sample turns nothing.
 
 Steps are not warning levels: the alert level (1 to 5) that belongs to a step is in the table,
-and level 5 (災害発生) is never in one, since only people confirm it.
+and level 5 (災害発生) is refused in one, since only people confirm it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from typing import Any, Final
 
 NORMAL: Final = "normal"
 GOOD: Final = frozenset({"good", "simulated"})
+COUNTS: Final = GOOD | {"atLeast"}
+"""Qualities that may change a stage: good ones, and water above what the gauge can measure."""
+HIGHEST_STAGE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,12 @@ class Rise:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the engine remembers of a station between two samples."""
+    """What the engine remembers of a station: `heard` is the time of the last good sample."""
 
     step: str = NORMAL
     since: datetime | None = None
     last: datetime | None = None
+    heard: datetime | None = None
     rising: dict[str, Rise] = field(default_factory=dict)
     below_since: datetime | None = None
 
@@ -100,11 +105,14 @@ def advance(state: State, tables: Sequence[Table], sample: Sample) -> State:
     if state.last is not None and sample.at <= state.last:
         return state
     table = table_at(tables, sample.at)
-    if sample.quality not in GOOD or table is None:
+    if sample.quality not in COUNTS:
         return replace(state, last=sample.at)
+    if table is None:
+        return replace(state, last=sample.at, heard=sample.at)
     names = [step.name for step in table.steps]
     if state.step != NORMAL and state.step not in names:
-        return State(_highest(table, sample.level), since=sample.at, last=sample.at)
+        step = _highest(table, sample.level)
+        return State(step, since=sample.at, last=sample.at, heard=sample.at)
     present = names.index(state.step) if state.step in names else -1
     rising = _rising(state.rising, table, present, sample)
     confirmed = _confirmed(rising, table, sample.at)
@@ -113,13 +121,18 @@ def advance(state: State, tables: Sequence[Table], sample: Sample) -> State:
             step=confirmed,
             since=sample.at,
             last=sample.at,
+            heard=sample.at,
             rising={
                 name: rise
                 for name, rise in rising.items()
                 if names.index(name) > names.index(confirmed)
             },
         )
-    return _descend(replace(state, last=sample.at, rising=rising), table, present, sample)
+    silence = sample.at - state.heard if state.heard is not None else None
+    if silence is not None and silence.total_seconds() > table.hold_down_seconds:
+        state = replace(state, below_since=None)
+    heard = replace(state, last=sample.at, heard=sample.at, rising=rising)
+    return _descend(heard, table, present, sample)
 
 
 def step_named(table: Table | None, name: str) -> Step:
@@ -185,6 +198,9 @@ def tables_from(entries: object) -> tuple[Table, ...]:
 
 def _table(entry: dict[str, Any]) -> Table:
     steps = [Step(str(s["step"]), float(s["level"]), int(s["stage"])) for s in entry["steps"]]
+    above = [step.name for step in steps if step.stage > HIGHEST_STAGE]
+    if above:
+        raise ValueError(f"{above[0]}: level 5 is confirmed by people only")
     defaults = Table(())
     return Table(
         steps=tuple(sorted(steps, key=lambda step: step.level)),
@@ -199,7 +215,12 @@ def _table(entry: dict[str, Any]) -> Table:
 
 def state_to_plain(state: State) -> dict[str, Any]:
     """Return the state as plain JSON data without nulls, to be kept in an entity."""
-    times = {"since": state.since, "last": state.last, "belowSince": state.below_since}
+    times = {
+        "since": state.since,
+        "last": state.last,
+        "heard": state.heard,
+        "belowSince": state.below_since,
+    }
     return {
         "step": state.step,
         **{name: moment.isoformat() for name, moment in times.items() if moment is not None},
@@ -222,6 +243,7 @@ def state_from_plain(plain: dict[str, Any] | None) -> State:
         step=plain["step"],
         since=_moment(plain.get("since")),
         last=_moment(plain.get("last")),
+        heard=_moment(plain.get("heard")),
         rising=rising,
         below_since=_moment(plain.get("belowSince")),
     )

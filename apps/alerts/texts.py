@@ -6,7 +6,9 @@ from typing import Final
 
 DRILL_MARK: Final = "【訓練】"
 
-STEP_NAMES: Final[dict[str, dict[str, str]]] = {
+Texts = dict[str, str]
+
+STEP_NAMES: Final[dict[str, Texts]] = {
     "normal": {"ja": "平常", "en": "normal"},
     "caution": {"ja": "氾濫注意水位", "en": "flood caution level"},
     "danger": {"ja": "氾濫危険水位", "en": "flood danger level"},
@@ -14,25 +16,67 @@ STEP_NAMES: Final[dict[str, dict[str, str]]] = {
 }
 """Steps of the threshold tables in the terms of Japanese river administration."""
 
+FAULTS: Final[dict[str, Texts]] = {
+    "silent": {"ja": "水位計からのデータが途絶", "en": "the gauge is silent"},
+    "stuck": {"ja": "水位計の値が変化しない", "en": "the gauge always gives the same value"},
+    "spiking": {"ja": "水位計の値が不自然に変動", "en": "the gauge gives implausible values"},
+    "clockAhead": {"ja": "水位計の時計が進んでいる", "en": "the gauge's clock is ahead"},
+    "unreachable": {"ja": "照明と通信できない", "en": "the light cannot be reached"},
+    "mismatch": {"ja": "照明が指示と違う色を表示", "en": "the light shows another look than told"},
+    "unanswered": {"ja": "照明の制御から応答がない", "en": "nothing answers for the light"},
+}
 
-def step_name(step: str) -> dict[str, str]:
+GAUGE_FAULTS: Final = frozenset({"silent", "stuck", "spiking", "clockAhead"})
+HELD: Final[Texts] = {"ja": "（段階は維持）", "en": "; its stage is held"}
+ENDED: Final[Texts] = {"ja": "【解除】", "en": "Ended: "}
+RECOVERED: Final[Texts] = {"ja": "【復旧】", "en": "Recovered: "}
+
+
+def step_name(step: str) -> Texts:
     """Return a step's name by language; the step itself where it has no name of its own."""
     return STEP_NAMES.get(step, {"ja": step, "en": step})
 
 
 def headline(
-    *, step: str, stage: int, station: dict[str, str], level: float, rising: bool, drill: bool
-) -> dict[str, str]:
+    *, step: str, stage: int, station: Texts, level: float, rising: bool, drill: bool
+) -> Texts:
     """Return an alert's headline by language; in a drill each begins with 【訓練】."""
     name = step_name(step)
-    japanese = (
-        f"{station['ja']}：{name['ja']}{'に到達' if rising else 'まで低下'}"
-        f"（警戒レベル{stage}相当）水位{level:.2f}m"
-    )
+    verb = {"ja": "に到達" if rising else "まで低下", "en": "reached" if rising else "fell to"}
+    if rising and step == "designHighWater":
+        verb = {"ja": "を超過", "en": "exceeded"}
+    japanese = f"{station['ja']}：{name['ja']}{verb['ja']}（警戒レベル{stage}相当）水位{level:.2f}m"
     english = (
-        f"{station['en']}: {'reached' if rising else 'fell to'} the {name['en']} "
+        f"{station['en']}: {verb['en']} the {name['en']} "
         f"(information for alert level {stage}), water level {level:.2f} m"
     )
+    return marked({"ja": japanese, "en": english}, drill=drill)
+
+
+def fault_headline(kind: str, name: Texts, *, drill: bool) -> Texts:
+    """Return a technical alert's headline by language."""
+    what = FAULTS[kind]
+    held = HELD if kind in GAUGE_FAULTS else {"ja": "", "en": ""}
+    japanese = f"技術情報　{name['ja']}：{what['ja']}{held['ja']}"
+    english = f"Technical: {name['en']}: {what['en']}{held['en']}"
+    return marked({"ja": japanese, "en": english}, drill=drill)
+
+
+def over(text: Texts, *, technical: bool) -> Texts:
+    """Return a headline that says its alert is over; a drill's mark stays in front."""
+    words = RECOVERED if technical else ENDED
+    ended = {}
+    for language, line in text.items():
+        said = words.get(language, "")
+        if line.startswith(DRILL_MARK):
+            ended[language] = DRILL_MARK + said + line.removeprefix(DRILL_MARK)
+        else:
+            ended[language] = said + line
+    return ended
+
+
+def marked(text: Texts, *, drill: bool) -> Texts:
+    """Return a text by language as a drill must say it: each begins with 【訓練】."""
     if not drill:
-        return {"ja": japanese, "en": english}
-    return {"ja": DRILL_MARK + japanese, "en": f"{DRILL_MARK}DRILL: {english}"}
+        return text
+    return {"ja": DRILL_MARK + text["ja"], "en": f"{DRILL_MARK}DRILL: {text['en']}"}

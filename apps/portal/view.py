@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
+from apps.alerts.drill import DrillClock, drill_clock
 from apps.alerts.lights import look_for
 from apps.alerts.stage import table_at, tables_from
 from apps.alerts.texts import step_name
-from apps.portal.drill import DrillClock, drill_clock
 from apps.portal.scale import gauge_scale
 from apps.portal.state import TenantState
 from apps.portal.texts import (

@@ -33,7 +33,7 @@ async def reset_drill(drill: Client, run: str, extra: Sequence[Entity], now: dat
     """Set the drill tenant back to the start of a drill, in one transaction.
 
     Stations, devices and lights are as seeded and marked with the new `run`; lights stay where
-    they are; the alerts of earlier runs are gone; `extra` entities (the Drill itself) are put as
+    they are; what earlier runs have issued is gone; `extra` entities (the Drill itself) are put as
     given.
     """
     wanted = [*drill_entities(run, now), *extra]
@@ -47,10 +47,10 @@ async def reset_drill(drill: Client, run: str, extra: Sequence[Entity], now: dat
         for entity in wanted
     ]
     try:
-        alerts = await drill.query(type="Alert")
+        issued = await drill.query(type="Alert,EvacuationInformation")
     except NotFound:
-        alerts = []
-    operations += [{"op": "delete", "id": alert["id"]} for alert in alerts]
+        issued = []
+    operations += [{"op": "delete", "id": entity["id"]} for entity in issued]
     await drill.transactions(operations, idempotency_key=f"drill-{run}")
 
 

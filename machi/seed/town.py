@@ -151,6 +151,7 @@ def _group(bridge: dict[str, Any]) -> Entity:
 
 
 def _light(bridge: dict[str, Any], tables: list[dict[str, Any]], *, drill: bool) -> Entity:
+    """Return the bridge light, dark: the alerts app, which knows the hour, lights it."""
     look = tables[-1]["looks"]["normal"]
     return {
         "id": urn("IlluminationControl", bridge["local"]),
@@ -159,7 +160,7 @@ def _light(bridge: dict[str, Any], tables: list[dict[str, Any]], *, drill: bool)
         "locationCategory": _property("bridge"),
         "mode": _property("ordinary"),
         "colour": _property(look["colour"]),
-        "effect": _property(look["effect"]),
+        "effect": _property("off"),
         "brightness": _property(look["brightness"]),
         "step": _property("normal"),
         "commandStatus": _property("pending"),

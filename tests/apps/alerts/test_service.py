@@ -1,84 +1,12 @@
 """The alerts app on a real broker: effects once, restart without loss, drills marked."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from itertools import groupby
 from typing import Any
 
-import pytest
-
 from apps.alerts.cursor import CURSOR_ID, cursor_from
-from apps.alerts.service import Alerts
-from broker.client import Client, timestamp, value
-from machi.seed.town import town_entities
-from tests.support.live import live_broker
-
-STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
-LIGHT = "urn:ngsi-ld:IlluminationControl:432032:mizunote"
-START = datetime(2026, 7, 3, 16, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-async def url(tmp_path: Path) -> AsyncIterator[str]:
-    async with live_broker(tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-async def client(url: str) -> AsyncIterator[Client]:
-    async with Client(url) as client:
-        await plant(client)
-        yield client
-
-
-async def plant(client: Client) -> None:
-    """Create the station and the light of the demo town."""
-    for entity in town_entities():
-        if entity["id"] in (STATION, LIGHT):
-            await client.create(entity)
-
-
-async def measure(client: Client, minute: int, level: float, **more: Any) -> None:
-    """Write a level as the gauge adapter does."""
-    at = timestamp(START + timedelta(minutes=minute))
-    values = {"waterLevel": level, "quality": "good", **more}
-    await client.append(
-        STATION,
-        {
-            name: {"type": "Property", "value": content, "observedAt": at}
-            for name, content in values.items()
-        },
-    )
-
-
-async def taken(client: Client, minute: int) -> None:
-    """Wait until the app has taken the sample of a minute."""
-    wanted = START + timedelta(minutes=minute)
-    async for event in client.stream(type="FeedCursor", after=0):
-        if event.entity is not None:
-            watch = cursor_from(event.entity, "").watches.get(STATION)
-            if watch and watch.state.last and watch.state.last >= wanted:
-                return
-
-
-@contextlib.asynccontextmanager
-async def running(client: Client, *, drill: bool = False) -> AsyncIterator[None]:
-    """Run the app beside the test; wait until it listens."""
-    ready = asyncio.Event()
-
-    async def soon(seconds: float) -> None:
-        await asyncio.sleep(0.01)
-
-    task = asyncio.create_task(Alerts(client, drill=drill, ready=ready.set, sleep=soon).run())
-    try:
-        await asyncio.wait_for(ready.wait(), 10)
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+from broker.client import Client, value
+from tests.apps.alerts.chain import LIGHT, STATION, measure, plant, running, taken
 
 
 async def mark(client: Client) -> int:
@@ -116,9 +44,10 @@ async def test_stage_light_and_alert_change_in_one_transaction_with_the_cursor(c
     assert value(alert, "severity") == "high"
     assert value(alert, "operationStatus") == "normal"
     types = "RiverLevelStation,IlluminationControl,Alert,FeedCursor"
-    *_, a, b, c, d = [event async for event in until_mark(client, types)]
-    assert a.at == b.at == c.at == d.at
-    assert {a.id, b.id, c.id, d.id} == {STATION, LIGHT, CURSOR_ID, alert["id"]}
+    events = [event async for event in until_mark(client, types)]
+    (at,) = {event.at for event in events if event.id == alert["id"]}
+    together = {event.id for event in events if event.at == at}
+    assert together == {STATION, LIGHT, CURSOR_ID, alert["id"]}
 
 
 async def test_lights_turn_white_red_and_blinking_red_at_the_thresholds(client: Client):
@@ -126,18 +55,20 @@ async def test_lights_turn_white_red_and_blinking_red_at_the_thresholds(client: 
         for minute, level in enumerate([2.99, 3.0, 3.0, 3.4, 3.4, 4.07, 4.07]):
             await measure(client, minute, level)
         await taken(client, 6)
-    looks = [
-        (value(event.entity, "colour"), value(event.entity, "effect"))
-        async for event in until_mark(client, "IlluminationControl")
-    ]
-    assert looks == [
-        ("#FFB46B", "steady"),
+    assert [look for look, _ in groupby([look async for look in looks(client)])][-4:] == [
+        ("#FFB46B", "off"),
         ("#FFFFFF", "steady"),
         ("#FF0000", "steady"),
         ("#FF0000", "blink"),
     ]
     states = [value(alert, "alertState") for alert in await client.query(type="Alert")]
     assert sorted(states) == ["active", "superseded", "superseded"]
+
+
+async def looks(client: Client) -> AsyncIterator[tuple[str, str]]:
+    """Yield the looks a light was given up to now."""
+    async for event in until_mark(client, "IlluminationControl"):
+        yield value(event.entity, "colour"), value(event.entity, "effect")
 
 
 async def test_restart_takes_what_happened_meanwhile_once(client: Client):
@@ -183,6 +114,7 @@ async def test_light_run_by_hand_is_left_alone(client: Client):
         await taken(client, 1)
     assert value(await client.retrieve(LIGHT), "colour") == "#FFB46B"
     assert value(await client.retrieve(STATION), "stageStep") == "danger"
+    assert value(await client.retrieve(LIGHT), "mode") == "manual"
 
 
 async def test_everything_written_in_a_drill_tenant_is_marked(url: str):

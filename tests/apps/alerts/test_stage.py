@@ -202,3 +202,22 @@ def test_tables_are_read_from_an_attribute():
 def test_a_table_that_cannot_be_read_names_its_place(entries: object):
     with pytest.raises(ValueError, match="stageTable"):
         tables_from(entries)
+
+
+def test_level_five_is_in_no_table():
+    steps = [{"step": "disaster", "level": 6.0, "stage": 5}]
+    with pytest.raises(ValueError, match="level 5"):
+        tables_from([{"steps": steps}])
+
+
+def test_silence_is_no_part_of_the_descent():
+    low = play([1.0], at_step("danger"))[-1]
+    assert low.last is not None
+    after = advance(low, TABLES, Sample(low.last + timedelta(hours=2), 1.0))
+    assert after.step == "danger"
+    later = advance(after, TABLES, Sample(low.last + timedelta(hours=2, minutes=30), 1.0))
+    assert later.step == "caution"
+
+
+def test_water_over_the_sensor_raises_the_stage():
+    assert play([10.5, 10.5], quality="atLeast")[-1].step == "designHighWater"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from apps.portal.drill import drill_clock
+from apps.alerts.drill import drill_clock
 from apps.portal.state import TenantState
 from apps.portal.texts import TEXTS, light_words
 from apps.portal.view import age_text, situation, town_view

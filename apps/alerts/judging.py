@@ -1,0 +1,129 @@
+"""What a station's state becomes by a sample or by time passing. Pure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from apps.alerts.cursor import Watch
+from apps.alerts.faults import doubts, gauge_faults, silent
+from apps.alerts.gate import FUTURE, Limits, judge, limits_from
+from apps.alerts.stage import (
+    NORMAL,
+    Sample,
+    Table,
+    advance,
+    step_named,
+    table_at,
+    tables_from,
+)
+from broker.client import Entity, observed_at, value
+
+log = logging.getLogger("apps.alerts")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A station's watch before and after, and what is wrong with the gauge.
+
+    `sample` is set where a sample was taken. `silent` decides about the fail-safe look.
+    """
+
+    station: Entity
+    before: Watch
+    after: Watch
+    now: datetime
+    sample: Sample | None
+    silent: bool
+    faults: frozenset[str]
+
+
+def judge_station(
+    station: Entity,
+    known: Watch | None,
+    others: Mapping[str, Watch],
+    now: datetime,
+    *,
+    take: bool,
+    quiet: bool,
+) -> Judgement:
+    """Return the judgement of a station as it stands at a moment of the river.
+
+    `take` says that its measurement may be taken: those of the stream are, one after the other.
+
+    `others` are the other gauges of its river. `quiet` says that nothing has come for a while
+    on the wall's clock: only then may a gauge count as silent.
+    """
+    run = value(station, "drillRun")
+    before = known if known is not None and known.run == run else Watch(run=run, seen=now)
+    sample = sample_of(station) if take else None
+    if sample is not None and before.state.last is not None and sample.at <= before.state.last:
+        sample = None
+    after = before if sample is None else _taken(station, before, others, now, sample)
+    is_silent = silent(after, station, now) and (quiet or "silent" in before.faults)
+    faults = gauge_faults(after, now) | ({"silent"} if is_silent else set())
+    return Judgement(station, before, after, now, sample, is_silent, frozenset(faults))
+
+
+def tables_of(station: Entity) -> tuple[Table, ...]:
+    """Return a station's threshold tables; none where they cannot be read, which holds its step."""
+    try:
+        return tables_from(value(station, "stageTable"))
+    except ValueError as error:
+        log.warning("%s holds its stage: %s", station["id"], error)
+        return ()
+
+
+def sample_of(station: Entity) -> Sample | None:
+    """Return the measurement a station shows."""
+    at, level = observed_at(station, "waterLevel"), value(station, "waterLevel")
+    if at is None or not isinstance(level, int | float) or isinstance(level, bool):
+        return None
+    quality = str(value(station, "quality", "good"))
+    return Sample(datetime.fromisoformat(at), float(level), quality)
+
+
+def rising(judgement: Judgement) -> bool:
+    """Say whether the new step is above the old one."""
+    at = judgement.sample.at if judgement.sample else judgement.now
+    table = table_at(tables_of(judgement.station), at)
+    after, before = judgement.after.state.step, judgement.before.state.step
+    return step_named(table, after).level > step_named(table, before).level
+
+
+def _taken(
+    station: Entity,
+    before: Watch,
+    others: Mapping[str, Watch],
+    now: datetime,
+    sample: Sample,
+) -> Watch:
+    moved = [watch.gate.moved_at for watch in others.values() if watch.run == before.run]
+    memory, judged = judge(
+        before.gate,
+        sample,
+        _limits(station),
+        now,
+        high=before.state.step != NORMAL,
+        others_moved_at=max((moment for moment in moved if moment is not None), default=None),
+    )
+    if judged.quality == FUTURE:
+        return replace(before, quality=FUTURE)
+    return replace(
+        before,
+        gate=memory,
+        quality=judged.quality,
+        doubts=doubts(before.doubts, judged.quality, judged.at),
+        state=advance(before.state, tables_of(station), judged),
+    )
+
+
+def _limits(station: Entity) -> Limits:
+    height = value(station, "sensorHeight")
+    try:
+        return limits_from(value(station, "qualityGate"), height)
+    except ValueError as error:
+        log.warning("%s is judged by the ordinary limits: %s", station["id"], error)
+        return limits_from(None, height)
