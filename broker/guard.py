@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from broker.errors import Forbidden
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
 from broker.store.contract import Committed
@@ -79,6 +80,15 @@ class Guard(Protocol):
     def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
         """Decide on one live change at the moment it is sent: as it is, transformed, or None."""
         ...
+
+
+def administers(guard: Guard, caller: Caller, tenant: str) -> bool:
+    """Tell whether a caller may administer a tenant."""
+    try:
+        guard.allow(caller, tenant, Action.ADMINISTER, None)
+    except Forbidden:
+        return False
+    return True
 
 
 ANYONE = Caller()

@@ -22,6 +22,7 @@ from broker.api.limits import Limits
 from broker.api.session import MAX_MESSAGE
 from broker.entities.sweeper import keep_swept
 from broker.errors import MachiError
+from broker.registry.expiry import keep_current
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
 
@@ -128,6 +129,7 @@ async def _run(settings: Settings, sock: socket.socket) -> None:
     chores = [
         asyncio.create_task(keep_pruned(broker)),
         asyncio.create_task(keep_swept(broker.store, broker.entities.clock)),
+        asyncio.create_task(keep_current(broker.registrations)),
     ]
     log.info(
         "broker ready on http://%s:%d (API page: /docs), data in %s",

@@ -33,6 +33,7 @@ from broker.guard import Guard, OpenGuard
 from broker.jsonld.limits import Limits
 from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
+from broker.registry.service import Registrations
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.subscriptions.delivery.clock import LoopTicker
@@ -74,6 +75,8 @@ async def start(
         Chains(secrets.token_bytes(16)),
         clock=clock,
     )
+    registrations = Registrations(store, guard, egress, clock, lambda: str(uuid.uuid4()))
+    await registrations.start()
     fates = Fates(store.outbox, delivery, guard, clock, delivers=settings.deliver)
     broker = Broker(
         settings=settings,
@@ -85,6 +88,7 @@ async def start(
         entities=entities,
         contexts=contexts,
         subscriptions=subscriptions,
+        registrations=registrations,
         own_contexts=own,
         directory=Directory(own, contexts, started),
         periods=Periods(store, clock, LoopTicker()),

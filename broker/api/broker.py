@@ -14,6 +14,7 @@ from broker.entities.service import Entities
 from broker.guard import Guard
 from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
+from broker.registry.service import Registrations
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.subscriptions.delivery.runner import Delivery
@@ -39,6 +40,7 @@ class Broker:
     contexts: ContextLoader
     subscriptions: Subscriptions
     periods: Periods
+    registrations: Registrations
     own_contexts: OwnContexts
     directory: Directory
     delivery: Delivery

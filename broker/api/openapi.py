@@ -39,6 +39,10 @@ _PATH: dict[str, tuple[str, dict[str, Any]]] = {
         "The subscription's id, percent-encoded.",
         {"type": "string", "format": "uri"},
     ),
+    "registrationId": (
+        "The registration's id, percent-encoded.",
+        {"type": "string", "format": "uri"},
+    ),
     "contextId": (
         "The id of a context, or the URL of a cached one, percent-encoded.",
         {"type": "string", "minLength": 1},

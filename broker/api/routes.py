@@ -23,6 +23,7 @@ from broker.api import (
 )
 from broker.api.context_routes import CONTEXTS
 from broker.api.delivery_routes import DELIVERIES
+from broker.api.registration_routes import REGISTRATIONS, SYS_ATTRS
 from broker.api.table import Body, Param, Route, Table
 
 V1 = "/ngsi-ld/v1"
@@ -223,7 +224,6 @@ _SUBSCRIPTION = {
     "q": "waterLevel>=3.4",
     "notification": {"endpoint": {"uri": "http://localhost:9999/notify"}},
 }
-_SYS_ATTRS = Param("options", "`sysAttrs`: with createdAt and modifiedAt.", example="sysAttrs")
 
 _SUBSCRIPTIONS = [
     Route(
@@ -238,14 +238,14 @@ _SUBSCRIPTIONS = [
     Route(
         "GET", f"{V1}/subscriptions", subscriptions.query, "query_subscriptions",
         "List subscriptions", "In order of creation.",
-        query=(params.LIMIT, params.OFFSET, params.COUNT, _SYS_ATTRS),
+        query=(params.LIMIT, params.OFFSET, params.COUNT, SYS_ATTRS),
         answers={200: ("A page of subscriptions.", "SubscriptionList")}, errors=(404, 504),
         tag="Subscriptions",
     ),
     Route(
         "GET", f"{V1}/subscriptions/{{subscriptionId}}", subscriptions.retrieve,
         "retrieve_subscription",
-        "Retrieve a subscription", query=(_SYS_ATTRS,),
+        "Retrieve a subscription", query=(SYS_ATTRS,),
         answers={200: ("The subscription.", "Subscription")}, errors=(404, 504),
         tag="Subscriptions",
     ),
@@ -404,6 +404,6 @@ _OPERATOR = [
 TABLE = Table(
     [
         *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_DISCOVERY, *_SUBSCRIPTIONS, *CONTEXTS,
-        *_EXTENSIONS, *DELIVERIES, *_OPERATOR,
+        *REGISTRATIONS, *_EXTENSIONS, *DELIVERIES, *_OPERATOR,
     ]
 )  # fmt: skip

@@ -116,6 +116,20 @@ SCHEMAS: dict[str, Any] = {
     },
     "SubscriptionFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
     "SubscriptionList": {"type": "array", "items": {"$ref": "#/components/schemas/Subscription"}},
+    "Registration": {
+        "type": "object",
+        "required": ["type", "information", "endpoint"],
+        "properties": {
+            "id": _URI,
+            "type": {"const": "ContextSourceRegistration"},
+            "information": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            "endpoint": {"type": "string"},
+            "mode": {"enum": ["inclusive", "exclusive", "redirect", "auxiliary"]},
+        },
+        "additionalProperties": True,
+    },
+    "RegistrationFragment": {"type": "object", "additionalProperties": True, "minProperties": 1},
+    "RegistrationList": {"type": "array", "items": {"$ref": "#/components/schemas/Registration"}},
     "Transaction": {
         "type": "object",
         "required": ["operations"],

@@ -196,6 +196,10 @@ class Tx(Protocol):
         """Return a resource of this tenant."""
         ...
 
+    async def resources(self, kind: str) -> list[Resource]:
+        """Return all resources of a kind, the oldest first."""
+        ...
+
     async def put_resource(self, resource: Resource) -> None:
         """Store a resource, in the place of one of the same kind and id."""
         ...

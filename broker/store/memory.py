@@ -113,6 +113,9 @@ class _Draft:
     async def load_resource(self, kind: str, resource_id: str) -> Resource | None:
         return self.town.resources.get((kind, resource_id))
 
+    async def load_resources(self, kind: str) -> list[Resource]:
+        return _resources(self.town, kind)
+
     async def save_resource(self, resource: Resource) -> None:
         self.town.resources[resource.kind, resource.id] = resource
 
@@ -281,8 +284,7 @@ class MemoryStore:
 
     async def resources(self, tenant: str, kind: str) -> list[Resource]:
         """Return all committed resources of a kind, the oldest first."""
-        found = [one for one in self._town(tenant).resources.values() if one.kind == kind]
-        return sorted(found, key=lambda one: (one.at, one.id))
+        return _resources(self._town(tenant), kind)
 
     def count(self) -> dict[str, int]:
         """Return figures for /metrics."""
@@ -305,6 +307,11 @@ class MemoryStore:
         if tenant not in self._towns:
             raise nonexistent(tenant)
         return self._towns[tenant]
+
+
+def _resources(town: _Town, kind: str) -> list[Resource]:
+    found = [one for one in town.resources.values() if one.kind == kind]
+    return sorted(found, key=lambda one: (one.at, one.id))
 
 
 def _record(town: _Town, entity_id: str) -> Record | None:

@@ -81,6 +81,10 @@ class Backend(Protocol):
         """Return a resource of the tenant."""
         ...
 
+    async def load_resources(self, kind: str) -> list[Resource]:
+        """Return all resources of a kind, the oldest first."""
+        ...
+
     async def save_resource(self, resource: Resource) -> None:
         """Store a resource, in the place of one of the same kind and id."""
         ...
@@ -174,6 +178,10 @@ class UnitOfWork:
     async def resource(self, kind: str, resource_id: str) -> Resource | None:
         """Return a resource of this tenant."""
         return await self._backend.load_resource(kind, resource_id)
+
+    async def resources(self, kind: str) -> list[Resource]:
+        """Return all resources of a kind, the oldest first."""
+        return await self._backend.load_resources(kind)
 
     async def put_resource(self, resource: Resource) -> None:
         """Store a resource, in the place of one of the same kind and id."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from broker.clock import Clock
-from broker.errors import Forbidden, NonexistentTenant
-from broker.guard import Action, Caller, Guard
+from broker.errors import NonexistentTenant
+from broker.guard import Action, Caller, Guard, administers
 from broker.model.change import reconstruct
 from broker.model.names import Names
 from broker.store.contract import Change, Committed, Store
@@ -135,7 +135,9 @@ class Explainer:
         steps += steps_of_change(subscription, Event(seen), names.compact)
         if not all(step.held for step in steps):
             return steps
-        fate = await self._fates.of(stored, committed, self._administers(caller, stored.tenant))
+        fate = await self._fates.of(
+            stored, committed, administers(self._guard, caller, stored.tenant)
+        )
         if subscription.throttling is not None:
             throttled = fate is None and self._was_throttled(stored, change)
             code = "throttled" if throttled else "notThrottled"
@@ -161,13 +163,6 @@ class Explainer:
         if seen is None or (seen is not committed and not visible(seen)):
             return None
         return seen
-
-    def _administers(self, caller: Caller, tenant: str) -> bool:
-        try:
-            self._guard.allow(caller, tenant, Action.ADMINISTER, None)
-        except Forbidden:
-            return False
-        return True
 
     async def _newest(self, tenant: str, entity_id: str) -> Change | None:
         oldest, newest = self._store.span()

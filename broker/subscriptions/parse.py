@@ -133,11 +133,11 @@ def _selector(value: Any, at: At, context: Names) -> Members:
         found["id"] = given["id"]
     if "idPattern" in given:
         pattern = check.text(given["idPattern"], (at, "idPattern"))
-        _placed(lambda: parse_id_pattern(pattern), (at, "idPattern"))
+        placed(lambda: parse_id_pattern(pattern), (at, "idPattern"))
         found["idPattern"] = pattern
     found["type"] = check.type_selection(given["type"], (at, "type"), context)
     if found["type"] != "*":
-        _placed(lambda: parse_types(found["type"], _as_it_is), (at, "type"))
+        placed(lambda: parse_types(found["type"], _as_it_is), (at, "type"))
     return found
 
 
@@ -153,13 +153,13 @@ def _triggers(value: Any, at: At, context: Names) -> list[str]:
 
 def _q(value: Any, at: At, context: Names) -> str:
     query = check.decoded(check.text(value, at))
-    _placed(lambda: parse_q(query, context.expand), at)
+    placed(lambda: parse_q(query, context.expand), at)
     return query
 
 
 def _scope_q(value: Any, at: At, context: Names) -> str:
     query = check.decoded(check.text(value, at))
-    _placed(lambda: parse_scope_query(query), at)
+    placed(lambda: parse_scope_query(query), at)
     return query
 
 
@@ -172,7 +172,7 @@ def _geo_q(value: Any, at: At, context: Names) -> Members:
             check.text(found[name], (at, name))
     if "geoproperty" in given:
         name = check.text(given["geoproperty"], (at, "geoproperty"))
-        found["geoproperty"] = _placed(lambda: context.expand(name), (at, "geoproperty"))
+        found["geoproperty"] = placed(lambda: context.expand(name), (at, "geoproperty"))
     parse_geo(
         found.get("georel"),
         found.get("geometry"),
@@ -215,7 +215,7 @@ def _as_it_is(name: str) -> str:
     return name
 
 
-def _placed(parse: Callable[[], Any], at: At) -> Any:
+def placed(parse: Callable[[], Any], at: At) -> Any:
     """Let errors of the query languages, which name parameters, name the member instead."""
     try:
         return parse()

@@ -13,8 +13,8 @@ from typing import Any
 
 from broker.clock import Clock
 from broker.egress import REMEDY, Egress, EgressRefused
-from broker.errors import BadRequestData, Forbidden
-from broker.guard import Action, Caller, Guard
+from broker.errors import BadRequestData
+from broker.guard import Action, Caller, Guard, administers
 from broker.jsonld.context import Context
 from broker.jsonld.loader import ContextLoader
 from broker.model.names import check_uri
@@ -81,7 +81,7 @@ class Subscriptions:
     ) -> tuple[list[StoredSubscription], int]:
         """Return subscriptions in order of creation, and how many there are."""
         self._guard.allow(caller, tenant, Action.SUBSCRIBE, None)
-        if self._guard.transparent or self._administers(caller, tenant):
+        if self._guard.transparent or administers(self._guard, caller, tenant):
             return await self._outbox.page(tenant, offset=offset, limit=limit)
         _, count = await self._outbox.page(tenant, offset=0, limit=0)
         found, _ = await self._outbox.page(tenant, offset=0, limit=count)
@@ -104,7 +104,7 @@ class Subscriptions:
         """Tell whether a subscription exists for a caller."""
         if self._guard.transparent or is_owner(caller, stored):
             return True
-        return self._administers(caller, stored.tenant)
+        return administers(self._guard, caller, stored.tenant)
 
     async def _update(
         self, caller: Caller, tenant: str, id: str, body: Any, context: Context
@@ -125,13 +125,6 @@ class Subscriptions:
             ("timeInterval" in members) != ("timeInterval" in old["members"])
         )
         return await self._outbox.replace(tenant, id, kept, cancel=cancel)
-
-    def _administers(self, caller: Caller, tenant: str) -> bool:
-        try:
-            self._guard.allow(caller, tenant, Action.ADMINISTER, None)
-        except Forbidden:
-            return False
-        return True
 
     async def _context(self, tenant: str, members: Members, source: Any) -> Any:
         """Return the @context of notifications, once it was seen to be usable (§5.8.1)."""

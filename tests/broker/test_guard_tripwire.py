@@ -464,6 +464,36 @@ def _named(path: str, *names: str) -> list[Probe]:
     return [get(f"{path}/{name}") for name in names]
 
 
+REGISTRATIONS = f"{V1}/csourceRegistrations"
+REGISTERED = f"{REGISTRATIONS}/urn:ngsi-ld:ContextSourceRegistration:1"
+
+
+def _registering() -> list[Probe]:
+    """Register sources of what is hidden, in each mode, and ask for sources of it."""
+    infos = [{"type": "Gauge", "id": one} for one in IDS] + [{"type": MARKED_TYPE}]
+    return [
+        *(
+            Probe(
+                "POST",
+                REGISTRATIONS,
+                {
+                    "type": "ContextSourceRegistration",
+                    "mode": mode,
+                    "endpoint": "http://localhost:9",
+                    "information": [{"entities": [info], "propertyNames": [SECRET, COUNT]}],
+                },
+            )
+            for mode in ("exclusive", "redirect", "inclusive")
+            for info in infos
+        ),
+        *(get(REGISTRATIONS, type="Gauge", q=q, count="true") for q in CONDITIONS),
+        get(REGISTRATIONS, type=MARKED_TYPE, csf=f"{SECRET}"),
+        Probe("GET", REGISTERED),
+        Probe("PATCH", REGISTERED, {"mode": "redirect"}),
+        Probe("DELETE", REGISTERED),
+    ]
+
+
 LETTERS = f"{EX}/dead-letters"
 NAMED: list[dict[str, Any]] = [
     {"subscriptionId": f"urn:ngsi-ld:Subscription:{number}"} for number in (1, 9)
@@ -504,6 +534,11 @@ PROBES: dict[str, list[Probe]] = {
     "retrieve_subscription": _subscribing(),
     "update_subscription": _subscribing(),
     "delete_subscription": _subscribing(),
+    "create_registration": _registering(),
+    "query_registrations": _registering(),
+    "retrieve_registration": _registering(),
+    "update_registration": _registering(),
+    "delete_registration": _registering(),
     "add_context": [Probe("POST", CONTEXTS, {"@context": body}) for body in (MARK, {}, {"a": 5})],
     "list_contexts": [
         Probe("POST", CONTEXTS, {"@context": {"a": "https://example.org/a"}}),

@@ -227,7 +227,42 @@ queries = st.fixed_dictionaries(
         "containedBy": rarely(uris | st.lists(uris, max_size=3), values),
     },
 )
+times = st.sampled_from(["2035-01-01T00:00:00Z", "2020-01-01T00:00:00.5Z"])
+infos = st.fixed_dictionaries(
+    {},
+    optional={
+        "entities": st.lists(
+            st.fixed_dictionaries(
+                {"type": rarely(names | st.lists(names, min_size=1, max_size=2), values)},
+                optional={"id": uris, "idPattern": st.sampled_from([".*z$", "(a|b)*"])},
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+        "propertyNames": rarely(st.lists(names, min_size=1, max_size=2), values),
+        "relationshipNames": rarely(st.lists(names, min_size=1, max_size=2), values),
+    },
+)
+registrations = st.fixed_dictionaries(
+    {
+        "type": st.just("ContextSourceRegistration"),
+        "information": rarely(st.lists(infos, min_size=1, max_size=2), values),
+        "endpoint": rarely(st.just("http://127.0.0.1:9"), values),
+    },
+    optional={
+        "id": uris,
+        "mode": rarely(st.sampled_from(["inclusive", "exclusive", "redirect"]), values),
+        "operations": rarely(st.just(["retrieveOps"]), values),
+        "location": rarely(geometries, values),
+        "scope": rarely(st.just("/a"), values),
+        "expiresAt": rarely(times, values),
+        "observationInterval": rarely(st.fixed_dictionaries({"startAt": times}), values),
+        "management": rarely(st.just({"timeout": 5}), values),
+        "a": values,
+    },
+)
 DOCUMENTS: dict[str, st.SearchStrategy[Any]] = {
+    "Registration": registrations,
     "Entity": entities,
     "EntityFragment": fragments,
     "AttributeFragment": attributes(),
@@ -326,6 +361,10 @@ PARAMETERS: dict[str, st.SearchStrategy[str]] = {
     "orderGeometry": st.sampled_from(["Point", "LineString"]),
     "scopeQ": scopes,
     "csf": conditions,
+    "timerel": st.sampled_from(["before", "after", "between"]),
+    "timeAt": times,
+    "endTimeAt": times,
+    "timeproperty": st.sampled_from(["observedAt", "createdAt"]),
     "expandValues": names,
     "jsonKeys": names,
     "pick": projections,

@@ -46,7 +46,8 @@ def test_any_body_gets_a_sound_answer(
 
 
 READS = ["query_entities", "query_entities", "query_entities", "retrieve_entity", "stream"]
-queried = st.sampled_from([*READS, "delete_attribute", "delete_entity", "list_type_rules"]).flatmap(
+OTHERS = ["query_registrations", "delete_attribute", "delete_entity", "list_type_rules"]
+queried = st.sampled_from([*READS, *OTHERS]).flatmap(
     lambda name: st.tuples(st.just(name), query_strings(ROUTES[name]))
 )
 

@@ -21,6 +21,8 @@ BODIES = [
     ("PUT", f"{ENTITIES}/urn:x:1/attrs/a"),
     *(("POST", f"{BATCH}/{name}") for name in ("create", "upsert", "update", "merge", "delete")),
     ("POST", TRANSACTIONS),
+    ("POST", "/ngsi-ld/v1/csourceRegistrations"),
+    ("PATCH", "/ngsi-ld/v1/csourceRegistrations/urn:x:1"),
     ("PUT", "/ngsi-ld/ex/v1/typeRules/T"),
 ]
 

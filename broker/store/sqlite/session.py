@@ -16,7 +16,7 @@ from broker.store.sqlite.connection import Run
 from broker.store.sqlite.documents import dump, opened, rewritten
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.indexer import Indexer
-from broker.store.sqlite.resources import load_resource
+from broker.store.sqlite.resources import load_resource, load_resources
 from broker.store.sqlite.town import Town, dump_rules
 
 Parts: TypeAlias = tuple[int, int, bytes | None, bytes | None]
@@ -167,6 +167,9 @@ class Session:
 
     async def load_resource(self, kind: str, resource_id: str) -> Resource | None:
         return load_resource(self._run, self._town.tid, kind, resource_id)
+
+    async def load_resources(self, kind: str) -> list[Resource]:
+        return load_resources(self._run, self._town.tid, kind)
 
     async def save_resource(self, resource: Resource) -> None:
         one = resource
