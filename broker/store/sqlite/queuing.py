@@ -147,7 +147,7 @@ class Queuing:
         sid = line.sid
         queued = self._run("SELECT queued FROM ledger WHERE sid = ?", (sid,)).get
         epoch = line.epoch_written
-        seq = PERIODIC + queued
+        seq = PERIODIC + queued - 1
         town.names.undo = effects.undo
         documents = encode([interned(entity, town.names.keys) for entity in entities])
         self._run("INSERT INTO period VALUES (?, ?, ?, ?, ?)", (sid, seq, epoch, at, documents))
