@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from broker.model.entity import Entity
-from broker.query.ast import And, HasType, IdIn, IdMatches, Node
+from broker.query.ast import And, HasType, IdIn, IdMatches, Node, Or
 from broker.query.predicate import Predicate, compile_predicate
 from broker.store.contract import Committed
 from broker.subscriptions.model import Selector, Subscription
@@ -20,10 +20,11 @@ class Conditions:
 
     `selects` tests `entities`; `queries` are q, geoQ and scopeQ by name, each a test on the
     entity after the change, before it for a deletion. `mask` has the bits of the triggers,
-    `tests` all tests of the entity.
+    `tests` all tests of the entity, `found_tests` those that are left where the index found it;
+    subscriptions that ask alike share the latter.
     """
 
-    __slots__ = ("_bits", "mask", "queries", "selects", "tests", "watched")
+    __slots__ = ("_bits", "found_tests", "mask", "queries", "selects", "tests", "watched")
 
     def __init__(self, subscription: Subscription) -> None:
         self._bits = bits_of(subscription.triggers)
@@ -39,7 +40,9 @@ class Conditions:
             )
             if node is not None
         )
-        self.tests = (self.selects, *(test for _, test in self.queries))
+        asked = tuple(test for _, test in self.queries)
+        self.tests = (self.selects, *asked)
+        self.found_tests = _shared((*_left(subscription.entities, self.selects), *asked))
 
     def triggered(self, event: Event) -> bool:
         """Tell whether what happened is among the triggers."""
@@ -89,18 +92,38 @@ def selector_node(selector: Selector) -> Node:
     return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
 
 
+@lru_cache(maxsize=4096)
+def _shared(tests: tuple[Predicate, ...]) -> tuple[Predicate, ...]:
+    return tests
+
+
+def _left(selectors: tuple[Selector, ...], selects: Predicate) -> tuple[Predicate, ...]:
+    """Return what is left to test of `entities` where one of a selector's ids or types was found.
+
+    A single selector by id leaves its types, one by types alone leaves nothing.
+    """
+    if len(selectors) != 1:
+        return (selects,) if selectors else ()
+    (selector,) = selectors
+    if selector.ids:
+        return () if selector.types is None else (_compiled(selector.types),)
+    return () if selector.pattern is None and _is_choice(selector.types) else (selects,)
+
+
+def _is_choice(types: Node | None) -> bool:
+    """Tell whether having one of the types is enough."""
+    match types:
+        case None | HasType():
+            return True
+        case Or(nodes):
+            return all(map(_is_choice, nodes))
+    return False
+
+
 def _selection(selectors: tuple[Selector, ...]) -> Predicate:
     if not selectors:
         return lambda entity: True
-    tests = [_selector(each) for each in selectors]
+    tests = [_compiled(selector_node(each)) for each in selectors]
     if len(tests) == 1:
         return tests[0]
     return lambda entity: any(test(entity) for test in tests)
-
-
-def _selector(selector: Selector) -> Predicate:
-    types = selector.types
-    if isinstance(types, HasType) and selector.ids:
-        ids, iri = frozenset(selector.ids), types.iri
-        return lambda entity: entity["id"] in ids and iri in entity["type"]
-    return _compiled(selector_node(selector))

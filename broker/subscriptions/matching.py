@@ -15,7 +15,9 @@ from typing import Final, TypeAlias
 
 from broker.guard import Caller, Guard
 from broker.model.change import changed_attributes
+from broker.model.entity import Entity
 from broker.query.plan import required_types
+from broker.query.predicate import Predicate
 from broker.store.contract import Committed
 from broker.store.outbox import Due, Matched, StoredSubscription
 from broker.subscriptions.conditions import Conditions
@@ -39,7 +41,8 @@ class Entry:
 
     `last` is when it was notified, on the timeline of changes; `last_due` the same as the store
     knows it, until the first change. `silenced` are the newest changes that were throttled. `turn`
-    is that of the change it was last looked at for.
+    is that of the change it was last looked at for. `tests` are left to do once the index found
+    the subscription.
     """
 
     __slots__ = (
@@ -58,7 +61,7 @@ class Entry:
         self.conditions = Conditions(subscription)
         self.mask = self.conditions.mask
         self.owner = subscription.owner
-        self.tests = self.conditions.tests
+        self.tests = self.conditions.found_tests
         self.watches = None if subscription.watched is None else self.conditions.watches
         self.last: float | None = None
         self.last_due = stored.last_due
@@ -168,6 +171,7 @@ class Matching:
         entity = committed.after or committed.before or {}
         event: Event | None = None
         found: list[tuple[int, Entry]] = []
+        answers: dict[int, bool] = {}
         self._turn = turn = self._turn + 1
         for key in (entity["id"], ANY, *entity["type"]):
             group = groups.get(key)
@@ -181,7 +185,7 @@ class Matching:
                     for entry in entries.values():
                         if entry.turn != turn:
                             entry.turn = turn
-                            if entry.mask & event.happened and _is_due(entry, event):
+                            if entry.mask & event.happened and _is_due(entry, event, answers):
                                 found.append((entry.sid, entry))
         found.sort()
         return [entry for _, entry in found]
@@ -194,7 +198,11 @@ class Matching:
             if entry.owner not in seen:
                 seen[entry.owner] = self._view(entry.owner, committed)
             event = seen[entry.owner]
-            if event is not None and entry.mask & event.happened and _is_due(entry, event):
+            if event is None or not entry.mask & event.happened:
+                continue
+            if _is_now_due(entry, event) and _passes(
+                entry.conditions.tests, event.entity, entry.sid
+            ):
                 found.append((entry.sid, entry))
         found.sort()
         return [entry for _, entry in found]
@@ -245,23 +253,35 @@ class Matching:
                 entry.silenced.append(seq)
 
 
-def _is_due(entry: Entry, event: Event) -> bool:
-    """Tell whether a change that sets a subscription off is due to it, throttling aside."""
+def _is_due(entry: Entry, event: Event, answers: dict[int, bool]) -> bool:
+    """Tell whether a change that sets a subscription off is due to it, throttling aside.
+
+    `answers` remembers what shared tests said of this change.
+    """
+    if not _is_now_due(entry, event):
+        return False
+    tests = entry.tests
+    answer = answers.get(id(tests))
+    if answer is None:
+        answer = answers[id(tests)] = _passes(tests, event.entity, entry.sid)
+    return answer
+
+
+def _is_now_due(entry: Entry, event: Event) -> bool:
+    """Tell whether a change came in time, and happened to a watched attribute."""
     if event.seq <= entry.since:
         return False
     if entry.expires_at is not None and event.at >= entry.expires_at:
         return False
-    if entry.watches is not None and not entry.watches(event):
-        return False
-    entity = event.entity
+    return entry.watches is None or entry.watches(event)
+
+
+def _passes(tests: tuple[Predicate, ...], entity: Entity, sid: int) -> bool:
     try:
-        for test in entry.tests:
-            if not test(entity):
-                return False
+        return all(test(entity) for test in tests)
     except Exception:
-        log.exception("subscription %d could not be tested", entry.sid)
+        log.exception("subscription %d could not be tested", sid)
         return False
-    return True
 
 
 def _keys(selector: Selector) -> Iterable[str]:

@@ -222,6 +222,20 @@ def test_a_change_is_judged_as_its_owner_sees_it(members: dict[str, Any], found:
     assert bool(matching.match([both]).due) is found
 
 
+def test_a_hidden_type_selects_nothing() -> None:
+    class Typeless(Veil):
+        def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
+            assert committed.after is not None
+            after = {**committed.after, "type": [committed.after["type"][0]]}
+            return Committed(committed.change, None, after)
+
+    matching = Matching(Typeless())
+    matching.keep(stored(1, entities=[{"type": "Secret"}]))
+    matching.keep(stored(2, entities=[{"type": "Gauge"}]))
+    both = change(None, gauge("urn:a", "Gauge", "Secret", level=1))
+    assert matching.match([both]).due == [Due(2, 1)]
+
+
 def test_what_is_hidden_neither_notifies_nor_throttles() -> None:
     matching = Matching(Veil())
     matching.keep(stored(1, throttling=60, notificationTrigger=["entityUpdated"]))
