@@ -228,6 +228,6 @@ class Outboxes(RuleBasedStateMachine):
 
 
 Outboxes.TestCase.settings = settings(
-    max_examples=effort(quick=300, long=500), stateful_step_count=effort(quick=50, long=60)
+    max_examples=effort(quick=25, long=500), stateful_step_count=effort(quick=30, long=60)
 )
 TestOutboxes = Outboxes.TestCase

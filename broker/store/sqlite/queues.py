@@ -7,7 +7,7 @@ All of it is as committed: a transaction changes it through what waits in `Effec
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -92,6 +92,14 @@ class Line:
         """Return the oldest rows past row `after`."""
         start = bisect_right(self.queue, after) if after else 0
         return self.queue[start : start + limit].tolist()
+
+    def add(self, seq: int) -> None:
+        """Let a row wait: at the end, but for periodic rows that were replayed, which come last."""
+        queue = self.queue
+        if queue and queue[-1] > seq:
+            insort(queue, seq)
+        else:
+            queue.append(seq)
 
     def waits(self, seq: int) -> bool:
         """Tell whether a row is in the queue."""

@@ -155,7 +155,7 @@ class Queuing:
 
         def publish() -> None:
             if line.epoch == epoch:
-                line.queue.append(seq)
+                line.add(seq)
                 self.tell_rows([row])
 
         effects.publish.append(publish)
@@ -227,7 +227,7 @@ class Queuing:
             throttled = matched.throttled
             for sid, seq in matched.due:
                 line = lines[sid]
-                line.queue.append(seq)
+                line.add(seq)
                 line.last_due = by_seq[seq].change.at
                 if sid not in throttled:
                     line.unsaved += 1
