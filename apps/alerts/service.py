@@ -11,7 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from apps.alerts.cursor import CURSOR_ID, Cursor, Watch, cursor_from
-from apps.alerts.effects import Operation
+from apps.alerts.effects import Change, Operation
+from apps.alerts.evacuation import TYPE as EVACUATION
+from apps.alerts.evacuation import draft_operations
 from apps.alerts.judging import Judgement, judge_station
 from apps.alerts.lightwatch import judge_lights, light_operations
 from apps.alerts.mirror import TYPES, Mirror
@@ -170,6 +172,7 @@ class Alerts:
         cursor = self._cursor.advanced(seq, station_id, planned.watch)
         ended = [await self._alert(alert_id) for alert_id in planned.ends]
         for _ in range(TRIES):
+            drafts = await self._drafts(planned.change, cursor.seq or 0)
             lights = light_operations(
                 self._mirror.lights_of(station_id),
                 judgement,
@@ -180,7 +183,7 @@ class Alerts:
             if planned.watch == known and not lights:
                 return
             try:
-                await self._commit(cursor, planned.operations(ended) + lights)
+                await self._commit(cursor, planned.operations(ended) + drafts + lights)
             except PreconditionFailed as refusal:
                 if refusal.problem.get("operation") == 0:
                     raise
@@ -217,6 +220,14 @@ class Alerts:
             if light is not None and version > light[1]:
                 entity = {**light[0], **operation["attrs"]}
                 self._mirror.lights[operation["id"]] = (entity, version)
+
+    async def _drafts(self, change: Change | None, place: int) -> list[Operation]:
+        if change is None:
+            return []
+        q = f'refStation=="{change.station["id"]}"'
+        found = await self._client.query(type=EVACUATION, q=q)
+        known = [await self._client.retrieve_with_version(one["id"]) for one in found]
+        return draft_operations(change, known, place)
 
     async def _alert(self, alert_id: str) -> Entity | None:
         try:
