@@ -25,6 +25,7 @@ from broker.errors import MachiError
 from broker.registry.expiry import keep_current
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
+from broker.validation import Models
 
 log = logging.getLogger("machi.broker")
 
@@ -108,8 +109,8 @@ def open_files(limits: Limits) -> Limits:
     return limits
 
 
-async def _run(settings: Settings, sock: socket.socket) -> None:
-    broker = await start(settings, SqliteStore(settings.data))
+async def _run(settings: Settings, models: Models | None, sock: socket.socket) -> None:
+    broker = await start(settings, SqliteStore(settings.data), models=models)
     config = uvicorn.Config(
         application(broker),
         loop="uvloop",
@@ -151,13 +152,13 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, models: Models | None = None) -> None:
     """Run a broker until SIGINT or SIGTERM. Raises CannotListen, and the store's own errors."""
     _allow_files()
     sock = listen(settings.host, settings.port)
     try:
         with asyncio.Runner(loop_factory=_uvloop) as runner:
-            runner.run(_run(settings, sock))
+            runner.run(_run(settings, models, sock))
     finally:
         sock.close()
 

@@ -381,6 +381,12 @@ JAPANESE: Final[dict[str, str]] = {
     "changes were missed for good": "取り戻せない抜けがあります",
     "that is all there is now; what follows is new": "現在の分は以上。以降は新しい変化",
     "the broker ends the stream": "ブローカーがストリームを終えました",
+    "What happens to entities that do not fit the data model of their type.": (
+        "型のデータモデルに合わないエンティティをどうするか。"
+    ),
+    "The same for one type, such as RiverLevelStation=reject; repeatable.": (
+        "一つの型について同じ指定。例 RiverLevelStation=reject。繰り返し指定できる。"
+    ),
     "Queue notifications and send none, as on a copy of a town that is only looked at.": (
         "通知をためるだけで送らない。見るだけの写しの町などに。"
     ),

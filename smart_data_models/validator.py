@@ -95,15 +95,15 @@ def _findings(compiled: _Compiled, mode: Mode, entity: Entity) -> Iterator[Findi
     name, attributes = compiled.model.name, entity["attrs"]
     for term, iri in compiled.required:
         if iri not in attributes:
-            yield Finding(mode, name, iri, "", f"{name} needs the attribute {term}.")
+            yield Finding(mode, name, iri, term, "", f"{name} needs the attribute {term}.")
     for iri, instances in attributes.items():
         checked = compiled.attributes.get(iri)
         if checked is None:
             continue
         for instance in instances.values():
             for pointer, message in _faults(checked, instance):
-                told = f"{checked.attribute.path} of a {name} {message}"
-                yield Finding(mode, name, iri, pointer, told)
+                term = checked.attribute.path
+                yield Finding(mode, name, iri, term, pointer, f"{term} of a {name} {message}")
 
 
 def _faults(checked: _Checked, instance: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -136,7 +136,7 @@ def _words(error: ValidationError) -> str:
         return "must be of the JSON type " + " or ".join(map(str, names)) + "."
     if error.validator == "format":
         return f"must have the format {wanted}."
-    return f"does not fit its model: {error.message[:200]}."
+    return f"breaks the rule {error.validator} of its model ({str(wanted)[:100]})."
 
 
 def _escaped(part: object) -> str:

@@ -48,6 +48,7 @@ from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
+from broker.validation import Fit, Models
 
 
 async def start(
@@ -57,14 +58,17 @@ async def start(
     guard: Guard | None = None,
     clock: Clock = now,
     token: Callable[[], str] = lambda: secrets.token_hex(16),
+    models: Models | None = None,
 ) -> Broker:
     """Open the store and put the parts of a broker together. `token` cannot be guessed."""
     await store.open()
     guard = guard or OpenGuard()
     egress = Egress(local=settings.auth == "off" and settings.loopback, allow=settings.allow_egress)
     started = clock()
-    entities = Entities(store, guard, clock)
-    own = OwnContexts(store, clock, token)
+    models = models or Models()
+    fit = None if models.validator is None else Fit(models.validator)
+    entities = Entities(store, guard, clock, fit)
+    own = OwnContexts(store, clock, token, models.contexts)
     contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout), hosted=own)
     subscriptions = Subscriptions(store, guard, egress, contexts, clock, lambda: str(uuid.uuid4()))
     delivery = Delivery(
@@ -108,6 +112,8 @@ async def start(
         await broker.delivery.start()
         await broker.periods.start()
     broker.metrics.gauge(store.count)
+    if fit is not None:
+        broker.metrics.gauge(fit.figures)
     broker.metrics.gauge(store.outbox.figures)
     broker.metrics.gauge(broker.rendered.figures)
     broker.metrics.gauge(broker.feed.figures)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote, unquote
@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 import orjson
 
 from broker.clock import Clock
-from broker.errors import BadRequestData, NonexistentTenant
+from broker.errors import BadRequestData, NonexistentTenant, OperationNotSupported
 from broker.jsonld.fetch import Document
 from broker.model.entity import Json
 from broker.store.contract import Resource, Store, Tx
@@ -46,12 +46,26 @@ class OwnContext:
 
 
 class OwnContexts:
-    """Stores and finds contexts. `token` gives text that nobody can guess."""
+    """Stores and finds contexts. `token` gives text that nobody can guess.
 
-    def __init__(self, store: Store, clock: Clock, token: Callable[[], str]) -> None:
+    `built_in` are contexts that come with the program, by the last part of their id. Every
+    tenant has them; they are in no list, and cannot be deleted.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        token: Callable[[], str],
+        built_in: Mapping[str, Json] | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._token = token
+        self._built_in = {
+            _PREFIX + name: OwnContext(_PREFIX + name, "Hosted", clock(), source)
+            for name, source in (built_in or {}).items()
+        }
 
     async def add(
         self, tenant: str, source: Json, kind: Kind = "Hosted", *, create_tenant: bool = True
@@ -83,6 +97,8 @@ class OwnContexts:
 
     async def get(self, tenant: str, context_id: str) -> OwnContext | None:
         """Return a context of the tenant."""
+        if context_id in self._built_in:
+            return self._built_in[context_id]
         try:
             resource = await self._store.resource(tenant, _RESOURCE, context_id)
         except NonexistentTenant:
@@ -94,7 +110,13 @@ class OwnContexts:
         return [_context(each) for each in await self._resources(tenant)]
 
     async def delete(self, tenant: str, context_id: str) -> None:
-        """Delete a context."""
+        """Delete a context; raises OperationNotSupported for one that is built in."""
+        if context_id in self._built_in:
+            raise OperationNotSupported(
+                "This context comes with the broker and cannot be deleted.",
+                place="path:contextId",
+                remedy="Leave it; it is in no list and costs nothing.",
+            )
 
         async def work(tx: Tx) -> None:
             await tx.delete_resource(_RESOURCE, context_id)

@@ -20,6 +20,7 @@ from broker.guard import Action, Caller, Guard
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
 from broker.store.contract import Kept, Page, Record, Store, Tx
+from broker.validation import Fit
 
 R = TypeVar("R")
 Edit = Callable[[Entity, str], tuple[Entity, R]]
@@ -52,10 +53,11 @@ def not_found(entity_id: str) -> ResourceNotFound:
 class Entities:
     """Reads and writes of entities through guard and store."""
 
-    def __init__(self, store: Store, guard: Guard, clock: Clock) -> None:
+    def __init__(self, store: Store, guard: Guard, clock: Clock, fit: Fit | None = None) -> None:
         self.store = store
         self.guard = guard
         self.clock = clock
+        self._fit = fit
 
     async def retrieve(self, caller: Caller, tenant: str, target: Target) -> Record:
         """Return the entity as the caller may see it."""
@@ -95,6 +97,8 @@ class Entities:
         """Create an entity within a unit of work."""
         entity = created(fragment, tx.at)
         self.guard.may_write(caller, tx.tenant, None, entity)
+        if self._fit is not None:
+            self._fit.check(entity)
         return await tx.put(entity, None)
 
     def change(
@@ -124,6 +128,8 @@ class Entities:
         if seen is not record.entity:
             entity = restored(record.entity, seen, entity)
         self.guard.may_write(caller, tx.tenant, record.entity, entity)
+        if self._fit is not None:
+            self._fit.check(entity)
         return await tx.put(entity, record), told
 
     def delete(self, caller: Caller, tenant: str, target: Target) -> Awaitable[int]:

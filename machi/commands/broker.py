@@ -18,6 +18,7 @@ from machi.language import t
         "machi broker",
         "machi broker --host 0.0.0.0 --port 9090 --data /srv/broker --allow-egress 10.1.0.0/16",
         "machi broker --allow-origin https://town.example",
+        "machi broker --models warn --model RiverLevelStation=reject",
     ),
     help=t("""Run the NGSI-LD context broker alone, until Ctrl-C or SIGTERM.
 
@@ -84,6 +85,21 @@ from machi.language import t
     help=t("Streams served at a time."),
 )
 @click.option(
+    "--models",
+    type=click.Choice(["off", "warn", "reject"]),
+    default="off",
+    show_default=True,
+    help=t("What happens to entities that do not fit the data model of their type."),
+)
+@click.option(
+    "--model",
+    "modes",
+    multiple=True,
+    metavar="TYPE=MODE",
+    callback=lambda ctx, option, given: _modes(given),
+    help=t("The same for one type, such as RiverLevelStation=reject; repeatable."),
+)
+@click.option(
     "--no-delivery",
     is_flag=True,
     help=t("Queue notifications and send none, as on a copy of a town that is only looked at."),
@@ -99,11 +115,16 @@ def broker(
     public_url: str,
     heartbeat: float,
     max_streams: int,
+    models: str,
+    modes: tuple[tuple[str, str], ...],
     no_delivery: bool,
 ) -> None:
     """Run the broker."""
     from broker.main import CannotListen, serve
     from broker.settings import Settings
+    from broker.validation import Mode
+    from smart_data_models.offer import UnknownType, offered
+    from smart_data_models.registry import NoRegistry
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
@@ -121,8 +142,12 @@ def broker(
         deliver=not no_delivery,
     )
     try:
+        offer = offered(Mode(models), [(name, Mode(mode)) for name, mode in modes])
+    except (UnknownType, NoRegistry) as error:
+        raise click.UsageError(str(error)) from error
+    try:
         with data_errors():
-            serve(settings)
+            serve(settings, offer)
     except CannotListen as error:
         raise PortBusy(
             str(error),
@@ -137,3 +162,13 @@ def _networks(given: tuple[str, ...]) -> tuple[str, ...]:
         except ValueError as error:
             raise click.BadParameter(f"{error}; give a network such as 10.1.0.0/16") from error
     return given
+
+
+def _modes(given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for text in given:
+        name, _, mode = text.rpartition("=")
+        if not name or mode not in ("off", "warn", "reject"):
+            raise click.BadParameter(f"{text}: give TYPE=off, TYPE=warn or TYPE=reject")
+        pairs.append((name, mode))
+    return tuple(pairs)

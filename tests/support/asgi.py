@@ -19,6 +19,7 @@ from broker.api.broker import Broker
 from broker.guard import Guard
 from broker.settings import Settings
 from broker.store.contract import Store
+from broker.validation import Models
 
 ABSENT: Final = object()
 """What `json=` is where no JSON body is sent; None is a JSON body too."""
@@ -278,6 +279,7 @@ async def running(
     *,
     guard: Guard | None = None,
     clock: Ticking | None = None,
+    models: Models | None = None,
 ) -> AsyncIterator[Client]:
     """Run a broker on `store` and give a client of it; the broker is stopped at the end."""
     tokens = map("{:032x}".format, itertools.count(1))
@@ -287,6 +289,7 @@ async def running(
         guard=guard,
         clock=clock or Ticking(),
         token=lambda: next(tokens),
+        models=models,
     )
     try:
         yield Client(broker)

@@ -1,0 +1,43 @@
+"""What the data models offer a broker: the pinned context, and a validator by type and mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+
+from broker.validation import Mode, Models
+from smart_data_models.registry import Registry
+from smart_data_models.validator import ModelValidator
+from smart_data_models.vocabulary import NAME, pinned
+
+CONTEXT: Final = "machi-" + NAME.removeprefix("context-").removesuffix(".jsonld")
+"""The pinned context's name: brokers serve it as `urn:ngsi-ld:Context:machi-1`."""
+
+
+class UnknownType(ValueError):
+    """A type to be checked that no model is known of."""
+
+
+def offered(default: Mode = Mode.OFF, modes: Iterable[tuple[str, Mode]] = ()) -> Models:
+    """Return what a broker is given; `modes` are by type, as a term of the context or an IRI.
+
+    Raises UnknownType, and NoRegistry where something is to be checked and nothing is built.
+    """
+    context = orjson.loads(pinned())["@context"]
+    given = dict(modes)
+    contexts = {CONTEXT: context}
+    if default is Mode.OFF and all(mode is Mode.OFF for mode in given.values()):
+        return Models(contexts)
+    registry = Registry()
+    by_iri = {_iri(context, name): mode for name, mode in given.items()}
+    for name, iri in zip(given, by_iri, strict=True):
+        if registry.by_iri(iri) is None:
+            raise UnknownType(f"no data model is known of the type {name} ({iri})")
+    return Models(contexts, ModelValidator(registry.by_iri, by_iri, default))
+
+
+def _iri(context: dict[str, Any], name: str) -> str:
+    term = context.get(name, name)
+    return str(term["@id"] if isinstance(term, dict) else term)
