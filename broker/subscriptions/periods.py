@@ -32,6 +32,8 @@ MOST: Final = 10_000
 """Entities in one notification; what is more is left out, in the order of ids."""
 PAGE: Final = 1000
 RETRY: Final = 5.0
+SLACK: Final = 64
+"""Entries of the heap that may be superseded before they are looked through."""
 TASK: Final = "machi-periods"
 
 log = logging.getLogger("machi.broker")
@@ -63,6 +65,8 @@ class Periods:
         self._ticker = ticker
         self._due: list[tuple[float, int, str]] = []
         """(when, sid, the subscription's newest change) as a heap."""
+        self._planned: dict[int, str] = {}
+        """By sid, the version that is in the heap: one period each, however often news comes."""
         self._alarm: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._stop: Callable[[], None] = lambda: None
@@ -87,10 +91,20 @@ class Periods:
         for sid in sids:
             stored = self._outbox.find(sid)
             interval = None if stored is None else _interval(stored)
-            if stored is not None and interval is not None:
+            if stored is None or interval is None:
+                self._planned.pop(sid, None)
+            elif self._planned.get(sid) != stored.modified_at:
+                self._planned[sid] = stored.modified_at
                 when = self._ticker.monotonic() + until_due(stored, interval, now)
                 heapq.heappush(self._due, (when, sid, stored.modified_at))
+        self._forget_superseded()
         self._set_alarm()
+
+    def _forget_superseded(self) -> None:
+        """Keep the heap as small as what is planned, however often subscriptions change."""
+        if len(self._due) > 2 * len(self._planned) + SLACK:
+            self._due = [one for one in self._due if self._planned.get(one[1]) == one[2]]
+            heapq.heapify(self._due)
 
     def _set_alarm(self) -> None:
         if self._alarm is not None:

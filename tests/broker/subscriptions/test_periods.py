@@ -194,3 +194,21 @@ def test_a_period_is_due_an_interval_after_the_newest(
     last_due: str | None, now: str, seconds: float
 ) -> None:
     assert until_due(stored(timeInterval=10, last_due=last_due), 10, now) == seconds
+
+
+async def test_news_of_a_subscription_that_did_not_change_doubles_no_period(town: Town) -> None:
+    await town.subscribe()
+    await town.go(10)
+    assert await town.store.prune(town.clock.time.replace("T00:00:10", "T00:00:11"))
+    assert await town.told() == []
+    await town.go(20)
+    assert await town.told() == [["urn:a", "urn:b"]] * 2
+
+
+async def test_a_subscription_that_often_changes_is_told_once_a_period(town: Town) -> None:
+    document = (await town.subscribe()).document
+    for second in range(200):
+        town.clock.time = f"2026-01-01T00:{second // 60:02}:{second % 60:02}.000000Z"
+        await town.store.outbox.replace("", S, document)
+    await town.go(10)
+    assert await town.told() == [["urn:a", "urn:b"]]
