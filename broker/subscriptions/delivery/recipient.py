@@ -50,7 +50,6 @@ class Unready:
     """A subscription that cannot be delivered to at present; `words` say why."""
 
     words: str
-    final: bool = False
 
 
 Known: TypeAlias = Recipient | Unready

@@ -174,7 +174,7 @@ class Delivery:
             if isinstance(known, Recipient):
                 self._known[queue.sid] = known
         if isinstance(known, Unready):
-            return self._failed(queue, row, None, Tried(Fate.NOT_NOW, known.words, tries=0))
+            return self._failed(queue, row, None, Tried(Fate.NOT_NOW, known.words))
         if queue.origin != known.address.origin:
             queue.origin = known.address.origin
             return True

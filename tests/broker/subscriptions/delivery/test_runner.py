@@ -10,6 +10,7 @@ from broker.guard import OpenGuard
 from broker.store.contract import Committed
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Books
+from broker.subscriptions.delivery.clock import seconds_between
 from broker.subscriptions.delivery.policy import Policy
 from tests.broker.store.helpers import delete
 from tests.broker.subscriptions.delivery.town import RIVER, levels, running
@@ -281,6 +282,29 @@ async def test_a_subscription_that_cannot_be_prepared_waits_and_says_why() -> No
         await until_paused(town)
         town.hands.advance(1)
         assert levels(await one.wait_for(1)) == [1]
+
+
+async def test_what_cannot_be_prepared_is_tried_ever_more_seldom_and_dies_with_the_reason() -> None:
+    async with running(policy=Policy(oldest=3600)) as town, receiver() as one:
+        town.unready = "Its @context cannot be fetched."
+        sid = await town.subscribe(one.url)
+        await town.level(1)
+        pauses = []
+        for failures in range(1, 6):
+            await town.failed(failures, sid)
+            await until_paused(town)
+            (row,) = await town.store.outbox.waiting(sid)
+            assert row.not_before is not None
+            pauses.append(seconds_between(town.hands.now(), row.not_before))
+            town.hands.advance(pauses[-1])
+        assert pauses == [0.25, 0.5, 1, 2, 4]
+        async with asyncio.timeout(20):
+            while not (dead := await town.dead()):
+                town.hands.advance(30)
+                await asyncio.sleep(0.001)
+    assert dead[0].row.error is not None
+    assert dead[0].row.error.startswith("Its @context cannot be fetched. Tried")
+    assert one.got == []
 
 
 class Hiding(OpenGuard):
