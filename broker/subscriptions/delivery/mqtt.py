@@ -182,7 +182,17 @@ class MqttSender:
         return link
 
     async def _connect(self, key: _Key, address: Address, version: str) -> _Link:
-        target = (await resolve(self._egress, address))[0]
+        """Connect to the first address of the broker that answers at all."""
+        *others, last = await resolve(self._egress, address)
+        for target in others:
+            try:
+                return await self._connect_to(target, key, address, version)
+            except aiomqtt.MqttError as error:
+                if _code(error) is not None:
+                    raise
+        return await self._connect_to(last, key, address, version)
+
+    async def _connect_to(self, target: str, key: _Key, address: Address, version: str) -> _Link:
         client = aiomqtt.Client(
             target,
             key.port,

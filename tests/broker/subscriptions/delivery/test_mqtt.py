@@ -124,6 +124,21 @@ async def test_a_broker_that_comes_back_is_connected_to_again(tmp_path: Path) ->
             assert (await send(mqtt, uri, Quality(qos=1))).fate is Fate.DELIVERED
 
 
+async def test_a_name_with_several_addresses_is_tried_at_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+
+    async def two(*args: object) -> list[str]:
+        return ["::1", HOST]
+
+    monkeypatch.setattr("broker.subscriptions.delivery.mqtt.resolve", two)
+    async with mosquitto(port, tmp_path), sender() as mqtt:
+        assert await send(mqtt, f"mqtt://localhost:{port}/t", Quality(qos=1)) == Tried(
+            Fate.DELIVERED
+        )
+
+
 async def test_a_broker_without_version_5_is_spoken_to_in_3_1_1_and_that_is_told() -> None:
     port = free_port()
     quiet = asyncio.subprocess.DEVNULL
