@@ -102,6 +102,11 @@ class MqttSender:
         except TimeoutError:
             await self._drop(key)
             return Tried(Fate.NO_ANSWER, _UNACKNOWLEDGED)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            # Another try gave up on the connection that this one was waiting for.
+            return Tried(Fate.NO_ANSWER, _UNACKNOWLEDGED)
         except NoConnection as error:
             return Tried(error.fate, str(error))
         except aiomqtt.MqttError:

@@ -139,6 +139,21 @@ async def test_a_name_with_several_addresses_is_tried_at_each(
         )
 
 
+async def test_a_try_that_gives_up_on_a_connection_ends_the_other_tries_that_wait_for_it() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, HOST, 0) as server, sender() as mqtt:
+        address = parse_endpoint(f"mqtt://{HOST}:{server.sockets[0].getsockname()[1]}/t")
+        tries = [
+            mqtt.send(address, MESSAGE, Quality(), attempt=1, timeout=timeout)
+            for timeout in (0.1, 60)
+        ]
+        tried = await asyncio.wait_for(asyncio.gather(*tries), 20)
+    assert [one.fate for one in tried] == [Fate.NO_ANSWER] * 2
+
+
 async def test_a_broker_without_version_5_is_spoken_to_in_3_1_1_and_that_is_told() -> None:
     port = free_port()
     quiet = asyncio.subprocess.DEVNULL
