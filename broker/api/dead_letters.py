@@ -7,7 +7,6 @@ lets them see now.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -156,26 +155,10 @@ async def _letter(broker: Broker, request: Request) -> DeadLetter:
             remedy="Take it from GET /ngsi-ld/ex/v1/dead-letters; it is like 12-345.",
         )
     sid, seq = int(found[1]), int(found[2])
-    stored = broker.store.outbox.find(sid)
-    if stored is not None and stored.tenant == request.tenant:
-        async for letter in _all(broker, request.tenant, sid):
-            if letter.row.seq == seq and _visible(broker, request, letter):
-                return letter
-    raise _no_letter()
-
-
-async def _all(broker: Broker, tenant: str, sid: int) -> AsyncIterator[DeadLetter]:
-    """Yield all letters of a subscription, page by page."""
-    offset, size = 0, 500
-    while True:
-        letters, total = await broker.store.outbox.dead_letters(
-            tenant, sid=sid, offset=offset, limit=size
-        )
-        for letter in letters:
-            yield letter
-        offset += size
-        if offset >= total:
-            return
+    letter = await broker.store.outbox.dead_letter(request.tenant, sid, seq)
+    if letter is None or not _visible(broker, request, letter):
+        raise _no_letter()
+    return letter
 
 
 async def _named(broker: Broker, request: Request) -> StoredSubscription:

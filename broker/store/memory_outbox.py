@@ -211,6 +211,13 @@ class MemoryOutbox:
         found.sort(key=lambda letter: (letter.died_at, letter.row.seq, letter.sid), reverse=True)
         return found[offset : offset + limit], len(found)
 
+    async def dead_letter(self, tenant: str, sid: int, seq: int) -> DeadLetter | None:
+        """Return one dead letter."""
+        line = self._lines.get(sid)
+        if line is None or line.stored.tenant != tenant:
+            return None
+        return line.dead.get(seq)
+
     async def replay(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
         """Let dead letters wait again."""
         rows = [

@@ -328,6 +328,10 @@ class Outbox(Protocol):
         """Return dead letters, the newest death first, and how many there are."""
         ...
 
+    async def dead_letter(self, tenant: str, sid: int, seq: int) -> DeadLetter | None:
+        """Return one dead letter, found by its key."""
+        ...
+
     async def replay(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
         """Let dead letters (all of a subscription by default) wait again; return how many.
 

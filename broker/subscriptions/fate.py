@@ -14,7 +14,6 @@ from broker.subscriptions.delivery.runner import Delivery
 from broker.subscriptions.explain import Step
 from broker.subscriptions.stored import load
 
-MOST_LETTERS: Final = 10_000
 EGRESS: Final = "egress rule"
 
 
@@ -38,12 +37,9 @@ class Fates:
         rows = await self._outbox.waiting(stored.sid, after=seq - 1, limit=1)
         if rows and rows[0].seq == seq:
             return await self._waiting(stored, rows[0])
-        letters, _ = await self._outbox.dead_letters(
-            stored.tenant, sid=stored.sid, limit=MOST_LETTERS
-        )
-        for letter in letters:
-            if letter.row.seq == seq:
-                return _dead(letter.row)
+        letter = await self._outbox.dead_letter(stored.tenant, stored.sid, seq)
+        if letter is not None:
+            return _dead(letter.row)
         owner = load(stored.document).owner
         if administers and self._guard.deliver(owner, stored.tenant, committed) is None:
             return Step("delivery", False, "withheld")

@@ -32,7 +32,7 @@ from broker.store.sqlite.ledger import Ledger
 from broker.store.sqlite.queue_recovery import load_lines
 from broker.store.sqlite.queues import Line, Tries
 from broker.store.sqlite.queuing import Engine, Queuing
-from broker.store.sqlite.rows import Rows
+from broker.store.sqlite.rows import DeadRow, Rows
 
 
 class SqliteOutbox:
@@ -209,13 +209,14 @@ class SqliteOutbox:
     ) -> tuple[list[DeadLetter], int]:
         """Return dead letters, the newest death first, and how many there are."""
         found, count = self._rows.dead(tenant, sid, offset, limit)
-        letters = []
-        for sid_, seq, attempts, died, error in found:
-            line = self._lines.get(sid_)
-            row = None if line is None else self._rows.dead_row(line, seq, attempts, error)
-            if line is not None and row is not None:
-                letters.append(DeadLetter(sid_, line.id, line.tenant, row, died))
-        return letters, count
+        letters = [self._letter(dead) for dead in found]
+        return [letter for letter in letters if letter is not None], count
+
+    async def dead_letter(self, tenant: str, sid: int, seq: int) -> DeadLetter | None:
+        """Return one dead letter, found by its key."""
+        dead = self._rows.dead_one(sid, seq)
+        letter = None if dead is None else self._letter(dead)
+        return letter if letter is not None and letter.tenant == tenant else None
 
     async def replay(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
         """Let dead letters wait again; return how many."""
@@ -312,6 +313,14 @@ class SqliteOutbox:
         del self._lines[line.sid]
         self._sids.pop((line.tenant, line.id), None)
         self.queuing.tell_news([line.sid])
+
+    def _letter(self, dead: DeadRow) -> DeadLetter | None:
+        sid, seq, attempts, died, error = dead
+        line = self._lines.get(sid)
+        row = None if line is None else self._rows.dead_row(line, seq, attempts, error)
+        if line is None or row is None:
+            return None
+        return DeadLetter(sid, line.id, line.tenant, row, died)
 
     def _dead_of(
         self, tenant: str, sid: int, wanted: list[int] | None

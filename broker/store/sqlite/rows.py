@@ -79,6 +79,13 @@ class Rows:
         ).fetchall()
         return found, count
 
+    def dead_one(self, sid: int, seq: int) -> DeadRow | None:
+        """Return one dead letter."""
+        found: DeadRow | None = self._run(
+            "SELECT sid, seq, attempts, died, error FROM dead WHERE sid = ? AND seq = ?", (sid, seq)
+        ).get
+        return found
+
     def _committed(self, seq: int, tenant: str) -> Committed | None:
         row: tuple[Any, ...] | None = self._run(
             f"SELECT {COLUMNS}, k.doc FROM change c CROSS JOIN tenant t ON t.tid = c.tid "

@@ -439,6 +439,18 @@ async def test_dead_letters_are_listed_with_why_they_died_the_newest_first(
     assert letter.row.committed == rows[0].committed
 
 
+async def test_a_dead_letter_is_found_by_its_key_in_its_tenant_only(
+    store: Store, matcher: ByEntity
+) -> None:
+    sid, rows = await three(store)
+    await store.outbox.settle([done(rows[1], Outcome.DEAD, error="gone", attempts=3)])
+    (letters, _) = await store.outbox.dead_letters()
+    assert await store.outbox.dead_letter("", sid, 2) == letters[0]
+    assert await store.outbox.dead_letter("t", sid, 2) is None
+    assert await store.outbox.dead_letter("", sid, 1) is None
+    assert await store.outbox.dead_letter("", 99, 2) is None
+
+
 async def test_dead_letters_are_paged_and_picked_by_tenant_and_subscription(
     store: Store, matcher: ByEntity
 ) -> None:
