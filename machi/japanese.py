@@ -243,6 +243,7 @@ JAPANESE: Final[dict[str, str]] = {
     "End after so many events.": "この件数で終わる。",
     "the context broker": "ブローカー",
     "the page": "ページ",
+    "the staff page": "職員用ページ",
     "Start the demo town: broker, MQTT broker, gauges, lights, alerts, page.": (
         """デモの町を起動する（ブローカー、MQTT、水位計、灯り、警報、ページ）。
 

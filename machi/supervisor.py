@@ -38,6 +38,7 @@ class TownSettings:
     light_port: int = 5568
     data: Path = field(default_factory=lambda: Path("data"))
     devices: bool = True
+    staff_port: int = 8081
 
     @property
     def broker(self) -> str:
@@ -59,6 +60,7 @@ def workers(settings: TownSettings) -> list[Role]:
     broker = ("--broker", settings.broker)
     mqtt = ("--mqtt-host", HOST, "--mqtt-port", str(settings.mqtt_port))
     port = ("--host", HOST, "--port", str(settings.portal_port))
+    staff = ("--port", str(settings.staff_port))
     drill = ("--drill-tenant", DRILL_TENANT)
     state = ("--state", str(settings.data / "adapters"))
     adapter = (*broker, *mqtt, *state, "--tenant", DRILL_TENANT)
@@ -66,6 +68,7 @@ def workers(settings: TownSettings) -> list[Role]:
         Role("adapters", "adapters", ("river_gauge", "bridge_light", "zigbee_lock", *adapter)),
         Role("alerts", "apps.alerts", (*broker, *drill)),
         Role("portal", "apps.portal", (*broker, *port, *drill)),
+        Role("staff", "apps.staff", (*broker, *staff, *drill, "--adapters", state[1])),
     ]
     if settings.devices:
         light = ("--light-port", str(settings.light_port))
@@ -92,6 +95,7 @@ class Supervisor:
         require_free(HOST, settings.broker_port, "The broker", "--broker-port")
         require_free(HOST, settings.mqtt_port, "The MQTT broker", "--mqtt-port")
         require_free(HOST, settings.portal_port, "The portal", "--portal-port")
+        require_free(HOST, settings.staff_port, "The staff page", "--staff-port")
         if settings.devices:
             for drill in (False, True):
                 port = light_port(settings.light_port, drill=drill)
@@ -199,6 +203,7 @@ def _welcome(settings: TownSettings, seconds: float) -> list[str]:
     return [
         f"the town is up in {seconds:.1f} s",
         f"  page     http://localhost:{settings.portal_port}",
+        f"  staff    http://localhost:{settings.staff_port}",
         f"  broker   http://localhost:{settings.broker_port}/ngsi-ld/v1/entities?type=EvacuationShelter",
         f"  MQTT     {HOST}:{settings.mqtt_port}",
         f"play the flood of 4 July 2020:  {_program()} replay kuma-2020 --speed 600{ports}",

@@ -21,18 +21,30 @@ HEADERS: Final = [
 ]
 
 
-class SecurityHeaders:
-    """ASGI middleware that adds `HEADERS` to every response; pages are never cached."""
+FORM_HEADERS: Final = {
+    b"content-security-policy": POLICY.replace("form-action 'none'", "form-action 'self'").encode(),
+    b"referrer-policy": b"same-origin",
+}
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class SecurityHeaders:
+    """ASGI middleware that adds `HEADERS` to every response; pages are never cached.
+
+    `forms` allows the pages' forms to be sent to their own origin, which they then name: without
+    a referrer browsers send `Origin: null`.
+    """
+
+    def __init__(self, app: ASGIApp, *, forms: bool = False) -> None:
         self._app = app
+        changed = FORM_HEADERS if forms else {}
+        self._headers = [(name, changed.get(name, content)) for name, content in HEADERS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
                 static = scope["path"].startswith("/static/")
                 caching = (b"cache-control", b"no-cache" if static else b"no-store")
-                message["headers"] = [*message["headers"], *HEADERS, caching]
+                message["headers"] = [*message["headers"], *self._headers, caching]
             await send(message)
 
         await self._app(scope, receive, add)

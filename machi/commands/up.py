@@ -27,6 +27,7 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_
 @port_option("--broker-port", 1026, t("the context broker"))
 @port_option("--mqtt-port", 1883, t("the MQTT broker"))
 @port_option("--portal-port", 8080, t("the page"))
+@port_option("--staff-port", 8081, t("the staff page"))
 @click.option(
     "--light-port",
     type=click.IntRange(1, 65534),
@@ -41,12 +42,20 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_
     help=t("With or without simulated gauges and lights."),
 )
 def up(
-    broker_port: int, mqtt_port: int, portal_port: int, light_port: int, data: Path, devices: bool
+    broker_port: int,
+    mqtt_port: int,
+    portal_port: int,
+    staff_port: int,
+    light_port: int,
+    data: Path,
+    devices: bool,
 ) -> None:
     """Start the demo town."""
     from machi.supervisor import Supervisor, TownSettings
 
-    settings = TownSettings(broker_port, mqtt_port, portal_port, light_port, data, devices)
+    settings = TownSettings(
+        broker_port, mqtt_port, portal_port, light_port, data, devices, staff_port
+    )
     asyncio.run(Supervisor(settings, printer()).run())
 
 

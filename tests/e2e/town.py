@@ -17,6 +17,7 @@ class Town:
     broker_port: int
     mqtt_port: int
     portal_port: int
+    staff_port: int
 
     @property
     def broker(self) -> str:
@@ -28,6 +29,11 @@ class Town:
         """Return the URL of the page."""
         return f"http://localhost:{self.portal_port}"
 
+    @property
+    def staff(self) -> str:
+        """Return the URL of the staff page."""
+        return f"http://localhost:{self.staff_port}"
+
     def replay_command(self, *options: str) -> list[str]:
         """Return the command that plays the flood into this town."""
         where = ["--broker", self.broker, "--mqtt-port", str(self.mqtt_port)]
@@ -36,8 +42,9 @@ class Town:
 
 def town_in(folder: Path) -> Town:
     """Return a town that is not started yet, with its data in `folder`."""
-    broker, mqtt, portal = free_port(), free_port(), free_port()
+    broker, mqtt, portal, staff = (free_port() for _ in range(4))
     command = [sys.executable, "-m", "machi", "up", "--data", str(folder / "data")]
     command += ["--broker-port", str(broker), "--mqtt-port", str(mqtt)]
     command += ["--portal-port", str(portal), "--light-port", str(free_port_pair())]
-    return Town(Server(command, portal, folder / "town.log"), broker, mqtt, portal)
+    command += ["--staff-port", str(staff)]
+    return Town(Server(command, portal, folder / "town.log"), broker, mqtt, portal, staff)

@@ -1,0 +1,119 @@
+"""From entities to what the staff page shows, in one language. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from apps.alerts.lights import overridden
+from apps.alerts.schedule import JST
+from apps.portal.texts import light_words
+from apps.staff.acts import TWO_PERSONS_FROM
+from broker.client import Entity, observed_at, value
+
+View = dict[str, Any]
+TYPES: Final = "EvacuationInformation,IlluminationControl,RiverLevelStation,Device,Alert"
+
+
+def tenant_view(
+    found: Sequence[tuple[Entity, str]], language: str, now: datetime, words: dict[str, str]
+) -> View:
+    """Return what a tenant's part of the page shows. Entities come with their versions."""
+    by_id = {entity["id"]: entity for entity, _ in found}
+    return {
+        "drafts": [
+            _draft(entity, version, language)
+            for entity, version in _of(found, "EvacuationInformation")
+            if value(entity, "publicationState") == "draft"
+        ],
+        "published": [
+            _text(entity, language)
+            for entity, _ in _of(found, "EvacuationInformation")
+            if value(entity, "publicationState") == "published"
+        ],
+        "technical": [
+            _text(entity, language)
+            for entity, _ in _of(found, "Alert")
+            if value(entity, "subCategory") == "technical"
+            and value(entity, "alertState") == "active"
+        ],
+        "lights": [
+            _light(entity, language, now, words) for entity, _ in _of(found, "IlluminationControl")
+        ],
+        "devices": [_device(entity, by_id, language, words) for entity, _ in _of(found, "Device")],
+    }
+
+
+def _of(found: Sequence[tuple[Entity, str]], kind: str) -> list[tuple[Entity, str]]:
+    return [(entity, version) for entity, version in found if kind in _types(entity)]
+
+
+def _draft(entity: Entity, version: str, language: str) -> View:
+    level = int(value(entity, "alertLevel", 5))
+    approvals = value(entity, "approvals", [])
+    return {
+        "id": entity["id"],
+        "version": version,
+        "level": level,
+        "text": _text(entity, language),
+        "areas": [area.get("name", "") for area in value(entity, "areas", [])],
+        "at": _time(value(entity, "issuedAt")),
+        "approvals": [str(one).rpartition(":")[2] for one in approvals],
+        "needed": 2 if level >= TWO_PERSONS_FROM else 1,
+    }
+
+
+def _light(light: Entity, language: str, now: datetime, words: dict[str, str]) -> View:
+    reported = value(light, "reportedColour")
+    status = str(value(light, "commandStatus", "pending"))
+    manual = overridden(light, now)
+    return {
+        "id": light["id"],
+        "name": _text(light, language, "name"),
+        "told": light_words(
+            str(value(light, "colour")), str(value(light, "effect", "steady")), language
+        ),
+        "shown": words["unknown"]
+        if reported is None
+        else light_words(str(reported), str(value(light, "reportedEffect", "steady")), language),
+        "status": words.get(f"status_{status}", status),
+        "wrong": status in {"mismatch", "unreachable"},
+        "mode": words.get(f"mode_{value(light, 'mode')}", str(value(light, "mode"))),
+        "manual": manual,
+        "until": _time(value(light, "overrideUntil")) if manual else "",
+        "reason": words.get(f"reason_{value(light, 'overrideReason')}", "") if manual else "",
+        "seen": _time(observed_at(light, "commandStatus")),
+    }
+
+
+def _device(device: Entity, by_id: dict[str, Entity], language: str, words: dict[str, str]) -> View:
+    asset = by_id.get(str(value(device, "controlledAsset")), device)
+    quality = str(value(asset, "judgedQuality") or value(asset, "quality") or "missing")
+    battery = value(device, "batteryLevel")
+    return {
+        "name": _text(asset, language, "name"),
+        "id": device["id"].rpartition(":")[2],
+        "state": words.get(f"quality_{quality}", quality),
+        "wrong": quality not in {"good", "simulated", "atLeast"},
+        "seen": _time(observed_at(asset, "waterLevel")),
+        "battery": f"{battery * 100:.0f} %" if isinstance(battery, int | float) else "",
+    }
+
+
+def _text(entity: Entity, language: str, name: str = "headline") -> str:
+    found = value(entity, name)
+    if isinstance(found, dict):
+        return str(found.get(language) or found.get("ja") or entity["id"])
+    return str(found or entity["id"])
+
+
+def _time(text: object) -> str:
+    if not isinstance(text, str):
+        return ""
+    return datetime.fromisoformat(text).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _types(entity: Entity) -> list[str]:
+    types = entity["type"]
+    return types if isinstance(types, list) else [types]
