@@ -34,6 +34,7 @@ from broker.jsonld.limits import Limits
 from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
 from broker.registry.service import Registrations
+from broker.registry.subscriptions import RegistrationSubscriptions, told
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.subscriptions.delivery.clock import LoopTicker
@@ -43,9 +44,11 @@ from broker.subscriptions.delivery.runner import Delivery
 from broker.subscriptions.delivery.senders import Senders
 from broker.subscriptions.explaining import Explainer
 from broker.subscriptions.fate import Fates
+from broker.subscriptions.kinds import ByKind
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
+from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
 from broker.validation import Fit, Models
@@ -70,16 +73,19 @@ async def start(
     entities = Entities(store, guard, clock, fit)
     own = OwnContexts(store, clock, token, models.contexts)
     contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout), hosted=own)
-    subscriptions = Subscriptions(store, guard, egress, contexts, clock, lambda: str(uuid.uuid4()))
+    subscribing = (store, guard, egress, contexts, clock, lambda: str(uuid.uuid4()))
+    subscriptions = Subscriptions(*subscribing)
+    registrations = Registrations(store, guard, egress, clock, lambda: str(uuid.uuid4()))
+    matching = Matching(None if guard.transparent else guard)
+    store.outbox.match_with(ByKind(matching, registrations.audience))
     delivery = Delivery(
         store.outbox,
-        Recipients(entities, contexts).know,
+        Recipients(entities, contexts, told).know,
         guard,
         Senders(egress),
         Chains(secrets.token_bytes(16)),
         clock=clock,
     )
-    registrations = Registrations(store, guard, egress, clock, lambda: str(uuid.uuid4()))
     await registrations.start()
     fates = Fates(store.outbox, delivery, guard, clock, delivers=settings.deliver)
     broker = Broker(
@@ -92,12 +98,14 @@ async def start(
         entities=entities,
         contexts=contexts,
         subscriptions=subscriptions,
+        matching=matching,
+        registration_subscriptions=RegistrationSubscriptions(*subscribing),
         registrations=registrations,
         own_contexts=own,
         directory=Directory(own, contexts, started),
-        periods=Periods(store, clock, LoopTicker()),
+        periods=Periods(store, clock, LoopTicker(), registrations.notice),
         delivery=delivery,
-        explainer=Explainer(store, guard, clock, subscriptions.matching, fates),
+        explainer=Explainer(store, guard, clock, matching, fates),
         feed=Feed(store, exact=guard.transparent),
         tickets=Tickets(time.monotonic, secrets.token_urlsafe),
         seats=Seats(settings.max_streams, settings.max_streams_each),

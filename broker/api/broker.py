@@ -15,6 +15,7 @@ from broker.guard import Guard
 from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
 from broker.registry.service import Registrations
+from broker.registry.subscriptions import RegistrationSubscriptions
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.subscriptions.delivery.runner import Delivery
@@ -22,6 +23,7 @@ from broker.subscriptions.explaining import Explainer
 from broker.subscriptions.live import Feed
 from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
+from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
 
@@ -39,6 +41,8 @@ class Broker:
     entities: Entities
     contexts: ContextLoader
     subscriptions: Subscriptions
+    matching: Matching
+    registration_subscriptions: RegistrationSubscriptions
     periods: Periods
     registrations: Registrations
     own_contexts: OwnContexts

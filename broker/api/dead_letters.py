@@ -105,6 +105,8 @@ def told(broker: Broker, letter: DeadLetter) -> dict[str, Any]:
     if row.committed is not None:
         shown["entityId"] = row.committed.change.entity_id
         shown["change"] = row.committed.change.kind.value
+    if row.notice is not None:
+        shown["triggerReason"] = row.notice["triggerReason"]
     return shown
 
 
@@ -117,7 +119,7 @@ async def _letters(
     outbox = broker.store.outbox
     sid = None
     if named is not None:
-        sid = (await broker.subscriptions.retrieve(request.caller, tenant, named)).sid
+        sid = (await broker.subscriptions.named(request.caller, tenant, named)).sid
     else:
         await broker.subscriptions.page(request.caller, tenant, 0, 0)
     if broker.guard.transparent:
@@ -132,9 +134,9 @@ def _visible(broker: Broker, request: Request, letter: DeadLetter) -> bool:
     if stored is None or not broker.subscriptions.may_see(request.caller, stored):
         return False
     guard, caller, row = broker.guard, request.caller, letter.row
-    if guard.transparent:
+    if guard.transparent or row.notice is not None:
         return True
-    entry = broker.subscriptions.matching.entry(letter.sid)
+    entry = broker.matching.entry(letter.sid)
     if entry is None:
         return False
     if row.committed is not None:
@@ -171,7 +173,7 @@ async def _named(broker: Broker, request: Request) -> StoredSubscription:
             place="body:/subscriptionId",
             remedy='Send {"subscriptionId": "urn:…"}; for one letter use its own path.',
         )
-    return await broker.subscriptions.retrieve(request.caller, request.tenant, named)
+    return await broker.subscriptions.named(request.caller, request.tenant, named)
 
 
 def _seen_by(known: Recipient, request: Request) -> Recipient:

@@ -17,13 +17,14 @@ from broker.api import (
     rules,
     sockets,
     stream,
-    subscriptions,
     tickets,
     transactions,
 )
 from broker.api.context_routes import CONTEXTS
 from broker.api.delivery_routes import DELIVERIES
 from broker.api.registration_routes import REGISTRATIONS, SYS_ATTRS
+from broker.api.registration_subscription_routes import REGISTRATION_SUBSCRIPTIONS
+from broker.api.subscriptions import TO_ENTITIES
 from broker.api.table import Body, Param, Route, Table
 
 V1 = "/ngsi-ld/v1"
@@ -227,7 +228,7 @@ _SUBSCRIPTION = {
 
 _SUBSCRIPTIONS = [
     Route(
-        "POST", f"{V1}/subscriptions", subscriptions.create, "create_subscription",
+        "POST", f"{V1}/subscriptions", TO_ENTITIES.create, "create_subscription",
         "Create a subscription",
         "Notified are changes from now on, in order, until the receiver has them or a try too "
         "many failed; then they are dead letters.",
@@ -236,21 +237,21 @@ _SUBSCRIPTIONS = [
         tag="Subscriptions",
     ),
     Route(
-        "GET", f"{V1}/subscriptions", subscriptions.query, "query_subscriptions",
+        "GET", f"{V1}/subscriptions", TO_ENTITIES.query, "query_subscriptions",
         "List subscriptions", "In order of creation.",
         query=(params.LIMIT, params.OFFSET, params.COUNT, SYS_ATTRS),
         answers={200: ("A page of subscriptions.", "SubscriptionList")}, errors=(404, 504),
         tag="Subscriptions",
     ),
     Route(
-        "GET", f"{V1}/subscriptions/{{subscriptionId}}", subscriptions.retrieve,
+        "GET", f"{V1}/subscriptions/{{subscriptionId}}", TO_ENTITIES.retrieve,
         "retrieve_subscription",
         "Retrieve a subscription", query=(SYS_ATTRS,),
         answers={200: ("The subscription.", "Subscription")}, errors=(404, 504),
         tag="Subscriptions",
     ),
     Route(
-        "PATCH", f"{V1}/subscriptions/{{subscriptionId}}", subscriptions.update,
+        "PATCH", f"{V1}/subscriptions/{{subscriptionId}}", TO_ENTITIES.update,
         "update_subscription",
         "Change members of a subscription",
         "Each member given replaces the one there; null removes it. Pausing (isActive false) "
@@ -259,7 +260,7 @@ _SUBSCRIPTIONS = [
         errors=(404, 504), tag="Subscriptions",
     ),
     Route(
-        "DELETE", f"{V1}/subscriptions/{{subscriptionId}}", subscriptions.delete,
+        "DELETE", f"{V1}/subscriptions/{{subscriptionId}}", TO_ENTITIES.delete,
         "delete_subscription",
         "Delete a subscription", "What waits for it is cancelled.", answers=_NONE,
         errors=(404, 504), tag="Subscriptions",
@@ -404,6 +405,6 @@ _OPERATOR = [
 TABLE = Table(
     [
         *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_DISCOVERY, *_SUBSCRIPTIONS, *CONTEXTS,
-        *REGISTRATIONS, *_EXTENSIONS, *DELIVERIES, *_OPERATOR,
+        *REGISTRATIONS, *REGISTRATION_SUBSCRIPTIONS, *_EXTENSIONS, *DELIVERIES, *_OPERATOR,
     ]
 )  # fmt: skip

@@ -48,6 +48,12 @@ def matches(registration: Registration, wanted: Wanted, now: str) -> bool:
     return wanted.geo is None or _possible(wanted.geo, described)
 
 
+def relevant(registration: Registration, wanted: Wanted) -> list[Any]:
+    """Return the elements of `information`, as clients are shown them, that are asked for."""
+    pairs = zip(registration.information, registration.members["information"], strict=True)
+    return [shown for parsed, shown in pairs if _informs(parsed, wanted)]
+
+
 def describe(registration: Registration) -> Entity:
     """Return a registration as an entity whose attributes are its members, to be queried."""
     members = registration.members

@@ -23,7 +23,9 @@ from broker.registry.match import Wanted, matches
 from broker.registry.model import Mode, Registration
 from broker.registry.parse import TYPE, parse_fragment, parse_registration
 from broker.registry.stored import KIND, load, resource
+from broker.registry.subscriptions import Audience, matching, wanted_of
 from broker.store.contract import Resource, Store, Tx
+from broker.store.outbox import Notice, StoredSubscription
 from broker.subscriptions.parse import Members
 
 MOST: Final = 1_000
@@ -38,6 +40,7 @@ class Registrations:
     def __init__(
         self, store: Store, guard: Guard, egress: Egress, clock: Clock, token: Callable[[], str]
     ) -> None:
+        self.audience = Audience()
         self._store = store
         self._guard = guard
         self._egress = egress
@@ -61,13 +64,15 @@ class Registrations:
         kept = resource(members, now, now)
 
         async def work(tx: Tx) -> None:
-            if _known(await tx.resource(KIND, kept.id), now) is not None:
+            before = await tx.resource(KIND, kept.id)
+            if _known(before, now) is not None:
                 raise AlreadyExists(
                     f"The registration {kept.id} exists already.",
                     place="body:/id",
                     remedy="Choose another id, or update the existing registration.",
                 )
             await self._put(tx, caller, kept, now)
+            await self._tell(tx, before, kept, now)
 
         await self._check(caller, tenant, load(kept))
         await self._store.write(tenant, work, client=caller.client, create_tenant=True)
@@ -116,15 +121,22 @@ class Registrations:
         now = self._clock()
 
         async def work(tx: Tx) -> None:
-            if _known(await tx.resource(KIND, id), now) is None:
+            kept = await tx.resource(KIND, id)
+            if _known(kept, now) is None:
                 raise _none(id)
             await tx.delete_resource(KIND, id)
+            await self._tell(tx, kept, None, now)
 
         await self._store.write(tenant, work, client=caller.client)
 
     def shows_secrets(self, caller: Caller, tenant: str) -> bool:
         """Tell whether a caller may see the headers that go to a source."""
         return administers(self._guard, caller, tenant)
+
+    async def notice(self, stored: StoredSubscription) -> Notice | None:
+        """Return what a subscription to registrations is told of at an interval."""
+        found = await self._store.resources(stored.tenant, KIND)
+        return matching(found, wanted_of(stored.document), self._clock())
 
     async def sweep(self) -> None:
         """Delete the registrations that have expired (§5.9.2.4)."""
@@ -138,6 +150,7 @@ class Registrations:
                 if left is None or left > now:
                     return left
                 await tx.delete_resource(KIND, id)
+                await self._tell(tx, kept, None, now)
                 return None
 
             try:
@@ -175,9 +188,19 @@ class Registrations:
             if await tx.resource(KIND, kept.id) != before:
                 return False
             await self._put(tx, caller, kept, now)
+            await self._tell(tx, before, kept, now)
             return True
 
         return await self._store.write(tenant, work, client=caller.client)
+
+    async def _tell(
+        self, tx: Tx, before: Resource | None, after: Resource | None, now: str
+    ) -> None:
+        """Queue what subscribers are told of a change, in the transaction that makes it."""
+        was = None if before is None else load(before)
+        becomes = None if after is None else load(after)
+        for sid, notice in self.audience.of(tx.tenant, was, becomes, now):
+            await tx.tell(sid, notice)
 
     async def _check(self, caller: Caller, tenant: str, registration: Registration) -> None:
         """Refuse a source that must not be asked, and a redirect of entities that are ours."""

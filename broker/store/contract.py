@@ -204,6 +204,10 @@ class Tx(Protocol):
         """Store a resource, in the place of one of the same kind and id."""
         ...
 
+    async def tell(self, sid: int, notice: dict[str, Any]) -> None:
+        """Queue a notification that is about no entity (`broker.store.outbox.Notice`)."""
+        ...
+
     async def delete_resource(self, kind: str, resource_id: str) -> bool:
         """Delete a resource; tell whether there was one."""
         ...

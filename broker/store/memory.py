@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -65,6 +65,7 @@ class _Draft:
             dict(town.resources),
         )
         self.changes: list[Change] = []
+        self.notices: list[tuple[int, str, dict[str, Any]]] = []
         self._first = seq + 1
 
     async def load(self, entity_id: str) -> Record | None:
@@ -119,6 +120,9 @@ class _Draft:
     async def save_resource(self, resource: Resource) -> None:
         self.town.resources[resource.kind, resource.id] = resource
 
+    async def tell(self, sid: int, at: str, notice: dict[str, Any]) -> None:
+        self.notices.append((sid, at, copy.deepcopy(notice)))
+
     async def drop_resource(self, kind: str, resource_id: str) -> bool:
         return self.town.resources.pop((kind, resource_id), None) is not None
 
@@ -135,7 +139,7 @@ class MemoryStore:
         self._commits = 0
         self._listeners: list[Listener] = []
         self._open = False
-        self.outbox = MemoryOutbox(clock, lambda: self.span()[1], self._enter)
+        self.outbox = MemoryOutbox(clock, lambda: self.span()[1], self._enter, self._kept)
 
     async def open(self) -> None:
         """Make the store ready."""
@@ -163,6 +167,8 @@ class MemoryStore:
         self._towns[tenant] = draft.town
         self._feed += [(change.at, change) for change in draft.changes]
         self._commits += 1
+        for sid, at, notice in draft.notices:
+            self.outbox.tell(sid, at, notice)
         if unit.committed:
             self.outbox.queue(unit.committed)
             for listener in list(self._listeners):
@@ -295,6 +301,9 @@ class MemoryStore:
             "tenants": len(self._towns),
             "queue": 0,
         }
+
+    def _kept(self, tenant: str, kind: str) -> list[Resource]:
+        return _resources(self._town(tenant), kind)
 
     def _enter(self, tenant: str, create: bool) -> None:
         if create and self._open:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from broker.clock import Clock
 from broker.model.entity import Entity
 from broker.store.books import Posting, figures, no_subscription, subscription_exists, total
-from broker.store.contract import Committed
+from broker.store.contract import Committed, Resource
 from broker.store.outbox import (
     IN_FLIGHT,
     PERIODIC,
@@ -20,6 +20,8 @@ from broker.store.outbox import (
     Failure,
     Matcher,
     NewsListener,
+    Notice,
+    Opening,
     Outcome,
     RowListener,
     Settlement,
@@ -47,14 +49,22 @@ class _Line:
 
 
 class MemoryOutbox:
-    """An `Outbox` in memory. `enter` finds a tenant, or makes it; it raises NonexistentTenant."""
+    """An `Outbox` in memory. `enter` finds a tenant, or makes it; it raises NonexistentTenant.
+
+    `resources` gives those of a tenant, by kind.
+    """
 
     def __init__(
-        self, clock: Clock, newest: Callable[[], int], enter: Callable[[str, bool], None]
+        self,
+        clock: Clock,
+        newest: Callable[[], int],
+        enter: Callable[[str, bool], None],
+        resources: Callable[[str, str], list[Resource]],
     ) -> None:
         self._clock = clock
         self._newest = newest
         self._enter = enter
+        self._resources = resources
         self._lines: dict[int, _Line] = {}
         self._gone = Books()
         """The books of what was removed."""
@@ -63,7 +73,15 @@ class MemoryOutbox:
         self._row_listeners: list[RowListener] = []
         self._news_listeners: list[NewsListener] = []
 
-    async def create(self, tenant: str, id: str, document: dict[str, Any]) -> StoredSubscription:
+    async def create(
+        self,
+        tenant: str,
+        id: str,
+        document: dict[str, Any],
+        *,
+        kind: str = "",
+        opening: Opening | None = None,
+    ) -> StoredSubscription:
         """Keep a new subscription; the tenant comes into being."""
         self._enter(tenant, True)
         if self._line(tenant, id) is not None:
@@ -71,16 +89,23 @@ class MemoryOutbox:
         self._last += 1
         now = self._clock()
         stored = StoredSubscription(
-            self._last, tenant, id, copy.deepcopy(document), self._newest(), now, now
+            self._last, tenant, id, copy.deepcopy(document), self._newest(), now, now, kind=kind
         )
         self._lines[stored.sid] = _Line(stored)
         if self._matcher is not None:
             self._matcher.keep(stored)
         self._tell_news([stored.sid])
-        return stored
+        self._open(stored, opening)
+        return self._lines[stored.sid].stored
 
     async def replace(
-        self, tenant: str, id: str, document: dict[str, Any], *, cancel: bool = False
+        self,
+        tenant: str,
+        id: str,
+        document: dict[str, Any],
+        *,
+        cancel: bool = False,
+        opening: Opening | None = None,
     ) -> StoredSubscription:
         """Replace the document; with `cancel` its waiting rows are cancelled."""
         line = self._known(tenant, id)
@@ -92,6 +117,7 @@ class MemoryOutbox:
         if self._matcher is not None:
             self._matcher.keep(line.stored)
         self._tell_news([line.stored.sid])
+        self._open(line.stored, opening)
         return line.stored
 
     async def remove(self, tenant: str, id: str) -> None:
@@ -112,11 +138,12 @@ class MemoryOutbox:
         return None if line is None else line.stored
 
     async def page(
-        self, tenant: str, *, offset: int, limit: int
+        self, tenant: str, *, offset: int, limit: int, kind: str = ""
     ) -> tuple[list[StoredSubscription], int]:
         """Return a tenant's subscriptions in order of creation, and how many there are."""
         self._enter(tenant, False)
-        found = [line.stored for line in self._lines.values() if line.stored.tenant == tenant]
+        every = [line.stored for line in self._lines.values()]
+        found = [one for one in every if (one.tenant, one.kind) == (tenant, kind)]
         return found[offset : offset + limit], len(found)
 
     async def all(self) -> list[StoredSubscription]:
@@ -178,19 +205,19 @@ class MemoryOutbox:
                 self._settle(line, settlement)
 
     async def queue_period(
-        self, subscription: StoredSubscription, at: str, entities: Sequence[Entity]
+        self,
+        subscription: StoredSubscription,
+        at: str,
+        entities: Sequence[Entity],
+        notice: Notice | None = None,
     ) -> bool:
         """Queue a periodic notification."""
         line = self._lines.get(subscription.sid)
         if line is None or line.stored.modified_at != subscription.modified_at:
             return False
         line.stored = replace(line.stored, last_due=at)
-        if entities:
-            sid, seq = subscription.sid, PERIODIC + line.stored.books.queued
-            kept = tuple(copy.deepcopy(list(entities)))
-            line.queue[seq] = Waiting(sid, seq, None, 0, None, at, None, kept)
-            line.post(Posting(queued=1))
-            self._tell_rows([line.queue[seq]])
+        if entities or notice is not None:
+            self._queue_period(line, at, tuple(copy.deepcopy(list(entities))), notice)
         return True
 
     async def dead_letters(
@@ -245,6 +272,13 @@ class MemoryOutbox:
         """Return figures for /metrics."""
         return figures(self._total(), len(self._lines))
 
+    def tell(self, sid: int, at: str, notice: Notice) -> None:
+        """Queue a notification that is about no entity; asked by the store."""
+        line = self._lines.get(sid)
+        if line is not None:
+            line.stored = replace(line.stored, last_due=at)
+            self._queue_period(line, at, (), notice)
+
     def queue(self, committed: Sequence[Committed]) -> None:
         """Queue what a commit is due to; asked by the store."""
         if self._matcher is None:
@@ -287,6 +321,20 @@ class MemoryOutbox:
         for sid in gone:
             self._drop(sid)
         self._tell_news(gone)
+
+    def _open(self, stored: StoredSubscription, opening: Opening | None) -> None:
+        if opening is not None:
+            notice = opening.tell(self._resources(stored.tenant, opening.kind))
+            if notice is not None:
+                self.tell(stored.sid, self._clock(), notice)
+
+    def _queue_period(
+        self, line: _Line, at: str, entities: tuple[Entity, ...], notice: Notice | None
+    ) -> None:
+        sid, seq = line.stored.sid, PERIODIC + line.stored.books.queued
+        line.queue[seq] = Waiting(sid, seq, None, 0, None, at, None, entities, notice)
+        line.post(Posting(queued=1))
+        self._tell_rows([line.queue[seq]])
 
     def _total(self) -> Books:
         return total([self._gone, *(line.stored.books for line in self._lines.values())])

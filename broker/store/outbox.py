@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from broker.model.entity import Entity
-from broker.store.contract import Committed
+from broker.store.contract import Committed, Resource
 
 IN_FLIGHT: Final = 64
 """How many rows of one queue, from its head, may be under way (sent, not yet settled) at a time."""
@@ -29,6 +29,22 @@ IN_FLIGHT: Final = 64
 PERIODIC: Final = 1 << 52
 """Where the numbers of periodic rows begin, which are about no change and are never pruned with
 one; far beyond any change."""
+
+
+Notice: TypeAlias = dict[str, Any]
+"""What a notification that is about no entity is made from, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a subscription is told of as soon as it is there, decided in the same transaction.
+
+    `tell` makes it of the tenant's resources of a kind, None for nothing. Pure; may be called
+    more than once.
+    """
+
+    kind: str
+    tell: Callable[[Sequence[Resource]], Notice | None]
 
 
 class Outcome(StrEnum):
@@ -81,7 +97,8 @@ class History:
 class StoredSubscription:
     """A subscription as the store keeps it.
 
-    `sid` numbers it for good, never used again. `document` is the subscription with expanded
+    `sid` numbers it for good, never used again. `kind` tells what it is a subscription to: empty
+    for entities. `document` is the subscription with expanded
     names, the @context it was made with, and who owns it for which purpose; the store does not
     look inside. `since` is the newest change that existed when it was created. `last_due` is the
     time of the newest notification that was queued.
@@ -97,6 +114,7 @@ class StoredSubscription:
     books: Books = field(default_factory=Books)
     history: History = field(default_factory=History)
     last_due: str | None = None
+    kind: str = ""
 
     def with_document(self, document: dict[str, Any]) -> StoredSubscription:
         """Return the subscription with another document."""
@@ -150,10 +168,11 @@ class Waiting:
     """One row of the outbox with all that is needed to render its notification.
 
     `committed` is the change with the entity before and after it, as at that change, never as
-    the entity is now; None for a periodic notification, which has `entities` instead, as they
-    were when it was due. `attempts` counts the tries that are known of; it is raised by one for
-    all rows that may have been under way when the broker ended (`IN_FLIGHT`). `not_before` is
-    when the next try is due, None for at once. `error` says why the newest try failed.
+    the entity is now. It is None for a periodic notification, which has `entities` instead, as
+    they were when it was due, and for one about no entity, which has a `notice`. `attempts` counts
+    the tries that are known of; it is raised by one for all rows that may have been under way when
+    the broker ended (`IN_FLIGHT`). `not_before` is when the next try is due, None for at once.
+    `error` says why the newest try failed.
     """
 
     sid: int
@@ -164,6 +183,7 @@ class Waiting:
     queued_at: str
     error: str | None
     entities: tuple[Entity, ...] = ()
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +238,29 @@ class Outbox(Protocol):
     Every method that changes something returns when it is durable.
     """
 
-    async def create(self, tenant: str, id: str, document: dict[str, Any]) -> StoredSubscription:
-        """Keep a new subscription; the tenant comes into being. Raises AlreadyExists."""
+    async def create(
+        self,
+        tenant: str,
+        id: str,
+        document: dict[str, Any],
+        *,
+        kind: str = "",
+        opening: Opening | None = None,
+    ) -> StoredSubscription:
+        """Keep a new subscription; the tenant comes into being. Raises AlreadyExists.
+
+        Subscriptions of all kinds share their ids.
+        """
         ...
 
     async def replace(
-        self, tenant: str, id: str, document: dict[str, Any], *, cancel: bool = False
+        self,
+        tenant: str,
+        id: str,
+        document: dict[str, Any],
+        *,
+        cancel: bool = False,
+        opening: Opening | None = None,
     ) -> StoredSubscription:
         """Replace the document; with `cancel` its waiting rows are cancelled.
 
@@ -248,9 +285,9 @@ class Outbox(Protocol):
         ...
 
     async def page(
-        self, tenant: str, *, offset: int, limit: int
+        self, tenant: str, *, offset: int, limit: int, kind: str = ""
     ) -> tuple[list[StoredSubscription], int]:
-        """Return a tenant's subscriptions in order of creation, and how many there are.
+        """Return a tenant's subscriptions of a kind in order of creation, and how many there are.
 
         Raises NonexistentTenant.
         """
@@ -309,9 +346,15 @@ class Outbox(Protocol):
         ...
 
     async def queue_period(
-        self, subscription: StoredSubscription, at: str, entities: Sequence[Entity]
+        self,
+        subscription: StoredSubscription,
+        at: str,
+        entities: Sequence[Entity],
+        notice: Notice | None = None,
     ) -> bool:
-        """Note that a period was due `at`, and queue its notification unless `entities` is empty.
+        """Note that a period was due `at`, and queue its notification.
+
+        It is of `entities`, or else of a `notice`; with neither, nothing is queued.
 
         False, and nothing done, where the subscription was replaced or removed meanwhile.
         """

@@ -7,7 +7,7 @@ once, so that engines cannot differ in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from broker.errors import AlreadyExists
 from broker.model.change import diff
@@ -87,6 +87,10 @@ class Backend(Protocol):
 
     async def save_resource(self, resource: Resource) -> None:
         """Store a resource, in the place of one of the same kind and id."""
+        ...
+
+    async def tell(self, sid: int, at: str, notice: dict[str, Any]) -> None:
+        """Queue a notification that is about no entity."""
         ...
 
     async def drop_resource(self, kind: str, resource_id: str) -> bool:
@@ -186,6 +190,10 @@ class UnitOfWork:
     async def put_resource(self, resource: Resource) -> None:
         """Store a resource, in the place of one of the same kind and id."""
         await self._backend.save_resource(resource)
+
+    async def tell(self, sid: int, notice: dict[str, Any]) -> None:
+        """Queue a notification that is about no entity."""
+        await self._backend.tell(sid, self.at, notice)
 
     async def delete_resource(self, kind: str, resource_id: str) -> bool:
         """Delete a resource; tell whether there was one."""

@@ -17,6 +17,7 @@ from broker.query.geo import parse_geo
 from broker.query.ids import parse_id_pattern
 from broker.query.q import parse_q
 from broker.query.scopes import parse_scope_query
+from broker.query.temporal import parse_temporal
 from broker.query.types import parse_types
 from broker.subscriptions import members as check
 from broker.subscriptions.model import Trigger
@@ -184,6 +185,13 @@ def _geo_q(value: Any, at: At, context: Names) -> Members:
     return found
 
 
+def _temporal_q(value: Any, at: At, context: Names) -> Members:
+    given = check.an_object(value, at, "temporalQ")
+    parse_temporal(given, place="body:/temporalQ/")
+    members = ("timerel", "timeAt", "endTimeAt", "timeproperty")
+    return {name: given[name] for name in members if name in given}
+
+
 def _datasets(value: Any, at: At, context: Names) -> list[str]:
     datasets = [value] if type(value) is str else check.a_list(value, at, "datasetIds")
     for index, dataset in enumerate(datasets):
@@ -239,6 +247,7 @@ _PARSERS: Final[dict[str, _Parser]] = {
     "timeInterval": _seconds,
     "q": _q,
     "geoQ": _geo_q,
+    "temporalQ": _temporal_q,
     "csf": _q,
     "scopeQ": _scope_q,
     "lang": _plain(check.text),

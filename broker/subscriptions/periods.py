@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from broker.clock import Clock
@@ -19,7 +19,7 @@ from broker.errors import MachiError
 from broker.model.entity import Entity
 from broker.query.ast import And, EntityQuery, Node, Or
 from broker.store.contract import Store
-from broker.store.outbox import StoredSubscription
+from broker.store.outbox import Notice, StoredSubscription
 from broker.subscriptions.conditions import selector_node
 from broker.subscriptions.delivery.clock import Ticker, seconds_between
 from broker.subscriptions.model import Status, Subscription
@@ -56,13 +56,23 @@ def asked_for(subscription: Subscription) -> Node:
 
 
 class Periods:
-    """Queues what is due at intervals. Bound to its event loop."""
+    """Queues what is due at intervals. Bound to its event loop.
 
-    def __init__(self, store: Store, clock: Clock, ticker: Ticker) -> None:
+    `notice` gives what is told of to a subscription that is not to entities.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ticker: Ticker,
+        notice: Callable[[StoredSubscription], Awaitable[Notice | None]],
+    ) -> None:
         self._store = store
         self._outbox = store.outbox
         self._clock = clock
         self._ticker = ticker
+        self._notice = notice
         self._due: list[tuple[float, int, str]] = []
         """(when, sid, the subscription's newest change) as a heap."""
         self._planned: dict[int, str] = {}
@@ -136,6 +146,9 @@ class Periods:
     async def _tell(self, stored: StoredSubscription) -> None:
         at = self._clock()
         if status(stored.document["members"], at) is Status.ACTIVE:
+            if stored.kind:
+                await self._outbox.queue_period(stored, at, (), await self._notice(stored))
+                return
             entities = await self._entities(stored)
             await self._outbox.queue_period(stored, at, entities)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from broker.clock import Clock
@@ -20,20 +21,22 @@ from broker.jsonld.loader import ContextLoader
 from broker.model.names import check_uri
 from broker.store.books import no_subscription
 from broker.store.contract import Store
-from broker.store.outbox import StoredSubscription
+from broker.store.outbox import Opening, StoredSubscription
 from broker.subscriptions.endpoint import parse_endpoint
-from broker.subscriptions.matching import Matching
 from broker.subscriptions.model import Status
 from broker.subscriptions.parse import Members, parse_fragment, parse_subscription
 from broker.subscriptions.show import status
-from broker.subscriptions.stored import document
+from broker.subscriptions.stored import document, renewed
 
 URN = "urn:ngsi-ld:Subscription:"
 _URI = "body:/notification/endpoint/uri"
 
 
 class Subscriptions:
-    """Subscriptions through guard, egress rule and store. `token` makes ids."""
+    """Subscriptions of one kind through guard, egress rule and store. `token` makes ids."""
+
+    kind = ""
+    """What the store calls subscriptions to entities."""
 
     def __init__(
         self,
@@ -44,7 +47,6 @@ class Subscriptions:
         clock: Clock,
         token: Callable[[], str],
     ) -> None:
-        self.matching = Matching(None if guard.transparent else guard)
         self._outbox = store.outbox
         self._guard = guard
         self._egress = egress
@@ -53,7 +55,6 @@ class Subscriptions:
         self._token = token
         self._updating = asyncio.Lock()
         """Two updates at a time would each replace what the other changed."""
-        self._outbox.match_with(self.matching)
 
     async def create(
         self, caller: Caller, tenant: str, body: Any, context: Context
@@ -65,10 +66,20 @@ class Subscriptions:
         self._check_endpoint(members)
         told_with = await self._context(tenant, members, context.source)
         kept = document(members, context, told_with, caller)
-        return await self._outbox.create(tenant, members["id"], kept)
+        opening = self._opening(kept)
+        return await self._outbox.create(
+            tenant, members["id"], kept, kind=self.kind, opening=opening
+        )
 
     async def retrieve(self, caller: Caller, tenant: str, id: str) -> StoredSubscription:
-        """Return a subscription. Raises ResourceNotFound."""
+        """Return a subscription of this kind. Raises ResourceNotFound."""
+        stored = await self.named(caller, tenant, id)
+        if stored.kind != self.kind:
+            raise no_subscription(id)
+        return stored
+
+    async def named(self, caller: Caller, tenant: str, id: str) -> StoredSubscription:
+        """Return a subscription of any kind. Raises ResourceNotFound."""
         self._guard.allow(caller, tenant, Action.SUBSCRIBE, None)
         check_uri(id, "path:id", "A subscription id", "urn:ngsi-ld:Subscription:1")
         stored = await self._outbox.get(tenant, id)
@@ -81,10 +92,11 @@ class Subscriptions:
     ) -> tuple[list[StoredSubscription], int]:
         """Return subscriptions in order of creation, and how many there are."""
         self._guard.allow(caller, tenant, Action.SUBSCRIBE, None)
+        page = partial(self._outbox.page, tenant, kind=self.kind)
         if self._guard.transparent or administers(self._guard, caller, tenant):
-            return await self._outbox.page(tenant, offset=offset, limit=limit)
-        _, count = await self._outbox.page(tenant, offset=0, limit=0)
-        found, _ = await self._outbox.page(tenant, offset=0, limit=count)
+            return await page(offset=offset, limit=limit)
+        _, count = await page(offset=0, limit=0)
+        found, _ = await page(offset=0, limit=count)
         own = [stored for stored in found if is_owner(caller, stored)]
         return own[offset : offset + limit], len(own)
 
@@ -106,6 +118,10 @@ class Subscriptions:
             return True
         return administers(self._guard, caller, stored.tenant)
 
+    def _opening(self, kept: dict[str, Any]) -> Opening | None:
+        """Return what a subscription is told of at once: changes of entities are still to come."""
+        return None
+
     async def _update(
         self, caller: Caller, tenant: str, id: str, body: Any, context: Context
     ) -> StoredSubscription:
@@ -114,17 +130,14 @@ class Subscriptions:
         old = stored.document
         members = parse_fragment(body, old["members"], context, now)
         self._check_endpoint(members)
-        kept = {**old, "members": members}
-        if "q" in body or "expandValues" in body:
-            kept = {name: value for name, value in kept.items() if name != "q"}
-            renewed = document(members, context, old["context"], caller)
-            kept |= {"q": renewed["q"]} if "q" in renewed else {}
+        kept = renewed(old, members, context, body.keys())
         if "jsonldContext" in body:
             kept["context"] = await self._context(tenant, members, context.source)
         cancel = status(members, now) is Status.PAUSED or (
             ("timeInterval" in members) != ("timeInterval" in old["members"])
         )
-        return await self._outbox.replace(tenant, id, kept, cancel=cancel)
+        opening = self._opening(kept)
+        return await self._outbox.replace(tenant, id, kept, cancel=cancel, opening=opening)
 
     async def _context(self, tenant: str, members: Members, source: Any) -> Any:
         """Return the @context of notifications, once it was seen to be usable (§5.8.1)."""

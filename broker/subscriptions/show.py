@@ -39,7 +39,7 @@ def shown(
     if "geoQ" in told and "geoproperty" in told["geoQ"]:
         name = context.compact(told["geoQ"]["geoproperty"])
         told["geoQ"] = {**told["geoQ"], "geoproperty": name}
-    if "timeInterval" not in told:
+    if "timeInterval" not in told and not stored.kind:
         told.setdefault("notificationTrigger", [each.value for each in DEFAULT_TRIGGERS])
     if isinstance(stored.document["context"], str):
         told.setdefault("jsonldContext", stored.document["context"])
@@ -66,7 +66,8 @@ def _notification(
         return told
     told["status"] = "ok" if history.last_error is None else "failed"
     told["timesSent"] = history.times_sent
-    told["timesFailed"] = history.times_failed
+    if history.times_failed:
+        told["timesFailed"] = history.times_failed
     times = {
         "lastNotification": history.last_notification,
         "lastSuccess": history.last_success,

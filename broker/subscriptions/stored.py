@@ -1,12 +1,13 @@
 """The subscription as the store keeps it, and back.
 
-The document has the members with full names, `q` as a syntax tree (its short names mean nothing
-without the @context they were sent with), that @context, and the owner.
+The document has the members with full names, `q` and `csf` as syntax trees (their short names mean
+nothing without the @context they were sent with), that @context, and the owner.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
 
 from broker.guard import Caller
 from broker.jsonld.core import CORE_URL
@@ -27,17 +28,35 @@ from broker.subscriptions.model import (
 )
 from broker.subscriptions.parse import Members
 
+TREES: Final = ("q", "csf")
 LOCATION = "https://uri.etsi.org/ngsi-ld/location"
 
 
 def document(members: Members, names: Names, context: Any, owner: Caller) -> dict[str, Any]:
     """Return what the store keeps. `context` is the @context of notifications, as sent."""
     kept: dict[str, Any] = {"members": members, "context": context, "owner": _dump_owner(owner)}
-    if "q" in members:
-        values = members.get("expandValues", ())
-        expanded = values.split(",") if isinstance(values, str) else values
-        kept["q"] = dump_node(parse_q(members["q"], names.expand, expand_values=expanded))
-    return kept
+    return kept | _trees(members, names)
+
+
+def renewed(
+    old: dict[str, Any], members: Members, names: Names, changed: Collection[str]
+) -> dict[str, Any]:
+    """Return the document with other members, of which those `changed` came with `names`."""
+    kept = {name: value for name, value in old.items() if name not in TREES}
+    for name, tree in _trees(members, names).items():
+        fresh = name in changed or "expandValues" in changed
+        kept[name] = tree if fresh or name not in old else old[name]
+    return {**kept, "members": members}
+
+
+def _trees(members: Members, names: Names) -> dict[str, Any]:
+    values = members.get("expandValues", ())
+    expanded = values.split(",") if isinstance(values, str) else values
+    return {
+        name: dump_node(parse_q(members[name], names.expand, expand_values=expanded))
+        for name in TREES
+        if name in members
+    }
 
 
 def load(document: dict[str, Any]) -> Subscription:

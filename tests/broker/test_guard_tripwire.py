@@ -494,6 +494,31 @@ def _registering() -> list[Probe]:
     ]
 
 
+SOURCE_SUBSCRIPTIONS = f"{V1}/csourceSubscriptions"
+
+
+def _listening() -> list[Probe]:
+    """Subscribe to registrations in every way that names hidden things, and look."""
+    sent = [
+        _subscription(1),
+        _subscription(2, entities=[{"type": MARKED_TYPE}, {"type": "*", "id": BY_ID["id"]}]),
+        _subscription(3, watchedAttributes=[SECRET], csf=f"{SECRET}"),
+        _subscription(4, geoQ={**NEAR, "geoproperty": PLACE}),
+        _subscription(1),
+    ]
+    each = [f"{SOURCE_SUBSCRIPTIONS}/urn:ngsi-ld:Subscription:{number}" for number in range(1, 5)]
+    return [
+        *(Probe("POST", SOURCE_SUBSCRIPTIONS, one) for one in sent),
+        *(Probe("GET", one, echoes=True) for one in each),
+        Probe("GET", f"{SOURCE_SUBSCRIPTIONS}?count=true&options=sysAttrs", echoes=True),
+        *(Probe("PATCH", one, {"entities": [{"type": MARKED_TYPE}]}) for one in each),
+        *_registering(),
+        *_creations(),
+        Probe("GET", SOURCE_SUBSCRIPTIONS, echoes=True),
+        *(Probe("DELETE", one) for one in (*each, each[0])),
+    ]
+
+
 LETTERS = f"{EX}/dead-letters"
 NAMED: list[dict[str, Any]] = [
     {"subscriptionId": f"urn:ngsi-ld:Subscription:{number}"} for number in (1, 9)
@@ -539,6 +564,11 @@ PROBES: dict[str, list[Probe]] = {
     "retrieve_registration": _registering(),
     "update_registration": _registering(),
     "delete_registration": _registering(),
+    "create_registration_subscription": _listening(),
+    "query_registration_subscriptions": _listening(),
+    "retrieve_registration_subscription": _listening(),
+    "update_registration_subscription": _listening(),
+    "delete_registration_subscription": _listening(),
     "add_context": [Probe("POST", CONTEXTS, {"@context": body}) for body in (MARK, {}, {"a": 5})],
     "list_contexts": [
         Probe("POST", CONTEXTS, {"@context": {"a": "https://example.org/a"}}),

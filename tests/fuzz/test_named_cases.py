@@ -23,6 +23,7 @@ BODIES = [
     ("POST", TRANSACTIONS),
     ("POST", "/ngsi-ld/v1/csourceRegistrations"),
     ("PATCH", "/ngsi-ld/v1/csourceRegistrations/urn:x:1"),
+    ("POST", "/ngsi-ld/v1/csourceSubscriptions"),
     ("PUT", "/ngsi-ld/ex/v1/typeRules/T"),
 ]
 

@@ -20,6 +20,8 @@ from broker.store.outbox import (
     Failure,
     Matcher,
     NewsListener,
+    Notice,
+    Opening,
     RowListener,
     Settlement,
     StoredSubscription,
@@ -32,7 +34,9 @@ from broker.store.sqlite.ledger import Ledger
 from broker.store.sqlite.queue_recovery import load_lines
 from broker.store.sqlite.queues import Line, Tries
 from broker.store.sqlite.queuing import Engine, Queuing
+from broker.store.sqlite.resources import load_resources
 from broker.store.sqlite.rows import DeadRow, Rows
+from broker.store.sqlite.town import Town
 
 
 class SqliteOutbox:
@@ -51,10 +55,18 @@ class SqliteOutbox:
         self._ledger = Ledger(connection, self._lines)
         self.queuing = Queuing(connection, engine, self._lines, self._ledger)
 
-    async def create(self, tenant: str, id: str, document: dict[str, Any]) -> StoredSubscription:
+    async def create(
+        self,
+        tenant: str,
+        id: str,
+        document: dict[str, Any],
+        *,
+        kind: str = "",
+        opening: Opening | None = None,
+    ) -> StoredSubscription:
         """Keep a new subscription; the tenant comes into being. Raises AlreadyExists."""
 
-        def job(effects: Effects) -> StoredSubscription:
+        def job(effects: Effects) -> Line:
             town = self._engine.enter(tenant, True, effects)
             taken = self._run(
                 "SELECT 1 FROM subscription WHERE tid = ? AND id = ?", (town.tid, id)
@@ -63,23 +75,31 @@ class SqliteOutbox:
                 raise subscription_exists(id)
             now, since, text = self._clock(), effects.seq, encode(document)
             self._run(
-                "INSERT INTO subscription (tid, id, epoch, since, created, modified, doc) "
-                "VALUES (?, ?, 0, ?, ?, ?, ?)",
-                (town.tid, id, since, now, now, text),
+                "INSERT INTO subscription (tid, id, epoch, since, created, modified, doc, kind) "
+                "VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
+                (town.tid, id, since, now, now, text, kind),
             )
             sid = self._connection.last_insert_rowid()
             self._run("INSERT INTO ledger (sid, upto) VALUES (?, ?)", (sid, since))
-            line = Line(sid, tenant, id, orjson.loads(text), since, now, now, live=False)
+            parsed = orjson.loads(text)
+            line = Line(sid, tenant, id, parsed, since, now, now, kind, live=False)
             self._lines[sid] = line
             effects.undo.append(lambda: self._lines.__delitem__(sid))
             effects.publish.append(lambda: self._created(line))
             self.queuing.index(line.stored(), None, effects)
-            return line.stored()
+            self._open(line, opening, town, effects)
+            return line
 
-        return await self._engine.submit(job)
+        return (await self._engine.submit(job)).stored()
 
     async def replace(
-        self, tenant: str, id: str, document: dict[str, Any], *, cancel: bool = False
+        self,
+        tenant: str,
+        id: str,
+        document: dict[str, Any],
+        *,
+        cancel: bool = False,
+        opening: Opening | None = None,
     ) -> StoredSubscription:
         """Replace the document; with `cancel` its waiting rows are cancelled."""
 
@@ -94,6 +114,7 @@ class SqliteOutbox:
             parsed, before = orjson.loads(text), line.stored()
             effects.publish.append(lambda: self._replaced(line, parsed, now, cancel))
             self.queuing.index(before.with_document(parsed), before, effects)
+            self._open(line, opening, self._engine.enter(tenant, False, effects), effects)
             return line.sid
 
         return self._lines[await self._engine.submit(job)].stored()
@@ -118,11 +139,13 @@ class SqliteOutbox:
         return None if line is None or not line.live else line.stored()
 
     async def page(
-        self, tenant: str, *, offset: int, limit: int
+        self, tenant: str, *, offset: int, limit: int, kind: str = ""
     ) -> tuple[list[StoredSubscription], int]:
         """Return a tenant's subscriptions in order of creation, and how many there are."""
         self._engine.check_tenant(tenant)
-        found = [line for line in self._lines.values() if line.live and line.tenant == tenant]
+        asked = (True, tenant, kind)
+        every = self._lines.values()
+        found = [line for line in every if (line.live, line.tenant, line.kind) == asked]
         return [line.stored() for line in found[offset : offset + limit]], len(found)
 
     async def all(self) -> list[StoredSubscription]:
@@ -180,9 +203,13 @@ class SqliteOutbox:
         )
 
     async def queue_period(
-        self, subscription: StoredSubscription, at: str, entities: Sequence[Entity]
+        self,
+        subscription: StoredSubscription,
+        at: str,
+        entities: Sequence[Entity],
+        notice: Notice | None = None,
     ) -> bool:
-        """Note that a period was due, and queue its notification unless `entities` is empty."""
+        """Note that a period was due, and queue its notification if there is one."""
 
         def job(effects: Effects) -> bool:
             sid = subscription.sid
@@ -190,6 +217,9 @@ class SqliteOutbox:
             if known is None or known[0] != subscription.modified_at:
                 return False
             line, newest = self._lines[sid], self._engine.newest()
+            if notice is not None:
+                self.tell(sid, at, notice, effects)
+                return True
             self._ledger.post(sid, Posting(queued=bool(entities)), newest, effects, at)
             effects.publish.append(lambda: setattr(line, "last_due", at))
             if entities:
@@ -268,9 +298,24 @@ class SqliteOutbox:
             if line.tenant == tenant and self._is_there(line.sid):
                 self._remove(line, effects)
 
+    def tell(self, sid: int, at: str, notice: Notice, effects: Effects) -> None:
+        """Queue what is about no entity, in the open transaction."""
+        line = self._lines.get(sid)
+        if line is not None and self._is_there(sid):
+            self._ledger.post(sid, Posting(queued=1), self._engine.newest(), effects, at)
+            effects.publish.append(lambda: setattr(line, "last_due", at))
+            self.queuing.queue_notice(line, at, notice, effects)
+
     def note_settled(self, effects: Effects) -> None:
         """Note in the file, which is about to be closed, that nothing is under way."""
         self._run("INSERT OR REPLACE INTO meta VALUES ('settled', 1)")
+
+    def _open(self, line: Line, opening: Opening | None, town: Town, effects: Effects) -> None:
+        """Tell a subscription what there is, in the transaction it comes or changes with."""
+        if opening is not None:
+            notice = opening.tell(load_resources(self._run, town.tid, opening.kind))
+            if notice is not None:
+                self.tell(line.sid, self._clock(), notice, effects)
 
     def _total(self) -> Books:
         return total([self._gone, *(line.balance() for line in self._lines.values())])

@@ -42,8 +42,9 @@ def load_lines(connection: apsw.Connection) -> tuple[dict[int, Line], Books]:
 
 def _subscriptions(run: Run) -> dict[int, Line]:
     lines = {}
-    for sid, tenant, id, document, since, created, modified, epoch, last_due, *figures in run(
-        "SELECT s.sid, t.name, s.id, s.doc, s.since, s.created, s.modified, s.epoch, l.last_due, "
+    for sid, tenant, id, document, since, created, modified, epoch, kind, last_due, *figures in run(
+        "SELECT s.sid, t.name, s.id, s.doc, s.since, s.created, s.modified, s.epoch, s.kind, "
+        "l.last_due, "
         "l.queued, l.delivered, l.dead, l.expired, l.cancelled, l.withheld, l.throttled, l.sent, "
         "l.failed, l.last_notification, l.last_success, l.last_failure, l.last_error "
         "FROM subscription s JOIN tenant t ON t.tid = s.tid JOIN ledger l ON l.sid = s.sid "
@@ -51,7 +52,7 @@ def _subscriptions(run: Run) -> dict[int, Line]:
     ).fetchall():
         books = _books(*figures[:7])
         lines[sid] = Line(
-            sid, tenant, id, orjson.loads(document), since, created, modified, epoch, epoch,
+            sid, tenant, id, orjson.loads(document), since, created, modified, kind, epoch, epoch,
             books=books, history=History(*figures[7:]), last_due=last_due,
         )  # fmt: skip
     return lines

@@ -47,6 +47,7 @@ class Line:
     since: int
     created_at: str
     modified_at: str
+    kind: str = ""
     epoch: int = 0
     epoch_written: int = 0
     live: bool = True
@@ -70,6 +71,7 @@ class Line:
             self.balance(),
             self.history,
             self.last_due,
+            self.kind,
         )
 
     def balance(self) -> Books:

@@ -7,6 +7,7 @@ import logging
 from array import array
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -16,7 +17,7 @@ from broker.errors import ServiceUnavailable
 from broker.model.entity import Entity
 from broker.store.books import Posting
 from broker.store.contract import Committed
-from broker.store.outbox import PERIODIC, Due, Matched, Matcher, StoredSubscription, Waiting
+from broker.store.outbox import PERIODIC, Due, Matched, Matcher, Notice, StoredSubscription, Waiting
 from broker.store.refusals import encode
 from broker.store.sqlite import bundles
 from broker.store.sqlite.connection import runner
@@ -144,14 +145,25 @@ class Queuing:
         self, line: Line, at: str, entities: Sequence[Entity], town: Town, effects: Effects
     ) -> None:
         """Queue a periodic notification, already counted, in the open transaction."""
-        sid = line.sid
-        queued = self._run("SELECT queued FROM ledger WHERE sid = ?", (sid,)).get
-        epoch = line.epoch_written
-        seq = PERIODIC + queued - 1
         town.names.undo = effects.undo
         documents = encode([interned(entity, town.names.keys) for entity in entities])
-        self._run("INSERT INTO period VALUES (?, ?, ?, ?, ?)", (sid, seq, epoch, at, documents))
-        row = Waiting(sid, seq, None, 0, None, at, None, tuple(entities))
+        row = Waiting(line.sid, 0, None, 0, None, at, None, tuple(entities))
+        self._queue_row(line, row, documents, effects)
+
+    def queue_notice(self, line: Line, at: str, notice: Notice, effects: Effects) -> None:
+        """Queue what is about no entity, already counted, in the open transaction."""
+        row = Waiting(line.sid, 0, None, 0, None, at, None, (), notice)
+        self._queue_row(line, row, encode(notice), effects)
+
+    def _queue_row(self, line: Line, row: Waiting, documents: bytes, effects: Effects) -> None:
+        """Queue a row that is about no change, and gets its number here."""
+        sid, epoch = line.sid, line.epoch_written
+        queued = self._run("SELECT queued FROM ledger WHERE sid = ?", (sid,)).get
+        seq = PERIODIC + queued - 1
+        self._run(
+            "INSERT INTO period VALUES (?, ?, ?, ?, ?)", (sid, seq, epoch, row.queued_at, documents)
+        )
+        row = replace(row, seq=seq)
 
         def publish() -> None:
             if line.epoch == epoch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -37,9 +38,12 @@ class Rows:
             ).get
             if period is None:
                 return None
+            about_what = orjson.loads(period[1])
+            row = Waiting(line.sid, seq, None, *about, period[0], tries.error)
+            if isinstance(about_what, dict):
+                return replace(row, notice=about_what)
             names = self._names(line.tenant)
-            entities = tuple(named(raw, names) for raw in orjson.loads(period[1]))
-            return Waiting(line.sid, seq, None, *about, period[0], tries.error, entities)
+            return replace(row, entities=tuple(named(raw, names) for raw in about_what))
         committed = self._committed(seq, line.tenant)
         if committed is None:
             return None

@@ -14,9 +14,10 @@ which `anum` and `atxt` hold what the documents say (`indexed`).
 time (from the migration) says that it has to be looked up.
 
 `outbox` has the changes that are due to subscriptions (`broker.store.sqlite.bundles`), `period`
-what is due at intervals, `tried` the few rows that had a try; the order by subscription is kept in
-memory (`broker.store.sqlite.queues`). Rows whose `epoch` is not that of their subscription were
-cancelled and are about to be swept. What a creation or a deletion is about is whole in its change.
+what is due at intervals or is about no entity, `tried` the few rows that had a try; the order by
+subscription is kept in memory (`broker.store.sqlite.queues`). Rows whose `epoch` is not that of
+their subscription were cancelled and are about to be swept. What a creation or a deletion is about
+is whole in its change.
 `ledger` holds the books as of change `upto`: later changes are in `outbox` and not yet counted as
 queued. Number 0 adds up what was removed.
 """
@@ -139,7 +140,11 @@ CREATE TABLE resource (
 );
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX, _RESOURCES)
+_KINDS: Final = """
+ALTER TABLE subscription ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (*(_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX, _RESOURCES, _KINDS),)
 """Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
 
 

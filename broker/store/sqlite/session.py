@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import apsw
 
@@ -60,7 +60,17 @@ class Held(Record):
 class Session:
     """The `Backend` of one unit of work (see `broker.store.tx`)."""
 
-    __slots__ = ("_connection", "_due", "_feed", "_indexer", "_names", "_run", "_town", "effects")
+    __slots__ = (
+        "_connection",
+        "_due",
+        "_feed",
+        "_indexer",
+        "_names",
+        "_run",
+        "_tell",
+        "_town",
+        "effects",
+    )
 
     def __init__(
         self,
@@ -70,8 +80,13 @@ class Session:
         feed: Feed,
         town: Town,
         effects: Effects,
+        tell: Callable[[int, str, dict[str, Any], Effects], None],
     ) -> None:
-        """Begin a unit of work; make it when it runs, not before. `run` is of `connection`."""
+        """Begin a unit of work; make it when it runs, not before. `run` is of `connection`.
+
+        `tell` queues what is about no entity.
+        """
+        self._tell = tell
         self.effects = effects
         self._connection = connection
         self._run = run
@@ -175,6 +190,9 @@ class Session:
         one = resource
         values = (self._town.tid, one.kind, one.id, one.at, one.body)
         self._run("INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?)", values)
+
+    async def tell(self, sid: int, at: str, notice: dict[str, Any]) -> None:
+        self._tell(sid, at, notice, self.effects)
 
     async def drop_resource(self, kind: str, resource_id: str) -> bool:
         key = (self._town.tid, kind, resource_id)

@@ -413,7 +413,8 @@ class SqliteStore:
             pass
 
     def _session(self, town: Town, effects: Effects) -> Session:
-        return Session(self._connection, self._run, self._indexer, self._feed, town, effects)
+        tell = self.outbox.tell
+        return Session(self._connection, self._run, self._indexer, self._feed, town, effects, tell)
 
     def _begin(self) -> Effects:
         return Effects(self._feed.seq)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from broker.guard import Guard
+import orjson
+
+from broker.errors import Forbidden
+from broker.guard import Action, Guard, administers
 from broker.model.change import changed_attributes
 from broker.model.entity import Entity
 from broker.store.contract import Committed
-from broker.store.outbox import Outcome, Waiting
+from broker.store.outbox import Notice, Outcome, Waiting
 from broker.subscriptions.delivery.loops import Chains
 from broker.subscriptions.delivery.message import Message, notification_id
 from broker.subscriptions.delivery.recipient import Recipient
-from broker.subscriptions.delivery.render import message
+from broker.subscriptions.delivery.render import LD, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,13 @@ async def prepare(
         return _PAUSED
     if to.expires_at is not None and to.expires_at <= now:
         return _EXPIRED
-    if row.committed is None:
+    reason = None
+    if row.notice is not None:
+        found = _shown(row.notice, to, guard)
+        if found is None:
+            return _WITHHELD
+        data, at, reason = found, row.queued_at, row.notice["triggerReason"]
+    elif row.committed is None:
         seen = _visible_entities(row.entities, to, guard)
         if not seen:
             return _WITHHELD
@@ -65,7 +74,21 @@ async def prepare(
         tenant=to.tenant,
         receiver_info=to.receiver_info,
         chain=chains.header(row.sid, row.seq),
+        reason=reason,
     )
+
+
+def _shown(notice: Notice, to: Recipient, guard: Guard) -> bytes | None:
+    """Return what a notice tells, as JSON; None where its receiver may not read."""
+    assert to.shown is not None
+    try:
+        guard.allow(to.owner, to.tenant, Action.READ, None)
+    except Forbidden:
+        return None
+    told = to.shown(notice, administers(guard, to.owner, to.tenant))
+    if to.view.accept == LD:
+        told = [{**one, "@context": to.view.context.source} for one in told]
+    return orjson.dumps(told)
 
 
 def _visible_entities(entities: Iterable[Entity], to: Recipient, guard: Guard) -> list[Entity]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
+from typing import Any
 from weakref import WeakValueDictionary
 
 from broker.entities.links import Links
@@ -16,7 +17,7 @@ from broker.model.entity import Entity
 from broker.model.language import parse_languages
 from broker.model.reduce import ALL, Projection
 from broker.model.render import Form
-from broker.store.outbox import StoredSubscription
+from broker.store.outbox import Notice, StoredSubscription
 from broker.subscriptions.conditions import Conditions
 from broker.subscriptions.delivery.mqtt import quality_of
 from broker.subscriptions.delivery.recipient import Follow, Known, Recipient, Unready
@@ -32,7 +33,14 @@ _TELL_DELETIONS = frozenset((Trigger.ATTRIBUTE_DELETED, Trigger.ENTITY_UPDATED))
 class Recipients:
     """Makes recipients. Those that want the same rendering share one view."""
 
-    def __init__(self, entities: Entities, contexts: ContextLoader) -> None:
+    def __init__(
+        self,
+        entities: Entities,
+        contexts: ContextLoader,
+        tell: Callable[[Notice, Context, bool, bool], list[dict[str, Any]]],
+    ) -> None:
+        """`tell` shows a notice: with which names, with times, with secrets."""
+        self._tell = tell
         self._entities = entities
         self._outbox = entities.store.outbox
         self._contexts = contexts
@@ -73,6 +81,9 @@ class Recipients:
             cooldown=(endpoint.cooldown or 0) / 1000,
             view=self._view(shape, subscription, context),
             follow=self._follower(shape, stored.tenant),
+            shown=lambda notice, secrets: self._tell(
+                notice, context, shape.form.sys_attrs, secrets
+            ),
             concerns=conditions.concerns,
             wants=conditions.wants,
         )

@@ -98,10 +98,17 @@ def message(
     tenant: str,
     receiver_info: Iterable[tuple[str, str]],
     chain: str = "",
+    reason: str | None = None,
 ) -> Message:
-    """Return the message around `data`. `at` is when the change was committed."""
-    body = b'{"id":%s,"type":"Notification","subscriptionId":%s,"notifiedAt":%s,"data":%s}' % (
-        orjson.dumps(id), orjson.dumps(subscription), orjson.dumps(at), data,
+    """Return the message around `data`. `at` is when the change was committed.
+
+    With a `reason` it is a notification of registrations (§5.3.2).
+    """
+    kind = b'"Notification"'
+    if reason is not None:
+        kind = b'"ContextSourceNotification","triggerReason":%s' % orjson.dumps(reason)
+    body = b'{"id":%s,"type":%s,"subscriptionId":%s,"notifiedAt":%s,"data":%s}' % (
+        orjson.dumps(id), kind, orjson.dumps(subscription), orjson.dumps(at), data,
     )  # fmt: skip
     fields = [("Content-Type", view.accept)]
     if view.context.link and (view.accept == JSON or (view.accept == GEO and not view.geo_context)):

@@ -183,7 +183,7 @@ async def throttled(town: Town) -> str:
 async def long_throttled(town: Town) -> str:
     """The matcher remembers no more which changes it was; the times still tell."""
     await throttled(town)
-    entry = town.client.broker.subscriptions.matching.entry((await town.rows())[0].sid)
+    entry = town.client.broker.matching.entry((await town.rows())[0].sid)
     assert entry is not None
     entry.silenced.clear()
     return "seq=2"

@@ -11,13 +11,18 @@ import pytest
 
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
-from broker.store.outbox import StoredSubscription
+from broker.store.outbox import Notice, StoredSubscription
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.periods import TASK, Periods, until_due
 from tests.broker.store.helpers import HandClock, create
 from tests.broker.subscriptions.changes import AT, gauge, stored
 
 S = "urn:ngsi-ld:Subscription:1"
+
+
+async def notice(stored: StoredSubscription) -> Notice | None:
+    """Return what subscriptions that are not to entities are told of."""
+    return {"told": stored.id}
 
 
 class HandTicker:
@@ -52,7 +57,7 @@ class Town:
         self.store = store
         self.clock = clock
         self.ticker = HandTicker()
-        self.periods = Periods(store, clock, self.ticker)
+        self.periods = Periods(store, clock, self.ticker, notice)
 
     async def go(self, seconds: int) -> None:
         """Let time pass on both clocks."""
@@ -160,7 +165,7 @@ async def test_after_a_restart_the_interval_goes_on_where_it_was(town: Town) -> 
     await town.subscribe()
     await town.go(14)
     await town.periods.close()
-    again = Periods(town.store, town.clock, town.ticker)
+    again = Periods(town.store, town.clock, town.ticker, notice)
     await again.start()
     await town.go(5)
     assert len(await town.told()) == 1
@@ -173,7 +178,7 @@ async def test_periods_that_passed_while_the_broker_was_down_are_told_once(town:
     await town.subscribe()
     await town.periods.close()
     await town.go(35)
-    again = Periods(town.store, town.clock, town.ticker)
+    again = Periods(town.store, town.clock, town.ticker, notice)
     await again.start()
     await town.go(1)
     assert len(await town.told()) == 1
