@@ -1,4 +1,4 @@
-"""What one connection may ask of the server."""
+"""What clients may ask of the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class Limits:
     A body may make no pause longer than `pause`, and the request may take no longer than
     `request`. A connection without a request is closed after `idle`; one whose client takes
     nothing of an answer after `stalled`; one that is closed and whose client does not notice
-    after `linger`.
+    after `linger`. `bodies` is what the bodies of all requests that arrive or are being answered
+    may hold together; where the largest body allowed is more than half of that, twice its size.
     """
 
     head: int = 64 * 1024
@@ -25,3 +26,4 @@ class Limits:
     stalled: float = 60.0
     linger: float = 3.0
     connections: int = 5000
+    bodies: int = 128 * 1024 * 1024

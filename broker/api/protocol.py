@@ -35,9 +35,9 @@ class Protocol(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_active", "_app", "_blocked", "_config", "_drain", "_ended", "_gone", "_heard", "_held",
-        "_lane", "_loop", "_lost", "_reader", "_run", "_state", "_stopping", "_task", "_transport",
-        "_values", "_wire",
+        "_active", "_app", "_blocked", "_bodies", "_config", "_drain", "_ended", "_gone", "_heard",
+        "_held", "_lane", "_loop", "_lost", "_reader", "_run", "_state", "_stopping", "_task",
+        "_transport", "_values", "_wire",
     )  # fmt: skip
 
     def __init__(
@@ -55,7 +55,9 @@ class Protocol(asyncio.Protocol):
         self._state = state
         self._values = values
         self._loop = loop
-        self._reader = Reader(wire.lane, wire.limits, sockets=config.ws_protocol_class is not None)
+        self._bodies = wire.bodies
+        sockets = config.ws_protocol_class is not None
+        self._reader = Reader(wire.lane, wire.limits, wire.bodies, sockets=sockets)
         self._run: Run[Response] = Run(loop, state.tasks, self._respond)
         self._transport: asyncio.Transport
         self._active: Request | None = None
@@ -92,9 +94,8 @@ class Protocol(asyncio.Protocol):
         self._heard = self._wire.now
         reader.feed(data)
         if reader.ready:
-            if self._active is None:
-                self._advance()
-            else:
+            self._advance()
+            if reader.ready:
                 self._hold()
         if reader.current is not None or reader.target or reader.deaf:
             self._look()
@@ -111,8 +112,7 @@ class Protocol(asyncio.Protocol):
         self._lost = True
         self._state.connections.discard(self)
         self._wire.leave(self)
-        self._reader.ready.clear()
-        self._reader.deaf = True
+        self._reader.forget()
         self.resume_writing()
         if self._gone is not None:
             if not self._gone.done():
@@ -222,6 +222,7 @@ class Protocol(asyncio.Protocol):
         assert request is not None
         if response is None or self._lost:
             self._active = None
+            self._bodies.give_back(request)
             if not self._lost:
                 self._transport.abort()
             return
@@ -242,6 +243,8 @@ class Protocol(asyncio.Protocol):
     def _finish(self, request: Request) -> None:
         """Go on after an answer: to the next request, to reading, or to the end."""
         self._active = None
+        if request.weight:
+            self._bodies.give_back(request)
         reader = self._reader
         if request.closes or self._stopping:
             self._end()
@@ -262,9 +265,8 @@ class Protocol(asyncio.Protocol):
             return
         self._ended = self._wire.now
         reader = self._reader
-        reader.ready.clear()
         linger = reader.spoilt or reader.current is not None
-        reader.deaf = True
+        reader.forget()
         if linger and self._transport.can_write_eof():
             self._transport.write_eof()
             if self._held:
@@ -300,6 +302,7 @@ class Protocol(asyncio.Protocol):
             if not task.cancelled() and task.exception() is not None:
                 log.error("an answer broke off", exc_info=task.exception())
             self._active = None
+            self._bodies.give_back(request)
             self._transport.abort()
         else:
             self._finish(request)

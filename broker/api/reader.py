@@ -7,6 +7,7 @@ from collections import deque
 
 import httptools
 
+from broker.api.bodies import Bodies, crowded
 from broker.api.lane import Lane, unexpected
 from broker.api.limits import Limits
 from broker.api.request import Request, repeat
@@ -29,14 +30,15 @@ class Reader:
     """
 
     __slots__ = (
-        "_answered", "_fed", "_headers", "_kept", "_lane", "_limits", "_max_body", "_owed",
-        "_parser", "_parts", "_piece", "_repeated", "_repeats", "_size", "_upgrading", "begun",
-        "current", "deaf", "invited", "ready", "sockets", "spoilt", "target", "upgrade",
+        "_answered", "_bodies", "_fed", "_headers", "_kept", "_lane", "_limits", "_max_body",
+        "_owed", "_parser", "_parts", "_piece", "_repeated", "_repeats", "_size", "_upgrading",
+        "begun", "current", "deaf", "invited", "ready", "sockets", "spoilt", "target", "upgrade",
     )  # fmt: skip
 
-    def __init__(self, lane: Lane, limits: Limits, *, sockets: bool) -> None:
+    def __init__(self, lane: Lane, limits: Limits, bodies: Bodies, *, sockets: bool) -> None:
         self._lane = lane
         self._limits = limits
+        self._bodies = bodies
         self._max_body = lane.max_body
         self.sockets = sockets
         self._parser = httptools.HttpRequestParser(self)
@@ -62,26 +64,9 @@ class Reader:
 
     def feed(self, data: bytes) -> None:
         """Read on. What is no HTTP becomes a refusal in `ready`."""
-        if self.deaf:
-            return
-        if self._owed:
-            self._take(data)
-            return
         self._piece = self._fed = len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError as error:
-            self.refuse(unexpected("a request", error))
-        except httptools.HttpParserError:
-            self.refuse(
-                InvalidRequest(
-                    "This is not a request in HTTP/1.1.",
-                    place="request",
-                    remedy="Check the request line, the header lines and Content-Length.",
-                )
-            )
+        while data and not self.deaf:
+            data = self._take(data) if self._owed else self._parse(data)
         if self.current is not None or self.target:
             self._unfinished()
 
@@ -170,14 +155,16 @@ class Reader:
         assert request is not None
         if request.answer is not None or (request.served and request.route.body is None):
             return
+        if not self._bodies.take(request, len(body)):
+            self._refuse_body(request, crowded())
+            return
         if not request.body and len(body) <= self._max_body:
             request.body = body
             return
         self._parts.append(body)
         self._kept += len(body)
         if self._kept + len(request.body) > self._max_body:
-            self._parts.clear()
-            request.answer = self._lane.refuse(request, self._lane.too_large())
+            self._refuse_body(request, self._lane.too_large())
 
     def on_message_complete(self) -> None:
         """Pass the request on, unless it was refused before."""
@@ -203,6 +190,23 @@ class Reader:
         if request.closes:
             self.deaf = True
 
+    def forget(self) -> None:
+        """Read no more, and let go of what has been read and is not being answered."""
+        self.deaf = True
+        for request in (*self.ready, self.current):
+            if request is not None:
+                self._bodies.give_back(request)
+        self.ready.clear()
+        self._parts = []
+
+    def _refuse_body(self, request: Request, error: MachiError) -> None:
+        """Refuse a request in the middle of its body, of which nothing is kept."""
+        self._bodies.give_back(request)
+        request.body = b""
+        self._parts = []
+        self._kept = 0
+        request.answer = self._lane.refuse(request, error)
+
     def _unfinished(self) -> None:
         if self.deaf:
             return
@@ -219,21 +223,34 @@ class Reader:
             self._answered = True
             self.ready.append(request)
 
-    def _take(self, data: bytes) -> None:
-        """Read a body the parser does not: that of a request which asks for an upgrade too."""
-        part, rest = data[: self._owed], data[self._owed :]
-        self._piece = self._fed = len(data)
-        self._owed -= len(part)
-        if part:
-            self.on_body(part)
-        if self._owed:
-            self._unfinished()
-        else:
-            self.on_message_complete()
-            if rest:
-                self.feed(rest)
+    def _parse(self, data: bytes) -> bytes:
+        """Have the parser read; return what follows the head of a request for an upgrade."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return self._upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            self.refuse(unexpected("a request", error))
+        except httptools.HttpParserError:
+            self.refuse(
+                InvalidRequest(
+                    "This is not a request in HTTP/1.1.",
+                    place="request",
+                    remedy="Check the request line, the header lines and Content-Length.",
+                )
+            )
+        return b""
 
-    def _upgrade(self, rest: bytes) -> None:
+    def _take(self, data: bytes) -> bytes:
+        """Read a body the parser does not: that of a request for an upgrade; return the rest."""
+        part, rest = data[: self._owed], data[self._owed :]
+        self._owed -= len(part)
+        self.on_body(part)
+        if not self._owed:
+            self.on_message_complete()
+        return rest
+
+    def _upgrade(self, rest: bytes) -> bytes:
         """Hand over a WebSocket handshake; go on with any other upgrade as if it were not asked."""
         request = self.current
         assert request is not None
@@ -241,11 +258,13 @@ class Reader:
         if request.answer is None and self._is_handshake(request):
             self.upgrade = request, rest
             self.deaf = True
-            return
+            return b""
         if request.method == "CONNECT" or b"transfer-encoding" in request.headers:
             request.closes = True
         self._owed = int(request.headers.get(b"content-length", b"0"))
-        self._take(rest)
+        if not self._owed:
+            self.on_message_complete()
+        return rest
 
     def _is_handshake(self, request: Request) -> bool:
         return (

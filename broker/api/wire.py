@@ -11,6 +11,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from broker.api.bodies import Bodies
 from broker.api.lane import Lane
 from broker.api.limits import Limits
 from broker.api.protocol import Protocol
@@ -35,6 +36,7 @@ class Wire:
     ) -> None:
         self.lane = lane
         self.limits = limits or Limits()
+        self.bodies = Bodies(max(self.limits.bodies, 2 * lane.max_body))
         self.now = 0.0
         self.date = b""
         self.connections: set[Protocol] = set()

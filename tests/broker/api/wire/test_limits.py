@@ -177,6 +177,24 @@ async def test_no_more_is_answered_than_the_client_reads() -> None:
             assert len((await caller.reply()).body) == STALL + 2
 
 
+async def test_no_more_is_read_while_the_client_reads_nothing() -> None:
+    large = Large()
+    async with wired(route("/large", large)) as running:
+        request = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", running.port)) as flood:
+            flood.setblocking(False)
+            flood.send(request)
+            await running.until(lambda: large.count)
+            for _ in itertools.repeat(None, 1000):
+                await asyncio.sleep(0.001)
+                try:
+                    flood.send(request * 1000)
+                except BlockingIOError:
+                    break
+            else:
+                raise AssertionError("the flood was read to its end")
+
+
 async def test_a_client_that_reads_nothing_is_let_go() -> None:
     large = Large()
     async with wired(route("/large", large)) as running:
@@ -219,3 +237,72 @@ async def test_a_body_at_the_limit_is_taken() -> None:
             b"POST /echo HTTP/1.1", b"Content-Length: 1024", body=b"x" * 1024
         )
         assert orjson.loads((await caller.reply()).body) == ["POST", "x" * 1024]
+
+
+FULL = Limits(bodies=2048)
+WHOLE = b"x" * 1024
+
+
+async def test_bodies_are_refused_that_all_together_are_too_much() -> None:
+    gate = Gate()
+    async with wired(ECHO, route("/gate", gate, "POST", body=True), limits=FULL) as running:
+        arriving = await running.call(
+            b"POST /echo HTTP/1.1", b"Content-Length: 1024", body=WHOLE[1:]
+        )
+        waiting = await running.call(b"POST /gate HTTP/1.1", b"Content-Length: 1024", body=WHOLE)
+        await running.until(lambda: running.wire.bodies.held == 2047)
+        refused = await running.call(b"POST /echo HTTP/1.1", b"Content-Length: 2", body=b"ab")
+        reply = await refused.reply()
+        assert (reply.status, place(reply)) == (503, "body:")
+        gate.open.set()
+        assert (await waiting.reply()).status == 200
+        refused.send(b"POST /echo HTTP/1.1", b"Content-Length: 2", body=b"ab")
+        assert (await refused.reply()).status == 200
+        arriving.writer.write(b"x")
+        assert (await arriving.reply()).status == 200
+        assert running.wire.bodies.held == 0
+
+
+async def test_a_body_that_was_refused_half_way_leaves_nothing_and_the_next_is_taken() -> None:
+    async with wired(ECHO, limits=FULL) as running:
+        parts = [
+            await running.call(b"POST /echo HTTP/1.1", b"Content-Length: 1024", body=WHOLE[1:])
+            for _ in range(2)
+        ]
+        await running.until(lambda: running.wire.bodies.held == 2046)
+        late = await running.call(b"POST /echo HTTP/1.1", b"Content-Length: 4", body=b"ab")
+        await running.until(lambda: running.wire.bodies.held == 2048)
+        late.writer.write(b"cd")
+        assert (await late.reply()).status == 503
+        assert running.wire.bodies.held == 2046
+        for part in parts:
+            part.writer.transport.abort()
+        await running.until(lambda: not running.wire.bodies.held)
+        late.send(b"POST /echo HTTP/1.1", b"Content-Length: 1024", body=WHOLE)
+        assert orjson.loads((await late.reply()).body) == ["POST", "x" * 1024]
+
+
+async def test_what_a_client_has_sent_ahead_is_let_go_with_it() -> None:
+    gate = Gate()
+    async with wired(ECHO, route("/gate", gate, "POST", body=True), limits=FULL) as running:
+        caller = await running.call()
+        head = b"HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+        parts = (b"POST /gate ", head, b"x" * 9, b"POST /echo ", head, b"x" * 9)
+        caller.writer.write(b"".join((*parts, b"POST /echo ", head, b"abc")))
+        await running.until(lambda: running.wire.bodies.held == 21)
+        caller.writer.transport.abort()
+        gate.open.set()
+        await running.until(lambda: not running.wire.connections)
+        assert running.wire.bodies.held == 0
+
+
+async def test_a_chunked_body_over_the_limit_does_not_count_for_the_next() -> None:
+    async with wired(ECHO) as running:
+        caller = await running.call(b"POST /else HTTP/1.1", b"Transfer-Encoding: chunked")
+        caller.writer.write(b"200\r\n" + b"x" * 512 + b"\r\n")
+        caller.writer.write(b"300\r\n" + b"x" * 768 + b"\r\n0\r\n\r\n")
+        assert (await caller.reply()).status == 413
+        caller.send(b"POST /echo HTTP/1.1", b"Content-Length: 900", body=b"x" * 100)
+        await asyncio.sleep(0.01)
+        caller.writer.write(b"x" * 800)
+        assert (await caller.reply()).status == 200

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.api.app import start, stop
+from broker.api.bodies import Bodies
 from broker.api.lane import Lane
 from broker.api.limits import Limits
 from broker.api.reader import Reader
@@ -51,7 +52,7 @@ def lane() -> Lane:
 
 def read(lane: Lane, pieces: list[bytes]) -> list[Any]:
     """Return what a reader makes of the pieces."""
-    reader = Reader(lane, Limits(), sockets=False)
+    reader = Reader(lane, Limits(), Bodies(10**9), sockets=False)
     for piece in pieces:
         reader.feed(piece)
     found: list[Any] = [
@@ -82,3 +83,15 @@ def test_they_are_the_same_byte_by_byte(lane: Lane, text: bytes) -> None:
 def test_trailers_are_no_headers_of_this_request_or_the_next(lane: Lane) -> None:
     *found, _ = read(lane, [REQUESTS[5] + REQUESTS[0]])
     assert [sorted(one[3]) for one in found] == [[b"host", b"transfer-encoding"], [b"host"]]
+
+
+UPGRADE = REQUESTS[6]
+
+
+def test_requests_that_ask_for_an_upgrade_count_only_their_own_bytes(lane: Lane) -> None:
+    text = UPGRADE * 6 + REQUESTS[3]
+    assert read(lane, [text[:-1], text[-1:]]) == read(lane, [text])
+
+
+def test_any_number_of_requests_that_ask_for_an_upgrade_may_come_in_one_piece(lane: Lane) -> None:
+    assert len(read(lane, [UPGRADE * 1000])) == 1001
