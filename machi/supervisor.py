@@ -24,6 +24,8 @@ HOST = "127.0.0.1"
 START_LIMIT = 30.0
 HEALTHY = 60.0
 LONGEST_PAUSE = 30.0
+CHANNELS = "channels.json"
+"""File in the data folder that names mail and webhook receivers; without it nothing is sent."""
 
 Say = Callable[[str, str], None]
 
@@ -66,7 +68,7 @@ def workers(settings: TownSettings) -> list[Role]:
     adapter = (*broker, *mqtt, *state, "--tenant", DRILL_TENANT)
     roles = [
         Role("adapters", "adapters", ("river_gauge", "bridge_light", "zigbee_lock", *adapter)),
-        Role("alerts", "apps.alerts", (*broker, *drill)),
+        Role("alerts", "apps.alerts", (*broker, *drill, *_channels(settings))),
         Role("portal", "apps.portal", (*broker, *port, *drill)),
         Role("staff", "apps.staff", (*broker, *staff, *drill, "--adapters", state[1])),
     ]
@@ -74,6 +76,11 @@ def workers(settings: TownSettings) -> list[Role]:
         light = ("--light-port", str(settings.light_port))
         roles.append(Role("devices", "machi.devices", (*mqtt, *light)))
     return roles
+
+
+def _channels(settings: TownSettings) -> tuple[str, ...]:
+    path = settings.data / CHANNELS
+    return ("--channels", str(path)) if path.exists() else ()
 
 
 class Supervisor:

@@ -6,14 +6,17 @@ import contextlib
 import logging
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
+from apps.alerts.channels.config import Channel, ChannelsRefused, read_channels
+from apps.alerts.channels.messenger import Messenger
 from apps.alerts.service import Alerts
 from broker.client import Client, Retry
 
 log = logging.getLogger("apps.alerts")
 
 
-async def run(broker: str, drills: tuple[str, ...]) -> None:
+async def run(broker: str, drills: tuple[str, ...], channels: tuple[Channel, ...] = ()) -> None:
     """Follow the default tenant and the drill tenants until cancelled."""
     waiting = {"", *drills}
 
@@ -30,6 +33,8 @@ async def run(broker: str, drills: tuple[str, ...]) -> None:
             )
             app = Alerts(client, drill=tenant in drills, ready=partial(connected, tenant))
             tasks.create_task(app.run())
+            if channels:
+                tasks.create_task(Messenger(client, channels).run())
 
 
 def main() -> None:
@@ -39,10 +44,17 @@ def main() -> None:
     parser.add_argument(
         "--drill-tenant", action="append", help="tenant whose events are drills; repeatable"
     )
+    parser.add_argument(
+        "--channels", type=Path, help="file with mail and webhook receivers, for its owner only"
+    )
     options = parser.parse_args()
+    try:
+        channels = read_channels(options.channels) if options.channels else ()
+    except (ChannelsRefused, OSError) as error:
+        parser.error(str(error))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run(options.broker, tuple(options.drill_tenant or ())))
+        asyncio.run(run(options.broker, tuple(options.drill_tenant or ()), channels))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,180 @@
+"""The messenger: queues what is published for each channel, sends it, and shows what became of it.
+
+Queueing commits with the place in the change feed, on condition of the entity's version. An entry
+is claimed the same way before it is sent, so that two instances send it once; after a crash
+while sending it goes out again with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aiohttp
+
+from apps.alerts.channels.config import Channel
+from apps.alerts.channels.letters import claimed, due, queued, settled, waiting, with_entry
+from apps.alerts.channels.senders import send
+from broker.client import (
+    Client,
+    ClientError,
+    Entity,
+    Event,
+    NotFound,
+    PreconditionFailed,
+    value,
+)
+
+log = logging.getLogger("apps.alerts")
+
+CURSOR_ID: Final = "urn:ngsi-ld:FeedCursor:messenger"
+TYPES: Final = "Alert,EvacuationInformation"
+TICK: Final = 1.0
+PAUSE: Final = 2.0
+TRIES: Final = 8
+
+
+class Messenger:
+    """The messenger of one tenant."""
+
+    def __init__(
+        self,
+        client: Client,
+        channels: Sequence[Channel],
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._channels = channels
+        self._sleep = sleep
+        self._clock = clock
+        self._open: set[str] = set()
+        self._seq: int | None = None
+        self._version: str | None = None
+
+    async def run(self) -> None:
+        """Send what is published until cancelled; begin again after a failure."""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    async with asyncio.TaskGroup() as tasks:
+                        tasks.create_task(self._follow())
+                        for channel in self._channels:
+                            tasks.create_task(self._serve(channel, session))
+                except* ClientError as errors:
+                    for error in errors.exceptions:
+                        log.warning("messages of %r wait: %s", self._client.tenant, error)
+                await self._sleep(PAUSE)
+
+    async def _follow(self) -> None:
+        try:
+            cursor, self._version = await self._client.retrieve_with_version(CURSOR_ID)
+            self._seq = int(value(cursor, "seq", 0))
+        except NotFound:
+            self._seq = self._version = None
+        async for event in self._client.stream(type=TYPES, after=self._seq):
+            await self._take(event)
+
+    async def _take(self, event: Event) -> None:
+        if event.kind == "open":
+            await self._find_open()
+        if event.kind == "reset" or (event.kind == "open" and self._seq is None):
+            # What was published before there was a messenger is old news.
+            await self._commit(event.seq, [])
+        elif event.kind in {"enter", "update"}:
+            await self._queue(event)
+
+    async def _find_open(self) -> None:
+        try:
+            found = await self._client.query(type=TYPES)
+        except NotFound:
+            found = []
+        self._open |= {entity["id"] for entity in found if waiting(entity)}
+
+    async def _queue(self, event: Event) -> None:
+        for _ in range(TRIES):
+            try:
+                entity, version = await self._client.retrieve_with_version(event.id)
+            except NotFound:
+                return
+            entries = queued(entity, self._channels, self._clock())
+            if entries is None:
+                return
+            try:
+                await self._commit(event.seq, [_entries(event.id, entries, version)])
+            except PreconditionFailed as refusal:
+                if refusal.problem.get("operation") == 0:
+                    raise
+                continue
+            self._open.add(event.id)
+            return
+
+    async def _serve(self, channel: Channel, session: aiohttp.ClientSession) -> None:
+        """Send what is due on one channel; a slow one holds up no other."""
+        while True:
+            await self._sleep(TICK)
+            for entity_id in sorted(self._open):
+                try:
+                    await self._send(channel, entity_id, session)
+                except NotFound:
+                    self._open.discard(entity_id)
+
+    async def _send(self, channel: Channel, entity_id: str, session: aiohttp.ClientSession) -> None:
+        entity, version = await self._client.retrieve_with_version(entity_id)
+        if not waiting(entity):
+            self._open.discard(entity_id)
+            return
+        entry = due(entity, channel.name, self._clock())
+        if entry is None:
+            return
+        claim = with_entry(entity, entry, **claimed(entry, self._clock()))
+        try:
+            await self._client.transactions([_entries(entity_id, claim, version)])
+        except PreconditionFailed:
+            return
+        result = await send(channel, entity, entry, self._clock(), session)
+        for _ in range(TRIES):
+            entity, version = await self._client.retrieve_with_version(entity_id)
+            change = settled(
+                entry,
+                sent=result.sent,
+                final=result.final,
+                detail=result.detail,
+                now=self._clock(),
+            )
+            try:
+                done = with_entry(entity, entry, **change)
+                await self._client.transactions([_entries(entity_id, done, version)])
+            except PreconditionFailed:
+                continue
+            log.info("%s: %s %s", channel.name, change["status"], result.detail)
+            return
+
+    async def _commit(self, seq: int, operations: list[dict[str, Any]]) -> None:
+        attributes = {"seq": {"type": "Property", "value": seq}}
+        cursor: dict[str, Any]
+        if self._version is None:
+            entity = {"id": CURSOR_ID, "type": "FeedCursor", **attributes}
+            cursor = {"op": "create", "entity": entity, "ifNoneMatch": "*"}
+        else:
+            cursor = {
+                "op": "append",
+                "id": CURSOR_ID,
+                "attrs": attributes,
+                "ifMatch": self._version,
+            }
+        results = await self._client.transactions(
+            [cursor, *operations], idempotency_key=f"messenger-{uuid.uuid4()}"
+        )
+        self._seq = seq
+        self._version = f"v{str(results[0]['version']).removeprefix('v')}"
+
+
+def _entries(entity_id: str, entries: list[Entity], version: str) -> dict[str, Any]:
+    attributes = {"channels": {"type": "Property", "value": entries}}
+    return {"op": "append", "id": entity_id, "attrs": attributes, "ifMatch": version}

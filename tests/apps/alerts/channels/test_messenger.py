@@ -1,0 +1,264 @@
+"""The messenger with a real broker, mail server and webhook receiver."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiosmtpd.controller import Controller
+
+from apps.alerts.channels.config import PUBLIC, Channel, Mail, Webhook
+from apps.alerts.channels.letters import MOST_TRIES
+from apps.alerts.channels.messenger import CURSOR_ID, Messenger
+from apps.alerts.channels.senders import signature
+from broker.client import Client, Entity, NotFound, timestamp, value
+from tests.support import free_port
+
+START = datetime(2026, 7, 4, tzinfo=UTC)
+ALERT = "urn:ngsi-ld:Alert:1"
+
+
+def alert(**parts: Any) -> Entity:
+    """Return a river alert."""
+    values = {
+        "category": "naturalDisaster",
+        "subCategory": "flood",
+        "alertLevel": 4,
+        "alertState": "active",
+        "dateIssued": "2026-07-04T00:00:00Z",
+        "operationStatus": "normal",
+        **parts,
+    }
+    texts = {"ja": "氾濫危険水位に到達", "en": "Reached the flood danger level"}
+    return {
+        "id": ALERT,
+        "type": "Alert",
+        "headline": {"type": "LanguageProperty", "languageMap": texts},
+        **{name: {"type": "Property", "value": part} for name, part in values.items()},
+    }
+
+
+@dataclass
+class Receiver:
+    """A webhook receiver that answers with the statuses given, then 204."""
+
+    url: str = ""
+    statuses: list[int] = field(default_factory=list)
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.got.append((dict(request.headers), await request.read()))
+        return web.Response(status=self.statuses.pop(0) if self.statuses else 204)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    app = web.Application()
+    app.add_routes([web.post("/cap", receiver.take)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    receiver.url = f"http://127.0.0.1:{port}/cap"
+    yield receiver
+    await runner.cleanup()
+
+
+class Sink:
+    """A mail server that keeps what it gets; `answer` may refuse."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[list[str], bytes]] = []
+        self.answer = "250 OK"
+        self.port = free_port()
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if self.answer.startswith("250"):
+            self.letters.append((envelope.rcpt_tos, envelope.content))
+        return self.answer
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    sink = Sink()
+    controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
+    controller.start()
+    yield sink
+    controller.stop()
+
+
+def mail(sink: Sink) -> Mail:
+    """Return a channel to the sink."""
+    to = ("one@citizen.example", "two@citizen.example")
+    sender = "alerts@town.example"
+    return Mail("citizens", PUBLIC, "127.0.0.1", sink.port, sender, to, starttls=False)
+
+
+class Wall:
+    """A clock that the test sets, in seconds."""
+
+    seconds = 0.0
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+
+@contextlib.asynccontextmanager
+async def running(client: Client, *channels: Channel, wall: Wall | None = None):
+    """Run the messenger beside the test."""
+
+    async def soon(seconds: float) -> None:
+        await asyncio.sleep(0.01)
+
+    messenger = Messenger(client, channels, sleep=soon, clock=(wall or Wall()).now)
+    task = asyncio.create_task(messenger.run())
+    try:
+        async with asyncio.timeout(10):
+            while True:
+                with contextlib.suppress(NotFound):
+                    await client.retrieve(CURSOR_ID)
+                    break
+                await asyncio.sleep(0.01)
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def entries(client: Client, *statuses: str, tries: int = 1) -> list[dict[str, Any]]:
+    """Wait until the alert's entries have these statuses after so many tries; return them."""
+    async with asyncio.timeout(10):
+        while True:
+            found = value(await client.retrieve(ALERT), "channels", [])
+            found = found if isinstance(found, list) else [found]
+            tried = all(entry["attempts"] >= tries for entry in found)
+            if tried and [entry["status"] for entry in found] == list(statuses):
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def test_alert_goes_out_by_mail_and_no_address_reaches_the_broker(client: Client, sink):
+    async with running(client, mail(sink)):
+        await client.create(alert())
+        await entries(client, "sent")
+    ((recipients, content),) = sink.letters
+    letter = message_from_bytes(content)
+    assert recipients == ["one@citizen.example", "two@citizen.example"]
+    assert b"citizen.example" not in content
+    assert str(make_header(decode_header(letter["Subject"]))) == "氾濫危険水位に到達"
+    assert "citizen.example" not in str(await client.retrieve(ALERT))
+
+
+async def test_webhook_gets_the_signed_cap_document(client: Client, receiver: Receiver):
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "secret")):
+        await client.create(alert())
+        await entries(client, "sent")
+    ((headers, body),) = receiver.got
+    assert headers["Content-Type"] == "application/cap+xml"
+    wanted = signature("secret", headers["webhook-id"], headers["webhook-timestamp"], body)
+    assert headers["webhook-signature"] == wanted
+    assert b"<msgType>Alert</msgType>" in body
+
+
+async def test_text_of_a_drill_is_marked_whatever_the_entity_says(client: Client, sink):
+    async with running(client, mail(sink)):
+        await client.create(alert(operationStatus="test"))
+        await entries(client, "sent")
+    letter = message_from_bytes(sink.letters[0][1])
+    assert str(make_header(decode_header(letter["Subject"]))).startswith("【訓練】")
+
+
+async def test_failing_channel_is_tried_again_with_the_same_id(client: Client, receiver: Receiver):
+    wall = Wall()
+    receiver.statuses = [503, 503]
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "s"), wall=wall):
+        await client.create(alert())
+        for number, pause in enumerate((5, 10), 1):
+            await entries(client, "queued", tries=number)
+            wall.seconds += pause
+        (entry,) = await entries(client, "sent", tries=3)
+    assert (entry["attempts"], len(receiver.got)) == (3, 3)
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 301])
+async def test_refusal_for_good_or_redirect_fails_and_says_why(
+    client: Client, receiver: Receiver, status: int
+):
+    receiver.statuses = [status] * MOST_TRIES
+    wall = Wall()
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "s"), wall=wall):
+        await client.create(alert())
+        for number in range(1, MOST_TRIES if status == 301 else 1):
+            await entries(client, "queued", tries=number)
+            wall.seconds += 600
+        (entry,) = await entries(client, "failed")
+    assert entry["detail"] == f"HTTP {status}"
+
+
+async def test_dead_channel_does_not_hold_up_another(client: Client, receiver: Receiver, sink):
+    sink.answer = "451 later"
+    hook = Webhook("signage", PUBLIC, receiver.url, "s")
+    async with running(client, mail(sink), hook):
+        await client.create(alert())
+        first, second = await entries(client, "queued", "sent")
+    assert (first["channel"], first["detail"]) == ("citizens", "SMTP 451")
+    assert second["channel"] == "signage"
+
+
+async def test_restart_sends_nothing_twice(client: Client, receiver: Receiver):
+    hook = Webhook("signage", PUBLIC, receiver.url, "s")
+    async with running(client, hook):
+        await client.create(alert())
+        await entries(client, "sent")
+    async with running(client, hook):
+        await client.append(ALERT, {"seen": {"type": "Property", "value": 1}})
+        await asyncio.sleep(0.3)
+    assert len(receiver.got) == 1
+
+
+async def test_message_left_half_sent_by_a_crash_goes_out_with_the_same_id(
+    client: Client, receiver: Receiver
+):
+    at = timestamp(START - timedelta(minutes=3))
+    half = {"channel": "signage", "message": ALERT, "status": "sending", "attempts": 1, "at": at}
+    await client.create(alert(channels=[half]))
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
+        await entries(client, "sent")
+    assert len(receiver.got) == 1
+
+
+async def test_end_of_an_alert_goes_out_as_a_cancel(client: Client, receiver: Receiver):
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
+        await client.create(alert())
+        await entries(client, "sent")
+        end = {"alertState": "ended", "validTo": "2026-07-04T03:00:00Z"}
+        await client.append(ALERT, {n: {"type": "Property", "value": v} for n, v in end.items()})
+        await entries(client, "sent", "sent")
+    assert b"<msgType>Cancel</msgType>" in receiver.got[1][1]
+
+
+async def test_draft_and_technical_alert_stay_inside(client: Client, receiver: Receiver):
+    draft = {**alert(publicationState="draft"), "id": "urn:e:1", "type": "EvacuationInformation"}
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
+        await client.create(draft)
+        await client.create(alert(subCategory="technical"))
+        await asyncio.sleep(0.3)
+    assert receiver.got == []
+
+
+async def test_what_was_published_before_the_first_start_is_not_sent(
+    client: Client, receiver: Receiver
+):
+    await client.create(alert())
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
+        await asyncio.sleep(0.2)
+    assert receiver.got == []
