@@ -7,7 +7,7 @@ them into one transaction. One that fails never harms another.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from broker.api import params
@@ -36,12 +36,15 @@ from broker.jsonld.context import Context
 from broker.model.entity import Entity
 from broker.model.names import check_entity_id
 from broker.model.parse import parse_entity, parse_fragment
-from broker.store.contract import Tx
+from broker.store.contract import Record, Tx
 
 Parse: TypeAlias = Callable[[Any, Context], Entity]
 Prepare: TypeAlias = Callable[[Any], Awaitable[Entity]]
-Write: TypeAlias = Callable[[Entity], Coroutine[Any, Any, bool]]
-"""Writes one element; tells whether the entity is new."""
+Write: TypeAlias = Callable[[Entity], Awaitable[Any]]
+"""Hands one element to the store; what is awaited tells what became of it."""
+
+IsNew: TypeAlias = Callable[[Any], bool]
+"""Tells of what `Write` returned whether the entity is new; may raise what failed it."""
 
 
 async def _array(broker: Broker, request: Request) -> tuple[list[Any], bytes]:
@@ -130,37 +133,51 @@ class _Outcome:
         return json_response({"success": succeeded, "errors": self.errors}, 207)
 
 
-async def _run(items: list[Any], prepare: Prepare, write: Write) -> _Outcome:
-    """Prepare and write each element; writes start in order and share commits."""
+async def _run(items: list[Any], prepare: Prepare, write: Write, is_new: IsNew) -> _Outcome:
+    """Prepare and write each element; writes start in order and share commits.
+
+    The store is given all of them before any is awaited, and none has a task of its own.
+    """
     outcome = _Outcome()
-    started: list[tuple[int, str, asyncio.Task[bool]]] = []
+    started: list[tuple[int, str, asyncio.Future[Any]]] = []
     failures: list[tuple[int, dict[str, Any]]] = []
     for index, item in enumerate(items):
+        given = item.get("id", item.get("@id")) if isinstance(item, dict) else item
         try:
             entity = await prepare(item)
+            given = entity["id"]
+            started.append((index, given, asyncio.ensure_future(write(entity))))
         except MachiError as error:
-            given = item.get("id", item.get("@id")) if isinstance(item, dict) else item
             failures.append((index, _failed(given, index, error)))
-        else:
-            started.append((index, entity["id"], asyncio.create_task(write(entity))))
-    results = await asyncio.gather(*(task for _, _, task in started), return_exceptions=True)
-    for (index, entity_id, _), result in zip(started, results, strict=True):
-        if isinstance(result, NonexistentTenant):
-            raise result
-        if isinstance(result, MachiError):
-            failures.append((index, _failed(entity_id, index, result)))
-        elif isinstance(result, BaseException):
-            raise result
-        else:
-            outcome.done.append((entity_id, result))
+    missing: NonexistentTenant | None = None
+    for index, entity_id, future in started:
+        try:
+            outcome.done.append((entity_id, is_new(await future)))
+        except NonexistentTenant as error:
+            missing = error
+        except MachiError as error:
+            failures.append((index, _failed(entity_id, index, error)))
+    if missing is not None:
+        raise missing
     outcome.errors = [error for _, error in sorted(failures, key=lambda pair: pair[0])]
     return outcome
 
 
-async def _entities(broker: Broker, request: Request, parse: Parse, write: Write) -> _Outcome:
+async def _entities(
+    broker: Broker, request: Request, parse: Parse, write: Write, is_new: IsNew
+) -> _Outcome:
     items, kind = await _array(broker, request)
     shared = await link_context(broker, request)
-    return await _run(items, _elements(broker, kind, shared, parse, request.tenant), write)
+    prepare = _elements(broker, kind, shared, parse, request.tenant)
+    return await _run(items, prepare, write, is_new)
+
+
+def _always(_: Any) -> bool:
+    return True
+
+
+def _never(_: Any) -> bool:
+    return False
 
 
 def _entity(value: Any, context: Context) -> Entity:
@@ -185,11 +202,10 @@ def _fragment(nulls: bool, merge: bool = False) -> Parse:
 async def create(broker: Broker, request: Request) -> Response:
     """Create many entities."""
 
-    async def write(entity: Entity) -> bool:
-        await broker.entities.create(request.caller, request.tenant, entity)
-        return True
+    def write(entity: Entity) -> Awaitable[Any]:
+        return broker.entities.create(request.caller, request.tenant, entity)
 
-    outcome = await _entities(broker, request, _entity, write)
+    outcome = await _entities(broker, request, _entity, write, _always)
     return outcome.partial() if outcome.errors else json_response(outcome.new, 201)
 
 
@@ -198,10 +214,11 @@ async def upsert(broker: Broker, request: Request) -> Response:
     tokens = params.options(request.query, frozenset({"replace", "update"}))
     update = "update" in tokens
 
-    async def write(entity: Entity) -> bool:
-        return await _upsert(broker, request, entity, update)
+    def write(entity: Entity) -> Awaitable[bool]:
+        return _upsert(broker, request, entity, update)
 
-    outcome = await _entities(broker, request, _entity_or_update if update else _entity, write)
+    parse = _entity_or_update if update else _entity
+    outcome = await _entities(broker, request, parse, write, bool)
     if outcome.errors:
         return outcome.partial()
     return json_response(outcome.new, 201) if outcome.new else no_content()
@@ -222,7 +239,7 @@ def _entity_or_update(value: Any, context: Context) -> Entity:
         return _OnlyUpdate(_fragment(nulls=True)(value, context), refusal)
 
 
-async def _upsert(broker: Broker, request: Request, entity: Entity, update: bool) -> bool:
+def _upsert(broker: Broker, request: Request, entity: Entity, update: bool) -> Awaitable[bool]:
     caller, guard = request.caller, broker.guard
     guard.allow(caller, request.tenant, Action.CREATE, entity["id"])
     guard.allow(caller, request.tenant, Action.UPDATE, entity["id"])
@@ -241,43 +258,45 @@ async def _upsert(broker: Broker, request: Request, entity: Entity, update: bool
         await broker.entities.change_in(tx, caller, Target(entity["id"]), edit)
         return False
 
-    return await broker.store.write(request.tenant, work, client=caller.client, create_tenant=True)
+    return broker.store.write(request.tenant, work, client=caller.client, create_tenant=True)
 
 
 async def update(broker: Broker, request: Request) -> Response:
     """Append to many entities, nulls deleting; with `noOverwrite` only what is new (§5.6.9)."""
     keep = "noOverwrite" in params.options(request.query, frozenset({"noOverwrite"}))
 
-    async def write(fragment: Entity) -> bool:
+    def write(fragment: Entity) -> Awaitable[tuple[Record, semantics.UpdateResult]]:
         def edit(entity: Entity, now: str) -> tuple[Entity, semantics.UpdateResult]:
             return semantics.append(entity, fragment, now, no_overwrite=keep)
 
-        _, result = await broker.entities.change(
-            request.caller, request.tenant, Target(fragment["id"]), edit
-        )
-        if keep and result.not_updated:
+        target = Target(fragment["id"])
+        return broker.entities.change(request.caller, request.tenant, target, edit)
+
+    def is_new(told: tuple[Record, semantics.UpdateResult]) -> bool:
+        if keep and told[1].not_updated:
             raise AlreadyExists(
-                "Attributes exist already: " + ", ".join(n for n, _ in result.not_updated),
+                "Attributes exist already: " + ", ".join(n for n, _ in told[1].not_updated),
                 place="body:",
                 remedy="Leave them out, or drop options=noOverwrite.",
             )
         return False
 
-    outcome = await _entities(broker, request, _fragment(nulls=not keep), write)
+    outcome = await _entities(broker, request, _fragment(nulls=not keep), write, is_new)
     return outcome.partial() if outcome.errors else no_content()
 
 
 async def merge(broker: Broker, request: Request) -> Response:
     """Merge fragments into many entities."""
 
-    async def write(fragment: Entity) -> bool:
+    def write(fragment: Entity) -> Awaitable[Any]:
         def edit(entity: Entity, now: str) -> tuple[Entity, None]:
             return semantics.merge(entity, fragment, now), None
 
-        await broker.entities.change(request.caller, request.tenant, Target(fragment["id"]), edit)
-        return False
+        target = Target(fragment["id"])
+        return broker.entities.change(request.caller, request.tenant, target, edit)
 
-    outcome = await _entities(broker, request, _fragment(nulls=True, merge=True), write)
+    parse = _fragment(nulls=True, merge=True)
+    outcome = await _entities(broker, request, parse, write, _never)
     return outcome.partial() if outcome.errors else no_content()
 
 
@@ -293,9 +312,8 @@ async def delete(broker: Broker, request: Request) -> Response:
         check_entity_id(item, "body:")
         return {"id": item}
 
-    async def write(entity: Entity) -> bool:
-        await broker.entities.delete(request.caller, request.tenant, Target(entity["id"]))
-        return False
+    def write(entity: Entity) -> Awaitable[int]:
+        return broker.entities.delete(request.caller, request.tenant, Target(entity["id"]))
 
-    outcome = await _run(items, prepare, write)
+    outcome = await _run(items, prepare, write, _never)
     return outcome.partial() if outcome.errors else no_content()

@@ -39,6 +39,12 @@ def stamped_attributes(
     before = whole(before)
     for iri, instances in attrs.items():
         old = before.get(iri, {})
+        if len(instances) == 1:
+            ((dataset, instance),) = instances.items()
+            if instance is not None:
+                new = stamped(instance, owner_created, now, old.get(dataset))
+                result[iri] = {dataset: new}
+            continue
         kept = {
             dataset: stamped(instance, owner_created, now, old.get(dataset))
             for dataset, instance in instances.items()

@@ -46,7 +46,9 @@ def candidates(before: Attributes, after: Attributes) -> Collection[str]:
 
 def whole(attrs: Attributes) -> Mapping[str, dict[str, Instance]]:
     """Return attributes of which many will be looked at, all parsed."""
-    return attrs.whole() if isinstance(attrs, Lazy) else attrs
+    if attrs.__class__ is not dict and isinstance(attrs, Lazy):
+        return attrs.whole()
+    return attrs
 
 
 class Lazy(Mapping[str, dict[str, Instance]]):

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
-from broker.model.attributes import FEW, Edited, Lazy
+from broker.model.attributes import FEW, Edited, Lazy, whole
 from broker.model.change import AttributeDelta
 from broker.model.entity import Entity, Instance
 from broker.store.contract import Change, Record
@@ -73,8 +73,10 @@ def opened(document: bytes, names: Names) -> Entity:
 def dump(entity: Entity, keys: Keys) -> bytes:
     """Return the document of an entity; raises BadRequestData for what JSON cannot hold."""
     attributes = entity["attrs"]
-    members = {member: value for member, value in entity.items() if member != "attrs"}
-    document = encode_parts({**members, "attrs": attributes}, keys)
+    members = {**entity}
+    del members["attrs"]
+    members["attrs"] = attributes
+    document = encode_parts(members, keys)
     start = document.find(OPEN) + len(OPEN)
     lines = document[start:-2].replace(b'}},"', b'}},\n"')
     if not attributes or lines.count(b"\n") != len(attributes) - 1 or b":{}" in lines:
@@ -87,8 +89,7 @@ def encode_parts(parts: Entity, keys: Keys) -> bytes:
     attributes = parts.get("attrs")
     if attributes is None:
         return encode(parts)
-    if isinstance(attributes, Lazy):
-        attributes = attributes.whole()
+    attributes = whole(attributes)
     document = encode(
         {**parts, "attrs": {keys[iri]: instances for iri, instances in attributes.items()}}
     )

@@ -48,6 +48,9 @@ def terms(instances: dict[str, Instance]) -> Terms:
             return Terms((), (value[:TEXT_LENGTH],))
         if kind is int:
             return Terms((number_key(value),))
+        uri = instance.get("object")
+        if uri.__class__ is str and instance["type"] == "Relationship":
+            return Terms((), (uri[:TEXT_LENGTH],), None, Exact.EQUALITY)
     return _all_terms(instances)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import apsw
 
@@ -13,12 +13,9 @@ from broker.query.plan import Exact
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import NOTHING, SEVERAL, Box, single, terms
-from broker.store.sqlite.names import Names, Undo
+from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
 from broker.store.sqlite.pending import NUMBERS, TABLES, TEXTS, Row
-
-Columns: TypeAlias = dict[str, tuple[int, list[int]]]
-"""Attribute IRI → its number, and the numbers of the types for which it is indexed."""
 
 MOST_COMBINATIONS: Final = 1000
 """Combinations of types of which the columns are kept in memory."""
@@ -116,17 +113,19 @@ class Indexer:
         if columns is None:
             columns = self._columns(types, names)
         for iri in attributes:
-            path, type_ids = columns.get(iri) or self._column(columns, types, iri, names)
+            path, type_ids, numbers, texts = columns.get(iri) or self._column(
+                columns, types, iri, names
+            )
             was, now = before.get(iri), after.get(iri)
             one, other = single(was), single(now)
             if one is not SEVERAL and other is not SEVERAL:
                 if one != other:
                     for nid in type_ids:
                         if one is not None:
-                            key = TEXTS if one.__class__ is str else NUMBERS, path
+                            key = texts if one.__class__ is str else numbers
                             rows.append((key, (one, eid, nid, False, seq)))
                         if other is not None:
-                            key = TEXTS if other.__class__ is str else NUMBERS, path
+                            key = texts if other.__class__ is str else numbers
                             rows.append((key, (other, eid, nid, True, seq)))
                 continue
             old = NOTHING if was is None else terms(was)
@@ -134,11 +133,10 @@ class Indexer:
             for nid in type_ids:
                 if new.exact is not Exact.ORDER:
                     self.pairs.lower(nid, path, new.exact, names.undo)
-                for table, lost, gained in (
-                    (NUMBERS, old.numbers, new.numbers),
-                    (TEXTS, old.texts, new.texts),
+                for key, lost, gained in (
+                    (numbers, old.numbers, new.numbers),
+                    (texts, old.texts, new.texts),
                 ):
-                    key = table, path
                     rows += [(key, (v, eid, nid, False, seq)) for v in lost if v not in gained]
                     rows += [(key, (v, eid, nid, True, seq)) for v in gained if v not in lost]
                 if old.box != new.box and self._boxes:
@@ -151,18 +149,16 @@ class Indexer:
         columns = names.columns[tuple(types)] = {}
         return columns
 
-    def _column(
-        self, columns: Columns, types: list[str], iri: str, names: Interning
-    ) -> tuple[int, list[int]]:
-        """Return the number of an attribute and the types for which it is indexed."""
+    def _column(self, columns: Columns, types: list[str], iri: str, names: Interning) -> Column:
+        """Find out about an attribute, for a combination of types."""
         path, type_ids = names.intern(iri), []
         for type_iri in dict.fromkeys(types):
             nid = names.intern(type_iri)
             if self.pairs.indexed(nid, type_iri, path, iri, names.undo):
                 type_ids.append(nid)
-        columns[iri] = path, type_ids
+        column = columns[iri] = path, type_ids, (NUMBERS, path), (TEXTS, path)
         names.undo.append(columns.clear)
-        return path, type_ids
+        return column
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write rows into the file at once."""

@@ -8,14 +8,22 @@ is committed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import apsw
 
 from broker.errors import BadRequestData
 from broker.store.refusals import nonexistent
 from broker.store.sqlite.connection import runner
+from broker.store.sqlite.pending import Key
 
 Undo = list[Callable[[], None]]
+
+Column: TypeAlias = tuple[int, list[int], Key, Key]
+"""Number of an attribute, types for which it is indexed, where its numbers and its texts go."""
+
+Columns: TypeAlias = dict[str, Column]
+"""Attribute IRI → what is known of it, for one combination of types."""
 
 
 class Names:
@@ -62,7 +70,7 @@ class WriterNames(Names):
         """What takes new names back if the unit of work that is running fails; set by it."""
         self.keys: dict[str, str] = _Keys(self)
         """IRI → id in decimal, as in documents; asking for a new one interns it."""
-        self.columns: dict[tuple[str, ...], dict[str, tuple[int, list[int]]]] = {}
+        self.columns: dict[tuple[str, ...], Columns] = {}
         """What the indexer knows of attributes (`broker.store.sqlite.indexer`)."""
         self._connection = connection
         self._limit = limit
