@@ -408,6 +408,7 @@ JAPANESE: Final[dict[str, str]] = {
     "Name an entity or a change, not both.": "実体か変化のどちらか一方を指定してください。",
     "It was notified.": "通知されました。",
     "A notification was due, and is not delivered.": "通知すべき変化で、まだ届いていません。",
+    "Whether it was notified can no longer be said.": "通知されたかどうかは、もう分かりません。",
     "It was not to be notified.": "通知の対象ではありません。",
     "Change {seq} at {at}, {kind} of {entity}:": "変化 {seq}（{at}、{entity} の {kind}）:",
     "It is {status}.": "状態: {status}",

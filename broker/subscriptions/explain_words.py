@@ -144,6 +144,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "届けられずに列から外れました: サブスクリプションが {at} に変更され、待っていた通知は"
         "取り消されました。",
     ),
+    "changedSince": (
+        "The subscription was changed at {at}, after this; whether it asked for this before, and "
+        "was told, can no longer be said.",
+        "この後、{at} にサブスクリプションが変更されました。それ以前に通知の対象だったか、"
+        "届けられたかは、もう分かりません。",
+    ),
     "settled": (
         "It was due and has left the queue; the books tell how many were delivered.",
         "通知の対象となり、すでに列を離れました。件数は帳簿で確認できます。",

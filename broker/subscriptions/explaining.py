@@ -145,7 +145,7 @@ class Explainer:
             steps.append(Step("throttling", not throttled, code, values))
             if throttled:
                 return steps
-        return [*steps, fate or self._fates.unknown(stored, change)]
+        return [*steps, fate or await self._fates.unknown(stored, change)]
 
     def _was_throttled(self, stored: StoredSubscription, change: Change) -> bool:
         """Tell whether a change that fitted was throttled: as remembered, or else by the times."""

@@ -45,14 +45,21 @@ class Fates:
             return Step("delivery", False, "withheld")
         return None
 
-    def unknown(self, stored: StoredSubscription, change: Change) -> Step:
-        """Return the end of a notification that has left the queue, as far as it can be told."""
-        success = stored.history.last_success
-        if success is not None and success >= change.at:
-            return Step("delivery", True, "delivered", {"at": success})
-        if stored.books.cancelled and stored.modified_at >= change.at:
-            return Step("delivery", False, "cancelled", {"at": stored.modified_at})
-        return Step("delivery", True, "settled")
+    async def unknown(self, stored: StoredSubscription, change: Change) -> Step:
+        """Return the end of a notification that is in no queue, as far as it can be told.
+
+        A subscription that was changed since may not have asked for it then.
+        """
+        books, success = stored.books, stored.history.last_success
+        if stored.modified_at > change.at:
+            reached = success is not None and success >= change.at
+            code = "cancelled" if books.cancelled and not reached else "changedSince"
+            return Step("delivery", False, code, {"at": stored.modified_at})
+        _, letters = await self._outbox.dead_letters(stored.tenant, sid=stored.sid, limit=0)
+        lost = books.expired + books.cancelled + books.withheld + books.dead - letters
+        if success is None or lost:
+            return Step("delivery", True, "settled")
+        return Step("delivery", True, "delivered", {"at": success})
 
     async def _waiting(self, stored: StoredSubscription, row: Waiting) -> Step:
         (head,) = await self._outbox.waiting(stored.sid, limit=1)

@@ -66,6 +66,8 @@ def conditions(found: dict[str, Any]) -> Iterator[str]:
     due = all(each["held"] for each in found["conditions"] if each["condition"] != "delivery")
     if found["notified"]:
         headline, colour = t("It was notified."), "green"
+    elif found["reason"]["code"] == "changedSince":
+        headline, colour = t("Whether it was notified can no longer be said."), "yellow"
     elif due:
         headline, colour = t("A notification was due, and is not delivered."), "yellow"
     else:

@@ -267,6 +267,19 @@ async def cancelled(town: Town) -> str:
     return NEWEST
 
 
+async def paused_meanwhile(town: Town) -> str:
+    """A success after it, of a later change, proves nothing about it."""
+    await town.subscribe(isActive=False)
+    await town.create()
+    await town.patch(isActive=True)
+    await town.change(2)
+    (row,) = await town.rows()
+    await town.client.broker.store.outbox.settle(
+        [Settlement(row.sid, row.seq, Outcome.DELIVERED, LATER, 1)]
+    )
+    return "seq=1"
+
+
 async def delivered(town: Town) -> str:
     await just_due(town)
     (row,) = await town.rows()
@@ -312,6 +325,7 @@ WAYS: list[tuple[str, Scenario]] = [
     ("withheld", withheld),
     ("noEntity", hidden),
     ("cancelled", cancelled),
+    ("changedSince", paused_meanwhile),
 ]
 
 
@@ -358,6 +372,20 @@ async def test_what_was_delivered_is_said_to_be() -> None:
     assert [step["condition"] for step in told["conditions"]] == [
         "since", "status", "entities", "notificationTrigger", "delivery",
     ]  # fmt: skip
+
+
+async def test_a_discarded_letter_is_not_said_to_be_delivered_for_a_later_success() -> None:
+    async def scenario(town: Town) -> str:
+        await dead_of("410")(town)
+        outbox = town.client.broker.store.outbox
+        (letter,), _ = await outbox.dead_letters()
+        await outbox.discard("", letter.sid)
+        await town.change(2)
+        (row,) = await town.rows()
+        await outbox.settle([Settlement(row.sid, row.seq, Outcome.DELIVERED, LATER, 1)])
+        return "seq=1"
+
+    assert (await explained(scenario))["reason"]["code"] == "settled"
 
 
 async def test_all_conditions_are_told_in_order() -> None:
