@@ -8,8 +8,6 @@ from typing import Any, Final
 import orjson
 
 from broker.validation import Mode, Models
-from smart_data_models.registry import Registry
-from smart_data_models.validator import ModelValidator
 from smart_data_models.vocabulary import NAME, pinned
 
 CONTEXT: Final = "machi-" + NAME.removeprefix("context-").removesuffix(".jsonld")
@@ -30,6 +28,9 @@ def offered(default: Mode = Mode.OFF, modes: Iterable[tuple[str, Mode]] = ()) ->
     contexts = {CONTEXT: context}
     if default is Mode.OFF and all(mode is Mode.OFF for mode in given.values()):
         return Models(contexts)
+    from smart_data_models.registry import Registry
+    from smart_data_models.validator import ModelValidator
+
     registry = Registry()
     by_iri = {_iri(context, name): mode for name, mode in given.items()}
     for name, iri in zip(given, by_iri, strict=True):

@@ -7,7 +7,6 @@ from functools import cache
 from urllib.parse import urlencode
 
 import orjson
-from jinja2 import Environment, PackageLoader
 
 from broker import __version__
 from broker.api import openapi as openapi_document
@@ -53,6 +52,8 @@ def curl(route: Route, base: str) -> str:
 
 @cache
 def _page(table: Table, base: str) -> bytes:
+    from jinja2 import Environment, PackageLoader
+
     tags: dict[str, list[Route]] = {}
     for route in table.routes:
         tags.setdefault(route.tag, []).append(route)

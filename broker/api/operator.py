@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
-
-from jinja2 import Environment, PackageLoader, Template
 
 from broker.api.books import servers
 from broker.api.broker import Broker
@@ -20,6 +18,9 @@ from broker.store.outbox import DeadLetter, StoredSubscription
 from broker.subscriptions.delivery.clock import seconds_between
 from broker.subscriptions.endpoint import masked
 from broker.subscriptions.show import status
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 PAGE: Final = 25
 LETTERS: Final = 20
@@ -195,6 +196,8 @@ def _done(request: Request) -> tuple[str, int] | None:
 
 @cache
 def _template() -> Template:
+    from jinja2 import Environment, PackageLoader
+
     environment = Environment(
         loader=PackageLoader("broker.api"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
