@@ -7,6 +7,8 @@ from typing import Final
 
 import orjson
 
+from broker.client import Entity, value
+
 LANGUAGES: Final = ("ja", "en")
 
 
@@ -54,6 +56,29 @@ COLOURS: Final[dict[str, dict[str, str]]] = {
     "#0000FF": {"ja": "青（情報なし）", "en": "blue (no information)"},
 }
 
+LIGHT_STATES: Final[dict[str, dict[str, str]]] = {
+    "confirmed": {
+        "ja": "照明が指令どおりであることを確認しました",
+        "en": "The light confirms what it was told",
+    },
+    "pending": {
+        "ja": "指令を送っているところです。照明からの確認はまだありません",
+        "en": "A command is on its way; the light has not confirmed it yet",
+    },
+    "sent": {
+        "ja": "指令を送りました。この照明は応答を返さないため確認できません",
+        "en": "The command was sent; this light cannot be asked what it shows",
+    },
+    "mismatch": {
+        "ja": "照明が指令と違う色を示しています",
+        "en": "The light shows something else than it was told",
+    },
+    "unreachable": {
+        "ja": "照明とつながりません。今の色は分かりません",
+        "en": "The light cannot be reached; what it shows now is unknown",
+    },
+}
+
 PROVENANCES: Final[dict[str, dict[str, str]]] = {
     "published": {"ja": "公表値", "en": "published value"},
     "interpolated": {"ja": "公表値の間を補間", "en": "interpolated between published values"},
@@ -81,3 +106,11 @@ def light_words(colour: str, effect: str, language: str) -> str:
     if effect == "blink":
         return f"{name}・点滅" if language == "ja" else f"blinking {name}"
     return f"{name}・点灯" if language == "ja" else name
+
+
+def name_of(entity: Entity, name: str, language: str) -> str:
+    """Return an attribute's text in a language, else in Japanese, else the entity's id."""
+    found = value(entity, name)
+    if isinstance(found, dict):
+        return str(found.get(language) or found.get("ja") or entity["id"])
+    return str(found or entity["id"])

@@ -5,13 +5,14 @@ The same plain data fill the template at first and update the open page afterwar
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from apps.alerts.drill import DrillClock, drill_clock
 from apps.alerts.lights import look_for
 from apps.alerts.stage import table_at, tables_from
 from apps.alerts.texts import step_name
+from apps.portal.light import alert_legend, light_view
 from apps.portal.scale import gauge_scale
 from apps.portal.state import TenantState
 from apps.portal.texts import (
@@ -22,11 +23,12 @@ from apps.portal.texts import (
     SHELTER_KINDS,
     TEXTS,
     light_words,
+    name_of,
     word,
 )
+from apps.portal.times import age_text, local_time
 from broker.client import Entity, observed_at, value
 
-JST: Final = timezone(timedelta(hours=9))
 View = dict[str, Any]
 
 
@@ -41,18 +43,22 @@ def town_view(real: TenantState, drill: TenantState, language: str, now: datetim
         "drill": "running" if running else ("ended" if clock else "none"),
         "drillText": _drill_text(clock, running, language),
         "clock": _clock(clock),
+        "alertLevels": alert_legend(language),
         "situations": {
             "real": situation(real, language, now),
-            "drill": situation(drill, language, clock.time(now) if clock else now),
+            "drill": situation(drill, language, clock.time(now) if clock else now, now),
         },
         "shelters": [_shelter(shelter, language) for shelter in real.of_type("EvacuationShelter")],
     }
 
 
-def situation(state: TenantState, language: str, now: datetime) -> View:
+def situation(
+    state: TenantState, language: str, now: datetime, real: datetime | None = None
+) -> View:
     """Return a tenant's river: the lit bridge's gauge, stage, light, all gauges, alerts.
 
-    `now` is the time by which ages are told: the drill's own clock in a drill.
+    `now` is the time by which ages are told: the drill's own clock in a drill. A light reports in
+    `real` time, in a drill too.
     """
     lights = state.of_type("IlluminationControl")
     stations = state.of_type("RiverLevelStation")
@@ -63,7 +69,7 @@ def situation(state: TenantState, language: str, now: datetime) -> View:
         "known": main is not None,
         "station": None if main is None else _station(main, language, now),
         "stage": None if main is None else _stage(main, language),
-        "light": None if light is None else _light(light, language),
+        "light": None if light is None else light_view(light, language, real or now),
         "rules": [] if main is None or light is None else _rules(main, light, language, now),
         "stations": [_station(station, language, now) for station in stations],
         "alerts": [
@@ -85,7 +91,7 @@ def _station(station: Entity, language: str, now: datetime) -> View:
     quality = str(value(station, "quality", "missing"))
     return {
         "id": station["id"],
-        "name": _text(station, "name", language),
+        "name": name_of(station, "name", language),
         "level": level if measured else None,
         "levelText": f"{level:.2f} m" if measured else text["no_data"],
         "observedAt": at if measured else None,
@@ -126,20 +132,6 @@ def _stage(station: Entity, language: str) -> View:
     }
 
 
-def _light(light: Entity, language: str) -> View:
-    colour, effect = str(value(light, "colour", "#888888")), str(value(light, "effect", "off"))
-    confirmed = value(light, "commandStatus") == "confirmed"
-    return {
-        "name": _text(light, "name", language),
-        "colour": colour,
-        "effect": effect,
-        "blinkMs": max(1000, int(value(light, "blinkPeriodMs", 0) or 2000)),
-        "words": light_words(colour, effect, language),
-        "status": TEXTS[language]["confirmed" if confirmed else "unconfirmed"],
-        "position": (value(light, "location") or {}).get("coordinates"),
-    }
-
-
 def _rules(station: Entity, light: Entity, language: str, now: datetime) -> list[View]:
     """Return what the light means: one line per step of the threshold table in force."""
     try:
@@ -166,7 +158,7 @@ def _rules(station: Entity, light: Entity, language: str, now: datetime) -> list
 def _alert(alert: Entity, language: str) -> View:
     issued = value(alert, "dateIssued")
     at = local_time(datetime.fromisoformat(issued)) if isinstance(issued, str) else ""
-    return {"id": alert["id"], "text": _text(alert, "headline", language), "issuedText": at}
+    return {"id": alert["id"], "text": name_of(alert, "headline", language), "issuedText": at}
 
 
 def _shelter(shelter: Entity, language: str) -> View:
@@ -174,7 +166,7 @@ def _shelter(shelter: Entity, language: str) -> View:
     state = str(value(shelter, "openState", "closed"))
     return {
         "id": shelter["id"],
-        "name": _text(shelter, "name", language),
+        "name": name_of(shelter, "name", language),
         "kinds": [word(SHELTER_KINDS, kind, language) for kind in _list(shelter, "shelterKind")],
         "hazards": [word(HAZARDS, hazard, language) for hazard in hazards],
         "flood": "flood" in hazards,
@@ -204,25 +196,3 @@ def _clock(clock: DrillClock | None) -> View | None:
         "playedUntil": clock.played_until.isoformat(),
         "speed": clock.speed,
     }
-
-
-def local_time(moment: datetime) -> str:
-    """Return a moment in Japan's time, as the page writes it."""
-    return moment.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S JST")
-
-
-def age_text(seconds: float, language: str) -> str:
-    """Return how long ago something was, in the largest fitting unit."""
-    text = TEXTS[language]
-    space = "" if language == "ja" else " "
-    for limit, unit, name in ((120, 1, "seconds"), (7200, 60, "minutes"), (172800, 3600, "hours")):
-        if seconds < limit:
-            return f"{max(0, int(seconds // unit))}{space}{text[name]}"
-    return f"{int(seconds // 86400)}{space}{text['days']}"
-
-
-def _text(entity: Entity, name: str, language: str) -> str:
-    found = value(entity, name)
-    if isinstance(found, dict):
-        return str(found.get(language) or found.get("ja") or entity["id"])
-    return str(found or entity["id"])

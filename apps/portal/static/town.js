@@ -20,10 +20,20 @@ function drawLight(root, light) {
   lamps.dataset.colour = light.colour;
   lamps.dataset.effect = light.effect;
   lamps.classList.toggle("blinking", light.effect === "blink");
+  lamps.classList.toggle("unreported", !light.reported);
   lamps.classList.toggle("dark", light.effect === "off");
   lamps.style.setProperty("--period", `${Math.max(1000, light.blinkMs)}ms`);
-  root.querySelector("[data-swatch]").setAttribute("fill", light.colour);
+  root.querySelector("[data-commanded]").setAttribute("fill", light.commandedColour);
+  root.querySelector("[data-light-status]").dataset.lightStatus = light.statusKind;
+  drawAge(root, "light", light);
+  root.querySelector("[data-swatch]").setAttribute("fill", light.swatch);
   root.querySelector(".bridge").setAttribute("aria-label", `${light.name}: ${light.words}`);
+}
+
+function drawAge(root, name, part) {
+  const age = root.querySelector(`[data-age="${name}"]`);
+  age.dataset.observed = part.observedAt ?? "";
+  age.dataset.staleAfter = part.staleAfter;
 }
 
 function drawLevel(root, situation) {
@@ -34,9 +44,7 @@ function drawLevel(root, situation) {
   water.setAttribute("height", station.scale.waterHeight);
   const label = root.querySelector("[data-stage]");
   label.className = `stage ${stage.step}`;
-  const age = root.querySelector("[data-age]");
-  age.dataset.observed = station.observedAt ?? "";
-  age.dataset.staleAfter = station.staleAfter;
+  drawAge(root, "station", station);
   station.scale.marks.forEach((mark) => {
     root.querySelector(`.mark.${mark.step}`)?.setAttribute("transform", `translate(0 ${mark.y + 10})`);
   });
@@ -75,6 +83,7 @@ function draw(town) {
     const situation = town.situations[root.dataset.situation];
     if (situation.known && !root.querySelector(".cards")) return location.reload();
     root.querySelectorAll("[data-bind]").forEach((e) => write(e, at(situation, e.dataset.bind)));
+    root.querySelectorAll("[data-show]").forEach((e) => { e.hidden = !at(situation, e.dataset.show); });
     drawLight(root, situation.light);
     drawLevel(root, situation);
     drawAlerts(root, situation.alerts);
@@ -105,13 +114,15 @@ function age(seconds) {
 
 function tick() {
   for (const root of document.querySelectorAll("[data-situation]")) {
-    const element = root.querySelector("[data-age]");
-    if (!element?.dataset.observed) continue;
-    const seconds = (riverTime(root.dataset.situation) - Date.parse(element.dataset.observed)) / 1000;
-    write(element, age(seconds));
-    const stale = seconds > Number(element.dataset.staleAfter);
-    element.classList.toggle("stale", stale);
-    root.querySelector(".stale-note").hidden = !stale;
+    for (const element of root.querySelectorAll("[data-age]")) {
+      if (!element.dataset.observed) continue;
+      const now = element.dataset.age === "light" ? Date.now() + skew : riverTime(root.dataset.situation);
+      const seconds = (now - Date.parse(element.dataset.observed)) / 1000;
+      write(element, age(seconds));
+      const stale = seconds > Number(element.dataset.staleAfter);
+      element.classList.toggle("stale", stale);
+      element.parentElement.querySelector(".stale-note").hidden = !stale;
+    }
   }
   const clock = document.querySelector("[data-clock]");
   if (clock && latest?.clock) {

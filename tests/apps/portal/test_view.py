@@ -8,7 +8,8 @@ import pytest
 from apps.alerts.drill import drill_clock
 from apps.portal.state import TenantState
 from apps.portal.texts import TEXTS, light_words
-from apps.portal.view import age_text, situation, town_view
+from apps.portal.times import age_text
+from apps.portal.view import situation, town_view
 from broker.client import timestamp
 from machi.seed.town import drill_entities, town_entities
 
