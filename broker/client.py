@@ -248,6 +248,46 @@ class Client:
                 break
         return found
 
+    async def pages(
+        self, type: str, *, size: int = PAGE, accept: str = "application/json"
+    ) -> AsyncIterator[Json]:
+        """Yield the entities of a type page by page, as the broker writes them in a media type.
+
+        A page is a list, or in `application/geo+json` a FeatureCollection. Only one is held.
+        """
+        offset = 0
+        while True:
+            page, headers = await self._call(
+                "GET",
+                f"{API}/entities",
+                params={
+                    "type": type,
+                    "limit": str(size),
+                    "offset": str(offset),
+                    "count": "true",
+                },
+                headers={"Accept": accept},
+                idempotent=True,
+            )
+            yield page
+            offset += size
+            if offset >= int(headers.get("NGSILD-Results-Count", 0)):
+                return
+
+    async def types(self) -> list[dict[str, Any]]:
+        """Return what types of entities there are, each with its attributes' names (§5.7.6)."""
+        path = f"{API}/types"
+        found, _ = await self._call("GET", path, params={"details": "true"}, idempotent=True)
+        types: list[dict[str, Any]] = found
+        return types
+
+    async def type_info(self, name: str) -> dict[str, Any]:
+        """Return a type's number of entities and its attributes (§5.7.7). Raises NotFound."""
+        path = f"{API}/types/{quote(name, safe='')}"
+        found, _ = await self._call("GET", path, idempotent=True)
+        info: dict[str, Any] = found
+        return info
+
     async def upsert(self, entities: list[Entity]) -> None:
         """Create the entities, replacing those that exist. Raises Refused where some failed."""
         answer, _ = await self._call(

@@ -17,6 +17,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--broker", default="http://127.0.0.1:1026", help="URL of the broker")
     parser.add_argument("--drill-tenant", default="drill", help="tenant whose events are drills")
+    parser.add_argument(
+        "--public-broker", default="", help="URL of the broker as developers see it"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     told: list[bool] = []
@@ -26,7 +29,7 @@ def main() -> None:
             told.append(True)
             log.info("ready: the page is on http://%s:%d", options.host, options.port)
 
-    app = portal(PortalSettings(options.broker, options.drill_tenant, ready))
+    app = portal(PortalSettings(options.broker, options.drill_tenant, ready, options.public_broker))
     uvicorn.run(
         app,
         host=options.host,

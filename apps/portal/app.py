@@ -14,12 +14,13 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
+from apps.portal.developers import developers_page, download
 from apps.portal.headers import SecurityHeaders
 from apps.portal.hub import Hub
 from apps.portal.scale import Sketch
-from apps.portal.texts import LANGUAGES, TEXTS
+from apps.portal.texts import LANGUAGES, TEXTS, language_of
 from apps.portal.view import View, town_view
 from broker.client import Client
 
@@ -29,11 +30,15 @@ HEARTBEAT = 15.0
 
 @dataclass(frozen=True, slots=True)
 class PortalSettings:
-    """Where the broker is, which tenant holds the drills, and what to do once all is ready."""
+    """Where the broker is, which tenant holds the drills, and what to do once all is ready.
+
+    `public_broker` is the broker's address as developers reach it, where that is another one.
+    """
 
     broker: str
     drill_tenant: str
     ready: Callable[[], None] = lambda: None
+    public_broker: str = ""
 
 
 class Pages:
@@ -66,6 +71,10 @@ class Pages:
             ).decode(),
         )
 
+    def template(self, name: str) -> Template:
+        """Return a page's template."""
+        return self._templates.get_template(name)
+
     def missing(self, language: str) -> str:
         """Return the page for a path that leads nowhere."""
         return self._templates.get_template("missing.html").render(
@@ -82,6 +91,8 @@ def portal(settings: PortalSettings) -> FastAPI:
             Client(settings.broker, name="portal") as real,
             Client(settings.broker, tenant=settings.drill_tenant, name="portal") as drill,
         ):
+            app.state.town = real
+            app.state.public_broker = (settings.public_broker or settings.broker).rstrip("/")
             app.state.hub = Hub(real, drill)
             app.state.pages = Pages(app.state.hub)
             following = asyncio.create_task(app.state.hub.run(settings.ready))
@@ -93,6 +104,8 @@ def portal(settings: PortalSettings) -> FastAPI:
     app = FastAPI(title="Machi portal", docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)  # fmt: skip
     app.add_route("/", _page, methods=["GET", "HEAD"])
+    app.add_route("/developers", developers_page, methods=["GET", "HEAD"])
+    app.add_route("/download", download, methods=["GET"])
     app.add_route("/live", _live, methods=["GET"])
     app.add_route("/town.json", _town, methods=["GET"])
     app.add_route("/health", _health, methods=["GET"])
@@ -102,15 +115,6 @@ def portal(settings: PortalSettings) -> FastAPI:
     app.add_exception_handler(404, _missing)
     app.add_middleware(SecurityHeaders)
     return app
-
-
-def language_of(request: Request) -> str:
-    """Return the page's language: `?lang=`, else what the browser prefers, else Japanese."""
-    asked = request.query_params.get("lang")
-    if asked in LANGUAGES:
-        return asked
-    first = request.headers.get("accept-language", "").split(",")[0][:2].lower()
-    return first if first in LANGUAGES else "ja"
 
 
 async def _page(request: Request) -> Response:

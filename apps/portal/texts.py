@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Final
 
 import orjson
+from starlette.requests import Request
 
 from broker.client import Entity, value
 
@@ -91,6 +92,15 @@ QUALITIES: Final[dict[str, dict[str, str]]] = {
     "outOfRange": {"ja": "測定範囲外", "en": "out of range"},
     "suspect": {"ja": "要確認", "en": "suspect"},
 }
+
+
+def language_of(request: Request) -> str:
+    """Return the page's language: `?lang=`, else what the browser prefers, else Japanese."""
+    asked = request.query_params.get("lang")
+    if asked in LANGUAGES:
+        return asked
+    first = request.headers.get("accept-language", "").split(",")[0][:2].lower()
+    return first if first in LANGUAGES else "ja"
 
 
 def word(table: dict[str, dict[str, str]], key: str, language: str) -> str:

@@ -275,6 +275,26 @@ async def test_transaction_names_the_operation_that_failed(tmp_path):
             await client.retrieve("urn:a:c")
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+async def test_pages_hold_every_entity_of_a_type_once(tmp_path, size):
+    async with live_broker(tmp_path) as url, Client(url) as client:
+        await client.upsert([{"id": f"urn:a:{number}", "type": "A"} for number in range(3)])
+        await client.create({"id": "urn:b:0", "type": "B"})
+        pages = [page async for page in client.pages("A", size=size)]
+    assert [entity["id"] for page in pages for entity in page] == ["urn:a:0", "urn:a:1", "urn:a:2"]
+    assert max(map(len, pages)) <= size
+
+
+async def test_types_are_told_with_attributes_and_counts(tmp_path):
+    async with live_broker(tmp_path) as url, Client(url) as client:
+        await client.create({"id": "urn:a:b", "type": "A", "x": {"type": "Property", "value": 1}})
+        (only,) = await client.types()
+        assert (only["typeName"], only["attributeNames"]) == ("A", ["x"])
+        assert (await client.type_info("A"))["entityCount"] == 1
+        with pytest.raises(NotFound):
+            await client.type_info("B")
+
+
 async def test_stream_of_a_real_broker_tells_changes_in_order(tmp_path):
     async with live_broker(tmp_path) as url, Client(url) as client:
         await client.create({"id": "urn:a:0", "type": "A"})
