@@ -17,8 +17,8 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from apps.alerts import cap
-from apps.portal.app import language_of
 from apps.portal.headers import SecurityHeaders
+from apps.portal.texts import language_of
 from apps.staff.acts import (
     LONGEST,
     LOOKS,
