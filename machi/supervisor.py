@@ -57,12 +57,21 @@ def servers(settings: TownSettings) -> list[Role]:
     ]
 
 
+def independent(settings: TownSettings) -> list[Role]:
+    """Return the processes that ask the broker only when they are asked themselves.
+
+    They start beside the servers, while a processor would be idle.
+    """
+    where = ("--broker", settings.broker, "--port", str(settings.staff_port))
+    doors = ("--adapters", str(settings.data / "adapters"))
+    return [Role("staff", "apps.staff", (*where, "--drill-tenant", DRILL_TENANT, *doors))]
+
+
 def workers(settings: TownSettings) -> list[Role]:
     """Return the processes that need the servers and the planted town."""
     broker = ("--broker", settings.broker)
     mqtt = ("--mqtt-host", HOST, "--mqtt-port", str(settings.mqtt_port))
     port = ("--host", HOST, "--port", str(settings.portal_port))
-    staff = ("--port", str(settings.staff_port))
     drill = ("--drill-tenant", DRILL_TENANT)
     state = ("--state", str(settings.data / "adapters"))
     adapter = (*broker, *mqtt, *state, "--tenant", DRILL_TENANT)
@@ -70,7 +79,6 @@ def workers(settings: TownSettings) -> list[Role]:
         Role("adapters", "adapters", ("river_gauge", "bridge_light", "zigbee_lock", *adapter)),
         Role("alerts", "apps.alerts", (*broker, *drill, *_channels(settings))),
         Role("portal", "apps.portal", (*broker, *port, *drill)),
-        Role("staff", "apps.staff", (*broker, *staff, *drill, "--adapters", state[1])),
     ]
     if settings.devices:
         light = ("--light-port", str(settings.light_port))
@@ -128,7 +136,7 @@ class Supervisor:
     async def _bring_up(self, begun: float) -> None:
         settings = self._settings
         self._say("machi", f"starting the town; its data are in {settings.data.resolve()}")
-        await self._start_all(servers(settings))
+        await self._start_all([*servers(settings), *independent(settings)])
         try:
             async with (
                 Client(settings.broker, name="seed") as town,

@@ -12,6 +12,14 @@ from playwright.async_api import Browser, expect
 from broker.client import Client
 from tests.e2e.town import town_in
 
+SOON = 5.0
+"""Seconds a second start may take on a machine that has nothing else to do."""
+
+
+def crowding() -> float:
+    """Return how many processes share each processor, 1 where there are enough."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
 
 @pytest.mark.timeout(120)
 async def test_second_start_finds_the_town_as_it_was_left(tmp_path: Path):
@@ -30,7 +38,7 @@ async def test_second_start_finds_the_town_as_it_was_left(tmp_path: Path):
             assert len(await client.query(type="EvacuationShelter")) == shelters
     finally:
         town.server.stop()
-    assert took < 10
+    assert took < SOON * crowding()
     assert "stopped" in town.server.tail()
 
 
