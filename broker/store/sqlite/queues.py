@@ -75,13 +75,15 @@ class Line:
         )
 
     def balance(self) -> Books:
-        """Return the books with what the ledger does not have yet."""
-        books = self.books
-        if not self.unsaved:
+        """Return the books with what the ledger does not have yet.
+
+        What waits is counted in the queue itself, so that books and queue are held against
+        each other.
+        """
+        books, waiting = self.books, len(self.queue)
+        if not self.unsaved and books.waiting == waiting:
             return books
-        return replace(
-            books, queued=books.queued + self.unsaved, waiting=books.waiting + self.unsaved
-        )
+        return replace(books, queued=books.queued + self.unsaved, waiting=waiting)
 
     def post(self, posting: Posting, saved: int) -> None:
         """Write the books; `saved` rows of `unsaved` came into the ledger with it."""

@@ -67,6 +67,21 @@ async def test_after_a_crash_everything_is_there_and_one_try_more_is_counted(
     await again.close()
 
 
+async def test_the_books_show_a_row_that_went_missing(tmp_path: Path, clock: HandClock) -> None:
+    store = await opened(tmp_path, clock)
+    rows = await three_rows(store)
+    await store.outbox.settle([settled(rows[0])])
+    assert await store.outbox.books() == Books(queued=3, delivered=1, waiting=2)
+    await store.close()
+    connection = apsw.Connection(str(tmp_path / "machi.sqlite"))
+    connection.execute("DELETE FROM outbox WHERE seq = ?", (rows[1].seq,))
+    connection.close()
+    again = await opened(tmp_path, clock)
+    books = await again.outbox.books()
+    await again.close()
+    assert (books.waiting, books.balanced) == (1, False)
+
+
 async def test_after_a_clean_end_no_try_is_counted(tmp_path: Path, clock: HandClock) -> None:
     store = await opened(tmp_path / "data", clock)
     rows = await three_rows(store)
