@@ -84,10 +84,10 @@ ORDER_GEOMETRY = Param("orderGeometry", "Type of the geometry of `orderFrom`; de
 DETAILS = Param("details", "Say more of each than its name.", {"type": "boolean", "default": False})
 LIMIT = Param(
     "limit",
-    "Entities in a page; 0 only with `count=true`.",
+    "How many in a page; 0 only with `count=true`.",
     {"type": "integer", "minimum": 0, "maximum": 1000, "default": 20},
 )
-OFFSET = Param("offset", "Entities to skip.", {"type": "integer", "minimum": 0, "default": 0})
+OFFSET = Param("offset", "How many to skip.", {"type": "integer", "minimum": 0, "default": 0})
 COUNT = Param(
     "count",
     "Tell the total in the header NGSILD-Results-Count.",
