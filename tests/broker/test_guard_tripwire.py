@@ -28,7 +28,7 @@ from broker.store.memory import MemoryStore
 from broker.store.outbox import Outcome, Settlement
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.live import Feed
-from tests.support.asgi import ABSENT, Answer, Client, Stream, Ticking, running
+from tests.support.asgi import ABSENT, Answer, Client, Event, Stream, Ticking, running
 from tests.support.receivers import receiver
 from tests.support.tripwire import MARK, MARKED_TYPE, TripwireGuard
 
@@ -693,10 +693,17 @@ async def _events(stream: Stream) -> list[tuple[Any, ...]]:
     """Return the events up to that on the entity LAST."""
     found = []
     while True:
-        event = await stream.event()
+        event = await _news(stream)
         found.append((event.name, event.id, event.data))
         if event.data.get("id") == LAST["id"]:
             return found
+
+
+async def _news(stream: Stream) -> Event:
+    """Return the next event that is no heartbeat."""
+    while (event := await stream.event()).name == ":":
+        pass
+    return event
 
 
 async def _live(pair: Pair) -> None:
@@ -721,6 +728,9 @@ async def test_no_stream_tells_what_is_hidden(
 ) -> None:
     path = get(f"{EX}/stream", **parameters).path
     everything = f"{EX}/stream"
+    for client in (pair.real, pair.twin):
+        often = replace(client.broker.settings, heartbeat=0.01)
+        object.__setattr__(client.broker, "settings", often)
     if when != "live":
         await _live(pair)
         path = get(f"{EX}/stream", **parameters, lastEventId="0").path
@@ -738,7 +748,10 @@ async def test_no_stream_tells_what_is_hidden(
         if when == "live":
             await _live(pair)
         told = [await _events(streams[index]) for index in (1, 3)]
-        told += [await _until_quiet(stream) for stream in (streams[0], streams[2])]
+        told += [
+            await _until(stream, client.broker.feed.told)
+            for stream, client in ((streams[0], pair.real), (streams[2], pair.twin))
+        ]
     assert told[0] == told[1]
     assert told[2] == told[3]
     assert begun[0] == begun[1]
@@ -750,20 +763,20 @@ async def _begin(stream: Stream, parameters: dict[str, str], when: str) -> list[
     """Return the snapshot a live stream begins with, where it has one."""
     told: list[Any] = []
     while "snapshot" in parameters and when == "live" and "synced" not in told[-1:]:
-        event = await stream.event()
+        event = await _news(stream)
         told += [event.id, event.data, event.name]
     return told
 
 
-async def _until_quiet(stream: Stream) -> list[tuple[Any, ...]]:
-    """Return what a stream was told, once another that is told more has come to the end."""
+async def _until(stream: Stream, place: int) -> list[tuple[Any, ...]]:
+    """Return what a stream was told until a heartbeat says that it has come to a place."""
     found: list[tuple[Any, ...]] = []
     while True:
-        try:
-            event = await stream.event(within=0.05)
-        except TimeoutError:
+        event = await stream.event()
+        if event.name != ":":
+            found.append((event.name, event.id, event.data))
+        elif int(event.data.partition("id: ")[2]) >= place:
             return found
-        found.append((event.name, event.id, event.data))
 
 
 async def _socket(client: Client, heard: list[dict[str, Any]]) -> None:
