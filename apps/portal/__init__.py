@@ -2,5 +2,6 @@
 
 `view.py` turns entities into what the page shows (pure), `hub.py` follows the broker,
 `app.py` serves the page and its event stream. `developers.py` is the page for developers and its
-files, from `catalogue.py`, `recipes.py`, `downloads.py` and `table.py`.
+files, from `catalogue.py`, `recipes.py`, `downloads.py` and `table.py`;
+`models.py` browses the data models.
 """

@@ -19,10 +19,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 from apps.portal.developers import developers_page, download
 from apps.portal.headers import SecurityHeaders
 from apps.portal.hub import Hub
+from apps.portal.models import models_page
 from apps.portal.scale import Sketch
 from apps.portal.texts import LANGUAGES, TEXTS, language_of
 from apps.portal.view import View, town_view
 from broker.client import Client
+from smart_data_models.registry import BUILT
 
 HERE = Path(__file__).parent
 HEARTBEAT = 15.0
@@ -32,13 +34,15 @@ HEARTBEAT = 15.0
 class PortalSettings:
     """Where the broker is, which tenant holds the drills, and what to do once all is ready.
 
-    `public_broker` is the broker's address as developers reach it, where that is another one.
+    `public_broker` is the broker's address as developers reach it, where that is another one;
+    `registry` is the file of data models.
     """
 
     broker: str
     drill_tenant: str
     ready: Callable[[], None] = lambda: None
     public_broker: str = ""
+    registry: Path = BUILT
 
 
 class Pages:
@@ -92,6 +96,7 @@ def portal(settings: PortalSettings) -> FastAPI:
             Client(settings.broker, tenant=settings.drill_tenant, name="portal") as drill,
         ):
             app.state.town = real
+            app.state.registry = settings.registry
             app.state.public_broker = (settings.public_broker or settings.broker).rstrip("/")
             app.state.hub = Hub(real, drill)
             app.state.pages = Pages(app.state.hub)
@@ -106,6 +111,7 @@ def portal(settings: PortalSettings) -> FastAPI:
     app.add_route("/", _page, methods=["GET", "HEAD"])
     app.add_route("/developers", developers_page, methods=["GET", "HEAD"])
     app.add_route("/download", download, methods=["GET"])
+    app.add_route("/models", models_page, methods=["GET", "HEAD"])
     app.add_route("/live", _live, methods=["GET"])
     app.add_route("/town.json", _town, methods=["GET"])
     app.add_route("/health", _health, methods=["GET"])
@@ -113,7 +119,7 @@ def portal(settings: PortalSettings) -> FastAPI:
     app.add_route("/robots.txt", _robots, methods=["GET"])
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_exception_handler(404, _missing)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, forms=True)
     return app
 
 
