@@ -9,7 +9,6 @@ from broker.api import (
     docs,
     entities,
     explain,
-    explain_subscription,
     health,
     params,
     purge,
@@ -22,9 +21,9 @@ from broker.api import (
 )
 from broker.api.context_routes import CONTEXTS
 from broker.api.delivery_routes import DELIVERIES
-from broker.api.registration_routes import REGISTRATIONS, SYS_ATTRS
+from broker.api.registration_routes import REGISTRATIONS
 from broker.api.registration_subscription_routes import REGISTRATION_SUBSCRIPTIONS
-from broker.api.subscriptions import TO_ENTITIES
+from broker.api.subscription_routes import SUBSCRIPTIONS
 from broker.api.table import Body, Param, Route, Table
 
 V1 = "/ngsi-ld/v1"
@@ -218,68 +217,6 @@ _BATCHES = [
     ),
 ]  # fmt: skip
 
-_SUBSCRIPTION = {
-    "type": "Subscription",
-    "entities": [{"type": "RiverLevelStation"}],
-    "watchedAttributes": ["waterLevel"],
-    "q": "waterLevel>=3.4",
-    "notification": {"endpoint": {"uri": "http://localhost:9999/notify"}},
-}
-
-_SUBSCRIPTIONS = [
-    Route(
-        "POST", f"{V1}/subscriptions", TO_ENTITIES.create, "create_subscription",
-        "Create a subscription",
-        "Notified are changes from now on, in order, until the receiver has them or a try too "
-        "many failed; then they are dead letters.",
-        body=Body("Subscription", _SUBSCRIPTION),
-        answers={201: ("Created; Location has its path.", None)}, errors=(409, 504),
-        tag="Subscriptions",
-    ),
-    Route(
-        "GET", f"{V1}/subscriptions", TO_ENTITIES.query, "query_subscriptions",
-        "List subscriptions", "In order of creation.",
-        query=(params.LIMIT, params.OFFSET, params.COUNT, SYS_ATTRS),
-        answers={200: ("A page of subscriptions.", "SubscriptionList")}, errors=(404, 504),
-        tag="Subscriptions",
-    ),
-    Route(
-        "GET", f"{V1}/subscriptions/{{subscriptionId}}", TO_ENTITIES.retrieve,
-        "retrieve_subscription",
-        "Retrieve a subscription", query=(SYS_ATTRS,),
-        answers={200: ("The subscription.", "Subscription")}, errors=(404, 504),
-        tag="Subscriptions",
-    ),
-    Route(
-        "PATCH", f"{V1}/subscriptions/{{subscriptionId}}", TO_ENTITIES.update,
-        "update_subscription",
-        "Change members of a subscription",
-        "Each member given replaces the one there; null removes it. Pausing (isActive false) "
-        "cancels what waits.",
-        body=Body("SubscriptionFragment", {"isActive": False}), answers=_NONE,
-        errors=(404, 504), tag="Subscriptions",
-    ),
-    Route(
-        "DELETE", f"{V1}/subscriptions/{{subscriptionId}}", TO_ENTITIES.delete,
-        "delete_subscription",
-        "Delete a subscription", "What waits for it is cancelled.", answers=_NONE,
-        errors=(404, 504), tag="Subscriptions",
-    ),
-    Route(
-        "GET", f"{EX}/subscriptions/{{subscriptionId}}/explain", explain_subscription.explain,
-        "explain_subscription", "Explain why a subscription was told of something, or not",
-        "Every condition in order, held or not, in words (Accept-Language: ja or en), and what "
-        "became of the notification.",
-        query=(
-            Param("entity", "The newest change of this entity.", example=_STATION),
-            Param("seq", "This change of the feed.", {"type": "integer", "minimum": 1}),
-            Param("lang", "`ja` or `en`; else as Accept-Language says.", {"enum": ["ja", "en"]}),
-        ),
-        answers={200: ("The conditions.", "SubscriptionExplanation")}, errors=(404, 504),
-        tag="Subscriptions",
-    ),
-]  # fmt: skip
-
 _FOUND = (params.DETAILS, params.COUNT, params.LOCAL)
 _DISCOVERY = [
     Route(
@@ -404,7 +341,7 @@ _OPERATOR = [
 
 TABLE = Table(
     [
-        *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_DISCOVERY, *_SUBSCRIPTIONS, *CONTEXTS,
+        *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_DISCOVERY, *SUBSCRIPTIONS, *CONTEXTS,
         *REGISTRATIONS, *REGISTRATION_SUBSCRIPTIONS, *_EXTENSIONS, *DELIVERIES, *_OPERATOR,
     ]
 )  # fmt: skip
