@@ -30,9 +30,10 @@ class Reader:
     """
 
     __slots__ = (
-        "_answered", "_bodies", "_fed", "_headers", "_kept", "_lane", "_limits", "_max_body",
-        "_owed", "_parser", "_parts", "_piece", "_repeated", "_repeats", "_size", "_upgrading",
-        "begun", "current", "deaf", "invited", "ready", "sockets", "spoilt", "target", "upgrade",
+        "_answered", "_before", "_bodies", "_fed", "_headers", "_kept", "_lane", "_limits",
+        "_max_body", "_owed", "_parser", "_parts", "_piece", "_repeated", "_repeats", "_size",
+        "_upgrading", "begun", "current", "deaf", "invited", "ready", "sockets", "spoilt",
+        "target", "upgrade",
     )  # fmt: skip
 
     def __init__(self, lane: Lane, limits: Limits, bodies: Bodies, *, sockets: bool) -> None:
@@ -58,6 +59,7 @@ class Reader:
         self._piece = 0
         self._fed = 0
         self._size = 0
+        self._before = 0
         self._owed = 0
         self._answered = False
         self._upgrading = False
@@ -130,7 +132,7 @@ class Reader:
         if self._repeats:
             request.repeated = self._repeated
         if (
-            self._size + self._piece > self._limits.head
+            self._before + self._size + self._piece > self._limits.head
             or len(headers) + self._repeats > self._limits.headers
         ) and self._is_large(target, headers):
             request.answer = self._lane.refuse(request, self._too_large(target))
@@ -143,6 +145,7 @@ class Reader:
             else:
                 self._lane.prepare(request)
         self.target = b""
+        self._before = 0
         self._headers = {}
         if self._size or self._repeats:
             self._size = 0
@@ -180,6 +183,7 @@ class Reader:
         if self._headers:
             self._headers = {}
         self._size = self._fed = 0
+        self._before = self._piece
         self.begun = 0.0
         if self.deaf:
             return

@@ -50,9 +50,9 @@ def lane() -> Lane:
     return asyncio.run(made())
 
 
-def read(lane: Lane, pieces: list[bytes]) -> list[Any]:
+def read(lane: Lane, pieces: list[bytes], limits: Limits | None = None) -> list[Any]:
     """Return what a reader makes of the pieces."""
-    reader = Reader(lane, Limits(), Bodies(10**9), sockets=False)
+    reader = Reader(lane, limits or Limits(), Bodies(10**9), sockets=False)
     for piece in pieces:
         reader.feed(piece)
     found: list[Any] = [
@@ -95,3 +95,11 @@ def test_requests_that_ask_for_an_upgrade_count_only_their_own_bytes(lane: Lane)
 
 def test_any_number_of_requests_that_ask_for_an_upgrade_may_come_in_one_piece(lane: Lane) -> None:
     assert len(read(lane, [UPGRADE * 1000])) == 1001
+
+
+def test_a_head_that_begins_behind_another_request_is_held_to_the_same_limit(lane: Lane) -> None:
+    head = b"GET /hello HTTP/1.1" + HOST + b"A: " + b"a" * 1000 + b"\r\n\r\n"
+    text, limits = REQUESTS[0] + head, Limits(head=1000)
+    one = read(lane, [text], limits)
+    assert one[1][-1] == 431
+    assert read(lane, [text[:-100], text[-100:]], limits) == one
