@@ -89,12 +89,6 @@ def _level(asked: Asked, name: str, value: Any, place: str) -> None:
     asked.take(name, str(value), place)
 
 
-def _flag(asked: Asked, name: str, value: Any, place: str) -> None:
-    if not isinstance(value, bool):
-        raise _wrong(place, f"{name} must be true or false.", "Send true or false.")
-    asked.take(name, "true" if value else "false", place)
-
-
 def _coordinates(asked: Asked, name: str, value: Any, place: str) -> None:
     if not isinstance(value, str | list):
         raise _wrong(place, f"{name} must be an array; this is {show(value)}.", "Send an array.")
