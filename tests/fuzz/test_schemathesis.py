@@ -33,6 +33,7 @@ def aim(case: schemathesis.Case) -> None:
         "type": "T",
         "contextId": CONTEXT,
         "subscriptionId": EXISTING,
+        "registrationId": EXISTING,
         "letter": "1-1",
     }
     for name, value in dict(case.path_parameters or {}).items():
