@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import pytest
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Outcome, Settlement
+from broker.store.sqlite import SqliteStore
 from tests.broker.api.data import ENTITIES, V1, gauge, refusal
 from tests.broker.registry.sources import REGISTRATIONS, about, at, register, source
 from tests.broker.registry.sources import urn as registration
@@ -266,10 +268,9 @@ async def test_a_refused_registration_is_not_told_of(client: Client) -> None:
         assert await told(client, where) == [("newlyMatching", ["1"])]
 
 
-async def test_what_waits_survives_a_restart(store: Store) -> None:
-    if isinstance(store, MemoryStore):
-        pytest.skip("what is in memory does not survive")
+async def test_what_waits_survives_a_restart(tmp_path: Path) -> None:
     clock = Ticking()
+    store = SqliteStore(tmp_path, clock=clock)
     async with running(store, clock=clock) as client:
         await client.broker.delivery.close()
         await register(client, source(1, basin="Kuma"))
