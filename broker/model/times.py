@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from calendar import timegm
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from broker.model.place import At, bad, show
 
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,6})?Z")
 _LONGEST = len("2020-07-04T06:00:00.000000Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_datetime(value: Any) -> bool:
@@ -35,6 +37,26 @@ def _is_datetime(text: str) -> bool:
 def sortable(text: str) -> str:
     """Return a DateTime in fixed width, microseconds: texts of this form sort as times do."""
     return f"{text[:19]}.{text[20:-1]:0<6}Z"
+
+
+def microseconds(text: str) -> int:
+    """Return a DateTime as microseconds since 1970 in UTC."""
+    fraction = text[20:-1]
+    return _seconds(text[:19]) * 1_000_000 + (int(f"{fraction:0<6}") if fraction else 0)
+
+
+def timestamp(microseconds: int) -> str:
+    """Return microseconds since 1970 as a DateTime with none, three or six digits of a fraction."""
+    fraction = microseconds % 1_000_000
+    spec = "milliseconds" if fraction % 1000 == 0 else "microseconds"
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    text = moment.replace(tzinfo=None).isoformat(timespec=spec if fraction else "seconds")
+    return f"{text}Z"
+
+
+@lru_cache(maxsize=4096)
+def _seconds(text: str) -> int:
+    return timegm(datetime.fromisoformat(text).timetuple())
 
 
 def check_datetime(value: Any, at: At) -> str:

@@ -26,6 +26,7 @@ from broker.query.ast import EntityQuery
 from broker.store.explanation import Explanation
 
 if TYPE_CHECKING:
+    from broker.store.history import History
     from broker.store.outbox import Outbox
 
 T = TypeVar("T")
@@ -223,6 +224,11 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Subscriptions and what is due to them; there once the store is open."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """What was true, and when; there once the store is open."""
         ...
 
     async def open(self) -> None:

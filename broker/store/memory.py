@@ -34,6 +34,7 @@ from broker.store.contract import (
     Work,
 )
 from broker.store.explanation import Explanation
+from broker.store.memory_history import MemoryHistory
 from broker.store.memory_outbox import MemoryOutbox
 from broker.store.refusals import closed, encode, nonexistent
 from broker.store.tx import UnitOfWork, run
@@ -140,6 +141,7 @@ class MemoryStore:
         self._listeners: list[Listener] = []
         self._open = False
         self.outbox = MemoryOutbox(clock, lambda: self.span()[1], self._enter, self._kept)
+        self.history = MemoryHistory(self._enter)
 
     async def open(self) -> None:
         """Make the store ready."""
@@ -279,6 +281,7 @@ class MemoryStore:
             for at, change in self._feed
         ]
         self.outbox.drop_tenant(tenant)
+        self.history.drop_tenant(tenant)
 
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
         """Return the committed rules by type IRI."""

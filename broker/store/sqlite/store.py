@@ -27,6 +27,7 @@ from broker.store.contract import (
     Work,
 )
 from broker.store.explanation import Explanation
+from broker.store.memory_history import MemoryHistory
 from broker.store.refusals import closed
 from broker.store.sqlite import feed
 from broker.store.sqlite.budget import Budget
@@ -337,6 +338,7 @@ class SqliteStore:
         ).get
         rows = Rows(self._reader.run, lambda tenant: self._view(tenant).names)
         self.outbox = SqliteOutbox(self._connection, self, rows, self._clock)
+        self.history = MemoryHistory(lambda tenant, create: self.check_tenant(tenant))
 
     def newest(self) -> int:
         """Return the newest committed change (for the outbox)."""
