@@ -79,6 +79,7 @@ async def keep_pruned(
         day = datetime.now(UTC) - timedelta(days=broker.settings.feed_days)
         oldest = day.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         try:
+            await broker.follower.catch_up()
             forgotten = await broker.store.prune(oldest)
         except MachiError as error:
             log.warning("the feed was not pruned, next try in an hour: %s", error)

@@ -19,7 +19,8 @@ class Settings:
     name themselves. `allow_origins` are the web pages beyond the broker's own that may read answers
     and listen to streams.
     A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
-    Without `deliver` notifications are queued and none is sent.
+    Without `deliver` notifications are queued and none is sent. Without `history` changes are not
+    followed; what the feed still has of them is, once it is on again.
     `max_streams` counts connections in all, `max_streams_each` those of one known caller.
     """
 
@@ -42,6 +43,7 @@ class Settings:
     feed_days: int = 7
     context_timeout: float = 1.5
     deliver: bool = True
+    history: bool = True
     render_cache: int = 48 * MIB
 
     @property

@@ -51,6 +51,7 @@ from broker.subscriptions.live.tickets import Tickets
 from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
+from broker.temporal.follower import Follower
 from broker.validation import Fit, Models
 
 
@@ -107,6 +108,7 @@ async def start(
         delivery=delivery,
         explainer=Explainer(store, guard, clock, matching, fates),
         feed=Feed(store, exact=guard.transparent),
+        follower=Follower(store),
         tickets=Tickets(time.monotonic, secrets.token_urlsafe),
         seats=Seats(settings.max_streams, settings.max_streams_each),
         rendered=Rendered(settings.render_cache),
@@ -119,6 +121,8 @@ async def start(
     if settings.deliver:
         await broker.delivery.start()
         await broker.periods.start()
+    if settings.history:
+        await broker.follower.start()
     broker.metrics.gauge(store.count)
     if fit is not None:
         broker.metrics.gauge(fit.figures)
@@ -126,6 +130,7 @@ async def start(
     broker.metrics.gauge(broker.rendered.figures)
     broker.metrics.gauge(broker.feed.figures)
     broker.metrics.gauge(broker.delivery.figures)
+    broker.metrics.gauge(broker.follower.figures)
     return broker
 
 
@@ -136,6 +141,7 @@ async def stop(broker: Broker) -> None:
         await broker.periods.close()
         await broker.delivery.close()
     await broker.contexts.close()
+    await broker.follower.close()
     await broker.store.close()
 
 

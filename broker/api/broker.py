@@ -26,6 +26,7 @@ from broker.subscriptions.live.tickets import Tickets
 from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
+from broker.temporal.follower import Follower
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Broker:
     delivery: Delivery
     explainer: Explainer
     feed: Feed
+    follower: Follower
     tickets: Tickets
     seats: Seats
     rendered: Rendered

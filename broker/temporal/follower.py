@@ -1,0 +1,203 @@
+"""The follower: turns the change feed into history (decision 0100).
+
+Changes come from the store's commits while it keeps up, and are read back from the feed where it
+does not: after a restart, or when it fell behind. They are written in batches, each with its place
+in the feed in the same transaction, so that nothing is followed twice and nothing is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final, TypeAlias
+
+from broker.errors import MachiError, NonexistentTenant, ServiceUnavailable
+from broker.store.contract import Change, Committed, Kind, Store
+from broker.store.history import Entry
+from broker.store.refusals import closed
+from broker.temporal.telling import entry_of
+
+PAUSE: Final = 0.2
+"""Seconds in which changes gather, unless somebody waits for them."""
+
+BATCH: Final = 500
+"""Changes written in one commit."""
+
+RING: Final = 4000
+"""Changes kept for the follower after their commit; beyond, it reads them back."""
+
+RETRY: Final = 1.0
+"""Seconds until the next try where the store cannot write."""
+
+Types: TypeAlias = Sequence[str]
+Keeps: TypeAlias = Callable[[str, Sequence[str]], bool]
+"""Whether history is kept of entities of a tenant that have these types."""
+
+log = logging.getLogger("machi.broker")
+
+
+class Follower:
+    """Follows the feed of a store. Whoever reads history first awaits `catch_up`."""
+
+    def __init__(
+        self,
+        store: Store,
+        keeps: Keeps = lambda tenant, types: True,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store = store
+        self._keeps = keeps
+        self._sleep = sleep
+        self._ring: deque[tuple[Change, Types]] = deque(maxlen=RING)
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._news = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stop: Callable[[], None] = lambda: None
+
+    async def start(self) -> None:
+        """Begin to follow, from where history ends."""
+        self._stop = self._store.listen(self._committed)
+        self._task = asyncio.create_task(self._serve(), name="machi-history")
+        self._news.set()
+
+    async def close(self) -> None:
+        """Stop at once; what is not followed yet is at the next start."""
+        self._stop()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self._fail(closed())
+
+    async def catch_up(self) -> None:
+        """Return once history has everything that was committed when this was called.
+
+        Raises ServiceUnavailable where history cannot be written.
+        """
+        newest = self._store.span()[1]
+        if self._task is None or self._store.history.followed() >= newest:
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((newest, done))
+        self._news.set()
+        self._hurry.set()
+        await done
+
+    def figures(self) -> dict[str, float]:
+        """Return figures for /metrics."""
+        behind = self._store.span()[1] - self._store.history.followed()
+        return {"history_behind": behind if self._task else 0, **self._store.history.count()}
+
+    def _committed(self, changes: list[Committed]) -> None:
+        self._ring.extend((one.change, _types_of(one)) for one in changes)
+        self._news.set()
+        if len(self._ring) >= BATCH:
+            self._hurry.set()
+
+    async def _serve(self) -> None:
+        while True:
+            await self._news.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE):
+                    await self._hurry.wait()
+            self._news.clear()
+            self._hurry.clear()
+            try:
+                while await self._follow():
+                    pass
+            except (MachiError, OSError) as error:
+                log.warning("history is behind, next try in %g s: %s", RETRY, error)
+                self._fail(error)
+                await self._sleep(RETRY)
+                self._news.set()
+
+    async def _follow(self) -> bool:
+        """Write the next batch; return whether there was one."""
+        store = self._store
+        after, newest = store.history.followed(), store.span()[1]
+        if after >= newest:
+            self._settle(after)
+            return False
+        while self._ring and self._ring[0][0].seq <= after:
+            self._ring.popleft()
+        if self._ring and self._ring[0][0].seq == after + 1:
+            upto, entries = self._recent()
+        else:
+            upto, entries = await self._past(after, newest)
+        told: dict[str, list[Entry]] = {}
+        for tenant, entry in entries:
+            told.setdefault(tenant, []).append(entry)
+        await store.history.follow(upto, told)
+        self._settle(upto)
+        return True
+
+    def _recent(self) -> tuple[int, list[tuple[str, Entry]]]:
+        """Return the next changes from memory: how far they go, and what they tell."""
+        upto = 0
+        entries: list[tuple[str, Entry]] = []
+        while self._ring and len(entries) < BATCH:
+            change, types = self._ring.popleft()
+            upto = change.seq
+            if self._keeps(change.tenant, types):
+                entries.append((change.tenant, entry_of(change, types)))
+        return upto, entries
+
+    async def _past(self, after: int, newest: int) -> tuple[int, list[tuple[str, Entry]]]:
+        """Return the next changes from the feed: how far they go, and what they tell."""
+        changes = await self._store.changes(after, until=newest, limit=BATCH)
+        entries = []
+        for change in changes:
+            types = await self._types(change)
+            if self._keeps(change.tenant, types):
+                entries.append((change.tenant, entry_of(change, types)))
+        return changes[-1].seq if len(changes) == BATCH else newest, entries
+
+    async def _types(self, change: Change) -> Types:
+        """Return the types of an entity at a change, or as near to it as is known."""
+        for parts in (change.delta, change.before):
+            if parts is not None and parts.get("type"):
+                return parts["type"]  # type: ignore[no-any-return]
+        with suppress(NonexistentTenant):
+            record = await self._store.get(change.tenant, change.entity_id)
+            if record is not None:
+                return record.entity["type"]  # type: ignore[no-any-return]
+            for later in await self._store.changes(
+                change.seq, tenant=change.tenant, entity_id=change.entity_id
+            ):
+                if later.kind is Kind.DELETE and later.before is not None:
+                    return later.before["type"]  # type: ignore[no-any-return]
+        return ()
+
+    def _settle(self, followed: int) -> None:
+        waiting = self._waiters
+        self._waiters = [one for one in waiting if one[0] > followed]
+        for upto, done in waiting:
+            if upto <= followed and not done.done():
+                done.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        waiting, self._waiters = self._waiters, []
+        for _, done in waiting:
+            if not done.done():
+                done.set_exception(_unreadable(error))
+
+
+def _types_of(committed: Committed) -> Types:
+    entity = committed.after or committed.before
+    assert entity is not None
+    types: Types = entity["type"]
+    return types
+
+
+def _unreadable(error: Exception) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"History is behind and could not be written: {error}.",
+        place="store",
+        remedy="Repeat the request later; see to free space and health of the broker's disk.",
+    )
