@@ -46,7 +46,10 @@ class Exact(IntEnum):
     NOTHING = 0
     EQUALITY = 1
     ORDER = 2
-    NEVER = 3
+    SINGLE = 3
+    """All there is of the attribute is one number an entity, so that the rows also say in which
+    order the entities are, and how many."""
+    NEVER = 4
     """More than rows ever are: what a comparison needs that they cannot decide."""
 
 

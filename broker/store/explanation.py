@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Way = Literal["nothing", "ids", "few", "index", "walk", "walk and index", "order"]
+Way = Literal["nothing", "ids", "few", "index", "walk", "walk and index", "order", "order index"]
 """`nothing`: a name in it is unknown; `ids`: one by one; `few`: all an index offers, put in order;
 `index`: what an index offers, in order until the page is full; `walk`: entities in order until the
 page is full; `walk and index`: a bounded walk, then the index after all; `order`: all that match,
-put in the order asked for.
+put in the order asked for; `order index`: an index that is in that order, until the page is full.
 """
 
 
@@ -76,12 +76,19 @@ def _way(told: Explanation, shorten: Callable[[str], str]) -> str:
             )
         case "walk and index":
             return (
-                f"{index} has {rows}, so that a walk in the order of ids seemed shorter; where a "
-                "bounded walk does not fill the page, the index has the rest."
+                f"{index} has {rows}, so that a walk in the order of ids seemed shorter, which "
+                "passes what the index does not offer; where a bounded walk does not fill the "
+                "page, the index has the rest."
             )
         case "order":
             source = f"{index} has {rows}. " if best else ""
             return f"{source}All that match were put in the order asked for."
+        case "order index":
+            source = f"{index} has {rows}. " if best else ""
+            return (
+                f"{source}The index of the attribute that is ordered by was read in its order, "
+                "until the page was full."
+            )
     return (
         f"Entities were met in the order of ids, of {told.entities} in all, until the page was "
         "full."

@@ -10,7 +10,7 @@ import orjson
 
 from broker.query.plan import GeoTerm, IndexTerm
 from broker.store.sqlite.index import MANY, number_key
-from broker.store.sqlite.pending import Pending
+from broker.store.sqlite.pending import Pending, table_of
 
 TABLES = {"num": "anum", "txt": "atxt"}
 
@@ -39,9 +39,10 @@ class Probe:
 
 @dataclass(slots=True)
 class Offer:
-    """The most selective index: its `count` rows, counted up to a bound; all, if few.
+    """The most selective index: its `count` rows, counted up to a bound, and whether that is `all`.
 
-    `exact` tells that its rows decide the term they serve, wherever they are up to date.
+    `few` are they themselves, if they are. `exact` tells that the rows decide the term they
+    serve, wherever they are up to date.
     """
 
     probe: Probe
@@ -49,13 +50,14 @@ class Offer:
     exact: bool
     count: int
     few: list[int] | None
+    all: bool
 
 
 def probe(term: IndexTerm | GeoTerm, path: int, pending: Pending) -> Probe:
     """Return the probe for a term; on the event loop only."""
     if isinstance(term, GeoTerm):
         return Probe(term, path, [], frozenset())
-    return Probe(term, path, pending.find(term, path), pending.touched(term, path))
+    return Probe(term, path, pending.find(term, path), pending.touched(table_of(term), path))
 
 
 def listed(eids: Sequence[int]) -> Candidates:

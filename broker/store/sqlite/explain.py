@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from broker.query.ast import Node
 from broker.query.plan import GeoTerm
 from broker.store.explanation import Explanation, Probed, Way
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.candidates import Offer
+from broker.store.sqlite.conditions import Conditions
 from broker.store.sqlite.connection import runner
-from broker.store.sqlite.plan import PROBE, Plan, Row, Test
+from broker.store.sqlite.costs import most_probed
+from broker.store.sqlite.plan import Plan, Row
 
 LOOKED: Final = "machi_looked"
 
@@ -29,8 +30,8 @@ class Observed(Plan):
     def run(self, budget: Budget) -> tuple[list[Row], int | None]:
         """Run the plan; as often as it is run, only the last time counts."""
         self.runs += 1
-        self.looked, self.best, self.way = 0, None, "nothing"
-        self._test = None
+        self.looked, self.way = 0, "nothing"
+        self.conditions = Conditions(self.where, self.types, self.numbers, f"{LOOKED}()")
         budget.connection.create_scalar_function(LOOKED, self._count_one, 0)
         try:
             rows, total = Plan.run(self, budget)
@@ -58,10 +59,6 @@ class Observed(Plan):
         self.looked += 1
         return 1
 
-    def _compiled(self, where: Node) -> Test:
-        text, bindings = Plan._compiled(self, where)
-        return (text if text == "1" else f"({LOOKED}() AND {text})"), bindings
-
     def _best(self, *given: Any) -> Offer | None:
         self.best = Plan._best(self, *given)
         return self.best
@@ -82,6 +79,15 @@ class Observed(Plan):
         self.way = "order"
         return Plan._ordered(self, *given)
 
+    def _in_order(self, *given: Any) -> Any:
+        self.way = "order"
+        return Plan._in_order(self, *given)
+
+    def _by_order_index(self, *given: Any) -> Any:
+        met = Plan._by_order_index(self, *given)
+        self.way = "order" if met is None else "order index"
+        return met
+
     def _walk_whole(self, *given: Any) -> Any:
         self.way = "walk"
         return Plan._walk_whole(self, *given)
@@ -94,6 +100,6 @@ class Observed(Plan):
 def _probed(offer: Offer) -> Probed:
     term = offer.probe.term
     if isinstance(term, GeoTerm):
-        return Probed(term.attribute, "boxes", offer.count, PROBE, exact=False)
+        return Probed(term.attribute, "boxes", offer.count, most_probed(term), exact=False)
     kind = "numbers" if term.kind == "num" else "texts"
-    return Probed(term.attribute, kind, offer.count, PROBE, offer.exact)  # type: ignore[arg-type]
+    return Probed(term.attribute, kind, offer.count, most_probed(term), offer.exact)  # type: ignore[arg-type]

@@ -6,9 +6,9 @@ are what the relationship's own index is asked for; the exact condition is teste
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import orjson
 
@@ -22,9 +22,6 @@ from broker.store.sqlite.pending import Pending
 
 MOST: Final = 500
 """Linked entities up to which their ids are looked for."""
-
-Find: TypeAlias = Callable[[IndexTerm, int], list[int]]
-"""From a term and the number of its attribute to the entities whose rows wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +40,13 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Turns hops into probes within one read. `find` is None where the loop may not be asked."""
+    """Turns hops into probes within one read. `pending` has what waits of their relationships."""
 
     run: Run
     tid: int
     pairs: Pairs
     every: list[int]
-    find: Find | None
+    pending: Pending
 
     def probe(self, hop: Hop) -> Probe | None:
         """Return the probe for entities with the relationship; None if no index serves it."""
@@ -59,7 +56,7 @@ class Resolver:
         # No relationship leads to the empty text, so that nothing is found where nothing is.
         values = tuple(entity_id[:TEXT_LENGTH] for entity_id in ids) or ("",)
         term = IndexTerm("txt", hop.relationship, values)
-        return Probe(term, hop.path, self._waiting(term, hop.path), frozenset())
+        return Probe(term, hop.path, self.pending.find(term, hop.path), frozenset())
 
     def _linked(self, hop: Hop) -> list[str] | None:
         types = self.every if hop.types is None else hop.types
@@ -74,23 +71,19 @@ class Resolver:
                 return [
                     entity_id
                     for (entity_id,) in self.run(
-                        "SELECT id FROM entity WHERE tid = ? "
-                        "AND eid IN (SELECT value FROM json_each(?))",
-                        (self.tid, eids),
+                        "SELECT e.id FROM json_each(?) c CROSS JOIN entity e ON e.eid = c.value "
+                        "WHERE e.tid = ?",
+                        (eids, self.tid),
                     ).fetchall()
                 ]
         return None
 
-    def _waiting(self, term: IndexTerm, path: int) -> list[int]:
-        """Return whose rows may wait: exactly on the loop, else all changed since they came."""
-        if self.find is not None:
-            return self.find(term, path)
-        rows = self.run(
-            "SELECT DISTINCT eid FROM change WHERE tid = ? "
-            "AND seq > (SELECT value FROM meta WHERE key = 'indexed')",
-            (self.tid,),
-        ).fetchall()
-        return [eid for (eid,) in rows]
+
+def relationships(hops: Sequence[Hop]) -> Iterator[int]:
+    """Yield the numbers of the relationships that hops follow."""
+    for hop in hops:
+        yield hop.path
+        yield from relationships(hop.hops)
 
 
 def hops(node: Node, names: Names, pending: Pending) -> list[Hop]:

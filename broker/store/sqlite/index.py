@@ -33,7 +33,7 @@ class Terms(NamedTuple):
     exact: Exact = Exact.ORDER
 
 
-NOTHING: Final = Terms()
+NOTHING: Final = Terms(exact=Exact.SINGLE)
 
 
 def terms(instances: dict[str, Instance]) -> Terms:
@@ -43,11 +43,11 @@ def terms(instances: dict[str, Instance]) -> Terms:
         value: Any = instance.get("value")
         kind = value.__class__
         if kind is float:
-            return Terms((value,))
+            return Terms((value,), exact=Exact.SINGLE)
         if kind is str:
             return Terms((), (value[:TEXT_LENGTH],))
         if kind is int:
-            return Terms((number_key(value),))
+            return Terms((number_key(value),), exact=Exact.SINGLE)
         uri = instance.get("object")
         if uri.__class__ is str and instance["type"] == "Relationship":
             return Terms((), (uri[:TEXT_LENGTH],), None, Exact.EQUALITY)

@@ -17,6 +17,8 @@ from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
 from broker.store.sqlite.pending import NUMBERS, TABLES, TEXTS, Row
 
+_NUMBERS: Final = (int, float)
+
 MOST_COMBINATIONS: Final = 1000
 """Combinations of types of which the columns are kept in memory."""
 
@@ -113,12 +115,14 @@ class Indexer:
         if columns is None:
             columns = self._columns(types, names)
         for iri in attributes:
-            path, type_ids, numbers, texts = columns.get(iri) or self._column(
+            path, type_ids, singles, numbers, texts = columns.get(iri) or self._column(
                 columns, types, iri, names
             )
             was, now = before.get(iri), after.get(iri)
             one, other = single(was), single(now)
             if one is not SEVERAL and other is not SEVERAL:
+                if singles and now is not None and other.__class__ not in _NUMBERS:
+                    self._lower(singles, path, Exact.ORDER, singles, names)
                 if one != other:
                     for nid in type_ids:
                         if one is not None:
@@ -130,9 +134,9 @@ class Indexer:
                 continue
             old = NOTHING if was is None else terms(was)
             new = NOTHING if now is None else terms(now)
+            if new.exact is not Exact.SINGLE:
+                self._lower(type_ids, path, new.exact, singles, names)
             for nid in type_ids:
-                if new.exact is not Exact.ORDER:
-                    self.pairs.lower(nid, path, new.exact, names.undo)
                 for key, lost, gained in (
                     (numbers, old.numbers, new.numbers),
                     (texts, old.texts, new.texts),
@@ -156,9 +160,20 @@ class Indexer:
             nid = names.intern(type_iri)
             if self.pairs.indexed(nid, type_iri, path, iri, names.undo):
                 type_ids.append(nid)
-        column = columns[iri] = path, type_ids, (NUMBERS, path), (TEXTS, path)
+        singles = [nid for nid in type_ids if self.pairs.exactness((nid,), path) is Exact.SINGLE]
+        column = columns[iri] = path, type_ids, singles, (NUMBERS, path), (TEXTS, path)
         names.undo.append(columns.clear)
         return column
+
+    def _lower(
+        self, types: list[int], path: int, exact: Exact, singles: list[int], names: Interning
+    ) -> None:
+        """Note that an attribute of some types got a value that is no single number."""
+        for nid in types:
+            self.pairs.lower(nid, path, exact, names.undo)
+        if singles:
+            singles.clear()
+            names.undo.append(names.columns.clear)
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write rows into the file at once."""
@@ -208,7 +223,7 @@ def reindex(connection: apsw.Connection, indexed: Indexed | None) -> int:
     with connection:
         connection.executemany(
             "UPDATE pair SET indexed = ?3, exact = ?4 WHERE type = ?1 AND path = ?2",
-            [(*pair, Exact.ORDER) for pair in pairs],
+            [(*pair, Exact.SINGLE) for pair in pairs],
         )
         indexer = Indexer(connection, indexed)
         for nid, path, wanted in pairs:

@@ -19,8 +19,9 @@ from broker.store.sqlite.pending import Key
 
 Undo = list[Callable[[], None]]
 
-Column: TypeAlias = tuple[int, list[int], Key, Key]
-"""Number of an attribute, types for which it is indexed, where its numbers and its texts go."""
+Column: TypeAlias = tuple[int, list[int], list[int], Key, Key]
+"""Number of an attribute, types for which it is indexed, those of them with single numbers only,
+where its numbers and its texts go."""
 
 Columns: TypeAlias = dict[str, Column]
 """Attribute IRI → what is known of it, for one combination of types."""

@@ -38,8 +38,8 @@ class Pairs:
         key = (nid, path)
         if key not in self._known:
             yes = self._indexed is None or self._indexed(type_iri, iri)
-            self._known[key] = Exact.ORDER if yes else None
-            self._run("INSERT INTO pair VALUES (?, ?, ?, ?)", (nid, path, yes, Exact.ORDER))
+            self._known[key] = Exact.SINGLE if yes else None
+            self._run("INSERT INTO pair VALUES (?, ?, ?, ?)", (nid, path, yes, Exact.SINGLE))
             undo.append(lambda: self._forget(key))
         return self._known[key] is not None
 
@@ -56,9 +56,9 @@ class Pairs:
 
     def exactness(self, types: Iterable[int], path: int) -> Exact | None:
         """Return how exact an attribute's rows of some types are; None if not all are indexed."""
-        least = Exact.ORDER
+        least = Exact.SINGLE
         for nid in types:
-            exact = self._known.get((nid, path), Exact.ORDER)
+            exact = self._known.get((nid, path), Exact.SINGLE)
             if exact is None:
                 return None
             least = min(least, exact)

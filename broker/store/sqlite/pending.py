@@ -69,6 +69,24 @@ class _Path:
         found.update(self._between(start, end))
         return found
 
+    def within(self, term: IndexTerm, nid: int) -> int:
+        """Return how many entities of a type have, by their newest row, what a term asks for.
+
+        For attributes of which an entity has one value at most.
+        """
+        newest: dict[int, Any] = {}
+        for value, eid, type_, added, _ in self.rows:
+            if type_ == nid:
+                newest[eid] = value if added else None
+        return sum(value is not None and _holds(term, value) for value in newest.values())
+
+    def copy(self) -> _Path:
+        """Return a copy that does not change."""
+        copied = _Path()
+        copied.rows = list(self.rows)
+        copied._order()
+        return copied
+
     def drop(self, count: int) -> None:
         """Forget the oldest rows."""
         del self.rows[:count]
@@ -105,7 +123,7 @@ class _Path:
 
 
 class Pending:
-    """All rows that wait. Used on the event loop only."""
+    """All rows that wait. Used on the event loop only, but for copies."""
 
     def __init__(self, indexed: int) -> None:
         self.indexed = indexed
@@ -140,13 +158,24 @@ class Pending:
         """Return the entities whose waiting rows a term asks for."""
         if isinstance(term, GeoTerm):
             return []
-        waiting = self._paths.get((NUMBERS if term.kind == "num" else TEXTS, path))
+        waiting = self._paths.get((table_of(term), path))
         return [] if waiting is None else sorted(waiting.find(term))
 
-    def touched(self, term: IndexTerm, path: int) -> Set[int]:
-        """Return the entities of whose rows, in the table a term asks, some wait."""
-        waiting = self._paths.get((NUMBERS if term.kind == "num" else TEXTS, path))
+    def touched(self, table: int, path: int) -> Set[int]:
+        """Return the entities of whose rows in a table some wait."""
+        waiting = self._paths.get((table, path))
         return _NONE if waiting is None else waiting.touched()
+
+    def within(self, term: IndexTerm, path: int, nid: int) -> int:
+        """Return how many entities of a type have what a term asks for by rows that wait."""
+        waiting = self._paths.get((table_of(term), path))
+        return 0 if waiting is None else waiting.within(term, nid)
+
+    def copy(self, keys: Iterable[Key]) -> Pending:
+        """Return a copy of what waits under some keys, for a thread."""
+        copied = Pending(self.indexed)
+        copied._paths = {key: self._paths[key].copy() for key in keys if key in self._paths}
+        return copied
 
     def overdue(self, newest: int) -> bool:
         """Return whether it is time to move rows into the file."""
@@ -181,6 +210,11 @@ class Pending:
         return lambda: setattr(self, "indexed", newest)
 
 
+def table_of(term: IndexTerm) -> int:
+    """Return the table that serves a term, by its place in `TABLES`."""
+    return NUMBERS if term.kind == "num" else TEXTS
+
+
 def write_rows(many: Callable[..., Any], table: str, path: int, rows: Iterable[Waits]) -> None:
     """Bring rows, oldest first, into a table; the last word on each counts."""
     last: dict[tuple[Any, ...], bool] = {
@@ -204,6 +238,14 @@ def _ordered(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         # The mark of many values is no number or text: nearly in order will do.
         rows.sort(key=lambda row: (row[0], isinstance(row[2], bytes), row[3]))
     return rows
+
+
+def _holds(term: IndexTerm, value: Any) -> bool:
+    if term.values:
+        return value in map(_key, term.values)
+    low, high = _key(term.low), _key(term.high)
+    above = low is None or (value >= low if term.low_inclusive else value > low)
+    return above and (high is None or (value <= high if term.high_inclusive else value < high))
 
 
 def _key(value: Any) -> Any:

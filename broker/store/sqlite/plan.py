@@ -10,48 +10,44 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+import apsw
 import orjson
 
 from broker.query.ast import EntityQuery, Node
-from broker.query.plan import IndexTerm, without
-from broker.query.sql import compile_sql
-from broker.query.sql_order import compile_keys, terms
+from broker.query.plan import Exact, GeoTerm, IndexTerm
 from broker.store.contract import Kept
+from broker.store.sqlite import ordered
 from broker.store.sqlite.budget import Budget
-from broker.store.sqlite.candidates import Offer, Probe, candidates, listed
+from broker.store.sqlite.candidates import Candidates, Offer, Probe, candidates, listed
+from broker.store.sqlite.conditions import Conditions, Test
 from broker.store.sqlite.connection import Run, runner
-from broker.store.sqlite.hops import Find, Hop, Resolver
+from broker.store.sqlite.costs import (
+    index_is_shorter,
+    most_probed,
+    order_index_is_shorter,
+    sieve_first,
+    steps,
+)
+from broker.store.sqlite.hops import Hop, Resolver, relationships
 from broker.store.sqlite.pairs import Pairs
+from broker.store.sqlite.pending import NUMBERS, TEXTS, Pending, table_of
 from broker.store.sqlite.session import ALL_TYPES
+from broker.store.sqlite.walk import Met, Walk
 
 Row: TypeAlias = tuple[str, int, bytes | None]
 """Id, version, document; None for one that is not needed."""
 
-Met: TypeAlias = list[tuple[str, int, int]]
-"""Id, version and number of entities, in order."""
-
-Test: TypeAlias = tuple[str, tuple[Any, ...]]
-"""An SQL condition on an entity `e`, and its bindings."""
-
 FEW: Final = 64
 """Rows of an index up to which it is used without a look at the alternative."""
 
-PROBE: Final = 2000
-"""Rows of an index that are read to learn how selective it is."""
+COUNTED: Final = 8_000
+"""Rows of an index that are counted where the choice between two ways depends on them."""
 
-WALK: Final = (500, 4_000, 15_500)
-"""Entities a walk looks at, step by step, before it leaves the rest to an index."""
+MANY: Final = 2_000
+"""Documents of which it is known that the event loop cannot wait for them."""
 
 TYPES: Final = 32
 """Types of a tenant up to which a query without a type may use the indexes by type."""
-
-OF_TYPE: Final = (
-    "(e.type = ? OR (e.type = 0 AND "
-    "EXISTS (SELECT 1 FROM etype t WHERE t.type = ? AND t.key = e.id)))"
-)
-
-SORT_COST: Final = 0.1
-"""Cost of putting one candidate of an index in order, in tests of one entity."""
 
 
 @dataclass(slots=True)
@@ -59,7 +55,7 @@ class Plan:
     """A compiled query. `types` and `ids` are None where the query does not ask for them.
 
     `where` is what is to be tested of entities found by a single required type; `numbers` has
-    the number of every attribute in it.
+    the number of every attribute in it. `pending` is a copy once the read went to a thread.
     """
 
     tid: int
@@ -70,42 +66,67 @@ class Plan:
     numbers: dict[str, int | None]
     probes: list[Probe]
     hops: list[Hop]
-    find: Find
+    pending: Pending
     pairs: Pairs
     kept: Kept | None
-    _test: Test | None = field(default=None, init=False)
+    conditions: Conditions = field(init=False)
+    _offer: Offer | None = field(default=None, init=False)
+    _probed: bool = field(default=False, init=False)
+    """Whether the indexes were asked already: a thread goes on with what they said."""
+
+    def __post_init__(self) -> None:
+        self.conditions = Conditions(self.where, self.types, self.numbers)
 
     def run(self, budget: Budget) -> tuple[list[Row], int | None]:
         """Return the rows of the page, and the total if asked for."""
+        try:
+            return self._answer(budget)
+        except apsw.InterruptError:
+            if budget.inline:
+                self.pending = self.pending.copy(self._waited_for())
+            raise
+
+    def _answer(self, budget: Budget) -> tuple[list[Row], int | None]:
         run = runner(budget.connection)
         if self.ids is not None:
             met, total = self._by_ids(run, budget)
         else:
-            met, total = self._find(run, self._best(run, budget.inline), budget)
+            if not self._probed:
+                self._offer, self._probed = self._best(run), True
+            met, total = self._find(run, self._offer, budget)
         return self._rows(run, met, budget.inline), total
+
+    def _waited_for(self) -> Iterator[tuple[int, int]]:
+        """Yield where rows may wait that are looked for while the query is under way."""
+        for probe in self.probes:
+            if isinstance(probe.term, IndexTerm):
+                yield table_of(probe.term), probe.path
+        for path in relationships(self.hops):
+            yield TEXTS, path
+        for order in self.query.order:
+            for number in map(self.numbers.get, order.path.names[:1]):
+                if number is not None:
+                    yield NUMBERS, number
 
     def _find(self, run: Run, best: Offer | None, budget: Budget) -> tuple[Met, int | None]:
         query = self.query
         if best is not None and best.few is not None:
             return self._by_few(run, best, best.few, budget.inline)
-        if query.order or query.count:
-            self._leave_loop(run, best, budget)
-        if query.order:
-            return self._ordered(run, "FROM entity e", *self._source(run, best))
-        total = self._count(run, best) if query.count else None
+        total = self._count(run, best, budget) if query.count else None
         if query.limit == 0 or total == 0:
             return [], total
+        if query.order:
+            return self._in_order(run, best, budget), total
         if best is None:
             return self._walk_whole(run), total
-        if best.count < PROBE and self._index_is_shorter(run, best.count):
+        wanted = query.offset + query.limit
+        if best.all and index_is_shorter(best.count, wanted, self._entities(run)):
             return self._by_index(run, best, query.offset, query.limit), total
         return self._walk_then_index(run, best), total
 
     def _leave_loop(self, run: Run, best: Offer | None, budget: Budget) -> None:
-        """Go to a thread at once with what looks at very many entities."""
-        if best is None and self._exact_test()[0] == "1" and not self.query.order:
-            return
-        if (self._entities(run) if best is None else best.count) >= PROBE:
+        """Go to a thread at once with what looks at very many documents."""
+        if (self._entities(run) if best is None else best.count) >= MANY:
             budget.leave_loop()
 
     def _rows(self, run: Run, met: Met, inline: bool) -> list[Row]:
@@ -122,11 +143,11 @@ class Plan:
 
     def _by_ids(self, run: Run, budget: Budget) -> tuple[Met, int | None]:
         query, found = self.query, []
-        test, bindings = self._exact_test()
+        test, bindings = self.conditions.exact()
         if query.order:
             where = f"e.tid = ? AND e.id IN (SELECT value FROM json_each(?)) AND {test}"
             given = (self.tid, orjson.dumps(self.ids).decode(), *bindings)
-            return self._ordered(run, "FROM entity e", where, given)
+            return self._ordered(run, "FROM entity e", (where, given))
         for entity_id in self.ids or ():
             budget.check()
             found += run(
@@ -138,34 +159,35 @@ class Plan:
         page = rest[query.offset : query.offset + query.limit]
         return page, len(found) if query.count else None
 
-    def _best(self, run: Run, inline: bool) -> Offer | None:
+    def _best(self, run: Run) -> Offer | None:
         """Return the most selective index."""
         best: Offer | None = None
         types = self._index_types(run, self.types) if self.probes or self.hops else []
-        for probe in (*self.probes, *self._resolved(run, inline)):
+        for probe in (*self.probes, *self._resolved(run)):
             exact = self.pairs.exactness(types, probe.path) if types else None
             if exact is None:
                 continue
             term = probe.term
             decided = isinstance(term, IndexTerm) and exact >= term.needs
             offered = candidates(term, probe.path, types, probe.waiting, many=not decided)
-            rows = run(f"{offered.text} LIMIT {PROBE}", offered.bindings).fetchall()
+            most = most_probed(term)
+            rows = run(f"{offered.text} LIMIT {most}", offered.bindings).fetchall()
             count, few = len(rows), None
-            if count < PROBE:
+            if count < most:
                 eids = list(dict.fromkeys(eid for (eid,) in rows))
                 offered = listed(eids)
                 few = eids if count <= FEW else None
             if best is None or count < best.count:
-                best = Offer(probe, offered, decided, count, few)
+                best = Offer(probe, offered, decided, count, few, count < most)
             if few is not None:
                 break
         return best
 
-    def _resolved(self, run: Run, inline: bool) -> Iterator[Probe]:
+    def _resolved(self, run: Run) -> Iterator[Probe]:
         """Yield the probes for conditions on linked entities."""
         if self.hops:
-            every, find = self._index_types(run, None), self.find if inline else None
-            resolver = Resolver(run, self.tid, self.pairs, every, find)
+            every = self._index_types(run, None)
+            resolver = Resolver(run, self.tid, self.pairs, every, self.pending)
             for hop in self.hops:
                 found = resolver.probe(hop)
                 if found is not None:
@@ -189,13 +211,14 @@ class Plan:
         """
         query, touched = self.query, best.probe.touched
         if inline and best.exact:
-            test, bindings = self._few_test(best, [eid for eid in eids if eid in touched])
+            doubtful = [eid for eid in eids if eid in touched]
+            test, bindings = self.conditions.of_few(best, doubtful)
         else:
-            test, bindings = self._offer_test(run, best)
+            test, bindings = self.conditions.of_offer(run, best)
         source = "FROM json_each(?) c CROSS JOIN entity e ON e.eid = c.value"
         given = (orjson.dumps(eids).decode(), *bindings)
         if query.order:
-            return self._ordered(run, source, test, given)
+            return self._ordered(run, source, (test, given))
         source += f" WHERE {test}"
         total = run(f"SELECT count(*) {source}", given).get if query.count else None
         met = run(
@@ -204,68 +227,74 @@ class Plan:
         ).fetchall()
         return met, total
 
-    def _few_test(self, best: Offer, doubtful: list[int]) -> Test:
-        """Return the test of entities an exact index offers, which is whole for the `doubtful`."""
-        test, bindings = self._rest_test(best)
-        if not doubtful:
-            return test, bindings
-        whole, values = self._index_test()
-        return (
-            f"CASE WHEN e.eid IN (SELECT value FROM json_each(?)) THEN {whole} ELSE {test} END",
-            (orjson.dumps(doubtful).decode(), *values, *bindings),
+    def _in_order(self, run: Run, best: Offer | None, budget: Budget) -> Met:
+        path = self._order_path()
+        if path is not None and self._order_index_is_shorter(run, best):
+            met = self._by_order_index(run, best, path)
+            if met is not None:
+                return met
+        self._leave_loop(run, best, budget)
+        source = "FROM entity e"
+        window = (self.query.limit, self.query.offset)
+        return ordered.by_documents(
+            run, self.query.order, self.numbers, source, self._source(run, best), window
         )
 
-    def _offer_test(self, run: Run, best: Offer) -> Test:
-        """Return the test of entities an index offers.
-
-        An exact one has decided its term of those whose newest change is all in the index.
-        """
-        whole, values = self._index_test()
-        if not best.exact:
-            return whole, values
-        test, bindings = self._rest_test(best)
-        indexed: int = run("SELECT value FROM meta WHERE key = 'indexed'").get
-        return (
-            f"CASE WHEN e.seq > ? THEN {whole} ELSE {test} END",
-            (indexed, *values, *bindings),
-        )
-
-    def _rest_test(self, best: Offer) -> Test:
-        """Return the test of what an exact index does not decide."""
-        term = best.probe.term
-        assert isinstance(term, IndexTerm)
-        assert term.node is not None
-        return self._compiled(without(self.where, term.node))
-
-    def _ordered(
-        self, run: Run, source: str, test: str, given: tuple[Any, ...]
-    ) -> tuple[Met, int | None]:
+    def _ordered(self, run: Run, source: str, test: Test) -> tuple[Met, int | None]:
         """Put all that satisfies the test into the order asked for, and count it."""
-        query = self.query
-        total = None
+        query, total = self.query, None
         if query.count:
-            total = run(f"SELECT count(*) {source} WHERE {test}", given).get
-        keys = compile_keys(query.order, self.numbers.get)
-        columns = [f"k{number}" for number in range(len(keys))]
-        named = ", ".join(f"{key.text} AS {c}" for key, c in zip(keys, columns, strict=True))
-        met: Met = run(
-            f"WITH m AS MATERIALIZED (SELECT e.id, e.version, e.eid, {named} {source} "
-            f"WHERE {test}) SELECT id, version, eid FROM m "
-            f"ORDER BY {terms(query.order, columns)}, id LIMIT ? OFFSET ?",
-            (
-                *(value for key in keys for value in key.params),
-                *given,
-                query.limit,
-                query.offset,
-            ),
-        ).fetchall()
-        return met, total
+            total = run(f"SELECT count(*) {source} WHERE {test[0]}", test[1]).get
+        window = (query.limit, query.offset)
+        return (
+            ordered.by_documents(run, query.order, self.numbers, source, test, window),
+            total,
+        )
 
-    def _index_is_shorter(self, run: Run, found: int) -> bool:
-        entities = self._entities(run)
+    def _order_path(self) -> int | None:
+        """Return the attribute whose index rows are in the order asked for, if there is one."""
+        if len(self.query.order) > 1 or self.types is None or len(self.types) > 1:
+            return None
+        (order,) = self.query.order
+        path = order.path
+        if len(path.names) != 1 or path.member or path.keys or order.reference is not None:
+            return None
+        number = self.numbers.get(path.names[0])
+        if number is None or self.pairs.exactness(self.types, number) is not Exact.SINGLE:
+            return None
+        return number
+
+    def _order_index_is_shorter(self, run: Run, best: Offer | None) -> bool:
+        if best is None:
+            return True
         wanted = self.query.offset + self.query.limit
-        walked = entities * min(1.0, wanted / max(1, found))
-        return min(found, wanted) + found * SORT_COST < walked
+        return order_index_is_shorter(self._counted(run, best), wanted, self._entities(run))
+
+    def _by_order_index(self, run: Run, best: Offer | None, path: int) -> Met | None:
+        assert self.types is not None
+        whole = self.conditions.whole()
+        return ordered.Indexed(
+            run,
+            self.types[0],
+            path,
+            self.query.order[0],
+            self.numbers,
+            None if best is None else best.candidates,
+            whole if best is None else self.conditions.of_offer(run, best),
+            whole,
+            sorted(self.pending.touched(NUMBERS, path)),
+        ).page(self.query.limit, self.query.offset)
+
+    def _counted(self, run: Run, best: Offer) -> int:
+        """Return how many rows an index offers, counted a little further than to probe it."""
+        if best.all:
+            return best.count
+        offered = best.candidates
+        counted: int = run(
+            f"SELECT count(*) FROM (SELECT 1 FROM ({offered.text}) LIMIT {COUNTED})",
+            offered.bindings,
+        ).get
+        return counted
 
     def _entities(self, run: Run) -> int:
         """Return how many entities a walk could meet at most."""
@@ -276,21 +305,38 @@ class Plan:
             )
         return total
 
-    def _count(self, run: Run, best: Offer | None) -> int:
-        test, _ = self._exact_test()
-        if test == "1" and (self.types is None or len(self.types) == 1):
+    def _count(self, run: Run, best: Offer | None, budget: Budget) -> int:
+        if self.conditions.none and (self.types is None or len(self.types) == 1):
             return self._entities(run)
+        if best is not None and best.exact and self.types is not None and len(self.types) == 1:
+            exact = self.pairs.exactness(self.types, best.probe.path)
+            if exact is Exact.SINGLE and self.conditions.rest(best)[0] == "1":
+                return self._count_rows(run, best.probe, self.types[0])
+        self._leave_loop(run, best, budget)
         where, bindings = self._source(run, best)
         total: int = run(f"SELECT count(*) FROM entity e WHERE {where}", bindings).get
         return total
 
+    def _count_rows(self, run: Run, probe: Probe, nid: int) -> int:
+        """Count the rows of an index that are alone for their entities; some of them may wait."""
+        term = probe.term
+        assert isinstance(term, IndexTerm)
+        offered = candidates(term, probe.path, [nid], (), many=False)
+        touched = sorted(self.pending.touched(table_of(term), probe.path))
+        text, bindings = f"SELECT count(*) FROM ({offered.text})", offered.bindings
+        if touched:
+            text += " WHERE eid NOT IN (SELECT value FROM json_each(?))"
+            bindings = (*bindings, orjson.dumps(touched).decode())
+        counted: int = run(text, bindings).get
+        return counted + self.pending.within(term, probe.path, nid)
+
     def _source(self, run: Run, best: Offer | None) -> Test:
         """Return the condition of all that is asked for, with where to begin."""
-        test, bindings = self._exact_test()
+        test, bindings = self.conditions.exact()
         if best is not None:
             source: tuple[Any, ...] = best.candidates.bindings
             where = f"e.eid IN ({best.candidates.text})"
-            test, bindings = self._offer_test(run, best)
+            test, bindings = self.conditions.of_offer(run, best)
         elif self.types is None:
             where, source = "e.tid = ?", (self.tid,)
         else:
@@ -298,113 +344,59 @@ class Plan:
             source = tuple(self.types)
         return f"{where} AND {test}", (*source, *bindings)
 
-    def _by_index(self, run: Run, best: Offer, offset: int, limit: int) -> Met:
+    def _by_index(self, run: Run, best: Offer, offset: int, limit: int, after: str = "") -> Met:
         """Put what the index offers in order, and test until the page is full.
 
         The LIMIT within keeps SQLite from dropping the inner order; the CROSS JOIN follows it.
         """
-        test, bindings = self._offer_test(run, best)
+        test, bindings = self.conditions.of_offer(run, best)
         offered = best.candidates
         met: Met = run(
             "SELECT e.id, e.version, e.eid FROM (SELECT eid FROM entity "
             f"WHERE eid IN ({offered.text}) AND id > ? ORDER BY id LIMIT -1) c "
             f"CROSS JOIN entity e ON e.eid = c.eid WHERE {test} LIMIT ? OFFSET ?",
-            (*offered.bindings, self.query.after or "", *bindings, limit, offset),
+            (*offered.bindings, max(after, self.query.after or ""), *bindings, limit, offset),
         ).fetchall()
         return met
-
-    def _index_test(self) -> Test:
-        """Return the test for what an index offers, which may be out of date in all it says.
-
-        Even the number may by now be that of another tenant's entity, which has none of these
-        names. `where` leaves a single required type to the walk; more of them it tests itself.
-        """
-        test, bindings = self._exact_test()
-        if self.types is None or len(self.types) > 1:
-            return test, bindings
-        (nid,) = self.types
-        return f"{OF_TYPE} AND {test}", (nid, nid, *bindings)
-
-    def _exact_test(self) -> Test:
-        if self._test is None:
-            self._test = self._compiled(self.where)
-        return self._test
-
-    def _compiled(self, where: Node) -> Test:
-        text, bindings = compile_sql(where, self.numbers.get)
-        return text, tuple(bindings)
 
     def _walk_whole(self, run: Run) -> Met:
         query, start = self.query, self.query.after or ""
-        if self._exact_test()[0] != "1" or self.types is None or len(self.types) > 1:
-            return self._walk(run, start, None, query.limit, query.offset)
-        met: Met = run(
-            "SELECT e.id, e.version, e.eid FROM (SELECT key, eid FROM etype WHERE type = ? "
-            "AND key > ? ORDER BY key LIMIT ? OFFSET ?) t CROSS JOIN entity e ON e.eid = t.eid "
-            "ORDER BY t.key",
-            (*self.types, start, query.limit, query.offset),
-        ).fetchall()
-        return met
+        walk = Walk(run, self.tid, self.types)
+        if self.conditions.none and self.types is not None and len(self.types) == 1:
+            return walk.untested(start, query.limit, query.offset)
+        return walk.tested(self.conditions.exact(), start, None, query.limit, query.offset)
 
     def _walk_then_index(self, run: Run, best: Offer) -> Met:
         """Walk a bounded way; where that does not fill the page, let the index have its turn."""
-        query = self.query
+        query, walk = self.query, Walk(run, self.tid, self.types)
         wanted, start = query.offset + query.limit, query.after or ""
+        sieve: Candidates | None = None
+        if best.all or self._is_sieve_first(run, best, wanted):
+            sieve = best.candidates
         met: Met = []
-        for entities in WALK:
-            end = self._key_after(run, start, entities)
-            met += self._walk(run, start, end, wanted - len(met), 0)
+        for step in steps(best.probe.term):
+            end = walk.end(start, step)
+            test = self.conditions.exact() if sieve is None else self.conditions.of_offer(run, best)
+            met += walk.tested(test, start, end, wanted - len(met), 0, sieve)
             if end is None or len(met) == wanted:
                 return met[query.offset :]
             start = end
-        return self._by_index(run, best, query.offset, query.limit)
+            if sieve is None:
+                sieve = best.candidates = self._sieve(run, best)
+        met += self._by_index(run, best, 0, wanted - len(met), start)
+        return met[query.offset :]
 
-    def _key_after(self, run: Run, start: str, entities: int) -> str | None:
-        """Return the id a walk of so many entities from `start` ends at; None for the last."""
-        if self.types is None:
-            ends = [
-                run(
-                    "SELECT id FROM entity WHERE tid = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?",
-                    (self.tid, start, entities),
-                ).get
-            ]
-        else:
-            ends = [
-                run(
-                    "SELECT key FROM etype WHERE type = ? AND key > ? ORDER BY key "
-                    "LIMIT 1 OFFSET ?",
-                    (nid, start, entities),
-                ).get
-                for nid in self.types
-            ]
-        return min((end for end in ends if end is not None), default=None)
+    def _is_sieve_first(self, run: Run, best: Offer, wanted: int) -> bool:
+        if isinstance(best.probe.term, GeoTerm):
+            return False
+        return sieve_first(self._counted(run, best), wanted, self._entities(run))
 
-    def _walk(self, run: Run, start: str, end: str | None, limit: int, offset: int) -> Met:
-        """Return matches in the order of ids, from behind `start` to `end` included."""
-        test, tested = self._exact_test()
-        last = "" if end is None else "AND {} <= ?"
-        ends = () if end is None else (end,)
-        if self.types is None:
-            text = (
-                "SELECT e.id, e.version, e.eid FROM entity e "
-                f"WHERE e.tid = ? AND e.id > ? {last.format('e.id')} AND {test}"
-            )
-            bindings: tuple[Any, ...] = (self.tid, start, *ends, *tested)
-        else:
-            text = " UNION ".join(
-                [
-                    "SELECT e.id, e.version, e.eid FROM etype t CROSS JOIN entity e "
-                    "ON e.eid = t.eid "
-                    f"WHERE t.type = ? AND t.key > ? {last.format('t.key')} AND {test}"
-                ]
-                * len(self.types)
-            )
-            bindings = tuple(each for nid in self.types for each in (nid, start, *ends, *tested))
-        order = "t.key" if self.types is not None and len(self.types) == 1 else "1"
-        met: Met = run(
-            f"{text} ORDER BY {order} LIMIT ? OFFSET ?", (*bindings, limit, offset)
-        ).fetchall()
-        return met
+    def _sieve(self, run: Run, best: Offer) -> Candidates:
+        """Return what an index offers; boxes are dear to ask, and asked once."""
+        offered = best.candidates
+        if isinstance(best.probe.term, IndexTerm):
+            return offered
+        return listed([eid for (eid,) in run(offered.text, offered.bindings).fetchall()])
 
 
 def _marks(values: list[int]) -> str:

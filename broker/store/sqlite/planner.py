@@ -78,7 +78,7 @@ def plan(
             if (path := names.nid(term.attribute)) is not None
         ],
         hops=hops(where, names, pending),
-        find=pending.find,
+        pending=pending,
         pairs=pairs,
         kept=kept,
     ).run

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from broker.store.contract import Store
+from broker.store.explanation import Explanation, Probed, in_words
 from broker.store.memory import MemoryStore
 from tests.broker.api.data import ENTITIES, EX, OPERATIONS, gauge, link, urn
 from tests.support.asgi import Client, running
@@ -56,12 +57,18 @@ async def test_each_condition_is_said_in_words_and_as_it_was_parsed(filled: Clie
     ("parameters", "way", "looked", "said"),
     [
         ({"type": "Gauge", "q": "level>395"}, "few", (1, 10), "decides its condition alone"),
-        ({"type": "Gauge", "q": "level>300"}, "index", (20, 60), "numbers on level has 100 rows"),
+        ({"type": "Gauge", "q": "level>300"}, "walk and index", (20, 60), "on level has 100 rows"),
         ({"type": "Gauge", "q": "level>5"}, "walk and index", (20, 60), "a walk"),
         ({"type": "Gauge", "q": "!level"}, "walk", (400, 400), "No condition is one"),
         ({"type": "Gauge"}, "walk", (20, 20), "of 400 in all"),
         (
             {"type": "Gauge", "q": "level>300", "orderBy": "level"},
+            "order index",
+            (20, 60),
+            "read in its order",
+        ),
+        (
+            {"type": "Gauge", "q": "level>300", "orderBy": "level,id"},
             "order",
             (100, 100),
             "in the order asked",
@@ -80,6 +87,12 @@ async def test_the_way_and_its_cost_are_told(
     assert plan["way"] == way
     assert looked[0] <= plan["lookedAt"] <= looked[1]
     assert said in plan["text"]
+
+
+def test_an_index_that_is_shorter_than_a_walk_is_told_with_its_rows() -> None:
+    probed = Probed(f"{DEFAULT}level", "numbers", rows=70, most=2000, exact=True)
+    told = in_words(Explanation("index", 90_000, 20, 20, best=probed), lambda iri: "level")
+    assert "The index of numbers on level has 70 rows, fewer than a walk would meet" in told
 
 
 async def test_a_query_that_would_be_refused_is_refused_here_too(quick: Client) -> None:

@@ -10,7 +10,7 @@ from broker.query.ast import Path as QueryPath
 from broker.store.contract import Store, Tx
 from broker.store.sqlite import SqliteStore
 from broker.store.sqlite import plan as plans
-from broker.store.sqlite.plan import Plan, Test
+from broker.store.sqlite.conditions import Conditions, Test
 from tests.broker.store.helpers import (
     LEVEL,
     NAME,
@@ -54,7 +54,7 @@ async def test_a_plain_value_is_not_tested_again(
 
     await create(sqlite, *(entity(f"urn:{n}", level=prop(n), name=prop("x" * n)) for n in range(9)))
     await settle(sqlite)
-    monkeypatch.setattr(Plan, "_index_test", tested)
+    monkeypatch.setattr(Conditions, "whole", tested)
     assert await having(sqlite, Op.GT, 6) == ["urn:7", "urn:8"]
     name = Compare(QueryPath((NAME,)), Op.LE, ("xx",))
     page = await sqlite.query("", EntityQuery(And((HasType(SHELTER), name))))

@@ -26,10 +26,11 @@ from broker.query.ast import (
 )
 from broker.query.ast import Path as QueryPath
 from broker.query.predicate import compile_predicate
-from broker.store.sqlite import SqliteStore, feed, plan
+from broker.store.sqlite import SqliteStore, costs, feed, plan
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.due import DUE
 from broker.store.sqlite.plan import Plan
+from broker.store.sqlite.walk import Walk
 from tests.broker.store.helpers import (
     LEVEL,
     NAME,
@@ -129,21 +130,37 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sqlite
 
 
 def only_walk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Plan, "_best", lambda self, run, inline: None)
+    monkeypatch.setattr(Plan, "_best", lambda self, run: None)
 
 
 def only_index(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "FEW", -1)
-    monkeypatch.setattr(Plan, "_index_is_shorter", lambda self, run, found: True)
+    monkeypatch.setattr(plan, "index_is_shorter", lambda *figures: True)
 
 
 def walk_then_index(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "FEW", -1)
-    monkeypatch.setattr(Plan, "_index_is_shorter", lambda self, run, found: False)
-    monkeypatch.setattr(plan, "WALK", (3, 7))
+    monkeypatch.setattr(plan, "index_is_shorter", lambda *figures: False)
+    monkeypatch.setattr(costs, "WALK", (3, 7))
 
 
-@pytest.mark.parametrize("way", [only_walk, only_index, walk_then_index, lambda patch: None])
+def walk_then_sift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look a little way, and then at what a long index offers."""
+    walk_then_index(monkeypatch)
+    monkeypatch.setattr(costs, "PROBE", 2)
+    monkeypatch.setattr(costs, "BOXES", 2)
+    monkeypatch.setattr(plan, "sieve_first", lambda *figures: False)
+
+
+def sift_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    walk_then_sift(monkeypatch)
+    monkeypatch.setattr(plan, "sieve_first", lambda *figures: True)
+
+
+WAYS = [only_walk, only_index, walk_then_index, walk_then_sift, sift_first, lambda patch: None]
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("where", QUERIES)
 async def test_every_way_selects_what_the_predicate_selects(
     town: SqliteStore, monkeypatch: pytest.MonkeyPatch, way: Any, where: Node
@@ -164,7 +181,7 @@ async def test_a_selective_condition_is_answered_by_an_index(
     def no_walk(*details: Any) -> None:
         raise AssertionError("walked")
 
-    monkeypatch.setattr(Plan, "_walk", no_walk)
+    monkeypatch.setattr(Walk, "tested", no_walk)
     for where in (
         And((HasType(RIVER), level(Op.EQ, 17))),
         level(Op.EQ, 17),
@@ -190,13 +207,13 @@ async def test_a_broad_condition_is_answered_by_a_walk(
 async def test_a_thread_selects_what_waits_to_be_indexed_too(
     town: SqliteStore, monkeypatch: pytest.MonkeyPatch, where: Node
 ) -> None:
-    run = Plan.run
+    answer = Plan._answer
 
     def in_thread(plan: Plan, budget: Budget) -> Any:
         budget.leave_loop()
-        return run(plan, budget)
+        return answer(plan, budget)
 
-    monkeypatch.setattr(Plan, "run", in_thread)
+    monkeypatch.setattr(Plan, "_answer", in_thread)
     matches = compile_predicate(where, {each["id"]: each for each in ENTITIES}.get)
     page = await town.query("", EntityQuery(where, limit=1000))
     assert [record.id for record in page.records] == sorted(
@@ -251,3 +268,17 @@ async def test_what_is_due_first_is_found_without_sorting_all_that_is(sqlite: Sq
     plan = sqlite._connection.execute(f"EXPLAIN QUERY PLAN {DUE}", ("9", 1, 0)).fetchall()
     assert "due_at" in str(plan)
     assert "TEMP B-TREE" not in str(plan)
+
+
+async def test_a_linked_condition_in_a_thread_looks_at_what_it_finds_only(
+    town: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Plan._answer
+
+    def in_thread(plan: Plan, budget: Budget) -> Any:
+        budget.leave_loop()
+        return answer(plan, budget)
+
+    monkeypatch.setattr(Plan, "_answer", in_thread)
+    told = await town.explain("", EntityQuery(Linked(ABOVE, level(Op.EQ, 16))))
+    assert told.looked == told.found > 0

@@ -1,0 +1,104 @@
+"""The conditions of a query as SQL tests: what is left to test of entities, by how they were met.
+
+A test is a condition on an entity `e` and its bindings. An index may offer entities that do not
+satisfy its own term any more: those are tested in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from broker.query.ast import Node
+from broker.query.plan import IndexTerm, without
+from broker.query.sql import compile_sql
+from broker.store.sqlite.candidates import Offer
+from broker.store.sqlite.connection import Run
+
+Test: TypeAlias = tuple[str, tuple[Any, ...]]
+"""An SQL condition on an entity `e`, and its bindings."""
+
+OF_TYPE: Final = (
+    "(e.type = ? OR (e.type = 0 AND "
+    "EXISTS (SELECT 1 FROM etype t WHERE t.type = ? AND t.key = e.id)))"
+)
+
+
+@dataclass(slots=True)
+class Conditions:
+    """The tests of one query. `where` leaves a single required type to the walk.
+
+    `numbers` has the number of every attribute in it, `types` are those a walk goes through.
+    `noted` is an SQL condition that always holds, put before every test of a document.
+    """
+
+    where: Node
+    types: list[int] | None
+    numbers: Mapping[str, int | None]
+    noted: str = ""
+    _exact: Test | None = field(default=None, init=False)
+
+    def exact(self) -> Test:
+        """Return the test of entities a walk meets."""
+        if self._exact is None:
+            self._exact = self._compiled(self.where)
+        return self._exact
+
+    @property
+    def none(self) -> bool:
+        """Tell whether nothing is to be tested of what a walk meets."""
+        return self.exact()[0] == "1"
+
+    def whole(self) -> Test:
+        """Return the test for what an index offers, which may be out of date in all it says.
+
+        Even the number may by now be that of another tenant's entity, which has none of these
+        names. More than one type `where` tests itself.
+        """
+        test, bindings = self.exact()
+        if self.types is None or len(self.types) > 1:
+            return test, bindings
+        (nid,) = self.types
+        return f"{OF_TYPE} AND {test}", (nid, nid, *bindings)
+
+    def rest(self, offer: Offer) -> Test:
+        """Return the test of what an exact index does not decide."""
+        term = offer.probe.term
+        assert isinstance(term, IndexTerm)
+        assert term.node is not None
+        return self._compiled(without(self.where, term.node))
+
+    def of_few(self, offer: Offer, doubtful: Sequence[int]) -> Test:
+        """Return the test of entities an exact index offers, in full of the `doubtful`."""
+        test, bindings = self.rest(offer)
+        if not doubtful:
+            return test, bindings
+        whole, values = self.whole()
+        return (
+            f"CASE WHEN e.eid IN (SELECT value FROM json_each(?)) THEN {whole} ELSE {test} END",
+            (orjson.dumps(doubtful).decode(), *values, *bindings),
+        )
+
+    def of_offer(self, run: Run, offer: Offer) -> Test:
+        """Return the test of entities an index offers.
+
+        An exact one has decided its term of those whose newest change is all in the index.
+        """
+        whole, values = self.whole()
+        if not offer.exact:
+            return whole, values
+        test, bindings = self.rest(offer)
+        indexed: int = run("SELECT value FROM meta WHERE key = 'indexed'").get
+        return (
+            f"CASE WHEN e.seq > ? THEN {whole} ELSE {test} END",
+            (indexed, *values, *bindings),
+        )
+
+    def _compiled(self, where: Node) -> Test:
+        text, bindings = compile_sql(where, self.numbers.get)
+        if self.noted and text != "1":
+            text = f"({self.noted} AND {text})"
+        return text, tuple(bindings)
