@@ -113,8 +113,8 @@ class Indexed:
         (key,) = compile_keys((self.order,), self.numbers.get)
         found = self.run(
             f"SELECT {key.text}, e.id, e.version, e.eid FROM json_each(?) c "
-            f"CROSS JOIN entity e ON e.eid = c.value WHERE {condition} {sieve}",
-            (*key.params, orjson.dumps(self.touched).decode(), *tested, *sifted),
+            f"CROSS JOIN entity e ON e.eid = c.value WHERE true {sieve} AND {condition}",
+            (*key.params, orjson.dumps(self.touched).decode(), *sifted, *tested),
         ).fetchall()
         return [row for row in found if not isinstance(row[0], bytes)]
 

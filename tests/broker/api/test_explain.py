@@ -64,7 +64,7 @@ async def test_each_condition_is_said_in_words_and_as_it_was_parsed(filled: Clie
         (
             {"type": "Gauge", "q": "level>300", "orderBy": "level"},
             "order index",
-            (20, 60),
+            (20, 100),
             "read in its order",
         ),
         (
