@@ -21,6 +21,7 @@ class Settings:
     A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
     Without `deliver` notifications are queued and none is sent. Without `history` changes are not
     followed; what the feed still has of them is, once it is on again.
+    `max_instances` is how many attribute instances one answer of the temporal API holds.
     `max_streams` counts connections in all, `max_streams_each` those of one known caller.
     """
 
@@ -40,6 +41,7 @@ class Settings:
     max_batch: int = 1000
     max_operations: int = 500
     max_limit: int = 1000
+    max_instances: int = 10_000
     feed_days: int = 7
     context_timeout: float = 1.5
     deliver: bool = True

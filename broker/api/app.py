@@ -52,6 +52,7 @@ from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
 from broker.temporal.follower import Follower
+from broker.temporal.service import Past
 from broker.validation import Fit, Models
 
 
@@ -89,6 +90,7 @@ async def start(
     )
     await registrations.start()
     fates = Fates(store.outbox, delivery, guard, clock, delivers=settings.deliver)
+    follower = Follower(store)
     broker = Broker(
         settings=settings,
         table=TABLE,
@@ -108,7 +110,8 @@ async def start(
         delivery=delivery,
         explainer=Explainer(store, guard, clock, matching, fates),
         feed=Feed(store, exact=guard.transparent),
-        follower=Follower(store),
+        follower=follower,
+        past=Past(store, guard, clock, follower.catch_up),
         tickets=Tickets(time.monotonic, secrets.token_urlsafe),
         seats=Seats(settings.max_streams, settings.max_streams_each),
         rendered=Rendered(settings.render_cache),

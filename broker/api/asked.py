@@ -34,10 +34,11 @@ def place_of(query: dict[str, str], name: str) -> str:
     return query.place(name) if isinstance(query, Asked) else f"query:{name}"
 
 
-def from_query(value: Any, url: dict[str, str]) -> Asked:
+def from_query(value: Any, url: dict[str, str], *, temporal: bool = False) -> Asked:
     """Return what a Query in a request body asks, beside the URL parameters.
 
-    Raises BadRequestData for what is no Query: a wrong `type`, unknown members, members of other
+    A query of history (`temporal`) has members of its own, and joins nothing. Raises
+    BadRequestData for what is no Query: a wrong `type`, unknown members, members of other
     operations or of the wrong JSON type, empty lists.
     """
     if not isinstance(value, dict):
@@ -47,14 +48,15 @@ def from_query(value: Any, url: dict[str, str]) -> Asked:
             "body:/type", "The type of the body is not Query.", 'Send {"type": "Query", …}.'
         )
     asked = Asked(url)
+    members = _TEMPORAL if temporal else _MEMBERS
     for name, member in value.items():
         if name != "type":
-            reader = _MEMBERS.get(name)
+            reader = members.get(name)
             if reader is None:
                 raise _wrong(
                     f"body:/{name}",
                     f"A query of entities has no member {show(name)}.",
-                    "Use only these: " + ", ".join(sorted(_MEMBERS)) + ".",
+                    "Use only these: " + ", ".join(sorted(members)) + ".",
                 )
             reader(asked, name, member, f"body:/{name}")
     return asked
@@ -174,4 +176,22 @@ _MEMBERS: Final[dict[str, Reader]] = {
     "joinLevel": _level,
     "geoQ": _object(_GEO),
     "ordering": _object(_ORDERING),
+}
+_AGGREGATION: dict[str, tuple[str, Reader]] = {
+    "aggrMethods": ("aggrMethods", _list),
+    "aggrPeriodDuration": ("aggrPeriodDuration", _text),
+}
+_TEMPORAL_QUERY: dict[str, tuple[str, Reader]] = {
+    **{name: (name, _text) for name in ("timerel", "timeAt", "endTimeAt", "timeproperty")},
+    "lastN": ("lastN", _level),
+    **_AGGREGATION,
+}
+_TEMPORAL: Final[dict[str, Reader]] = {
+    **{
+        name: reader
+        for name, reader in _MEMBERS.items()
+        if name not in ("join", "joinLevel", "containedBy")
+    },
+    "temporalQ": _object(_TEMPORAL_QUERY),
+    "aggrParams": _object(_AGGREGATION),
 }

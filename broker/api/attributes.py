@@ -17,6 +17,7 @@ from broker.entities.semantics import (
     replace_attribute,
     update_attributes,
 )
+from broker.errors import ResourceNotFound
 from broker.model.entity import DEFAULT, Entity
 from broker.model.names import check_attribute_name, check_dataset, check_entity_id
 from broker.model.parse import parse_attribute, parse_fragment
@@ -95,7 +96,10 @@ async def replace(broker: Broker, request: Request) -> Response:
 
 
 async def delete(broker: Broker, request: Request) -> Response:
-    """Delete one attribute instance, all of them, or the scope (§5.6.5)."""
+    """Delete one attribute instance, all of them, or the scope (§5.6.5).
+
+    Of an entity that has nothing but history, it is kept there that it was deleted.
+    """
     scope = request.path[1] == "scope"
     name = "scope" if scope else _attribute_name(request)
     context = await link_context(broker, request)
@@ -111,5 +115,11 @@ async def delete(broker: Broker, request: Request) -> Response:
             None,
         )
 
-    await broker.entities.change(request.caller, request.tenant, target(request, context), edit)
+    caller, tenant, wanted = request.caller, request.tenant, target(request, context)
+    try:
+        await broker.entities.change(caller, tenant, wanted, edit)
+    except ResourceNotFound:
+        every = None if delete_all else dataset
+        if not await broker.past.end_attribute(caller, tenant, wanted, iri, every):
+            raise
     return no_content()

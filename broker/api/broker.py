@@ -27,6 +27,7 @@ from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
 from broker.temporal.follower import Follower
+from broker.temporal.service import Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Broker:
     explainer: Explainer
     feed: Feed
     follower: Follower
+    past: Past
     tickets: Tickets
     seats: Seats
     rendered: Rendered

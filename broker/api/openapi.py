@@ -34,7 +34,14 @@ _ERRORS = {
 }
 
 _PATH: dict[str, tuple[str, dict[str, Any]]] = {
-    "id": ("The entity's id, percent-encoded.", {"type": "string", "format": "uri"}),
+    **dict.fromkeys(
+        ("id", "entityId"),
+        ("The entity's id, percent-encoded.", {"type": "string", "format": "uri"}),
+    ),
+    "instanceId": (
+        "The instance's id as history shows it, percent-encoded.",
+        {"type": "string", "format": "uri"},
+    ),
     "subscriptionId": (
         "The subscription's id, percent-encoded.",
         {"type": "string", "format": "uri"},

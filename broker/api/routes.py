@@ -25,6 +25,7 @@ from broker.api.registration_routes import REGISTRATIONS
 from broker.api.registration_subscription_routes import REGISTRATION_SUBSCRIPTIONS
 from broker.api.subscription_routes import SUBSCRIPTIONS
 from broker.api.table import Body, Param, Route, Table
+from broker.api.temporal_routes import TEMPORAL
 
 V1 = "/ngsi-ld/v1"
 EX = "/ngsi-ld/ex/v1"
@@ -341,7 +342,7 @@ _OPERATOR = [
 
 TABLE = Table(
     [
-        *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_DISCOVERY, *SUBSCRIPTIONS, *CONTEXTS,
+        *_ENTITIES, *_ATTRIBUTES, *_BATCHES, *_DISCOVERY, *TEMPORAL, *SUBSCRIPTIONS, *CONTEXTS,
         *REGISTRATIONS, *REGISTRATION_SUBSCRIPTIONS, *_EXTENSIONS, *DELIVERIES, *_OPERATOR,
     ]
 )  # fmt: skip

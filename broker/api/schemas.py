@@ -61,6 +61,43 @@ SCHEMAS: dict[str, Any] = {
         },
         "additionalProperties": False,
     },
+    "EntityTemporal": {
+        "type": "object",
+        "required": ["id", "type"],
+        "properties": {"id": _URI, "type": _TYPE},
+        "additionalProperties": True,
+        "description": "Attributes are instances, normalized or concise, or lists of instances.",
+    },
+    "HistoryView": {
+        "type": "object",
+        "properties": {"id": _URI, "type": _TYPE},
+        "additionalProperties": True,
+        "description": "The history of an entity in the form asked for.",
+    },
+    "HistoryViews": {"type": "array", "items": {"$ref": "#/components/schemas/HistoryView"}},
+    "TemporalQuery": {
+        "type": "object",
+        "required": ["type", "temporalQ"],
+        "properties": {
+            "type": {"const": "Query"},
+            "entities": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            "q": {"type": "string"},
+            "temporalQ": {
+                "type": "object",
+                "required": ["timerel", "timeAt"],
+                "properties": {
+                    "timerel": {"enum": ["before", "after", "between"]},
+                    "timeAt": {"type": "string"},
+                    "endTimeAt": {"type": "string"},
+                    "timeproperty": {"type": "string"},
+                    "lastN": {"type": "integer", "minimum": 1},
+                },
+            },
+            "aggrParams": {"type": "object"},
+        },
+        "additionalProperties": True,
+        "description": "A Query (§5.2.23) with a time range, and what it may have beside that.",
+    },
     "Discovered": {
         "anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]
     },

@@ -202,8 +202,24 @@ def applied(version: Version) -> tuple[bytes, bytes]:
 
 def form_of(asked: Asked, context: Context, level: int) -> Form:
     """Return the form a request asks for, of which `level` relationships in a row are joined."""
+    attrs, shown = shown_members(asked, context, level)
+    return Form(
+        *params.representation(asked),
+        attrs,
+        shown,
+        params.datasets(asked),
+        params.languages(asked),
+    )
+
+
+def shown_members(
+    asked: Asked, context: Context, level: int
+) -> tuple[frozenset[str] | None, Projection]:
+    """Return the IRIs that `attrs` keeps, all where None, and what `pick` and `omit` ask for.
+
+    `level` is how many relationships in a row are joined.
+    """
     attrs = params.names(asked, "attrs")
-    kind, sys_attrs = params.representation(asked)
     picked = {
         name: parse_terms(asked[name], context.expand, place=asked.place(name))
         for name in ("pick", "omit")
@@ -226,14 +242,7 @@ def form_of(asked: Asked, context: Context, level: int) -> Form:
             place=asked.place("pick" if "pick" in picked else "omit"),
             remedy="Add join=inline or join=flat with a joinLevel that reaches so far.",
         )
-    return Form(
-        kind,
-        sys_attrs,
-        None if attrs is None else frozenset(map(context.expand, attrs)),
-        shown,
-        params.datasets(asked),
-        params.languages(asked),
-    )
+    return None if attrs is None else frozenset(map(context.expand, attrs)), shown
 
 
 def _join(asked: Asked) -> Join | None:

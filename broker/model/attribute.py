@@ -143,7 +143,7 @@ def check_proof(instances: Instances, at: At) -> None:
 
 def parse_instances(body: Any, at: At, context: Names, mode: Mode, depth: int = 0) -> Instances:
     """Return the instances of one attribute by dataset; None where one is the NGSI-LD Null."""
-    if type(body) is not list or not _is_multiple(body):
+    if type(body) is not list or not is_multiple(body):
         dataset, instance = _parse_instance(body, at, context, mode, depth)
         return {dataset: instance}
     if len(body) > INSTANCES:
@@ -167,7 +167,7 @@ def parse_instances(body: Any, at: At, context: Names, mode: Mode, depth: int = 
     return instances
 
 
-def _is_multiple(items: list[Any]) -> bool:
+def is_multiple(items: list[Any]) -> bool:
     """Tell whether an array holds instances of an attribute rather than being a value.
 
     It does where all its elements are instances by their form, or where one of them is and
@@ -287,9 +287,11 @@ def _parse_members(
         value = body[member]
         as_kind = kind or KIND_OF[member]
         removed = is_null(as_kind, value)
-        if removed and not mode.nulls:
+        if removed and mode.history:
+            instance[member], removed = value, False
+        elif removed and not mode.nulls:
             raise null_refused((at, member))
-        if not removed:
+        elif not removed:
             instance[member] = parse_primary(as_kind, value, (at, member), context, mode)
     elif not mode.fragment:
         raise bad(

@@ -22,17 +22,20 @@ class Mode:
     """What a request may leave out or remove.
 
     `nulls`: an instance or member may be the NGSI-LD Null; `nested`: members of values too
-    (merge); `fragment`: the value and the type may be absent.
+    (merge); `fragment`: the value and the type may be absent; `history`: a value that is the Null
+    says that the attribute was deleted, and is kept (§4.5.7).
     """
 
     nulls: bool = False
     nested: bool = False
     fragment: bool = False
+    history: bool = False
 
 
 CREATE: Final = Mode()
 UPDATE: Final = Mode(nulls=True)
 MERGE: Final = Mode(nulls=True, nested=True, fragment=True)
+HISTORY: Final = Mode(history=True)
 
 
 def parse_language_map(value: Any, at: At, *, nested_nulls: bool) -> dict[str, Any]:

@@ -80,12 +80,13 @@ def _of_datasets(attrs: Attributes, datasets: frozenset[str]) -> Attributes:
 
 def _translated(attrs: Attributes, languages: tuple[str, ...]) -> Attributes:
     return {
-        iri: {dataset: _in_language(each, languages) for dataset, each in instances.items()}
+        iri: {dataset: in_language(each, languages) for dataset, each in instances.items()}
         for iri, instances in attrs.items()
     }
 
 
-def _in_language(instance: Instance, languages: tuple[str, ...]) -> Instance:
+def in_language(instance: Instance, languages: tuple[str, ...]) -> Instance:
+    """Return an instance with its LanguageProperty as a Property in one language (§4.15)."""
     shown = instance
     if instance["type"] == "LanguageProperty" and instance["languageMap"]:
         texts = instance["languageMap"]

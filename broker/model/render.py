@@ -68,7 +68,7 @@ def render(entity: Entity, context: Names, form: Form) -> dict[str, Any]:
             shown[compact(iri)] = _simplify(instances, context)
     else:
         owner = entity.get("createdAt", "")
-        show = _concise if form.kind == "concise" else _normalized
+        show = _concise if form.kind == "concise" else normalized
         _show_all(attrs, shown, context, show, owner if form.sys_attrs else None)
     if form.projection is not ALL:
         for member in ("id", "type"):
@@ -123,11 +123,11 @@ def _normalize(
                 instance = (
                     _without_times(instance)
                     if _REWRITTEN.isdisjoint(instance)
-                    else _normalized(instance, DEFAULT, context, None)
+                    else normalized(instance, DEFAULT, context, None)
                 )
             shown[compact(iri)] = instance
         else:
-            shown[compact(iri)] = _one_or_list(instances, context, _normalized, None)
+            shown[compact(iri)] = _one_or_list(instances, context, normalized, None)
 
 
 def _without_times(instance: Instance) -> Instance:
@@ -159,9 +159,13 @@ def _one_or_list(
     return items[0] if len(items) == 1 else items
 
 
-def _normalized(
+def normalized(
     instance: Instance, dataset: str, context: Names, owner_created: str | None
 ) -> dict[str, Any]:
+    """Return one attribute instance normalized (§4.5.2), its names compacted.
+
+    System times are shown where `owner_created` is given, the createdAt of what it belongs to.
+    """
     shown: dict[str, Any] = {}
     for member, value in instance.items():
         change = _CHANGES.get(member)
@@ -169,7 +173,7 @@ def _normalized(
             shown[member] = change(value, context)
         elif member not in _NOT_COPIED:
             shown[member] = value
-    _finish(shown, instance, dataset, context, _normalized, owner_created)
+    _finish(shown, instance, dataset, context, normalized, owner_created)
     return shown
 
 

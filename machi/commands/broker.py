@@ -85,6 +85,13 @@ from machi.language import t
     help=t("Streams served at a time."),
 )
 @click.option(
+    "--max-instances",
+    type=click.IntRange(1, 1_000_000),
+    default=10_000,
+    show_default=True,
+    help=t("Attribute instances in one answer of the temporal API."),
+)
+@click.option(
     "--models",
     type=click.Choice(["off", "warn", "reject"]),
     default="off",
@@ -115,6 +122,7 @@ def broker(
     public_url: str,
     heartbeat: float,
     max_streams: int,
+    max_instances: int,
     models: str,
     modes: tuple[tuple[str, str], ...],
     no_delivery: bool,
@@ -139,6 +147,7 @@ def broker(
         public_url=public_url,
         heartbeat=heartbeat,
         max_streams=max_streams,
+        max_instances=max_instances,
         deliver=not no_delivery,
     )
     try:

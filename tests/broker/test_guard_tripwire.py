@@ -8,6 +8,7 @@ asked, in whatever way the hidden things are named, both must answer alike, byte
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -126,7 +127,8 @@ class Pair:
 
     async def compare(self, probe: Probe) -> Answer:
         """Send a probe to both and return their one answer."""
-        real, twin = await probe.send(self.real), await probe.send(self.twin)
+        real = _without_instance_ids(await probe.send(self.real))
+        twin = _without_instance_ids(await probe.send(self.twin))
         assert real == twin, probe
         for trace in TRACES:
             if not probe.names(trace):
@@ -418,6 +420,88 @@ def _purges() -> list[Probe]:
     return [*probes, Probe("DELETE", f"{ENTITIES}?local=true"), *map(get, (ONE, *HIDDEN))]
 
 
+HISTORY = f"{V1}/temporal/entities"
+RANGE = {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z", "timeproperty": "modifiedAt"}
+PASTS = [path.replace(ENTITIES, HISTORY) for path in (ONE, LINKING, *HIDDEN)]
+_INSTANCE_ID = re.compile(rb"urn:ngsi-ld:instance:[0-9a-zA-Z:-]+")
+"""An instance's id says how many instances were ever kept, and nothing of which."""
+
+
+def _without_instance_ids(answer: Answer) -> Answer:
+    if not _INSTANCE_ID.search(answer.body):
+        return answer
+    headers = tuple(pair for pair in answer.headers if pair[0] != "content-length")
+    return Answer(answer.status, headers, _INSTANCE_ID.sub(b"urn:x", answer.body))
+
+
+SHOWN_HISTORY: list[dict[str, str]] = [
+    {},
+    {"options": "sysAttrs"},
+    {"options": "temporalValues"},
+    {"attrs": SECRET},
+    {"attrs": f"level,{SECRET}"},
+    {"pick": SECRET},
+    {"pick": f"id,{SECRET}"},
+    {"omit": f"{SECRET},level"},
+    {"lastN": "1"},
+    {"aggrMethods": "totalCount,distinctCount,max"},
+    {"aggrMethods": "avg", "attrs": COUNT},
+    {"aggrMethods": "avg", "attrs": "level", "aggrPeriodDuration": "PT1H"},
+]
+
+
+def _histories() -> list[Probe]:
+    selections: list[dict[str, str]] = [
+        *({"type": "Gauge", **shown} for shown in SHOWN_HISTORY),
+        *({"type": "Gauge", "q": q} for q in CONDITIONS),
+        *({"type": "Gauge", "limit": "1", "offset": str(offset)} for offset in range(4)),
+        {"local": "true", "orderBy": "id;desc"},
+        {"type": MARKED_TYPE},
+        {"type": f"(Gauge;{MARKED_TYPE})"},
+        {"type": "*", "id": ",".join(IDS), "local": "true"},
+        {"type": "*", "idPattern": MARK, "local": "true"},
+        {"type": "Gauge", "scopeQ": "/#"},
+        {**NEAR, "geoproperty": PLACE},
+        {**NEAR, "georel": "disjoint", "geoproperty": PLACE},
+    ]
+    return [
+        *(get(HISTORY, **RANGE, count="true", **selection) for selection in selections),
+        get(HISTORY, type="Gauge", **{**RANGE, "timeproperty": "observedAt"}),
+    ]
+
+
+def _posted_histories() -> list[Probe]:
+    bodies: list[dict[str, Any]] = [
+        {"entities": [{"type": "Gauge"}]},
+        {"entities": [{"type": "*", "id": IDS}]},
+        {"attrs": [SECRET, "level"]},
+        {"geoQ": {**NEAR, "geoproperty": PLACE}},
+        *({"q": q} for q in CONDITIONS),
+    ]
+    path = HISTORY.replace("/entities", "/entityOperations/query?count=true")
+    return [Probe("POST", path, {"type": "Query", "temporalQ": RANGE, **body}) for body in bodies]
+
+
+def _told_histories() -> list[Probe]:
+    read = [get(path, options="sysAttrs") for path in PASTS]
+    level = {"value": 5, "observedAt": "2020-07-03T00:00:00Z", "instanceId": "urn:x:instance"}
+    upserts = [
+        {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", "level": level},
+        {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", SECRET: level},
+        {"id": "urn:ngsi-ld:Gauge:1", "type": MARKED_TYPE, "level": level},
+        {"id": BY_ID["id"], "type": "Gauge", "level": level},
+        {"id": "urn:ngsi-ld:Gauge:new", "type": "Gauge", "level": level},
+    ]
+    told = [Probe("POST", HISTORY, body) for body in upserts]
+    for path in PASTS:
+        told += [Probe("POST", f"{path}/attrs", {name: level}) for name in ("level", SECRET, COUNT)]
+        for name in ("level", SECRET, COUNT, "none"):
+            one = f"{path}/attrs/{name}/urn:x:instance"
+            told += [Probe("PATCH", one, level), Probe("DELETE", one)]
+            told += [Probe("DELETE", f"{path}/attrs/{name}?deleteAll=true")]
+    return [*told, *read, *(Probe("DELETE", path) for path in PASTS), *read]
+
+
 SUBSCRIPTIONS = f"{V1}/subscriptions"
 
 
@@ -559,6 +643,16 @@ PROBES: dict[str, list[Probe]] = {
     "retrieve_subscription": _subscribing(),
     "update_subscription": _subscribing(),
     "delete_subscription": _subscribing(),
+    "query_history": _histories(),
+    "query_history_by_post": _posted_histories(),
+    "retrieve_history": [get(path, **shown) for path in PASTS for shown in SHOWN_HISTORY],
+    **dict.fromkeys(
+        (
+            *("upsert_history", "append_history", "modify_instance", "delete_instance"),
+            *("delete_attribute_history", "delete_history"),
+        ),
+        _told_histories(),
+    ),
     "create_registration": _registering(),
     "query_registrations": _registering(),
     "retrieve_registration": _registering(),

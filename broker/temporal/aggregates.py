@@ -1,0 +1,229 @@
+"""The methods of aggregation, by what values are (§4.5.19.1, tables 1 to 3). Pure.
+
+Values of one attribute that are of several families are only counted; numbers and booleans are
+one family, and texts of which only some are times are texts. `stddev` is that of the values as the
+whole population.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import sqrt
+from typing import Any, Final
+
+import orjson
+
+from broker.model.entity import PRIMARY, Instance
+from broker.model.names import is_uri
+from broker.query.moment import clock, instant, is_datetime
+from broker.store.history import Bucket
+from broker.temporal.duration import SECOND, Duration
+
+
+class Family(StrEnum):
+    """What the values of an attribute are, as far as aggregation cares."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    OBJECT = "object"
+    ARRAY = "array"
+    DATETIME = "DateTime"
+    DATE = "Date"
+    TIME = "Time"
+    URI = "URI"
+    RELATIONSHIP = "Relationship"
+    MIXED = "mixed"
+
+
+_COUNTS: Final = frozenset({"distinctCount", "totalCount"})
+_ORDERED: Final = _COUNTS | {"max", "min"}
+_SIZES: Final = _ORDERED | {"avg", "sum"}
+METHODS: Final = tuple(sorted(_SIZES | {"stddev", "sumsq"}))
+_ELIGIBLE: Final[Mapping[Family, frozenset[str]]] = {
+    Family.TEXT: _ORDERED,
+    Family.NUMBER: frozenset(METHODS),
+    Family.OBJECT: _COUNTS,
+    Family.ARRAY: _SIZES,
+    Family.DATETIME: _ORDERED,
+    Family.DATE: _ORDERED,
+    Family.TIME: _ORDERED | {"avg"},
+    Family.URI: _COUNTS,
+    Family.RELATIONSHIP: _COUNTS,
+    Family.MIXED: _COUNTS,
+}
+_TEXTS: Final = frozenset({Family.TEXT, Family.DATETIME, Family.DATE, Family.TIME, Family.URI})
+_DAY: Final = 86400 * SECOND
+_EXACT: Final = 2**63
+
+
+def family_of(instances: Iterable[Instance]) -> Family:
+    """Return what the values of an attribute's instances are together."""
+    found = {_family(instance) for instance in instances}
+    if len(found) == 1:
+        return found.pop()
+    return Family.TEXT if found and found <= _TEXTS else Family.MIXED
+
+
+def eligible(family: Family, methods: Sequence[str]) -> list[str]:
+    """Return those of some methods that are defined for values of a family."""
+    return [method for method in methods if method in _ELIGIBLE[family]]
+
+
+def compute(method: str, family: Family, instances: Sequence[Instance]) -> Any:
+    """Return the result of an eligible method on the instances of one period, at least one."""
+    if method == "totalCount":
+        return len(instances)
+    values = [instance[PRIMARY[instance["type"]]] for instance in instances]
+    if method == "distinctCount":
+        return _distinct(family, values)
+    if family is Family.NUMBER:
+        return _NUMBERS[method](values)
+    if family is Family.ARRAY:
+        return _NUMBERS[method]([len(value) for value in values])
+    if family is Family.TIME and method == "avg":
+        return _mean_time(values)
+    choose = max if method == "max" else min
+    return choose(values, key=_order(family))
+
+
+def of_numbers(method: str, bucket: Bucket) -> Any:
+    """Return the result of a method other than `distinctCount` from a bucket of numbers only."""
+    if method == "totalCount":
+        return bucket.count
+    assert bucket.total is not None
+    assert bucket.squares is not None
+    if method == "avg":
+        return bucket.total / bucket.numbers
+    if method == "stddev":
+        mean = bucket.total / bucket.numbers
+        return sqrt(max(0.0, bucket.squares / bucket.numbers - mean * mean))
+    figures = {"sum": bucket.total, "sumsq": bucket.squares}
+    return figures[method] if method in figures else getattr(bucket, f"{method}imum")
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """Periods that follow each other from `origin` on; `end` is that of the whole time range.
+
+    Moments are microseconds since 1970.
+    """
+
+    origin: int
+    end: int
+    duration: Duration
+
+    def index(self, moment: int) -> int:
+        """Return which period a moment lies in; there is one only where the duration is zero."""
+        return 0 if self.duration.whole else self.duration.index(self.origin, moment)
+
+    def start(self, index: int) -> int:
+        """Return where a period begins."""
+        return self.origin if self.duration.whole else self.duration.after(self.origin, index)
+
+    def stop(self, index: int) -> int:
+        """Return where a period ends."""
+        return self.end if self.duration.whole else self.duration.after(self.origin, index + 1)
+
+
+def _family(instance: Instance) -> Family:
+    kind = instance["type"]
+    if kind in _BY_KIND:
+        return _BY_KIND[kind]
+    value = instance[PRIMARY[kind]]
+    if type(value) is dict and "@value" in value:
+        value = value["@value"]
+    if type(value) is str:
+        return _text(value)
+    if type(value) in (int, float, bool):
+        return Family.NUMBER
+    return Family.ARRAY if type(value) is list else Family.OBJECT
+
+
+def _text(value: str) -> Family:
+    if clock(value) is not None:
+        return Family.TIME
+    if instant(value) is not None:
+        return Family.DATETIME if is_datetime(value) else Family.DATE
+    return (
+        Family.URI
+        if value.startswith(("urn:", "http:", "https:")) and is_uri(value)
+        else Family.TEXT
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value["@value"] if type(value) is dict and "@value" in value else value
+
+
+def _order(family: Family) -> Callable[[Any], Any]:
+    if family is Family.TIME:
+        return lambda value: clock(_plain(value))
+    if family in (Family.DATETIME, Family.DATE):
+        return lambda value: instant(_plain(value))
+    return _plain
+
+
+def _distinct(family: Family, values: Sequence[Any]) -> int:
+    if family is Family.RELATIONSHIP:
+        targets = [each if type(each) is list else [each] for each in values]
+        return len({target for some in targets for target in some})
+    if family is Family.NUMBER:
+        return len(set(values))
+    return len({orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in values})
+
+
+def _mean(values: Sequence[Any]) -> float:
+    return float(sum(values) / len(values))
+
+
+def _deviation(values: Sequence[Any]) -> float:
+    mean = _mean(values)
+    return sqrt(sum((value - mean) ** 2 for value in values) / len(values))
+
+
+def _sum(values: Iterable[Any]) -> Any:
+    total = sum(values)
+    return total if abs(total) < _EXACT else float(total)
+
+
+def _squares(values: Sequence[Any]) -> Any:
+    return _sum(value * value for value in values)
+
+
+def _whole(choose: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
+    """Return a choice among numbers that gives 1 or 0 for a boolean."""
+    return lambda values: +choose(values)
+
+
+def _mean_time(values: Sequence[Any]) -> str:
+    total = 0
+    for value in values:
+        key = clock(_plain(value))
+        assert key is not None
+        hours, minutes, seconds = key.split(":")
+        total += (int(hours) * 60 + int(minutes)) * 60 * SECOND + round(float(seconds) * SECOND)
+    mean = round(total / len(values)) % _DAY
+    seconds_of_day, fraction = divmod(mean, SECOND)
+    minutes_of_day, second = divmod(seconds_of_day, 60)
+    written = f"{minutes_of_day // 60:02}:{minutes_of_day % 60:02}:{second:02}"
+    return f"{written}.{fraction:06}Z" if fraction else f"{written}Z"
+
+
+_NUMBERS: Final[Mapping[str, Callable[[Sequence[Any]], Any]]] = {
+    "avg": _mean,
+    "max": _whole(max),
+    "min": _whole(min),
+    "stddev": _deviation,
+    "sum": _sum,
+    "sumsq": _squares,
+}
+_BY_KIND: Final = {
+    "GeoProperty": Family.OBJECT,
+    "LanguageProperty": Family.OBJECT,
+    "VocabProperty": Family.URI,
+    "ListProperty": Family.ARRAY,
+    "Relationship": Family.RELATIONSHIP,
+    "ListRelationship": Family.RELATIONSHIP,
+}

@@ -1,0 +1,144 @@
+"""What is shown of an entity's history: its instances by attribute, restricted and cut (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from broker.model.times import microseconds
+from broker.store.history import SCOPE, Head, Moment, Series, TimeProperty, Window
+
+Told: TypeAlias = tuple[str, Moment]
+"""(datasetId, or DEFAULT; the instance)"""
+
+
+@dataclass(slots=True)
+class Evolution:
+    """The history of one entity: of each attribute its instances, the earliest first.
+
+    `scopes` is the history of the entity's scope.
+    """
+
+    head: Head
+    attributes: dict[str, list[Told]] = field(default_factory=dict)
+    scopes: list[Moment] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What part of time an answer holds, where it does not hold all that was asked for."""
+
+    earliest: int
+    latest: int
+
+
+def time_of(moment: Moment, timeproperty: TimeProperty | None) -> int | None:
+    """Return the time an instance counts with, None where it has no such time."""
+    return moment.time if timeproperty is None else moment.at(timeproperty)
+
+
+def evolution_of(head: Head, series: Iterable[Series], window: Window, now: int) -> Evolution:
+    """Return series as an evolution, without what has expired (§4.22).
+
+    `window.last` counts instances by attribute (§5.7.3.4).
+    """
+    shown = Evolution(head)
+    for one in series:
+        if one.attribute == SCOPE:
+            shown.scopes = one.moments
+        else:
+            told = shown.attributes.setdefault(one.attribute, [])
+            told += [(one.dataset, m) for m in one.moments if not _expired(m, now)]
+    for told in shown.attributes.values():
+        told.sort(key=lambda each: time_of(each[1], window.timeproperty) or 0)
+    take_last(shown, window.last)
+    return shown
+
+
+def _expired(moment: Moment, now: int) -> bool:
+    expiry: str | None = moment.instance.get("expiresAt")
+    return expiry is not None and microseconds(expiry) <= now
+
+
+def take_last(shown: Evolution, last: int | None) -> None:
+    """Leave the newest `last` instances of each attribute, all where it is None."""
+    if last is not None:
+        for told in shown.attributes.values():
+            del told[:-last]
+
+
+def held(scopes: Iterable[Moment], timeproperty: TimeProperty | None) -> list[tuple[int, Moment]]:
+    """Return since when each scope held, the earliest first.
+
+    The first holds from the beginning where it was given without a time of its own.
+    """
+    timed = sorted(
+        ((_since(moment, timeproperty), moment) for moment in scopes), key=lambda one: one[0]
+    )
+    if timed and timed[0][1].observed is None and timed[0][1].deleted is None:
+        timed[0] = (_BEGINNING, timed[0][1])
+    return timed
+
+
+def valid_scopes(
+    scopes: Sequence[Moment], timeproperty: TimeProperty | None, window: Window
+) -> list[Moment]:
+    """Return the scopes of a time range: those set within, and the one that held when it began."""
+    if timeproperty is TimeProperty.DELETED:
+        return [moment for moment in scopes if moment.deleted is not None]
+    timed = held(scopes, timeproperty)
+    start, end = window.start, window.end
+    before = [moment for at, moment in timed if start is not None and at < start]
+    within = [
+        moment
+        for at, moment in timed
+        if (start is None or at >= start) and (end is None or at < end)
+    ]
+    return [moment for moment in before[-1:] if moment.deleted is None] + within
+
+
+def _since(moment: Moment, timeproperty: TimeProperty | None) -> int:
+    if timeproperty in (TimeProperty.CREATED, TimeProperty.MODIFIED):
+        return moment.at(timeproperty) or 0
+    return moment.time
+
+
+def cut(
+    shown: Sequence[Evolution],
+    timeproperty: TimeProperty | None,
+    most: int,
+    *,
+    backwards: bool,
+) -> Cut | None:
+    """Keep about the first `most` instances in time, or the last, of all evolutions together.
+
+    All instances of one time stay together, so that no attribute lacks any within what is kept,
+    and a reader who goes on from there misses none. An attribute left without any stays, empty.
+    Returns None where nothing had to go.
+    """
+    times = sorted(
+        time_of(moment, timeproperty) or 0
+        for evolution in shown
+        for told in evolution.attributes.values()
+        for _, moment in told
+    )
+    if len(times) <= most:
+        return None
+    if backwards:
+        limit = times[-most - 1]
+        earliest = next((at for at in times[-most:] if at > limit), limit)
+        latest = times[-1]
+    else:
+        limit = times[most]
+        latest = next((at for at in reversed(times[:most]) if at < limit), limit)
+        earliest = times[0]
+    for evolution in shown:
+        for told in evolution.attributes.values():
+            told[:] = [
+                each for each in told if earliest <= (time_of(each[1], timeproperty) or 0) <= latest
+            ]
+    return Cut(earliest, latest)
+
+
+_BEGINNING = -(2**62)

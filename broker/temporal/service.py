@@ -1,0 +1,339 @@
+"""What can be done with history, with the guard asked each time.
+
+Methods take the caller and the tenant, work on expanded names only, and raise the exceptions of
+`broker.errors`. History is read once it has everything that was committed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from broker.clock import Clock
+from broker.entities.service import Target, not_found
+from broker.errors import ResourceNotFound
+from broker.guard import Action, Caller, Guard
+from broker.model.entity import Entity
+from broker.model.times import microseconds
+from broker.query.ast import EntityQuery, Node
+from broker.store.contract import Store
+from broker.store.history import (
+    ALL,
+    EVERYTHING,
+    SCOPE,
+    Entry,
+    Fact,
+    Head,
+    Search,
+    Series,
+    Which,
+    Window,
+)
+from broker.store.rules import check_change
+from broker.temporal.body import Told
+from broker.temporal.conditions import Conditions, restricted, split
+from broker.temporal.evolution import Evolution, evolution_of, take_last
+from broker.temporal.state import altered, endings, entity_of, shown_of
+
+SCAN = 100
+"""Entities read at once where conditions have to be tested on their instances."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of history, beside how it is shown.
+
+    `which` are the series that may be shown, `window` the time range; `most` bounds the instances
+    of each series, where not all are needed.
+    """
+
+    which: Which = ALL
+    window: Window = EVERYTHING
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which entities are asked for; ordered by id, the other way round with `descending`."""
+
+    where: Node
+    limit: int
+    offset: int = 0
+    count: bool = False
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a query; `total` where it was asked to count."""
+
+    evolutions: list[Evolution]
+    total: int | None = None
+
+
+class Past:
+    """Reads and writes of history through guard and store. `catch_up` waits for the follower."""
+
+    def __init__(
+        self, store: Store, guard: Guard, clock: Clock, catch_up: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.store = store
+        self.guard = guard
+        self.clock = clock
+        self._catch_up = catch_up
+
+    async def retrieve(
+        self, caller: Caller, tenant: str, entity_id: str, asked: Asked
+    ) -> Evolution:
+        """Return the history of an entity as the caller may see it."""
+        self.guard.allow(caller, tenant, Action.READ, entity_id)
+        await self._catch_up()
+        head = await self.store.history.head(tenant, entity_id)
+        if head is None:
+            raise not_found(entity_id)
+        seen = await self._seen(caller, tenant, [head], asked)
+        if not seen:
+            raise not_found(entity_id)
+        return seen[0]
+
+    async def has(self, caller: Caller, tenant: str, entity_id: str, which: Which) -> bool:
+        """Tell whether an entity that can be seen ever had any of some attributes."""
+        whole = await self.retrieve(caller, tenant, entity_id, Asked(which, most=1))
+        return any(whole.attributes.values())
+
+    async def query(self, caller: Caller, tenant: str, query: Query, asked: Asked) -> Page:
+        """Return a page of the entities whose history satisfies a query (§5.7.4.4)."""
+        self.guard.allow(caller, tenant, Action.READ, None)
+        narrowed = self.guard.narrow(caller, tenant, EntityQuery(query.where))
+        conditions = split(narrowed.where)
+        await self._catch_up()
+        if not conditions.simple or not self.guard.transparent:
+            return await self._scan(caller, tenant, query, conditions, asked)
+        search = Search(
+            conditions.head,
+            asked.which,
+            replace(asked.window, last=None),
+            query.limit,
+            query.offset,
+            descending=query.descending,
+            count=query.count,
+        )
+        found = await self.store.history.search(tenant, search)
+        return Page(await self._seen(caller, tenant, found.heads, asked), found.total)
+
+    async def _scan(
+        self, caller: Caller, tenant: str, query: Query, conditions: Conditions, asked: Asked
+    ) -> Page:
+        """Return a page by testing entity after entity, as the caller sees it."""
+        window = replace(asked.window, last=None)
+        looked_at = _with(asked.which, conditions.attributes())
+        search = Search(conditions.head, looked_at, window, limit=SCAN, descending=query.descending)
+        passed = 0
+        page: list[Evolution] = []
+        while True:
+            found = await self.store.history.search(tenant, search)
+            for one in await self._seen(caller, tenant, found.heads, Asked(looked_at, window)):
+                if not restricted(one, conditions, window.timeproperty):
+                    continue
+                _leave(one, asked.which)
+                if not any(one.attributes.values()):
+                    continue
+                if query.offset <= passed < query.offset + query.limit:
+                    take_last(one, asked.window.last)
+                    page.append(one)
+                passed += 1
+            full = not query.count and passed >= query.offset + query.limit
+            if full or len(found.heads) < SCAN:
+                return Page(page, passed if query.count else None)
+            search = replace(search, after=found.heads[-1].id)
+
+    async def upsert(self, caller: Caller, tenant: str, entity_id: str, told: Told) -> bool:
+        """Add to the history of an entity, or begin it; tell whether it was begun (§5.6.11)."""
+        self.guard.allow(caller, tenant, Action.CREATE, entity_id)
+        await self._catch_up()
+        before = await self._state(tenant, entity_id)
+        await self._check(caller, tenant, before, altered(before, entity_id, told))
+        entry = self._entry(entity_id, told)
+        (new,) = await self.store.history.record(tenant, [entry], create_tenant=True)
+        return new
+
+    async def append(self, caller: Caller, tenant: str, entity_id: str, told: Told) -> None:
+        """Add to the history of an entity that has one (§5.6.12)."""
+        self.guard.allow(caller, tenant, Action.UPDATE, entity_id)
+        before = await self._visible_state(caller, tenant, entity_id)
+        await self._check(caller, tenant, before, altered(before, entity_id, told))
+        if not await self.store.history.append(tenant, self._entry(entity_id, told)):
+            raise not_found(entity_id)
+
+    async def modify(
+        self, caller: Caller, tenant: str, entity_id: str, instance_id: str, fact: Fact
+    ) -> None:
+        """Put an instance in the place of another of the same attribute (§5.6.14)."""
+        self.guard.allow(caller, tenant, Action.UPDATE, entity_id)
+        before = await self._visible_state(caller, tenant, entity_id, fact.attribute)
+        await self._check(caller, tenant, before, altered(before, entity_id, Told((), (fact,))))
+        at = microseconds(self.clock())
+        history = self.store.history
+        if not await history.modify(tenant, entity_id, instance_id, fact, at):
+            raise _no_instance(instance_id)
+
+    async def delete_instance(
+        self, caller: Caller, tenant: str, entity_id: str, attribute: str, instance_id: str
+    ) -> None:
+        """Remove an instance (§5.6.15)."""
+        self.guard.allow(caller, tenant, Action.UPDATE, entity_id)
+        before = await self._visible_state(caller, tenant, entity_id, attribute)
+        await self._check(caller, tenant, before, before)
+        history = self.store.history
+        if not await history.delete_instance(tenant, entity_id, attribute, instance_id):
+            raise _no_instance(instance_id)
+
+    async def delete_attribute(
+        self, caller: Caller, tenant: str, entity_id: str, attribute: str, dataset: str | None
+    ) -> None:
+        """Remove an attribute's instances of one dataset, or of all with None (§5.6.13)."""
+        self.guard.allow(caller, tenant, Action.UPDATE, entity_id)
+        before = await self._visible_state(caller, tenant, entity_id, attribute)
+        kept = {iri: instances for iri, instances in before["attrs"].items() if iri != attribute}
+        await self._check(caller, tenant, before, {**before, "attrs": kept})
+        history = self.store.history
+        if not await history.delete_attribute(tenant, entity_id, attribute, dataset):
+            raise _no_attribute(entity_id)
+
+    async def end_attribute(
+        self, caller: Caller, tenant: str, target: Target, attribute: str, dataset: str | None
+    ) -> bool:
+        """Keep that an attribute was deleted of an entity that has nothing but history.
+
+        Tells whether there was such an attribute (decision 0105).
+        """
+        entity_id = target.entity_id
+        self.guard.allow(caller, tenant, Action.UPDATE, entity_id)
+        try:
+            before = await self._visible_state(caller, tenant, entity_id, attribute)
+        except ResourceNotFound:
+            return False
+        unfit = target.matches is not None and not target.matches(before)
+        if unfit or target.guarded or await self.store.get(tenant, entity_id) is not None:
+            return False
+        facts = endings(before, attribute, dataset)
+        if facts:
+            await self._check(caller, tenant, before, altered(before, entity_id, Told((), facts)))
+            await self.store.history.append(tenant, self._entry(entity_id, Told((), facts)))
+        return bool(facts)
+
+    async def delete(self, caller: Caller, tenant: str, entity_id: str) -> None:
+        """Remove the whole history of an entity (§5.6.16)."""
+        self.guard.allow(caller, tenant, Action.DELETE, entity_id)
+        before = await self._visible_state(caller, tenant, entity_id)
+        await self._check(caller, tenant, before, None)
+        if not await self.store.history.delete_entity(tenant, entity_id):
+            raise not_found(entity_id)
+
+    def _entry(self, entity_id: str, told: Told) -> Entry:
+        return Entry(entity_id, told.types, microseconds(self.clock()), told.facts)
+
+    async def _seen(
+        self, caller: Caller, tenant: str, heads: Sequence[Head], asked: Asked
+    ) -> list[Evolution]:
+        """Return the histories of entities as the caller may see them."""
+        if not heads:
+            return []
+        history, ids = self.store.history, [head.id for head in heads]
+        scopes = await history.read(tenant, ids, _SCOPES)
+        which = asked.which
+        if which.attributes is not None:
+            which = Which(tuple(a for a in which.attributes if a != SCOPE), which.datasets)
+        found = await history.read(tenant, ids, which, asked.window, limit=asked.most)
+        now = microseconds(self.clock())
+        evolutions = []
+        for head in heads:
+            series = [one for one in found.get(head.id, ()) if one.attribute != SCOPE]
+            evolution = evolution_of(head, series, asked.window, now)
+            for one in scopes.get(head.id, ()):
+                evolution.scopes = one.moments
+            evolutions.append(evolution)
+        if self.guard.transparent:
+            return evolutions
+        latest = await history.read(tenant, ids, ALL, _LATEST)
+        return [
+            seen
+            for evolution in evolutions
+            if (seen := self._view(caller, tenant, evolution, latest.get(evolution.head.id, [])))
+        ]
+
+    def _view(
+        self, caller: Caller, tenant: str, evolution: Evolution, latest: Sequence[Series]
+    ) -> Evolution | None:
+        """Return what the guard shows of a history: each instance as in the entity of its time."""
+        state = entity_of(evolution.head, latest)
+        return shown_of(evolution, state, lambda entity: self.guard.view(caller, tenant, entity))
+
+    async def _state(self, tenant: str, entity_id: str) -> Entity | None:
+        """Return an entity as its history has it last."""
+        if tenant not in await self.store.tenants():
+            return None
+        head = await self.store.history.head(tenant, entity_id)
+        if head is None:
+            return None
+        latest = await self.store.history.read(tenant, [entity_id], ALL, _LATEST)
+        return entity_of(head, latest.get(entity_id, []))
+
+    async def _visible_state(
+        self, caller: Caller, tenant: str, entity_id: str, attribute: str | None = None
+    ) -> Entity:
+        """Return the latest state of an entity that the caller may see, with an attribute."""
+        await self._catch_up()
+        head = await self.store.history.head(tenant, entity_id)
+        state = None if head is None else await self._state(tenant, entity_id)
+        seen = None if state is None else self.guard.view(caller, tenant, state)
+        if state is None or seen is None:
+            raise not_found(entity_id)
+        there = "scope" in seen if attribute == SCOPE else attribute in seen["attrs"]
+        if attribute is not None and not there:
+            raise _no_attribute(entity_id)
+        return state
+
+    async def _check(
+        self, caller: Caller, tenant: str, before: Entity | None, after: Entity | None
+    ) -> None:
+        """Refuse a write that the guard or a rule of the entity's type forbids."""
+        self.guard.may_write(caller, tenant, before, after)
+        if tenant in await self.store.tenants():
+            check_change(await self.store.rules(tenant), caller.client, before, after)
+
+
+_SCOPES = Which((SCOPE,))
+_LATEST = Window(last=1)
+
+
+def _with(which: Which, attributes: frozenset[str]) -> Which:
+    """Return series to be read so that conditions on some attributes can be tested."""
+    if which.attributes is None:
+        return ALL
+    return Which(tuple({*which.attributes, *attributes}))
+
+
+def _leave(evolution: Evolution, which: Which) -> None:
+    """Leave only the series that may be shown."""
+    evolution.attributes = {
+        iri: [each for each in told if which.has(iri, each[0])]
+        for iri, told in evolution.attributes.items()
+        if which.attributes is None or iri in which.attributes
+    }
+
+
+def _no_instance(instance_id: str) -> ResourceNotFound:
+    return ResourceNotFound(
+        f"The attribute has no instance {instance_id}.",
+        place="path:instanceId",
+        remedy="Retrieve the history: each instance has its instanceId.",
+    )
+
+
+def _no_attribute(entity_id: str) -> ResourceNotFound:
+    return ResourceNotFound(
+        f"The history of {entity_id} has no such attribute.",
+        place="path:attrId",
+        remedy="Check the name, the @context it is expanded with, and datasetId or deleteAll.",
+    )
