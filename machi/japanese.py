@@ -56,7 +56,9 @@ JAPANESE: Final[dict[str, str]] = {
     ),
     "Seconds after which a quiet stream says so.": "静かなストリームの生存通知の間隔（秒）。",
     "Streams served at a time.": "同時に開けるストリームの数。",
-    "Attribute instances in one answer of the temporal API.": "時系列 API の 1 回の応答に含める属性インスタンスの数。",
+    "Attribute instances in one answer of the temporal API.": (
+        "時系列 API の 1 回の応答に含める属性インスタンスの数。"
+    ),
     "See machi broker --help for the options.": "machi broker --help を参照。",
     "{data} is whole": "{data} は無傷です",
     "Check that the data in a folder are whole: file, indexes, change feed.": (

@@ -12,7 +12,14 @@ from broker.api.routes import TABLE
 from broker.api.table import Route
 
 ID = "urn:x:fuzz"
-PATH = {"{id}": ID, "{attrId}": "a", "{type}": "T"}
+INSTANCE = "urn:x:instance"
+PATH = {
+    "{id}": ID,
+    "{entityId}": ID,
+    "{attrId}": "a",
+    "{type}": "T",
+    "{instanceId}": INSTANCE,
+}
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
 NULL = "urn:ngsi-ld:null"
 
@@ -261,7 +268,52 @@ registrations = st.fixed_dictionaries(
         "a": values,
     },
 )
+series = st.lists(rarely(attributes(), values), max_size=4) | attributes()
+histories = st.fixed_dictionaries(
+    {"id": rarely(uris, values), "type": rarely(st.just("T"), values)},
+    optional={
+        "a": series,
+        "b": series,
+        "location": series,
+        "scope": st.just("/a") | st.lists(rarely(attributes(), values), max_size=3),
+    },
+)
+moments = st.sampled_from(
+    [
+        "2020-07-04T00:00:00Z",
+        "2020-07-04T00:00:00,5Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ]
+)
+ranges = st.fixed_dictionaries(
+    {
+        "timerel": rarely(st.sampled_from(["before", "after", "between"]), words),
+        "timeAt": rarely(moments, values),
+    },
+    optional={
+        "endTimeAt": rarely(moments, values),
+        "timeproperty": rarely(
+            st.sampled_from(["observedAt", "createdAt", "modifiedAt", "deletedAt"]), words
+        ),
+        "lastN": rarely(st.integers(1, 3), values),
+        "aggrMethods": rarely(
+            st.lists(st.sampled_from(["avg", "max", "sum", "totalCount", "stddev"]), min_size=1),
+            values,
+        ),
+        "aggrPeriodDuration": rarely(
+            st.sampled_from(["PT0S", "PT1S", "P1M", "P999999Y", "PT1H", "P1W"]), words
+        ),
+    },
+)
+temporal_queries = st.builds(
+    lambda query, asked: {**query, "temporalQ": asked} if isinstance(query, dict) else query,
+    queries,
+    rarely(ranges, values),
+)
 DOCUMENTS: dict[str, st.SearchStrategy[Any]] = {
+    "EntityTemporal": rarely(histories, values),
+    "TemporalQuery": temporal_queries,
     "Registration": registrations,
     "Entity": entities,
     "EntityFragment": fragments,
@@ -332,6 +384,12 @@ texts = st.lists(st.sampled_from(PIECES), max_size=8).map("".join) | st.text(max
 numbers = st.integers(0, 1100).map(str)
 flags = st.sampled_from(["true", "false", "True"])
 PARAMETERS: dict[str, st.SearchStrategy[str]] = {
+    "timerel": st.sampled_from(["before", "after", "between"]),
+    "timeAt": moments,
+    "endTimeAt": moments,
+    "timeproperty": st.sampled_from(["observedAt", "createdAt", "modifiedAt", "deletedAt"]),
+    "aggrMethods": st.sampled_from(["avg", "max,min", "sum,sumsq,stddev", "distinctCount"]),
+    "aggrPeriodDuration": st.sampled_from(["PT0S", "PT1S", "P1M", "P999999Y", "PT1H", "P1W"]),
     "type": st.sampled_from(["T", "T,U", "(T;U)|V", "*"]),
     "id": st.lists(uris, min_size=1, max_size=3).map(",".join),
     "idPattern": st.sampled_from(["x", "^urn", ".*z$", "[0-9]+", "(a|b)*", "f(?:u)zz"]),
@@ -361,10 +419,6 @@ PARAMETERS: dict[str, st.SearchStrategy[str]] = {
     "orderGeometry": st.sampled_from(["Point", "LineString"]),
     "scopeQ": scopes,
     "csf": conditions,
-    "timerel": st.sampled_from(["before", "after", "between"]),
-    "timeAt": times,
-    "endTimeAt": times,
-    "timeproperty": st.sampled_from(["observedAt", "createdAt"]),
     "expandValues": names,
     "jsonKeys": names,
     "pick": projections,
@@ -394,7 +448,13 @@ def query_strings(draw: st.DrawFn, route: Route) -> bytes:
         pairs.setdefault("georel", draw(PARAMETERS["georel"]))
     if pairs.get("geometryProperty"):
         pairs.pop("geometryProperty")
-    if route.name == "query_entities" and draw(st.integers(0, 7)):
+    if "timerel" in pairs or (route.name == "query_history" and draw(st.integers(0, 7))):
+        pairs.setdefault("timerel", draw(PARAMETERS["timerel"]))
+        pairs.setdefault("timeAt", draw(moments))
+        pairs.pop("endTimeAt", None)
+        if pairs["timerel"] == "between":
+            pairs["endTimeAt"] = draw(moments)
+    if route.name in ("query_entities", "query_history") and draw(st.integers(0, 7)):
         pairs.setdefault("type", "T")
     encoded = [
         f"{name}={quote_from_bytes(value.encode('utf-8', 'surrogatepass'))}"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from broker.api.routes import TABLE
 from broker.api.table import Route
 from tests.fuzz.conftest import Tally
-from tests.fuzz.documents import ID, bodies, query_strings, template
+from tests.fuzz.documents import ID, INSTANCE, bodies, query_strings, template
 from tests.fuzz.wire import Wire, check
 from tests.support import effort
 
@@ -29,6 +29,8 @@ def put_back(line: Wire) -> None:
     line.json("DELETE", "/ngsi-ld/ex/v1/typeRules/T", b"")
     entity = {"id": ID, "type": "T", "a": 1, "b": {"object": "urn:x:2"}, "scope": "/a"}
     line.json("POST", "/ngsi-ld/v1/entityOperations/upsert", [entity])
+    instance = {"value": 1, "observedAt": "2020-07-04T00:00:00Z", "instanceId": INSTANCE}
+    line.json("POST", "/ngsi-ld/v1/temporal/entities", {"id": ID, "type": "T", "a": instance})
 
 
 @fuzz
@@ -43,10 +45,13 @@ def test_any_body_gets_a_sound_answer(
     check(line.request(route.method.encode(), target, [(b"Content-Type", kind)], body))
     for form in ("options=sysAttrs", "format=concise", "format=simplified"):
         assert check(line.get(f"/ngsi-ld/v1/entities/{ID}?{form}")).status in (200, 404)
+    for form in ("options=sysAttrs", "format=temporalValues", "aggrMethods=max,totalCount"):
+        check(line.get(f"/ngsi-ld/v1/temporal/entities/{ID}?{form}"))
 
 
 READS = ["query_entities", "query_entities", "query_entities", "retrieve_entity", "stream"]
-OTHERS = ["query_registrations", "delete_attribute", "delete_entity", "list_type_rules"]
+HISTORY = ["query_history", "retrieve_history"]
+OTHERS = [*HISTORY, "query_registrations", "delete_attribute", "delete_entity", "list_type_rules"]
 queried = st.sampled_from([*READS, *OTHERS]).flatmap(
     lambda name: st.tuples(st.just(name), query_strings(ROUTES[name]))
 )

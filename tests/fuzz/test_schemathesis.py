@@ -29,6 +29,8 @@ def aim(case: schemathesis.Case) -> None:
     """Aim at an entity and attribute that exist, in the default tenant, most of the time."""
     names = {
         "id": EXISTING,
+        "entityId": EXISTING,
+        "instanceId": EXISTING,
         "attrId": "a",
         "type": "T",
         "contextId": CONTEXT,
