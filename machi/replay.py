@@ -23,8 +23,9 @@ from apps.portal.texts import light_words
 from broker.client import Client, ClientError, Entity, NotFound, Retry, observed_at, value
 from machi.errors import NotReachable
 from machi.flood import FloodSample
+from machi.seed.parts import urn
 from machi.seed.plant import reset_drill
-from machi.seed.town import DRILL_ID, gauges, urn
+from machi.seed.town import DRILL_ID, gauges
 
 JST = timezone(timedelta(hours=9))
 MARK = "【訓練】"

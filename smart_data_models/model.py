@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -45,3 +46,14 @@ class Model:
     origin: str
     required: tuple[str, ...]
     attributes: tuple[Attribute, ...]
+
+
+def joined(models: Sequence[Model]) -> Model:
+    """Return the models of one type as one; what an earlier one says of an attribute counts."""
+    last = models[-1]
+    attributes: dict[str, Attribute] = {}
+    for model in models:
+        for attribute in model.attributes:
+            attributes.setdefault(attribute.path, attribute)
+    required = dict.fromkeys(name for model in models for name in model.required)
+    return replace(last, required=tuple(required), attributes=tuple(attributes.values()))

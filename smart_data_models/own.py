@@ -1,4 +1,7 @@
-"""The town's own models: a folder each, with schema and examples, in `own/`."""
+"""The town's own models: a folder each, with schema and examples, in `own/`.
+
+A schema with `$extends` adds attributes to an official type: it is the town's part of that model.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,8 @@ _SHARED: Final = {
     "language": "https://smartdatamodels.org/dataModel.DCAT-AP/language",
     "refBuilding": "https://smartdatamodels.org/dataModel.Building/refBuilding",
     "refDevice": "https://smartdatamodels.org/dataModel.Device/refDevice",
+    "startedAt": "https://smartdatamodels.org/dataModel.Device/startedAt",
+    "controlledAsset": "https://smartdatamodels.org/dataModel.Device/controlledAsset",
     "refStreetlightGroup": "https://smartdatamodels.org/dataModel.Streetlighting/refStreetlightGroup",
     "batteryLevel": "https://smartdatamodels.org/dataModel.Device/batteryLevel",
     "rssi": "https://smartdatamodels.org/dataModel.Device/rssi",
@@ -63,7 +68,7 @@ def _to_model(schema: dict[str, Any]) -> Model:
     return Model(
         subject=SUBJECT,
         name=name,
-        iri=NAMESPACE + name,
+        iri=schema.get("$extends", NAMESPACE + name),
         version=schema["$schemaVersion"],
         description=schema["description"],
         licence="Apache-2.0",

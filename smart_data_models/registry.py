@@ -13,7 +13,7 @@ from typing import Any, Final
 import apsw
 import orjson
 
-from smart_data_models.model import Attribute, Model
+from smart_data_models.model import Attribute, Model, joined
 
 BUILT: Final = Path(__file__).parent / "built" / "registry.sqlite"
 """Where `make setup` puts the registry."""
@@ -126,8 +126,9 @@ class Registry:
         return next(self._models("subject = ? AND name = ?", (subject, name)), None)
 
     def by_iri(self, iri: str) -> Model | None:
-        """Return the model of an entity type."""
-        return next(self._models("iri = ?", (iri,)), None)
+        """Return the model of an entity type; an official one with what the town adds to it."""
+        found = sorted(self._models("iri = ?", (iri,)), key=lambda model: model.origin != "own")
+        return joined(found) if found else None
 
     def _models(self, where: str, bindings: tuple[str, ...]) -> Iterator[Model]:
         query = f"SELECT mid, {_MODEL} FROM model WHERE {where}"  # noqa: S608

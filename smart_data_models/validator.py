@@ -114,9 +114,23 @@ def _faults(checked: _Checked, instance: dict[str, Any]) -> Iterator[tuple[str, 
     if checked.schema is None:
         return
     member = PRIMARY[kind]
-    for error in checked.schema.iter_errors(instance[member]):
-        place = "".join(f"/{_escaped(part)}" for part in error.absolute_path)
-        yield f"/{member}{place}", _words(error)
+    for start, value in _values(attribute.kind, kind, instance[member]):
+        for error in checked.schema.iter_errors(value):
+            place = "".join(f"/{_escaped(part)}" for part in (*start, *error.absolute_path))
+            yield f"/{member}{place}", _words(error)
+
+
+def _values(wanted: str, kind: str, value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield (place, value) of what the schema speaks of: each text, where it is said in languages.
+
+    An official model says of a name that it is a string; a LanguageProperty has one by language.
+    """
+    if kind != "LanguageProperty" or wanted == "LanguageProperty":
+        yield (), value
+        return
+    for language, texts in value.items():
+        for index, text in enumerate(texts if isinstance(texts, list) else [texts]):
+            yield ((language, index) if isinstance(texts, list) else (language,)), text
 
 
 def _kind_fits(wanted: str, kind: str) -> bool:

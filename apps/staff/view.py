@@ -41,7 +41,11 @@ def tenant_view(
         "lights": [
             _light(entity, language, now, words) for entity, _ in _of(found, "IlluminationControl")
         ],
-        "devices": [_device(entity, by_id, language, words) for entity, _ in _of(found, "Device")],
+        "devices": [
+            _device(entity, by_id, language, words)
+            for entity, _ in _of(found, "Device")
+            if value(entity, "adapter") is not None
+        ],
     }
 
 

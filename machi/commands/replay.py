@@ -62,7 +62,8 @@ def replay_command(
     """Play a flood."""
     from machi.flood import flood_samples
     from machi.replay import replay
-    from machi.seed.town import DRILL_TENANT, facts
+    from machi.seed.parts import facts
+    from machi.seed.town import DRILL_TENANT
 
     flood = facts(scenario)
     begin = _time_of(flood, start, "from")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from broker.client import Client, value
-from machi.seed.town import urn
+from machi.seed.parts import urn
 
 HOST: Final = "127.0.0.1"
 FIXTURES: Final = 12

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any, Final
 
-import orjson
+from machi.seed.facilities import facility_entities
+from machi.seed.parts import (
+    CITY,
+    Entity,
+    facts,
+    metres,
+    position,
+    prop,
+    relation,
+    texts,
+    urn,
+)
+from machi.seed.services import service_entities
 
-CITY: Final = "432032"
 DRILL_TENANT: Final = "drill"
 DRILL_ID: Final = f"urn:ngsi-ld:Drill:{CITY}:kuma-2020"
-
-Entity = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +34,6 @@ class Gauge:
     ordinary_level: float
     dev_eui: str
     drill_dev_eui: str
-
-
-def facts(name: str) -> dict[str, Any]:
-    """Return the facts in a file of this folder (`river`, `shelters`, `kuma-2020`)."""
-    found: dict[str, Any] = orjson.loads(files("machi.seed").joinpath(f"{name}.json").read_bytes())
-    return found
-
-
-def urn(entity_type: str, local: str) -> str:
-    """Return the id of one of the town's entities."""
-    return f"urn:ngsi-ld:{entity_type}:{CITY}:{local}"
 
 
 def gauges() -> list[Gauge]:
@@ -55,10 +52,15 @@ def gauges() -> list[Gauge]:
 
 
 def town_entities() -> list[Entity]:
-    """Return what stands in the default tenant: shelters, stations, devices, bridge."""
+    """Return what stands in the default tenant: shelters, river, facilities, services."""
     river = facts("river")
     shelters = [_shelter(shelter) for shelter in facts("shelters")["shelters"]]
-    return [*shelters, *_river_entities(river, drill=False, tables_at=None)]
+    return [
+        *shelters,
+        *_river_entities(river, drill=False, tables_at=None),
+        *facility_entities(),
+        *service_entities(),
+    ]
 
 
 def drill_entities(run: str, now: datetime | None = None) -> list[Entity]:
@@ -70,7 +72,7 @@ def drill_entities(run: str, now: datetime | None = None) -> list[Entity]:
     entities = _river_entities(facts("river"), drill=True, tables_at=now or datetime.now(UTC))
     for entity in entities:
         if "RiverLevelStation" in entity["type"]:
-            entity["drillRun"] = _property(run)
+            entity["drillRun"] = prop(run)
     return entities
 
 
@@ -111,19 +113,19 @@ def _station(
     return {
         "id": urn("RiverLevelStation", station["local"]),
         "type": ["FloodMonitoring", "RiverLevelStation"],
-        "name": _texts(station["name"]),
-        "riverName": _property(river),
-        "riverKilometre": {**_property(station["kilometre"]), "unitCode": "KMT"},
-        "stage": _property(0),
-        "stageStep": _property("normal" if tables else "unrated"),
-        "quality": _property("missing"),
-        "operationStatus": _property("test" if drill else "normal"),
-        "sensorHeight": _metres(station["sensorHeight"]),
-        "staleAfterSeconds": _property(station["staleAfterSeconds"]),
-        **{name: _metres(level) for name, level in levels.items() if level is not None},
+        "name": texts(station["name"]),
+        "riverName": prop(river),
+        "riverKilometre": {**prop(station["kilometre"]), "unitCode": "KMT"},
+        "stage": prop(0),
+        "stageStep": prop("normal" if tables else "unrated"),
+        "quality": prop("missing"),
+        "operationStatus": prop("test" if drill else "normal"),
+        "sensorHeight": metres(station["sensorHeight"]),
+        "staleAfterSeconds": prop(station["staleAfterSeconds"]),
+        **{name: metres(level) for name, level in levels.items() if level is not None},
         "stageTable": {"type": "JsonProperty", "json": tables},
-        "refDevice": _relationship(urn("Device", f"gauge-{station['local']}")),
-        "location": _position(station["position"], approximate=True),
+        "refDevice": relation(urn("Device", f"gauge-{station['local']}")),
+        "location": position(station["position"], approximate=True),
     }
 
 
@@ -131,13 +133,13 @@ def _device(station: dict[str, Any], *, drill: bool) -> Entity:
     return {
         "id": urn("Device", f"gauge-{station['local']}"),
         "type": "Device",
-        "category": _property(["sensor"]),
-        "controlledProperty": _property(["waterLevel"]),
-        "adapter": _property("river_gauge"),
-        "devEui": _property(station["drillDevEui"] if drill else station["devEui"]),
-        "simulated": _property(True),
-        "controlledAsset": _relationship(urn("RiverLevelStation", station["local"])),
-        "operationStatus": _property("test" if drill else "normal"),
+        "deviceCategory": prop(["sensor"]),
+        "controlledProperty": prop(["waterLevel"]),
+        "adapter": prop("river_gauge"),
+        "devEui": prop(station["drillDevEui"] if drill else station["devEui"]),
+        "simulated": prop(True),
+        "controlledAsset": relation(urn("RiverLevelStation", station["local"])),
+        "operationStatus": prop("test" if drill else "normal"),
     }
 
 
@@ -145,8 +147,8 @@ def _group(bridge: dict[str, Any]) -> Entity:
     return {
         "id": urn("StreetlightGroup", bridge["local"]),
         "type": "StreetlightGroup",
-        "name": _texts(bridge["name"]),
-        "location": _position(bridge["position"], approximate=True),
+        "name": texts(bridge["name"]),
+        "location": position(bridge["position"], approximate=True),
     }
 
 
@@ -156,21 +158,22 @@ def _light(bridge: dict[str, Any], tables: list[dict[str, Any]], *, drill: bool)
     return {
         "id": urn("IlluminationControl", bridge["local"]),
         "type": ["Streetlight", "IlluminationControl"],
-        "name": _texts(bridge["name"]),
-        "locationCategory": _property("bridge"),
-        "mode": _property("ordinary"),
-        "colour": _property(look["colour"]),
-        "effect": _property("off"),
-        "brightness": _property(look["brightness"]),
-        "step": _property("normal"),
-        "commandStatus": _property("pending"),
-        "operationStatus": _property("test" if drill else "normal"),
-        "protocol": _property("sacn"),
+        "name": texts(bridge["name"]),
+        "locationCategory": prop("bridge"),
+        "status": prop("ok"),
+        "mode": prop("ordinary"),
+        "colour": prop(look["colour"]),
+        "effect": prop("off"),
+        "brightness": prop(look["brightness"]),
+        "step": prop("normal"),
+        "commandStatus": prop("pending"),
+        "operationStatus": prop("test" if drill else "normal"),
+        "protocol": prop("sacn"),
         "schedule": {"type": "JsonProperty", "json": bridge["schedule"]},
         "lookTable": {"type": "JsonProperty", "json": tables},
-        "refStreetlightGroup": _relationship(urn("StreetlightGroup", bridge["local"])),
-        "refStation": _relationship(urn("RiverLevelStation", bridge["station"])),
-        "location": _position(bridge["position"], approximate=True),
+        "refStreetlightGroup": relation(urn("StreetlightGroup", bridge["local"])),
+        "refStation": relation(urn("RiverLevelStation", bridge["station"])),
+        "location": position(bridge["position"], approximate=True),
     }
 
 
@@ -178,34 +181,11 @@ def _shelter(shelter: dict[str, Any]) -> Entity:
     return {
         "id": urn("EvacuationShelter", shelter["local"]),
         "type": ["PointOfInterest", "EvacuationShelter"],
-        "name": _texts(shelter["name"]),
-        "shelterKind": _property(shelter["shelterKind"]),
-        **({"hazardTypes": _property(shelter["hazardTypes"])} if shelter["hazardTypes"] else {}),
-        "openState": _property("closed"),
-        "municipalityCode": _property(CITY),
-        "openDataId": _property(shelter["openDataIds"]),
-        "location": _position(shelter["position"], approximate=False),
+        "name": texts(shelter["name"]),
+        "shelterKind": prop(shelter["shelterKind"]),
+        **({"hazardTypes": prop(shelter["hazardTypes"])} if shelter["hazardTypes"] else {}),
+        "openState": prop("closed"),
+        "municipalityCode": prop(CITY),
+        "openDataId": prop(shelter["openDataIds"]),
+        "location": position(shelter["position"], approximate=False),
     }
-
-
-def _property(value: Any) -> dict[str, Any]:
-    return {"type": "Property", "value": value}
-
-
-def _metres(value: float) -> dict[str, Any]:
-    return {"type": "Property", "value": value, "unitCode": "MTR"}
-
-
-def _texts(texts: dict[str, str]) -> dict[str, Any]:
-    return {"type": "LanguageProperty", "languageMap": texts}
-
-
-def _relationship(target: str) -> dict[str, Any]:
-    return {"type": "Relationship", "object": target}
-
-
-def _position(position: list[float], *, approximate: bool) -> dict[str, Any]:
-    place = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": position}}
-    if approximate:
-        place["approximate"] = _property(True)
-    return place

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from adapters.bridge_light.fake import FakeLight
 from broker.client import Client, value
 from machi.flood import flood_samples
-from machi.seed.town import facts
+from machi.seed.parts import facts
 from tests.e2e.town import Town
 
 FLOOD = facts("kuma-2020")

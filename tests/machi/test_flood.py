@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from machi.flood import FloodSample, flood_samples
-from machi.seed.town import facts
+from machi.seed.parts import facts
 
 FLOOD = facts("kuma-2020")
 

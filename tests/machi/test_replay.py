@@ -12,8 +12,9 @@ from broker.client import Client, value
 from machi.errors import NotReachable
 from machi.flood import flood_samples
 from machi.replay import Replay, replay
+from machi.seed.parts import facts
 from machi.seed.plant import plant
-from machi.seed.town import DRILL_ID, facts
+from machi.seed.town import DRILL_ID
 from tests.support import free_port
 from tests.support.live import live_broker
 

@@ -3,13 +3,15 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
 from broker.client import Client, value
+from machi.seed.parts import facts
 from machi.seed.plant import plant, reset_drill
-from machi.seed.town import drill_entities, facts, gauges, town_entities
+from machi.seed.town import drill_entities, gauges, town_entities
 from tests.support.live import live_broker
 
 NOW = datetime(2026, 7, 4, tzinfo=UTC)
@@ -17,7 +19,7 @@ STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
 LIGHT = "urn:ngsi-ld:IlluminationControl:432032:mizunote"
 
 
-@pytest.mark.parametrize("name", ["river", "shelters", "kuma-2020"])
+@pytest.mark.parametrize("name", ["river", "shelters", "kuma-2020", "facilities", "services"])
 def test_every_file_of_facts_names_its_source_and_terms(name: str):
     assert facts(name)["source"]["terms"]
 
@@ -25,7 +27,7 @@ def test_every_file_of_facts_names_its_source_and_terms(name: str):
 def test_every_id_names_its_type_and_the_city():
     for entity in town_entities():
         types = entity["type"] if isinstance(entity["type"], list) else [entity["type"]]
-        match = re.fullmatch(r"urn:ngsi-ld:(\w+):432032:[\w-]+", entity["id"])
+        match = re.fullmatch(r"urn:ngsi-ld:(\w+):(?:432032|432148):[\w-]+", entity["id"])
         assert match is not None
         assert match[1] in types
 
@@ -43,7 +45,33 @@ def test_official_types_stand_beside_own_ones():
         ("PointOfInterest", "EvacuationShelter"),
         ("FloodMonitoring", "RiverLevelStation"),
         ("Streetlight", "IlluminationControl"),
+        ("Device", "SmartLock"),
     }
+
+
+def of_type(kind: str) -> list[dict[str, Any]]:
+    """Return the town's entities of a type."""
+    return [entity for entity in town_entities() if kind in entity["type"]]
+
+
+def test_sixteen_facilities_have_a_space_that_the_lock_of_the_building_opens():
+    spaces, locks = of_type("BookableSpace"), {lock["id"]: lock for lock in of_type("SmartLock")}
+    assert len(spaces) == len(locks) == len(of_type("Building")) == 16
+    for space in spaces:
+        (lock,) = (locks[one] for one in value(space, "refLock"))
+        assert value(lock, "refSpace") == [space["id"]]
+        assert value(lock, "refBuilding") == value(space, "refBuilding")
+    kinds = {value(lock, "lockKind"): value(lock, "connectivity") for lock in locks.values()}
+    assert kinds == {"electronicLock": "online", "keyBox": "offlineAlgorithmic"}
+
+
+def test_wallet_holds_the_local_currency_and_the_consent_names_its_purpose():
+    (wallet,), (currency,) = of_type("Wallet"), of_type("LocalCurrency")
+    (consent,), (purpose,) = of_type("ConsentRecord"), of_type("DataPurpose")
+    assert value(wallet, "refCurrency") == currency["id"]
+    assert value(consent, "refPurpose") == purpose["id"]
+    assert value(purpose, "required") is False
+    assert value(wallet, "refHolder") == value(consent, "refPrincipal")
 
 
 def test_thresholds_are_those_of_the_bridge_and_begin_with_its_lights():
@@ -112,3 +140,17 @@ def test_shelters_are_those_of_the_reference_files(reference_data):
     ours = [number for s in facts("shelters")["shelters"] for number in s["openDataIds"]]
     assert set(ours) == ids
     assert len(ours) == len(ids)
+
+
+@pytest.mark.reference
+def test_facilities_are_in_the_reference_files(reference_data):
+    known = {}
+    for kind in ("emergency", "evacuation"):
+        file = reference_data / f"gsi-shelters/432148-aso-{kind}.geojson"
+        for feature in orjson.loads(file.read_bytes())["features"]:
+            known[feature["properties"]["共通ID"]] = feature
+    for facility in facts("facilities")["facilities"]:
+        feature = known[facility["local"]]
+        assert feature["properties"]["施設・場所名"] == facility["name"]["ja"]
+        assert feature["properties"]["住所"].endswith(facility["streetAddress"])
+        assert feature["geometry"]["coordinates"] == facility["position"]

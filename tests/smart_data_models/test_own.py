@@ -8,7 +8,7 @@ from broker.jsonld.core import DEFAULT_VOCAB
 from broker.model.parse import parse_entity
 from broker.validation import Mode
 from smart_data_models.model import Model
-from smart_data_models.own import examples, own_models
+from smart_data_models.own import NAMESPACE, examples, own_models
 from smart_data_models.validator import ModelValidator
 from smart_data_models.vocabulary import pinned
 from tests.broker.jsonld.contexts import compiled
@@ -26,8 +26,9 @@ NORMALIZED, SIMPLIFIED = (
 CONTEXT = compiled(orjson.loads(pinned())["@context"])
 
 
-def test_there_are_26_models():
-    assert len(MODELS) == 26
+def test_28_models_are_the_towns_own_and_two_add_to_official_ones():
+    ours = [iri for iri in MODELS if iri.startswith(NAMESPACE)]
+    assert (len(ours), len(MODELS)) == (28, 30)
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)

@@ -1,5 +1,6 @@
 """The built registry: what goes in comes out, and what is not there says so."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -41,6 +42,21 @@ def test_unknown_model_is_none(registry: Registry):
     assert registry.by_iri("https://x.example/Spring") is None
 
 
+def test_type_has_its_official_attributes_and_what_the_town_adds(tmp_path: Path):
+    depth = Attribute("depth", "https://x.example/depth", "Property", {"type": "number"})
+    narrow = replace(LEVEL, schema={"type": "integer"})
+    added = replace(WELL, subject="Machi", origin="own", required=(), attributes=(narrow, depth))
+    path = tmp_path / "registry.sqlite"
+    write([WELL, added], path)
+    registry = Registry(path)
+    well = registry.by_iri(WELL.iri)
+    assert registry.model("Water", "Well") == WELL
+    registry.close()
+    assert well is not None
+    assert (well.subject, well.required) == ("Water", ("level",))
+    assert well.attributes == (narrow, depth, WELL.attributes[1])
+
+
 def test_subjects_and_names_are_listed(registry: Registry):
     assert registry.subjects() == [("Water", 1)]
     assert registry.names("Water") == [("Well", "A well, for drinking")]
@@ -77,7 +93,7 @@ def test_registry_of_this_environment_has_official_and_own_models():
     registry = Registry()
     subjects = dict(registry.subjects())
     assert sum(subjects.values()) > 1000
-    assert subjects["Machi"] == 26
+    assert subjects["Machi"] == 30
     device = registry.model("Device", "Device")
     assert device is not None
     assert {"batteryLevel", "controlledProperty"} <= {a.path for a in device.attributes}

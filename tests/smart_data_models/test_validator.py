@@ -85,6 +85,13 @@ def test_relationship_may_hold_many():
     assert [place for place, _ in check(level=1, owner=many)] == ["owner/objectList"]
 
 
+def test_text_said_in_several_languages_is_checked_in_each():
+    said = {"type": "LanguageProperty", "languageMap": {"ja": "wet", "en": "damp"}}
+    assert [place for place, _ in check(level=1, state=said)] == ["state/languageMap/en"]
+    said["languageMap"] = {"ja": ["wet", "dry"], "en": "dry"}
+    assert not check(level=1, state=said)
+
+
 def test_attribute_the_model_does_not_know_is_let_through():
     assert not check(level=1, other="anything")
 

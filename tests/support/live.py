@@ -14,6 +14,7 @@ from broker.api.app import application, start, wire
 from broker.guard import Guard
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
+from broker.validation import Models
 
 
 class Server(uvicorn.Server):
@@ -49,10 +50,14 @@ async def serve(app: ASGIApp, http: Any = "auto") -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def live_broker(
-    data: Path, settings: Settings | None = None, guard: Guard | None = None
+    data: Path,
+    settings: Settings | None = None,
+    guard: Guard | None = None,
+    models: Models | None = None,
 ) -> AsyncIterator[str]:
     """Run a broker on a SQLite file in `data`; give its URL."""
-    broker = await start(settings or Settings(data=data), SqliteStore(data), guard=guard)
+    store = SqliteStore(data)
+    broker = await start(settings or Settings(data=data), store, guard=guard, models=models)
     async with serve(application(broker), wire(broker).protocol) as url:
         try:
             yield url
