@@ -36,6 +36,8 @@ PAUSE = 2.0
 TICK = 1.0
 QUIET = 5.0
 """Seconds without news of a station before it may count as silent: a drill's hours fly by."""
+MEASURED = frozenset(("waterLevel", "quality"))
+"""Attributes that are news of a station; what the app itself writes there is none."""
 
 
 def utc_now() -> datetime:
@@ -113,8 +115,6 @@ class Alerts:
 
     async def take(self, event: Event) -> None:
         """Take one event of the stream. Raises PreconditionFailed where the cursor has moved."""
-        if event.kind == "open":
-            self._ready()
         if event.kind in {"open", "reset"}:
             await self._mirror.read(self._client)
         if event.kind == "reset" or (event.kind == "open" and self._cursor.seq is None):
@@ -124,8 +124,11 @@ class Alerts:
         elif event.kind in {"enter", "update", "leave", "delete"}:
             self._mirror.take(event)
             if event.entity is not None and event.id in self._mirror.stations:
-                self._heard[event.id] = self._monotonic()
+                if MEASURED.intersection(event.changed):
+                    self._heard[event.id] = self._monotonic()
                 await self._judge(event.entity, event.seq)
+        if event.kind == "open":
+            self._ready()
 
     async def look(self) -> None:
         """Look at what time alone changes. Raises PreconditionFailed as `take` does."""

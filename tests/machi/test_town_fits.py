@@ -138,6 +138,7 @@ async def test_what_staff_and_locks_write_fits_its_models(clients: tuple[Client,
     town, _ = clients
     for number in (1, 2):
         await town.create(draft(number))
+    outcome = ""
     for person in ("17", "23"):
         _, version = await town.retrieve_with_version(DRAFT + "1")
         outcome = await approve(town, DRAFT + "1", version, person, START)
