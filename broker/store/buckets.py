@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from broker.store.history import Bucket, Moment, Window
+from broker.store.history import Bucket, Moment, Resampled, Window
 
 
 def in_window(moments: Iterable[Moment], window: Window) -> list[tuple[int, Moment]]:
@@ -30,7 +30,7 @@ def fold(timed: Iterable[tuple[int, Moment]], bounds: Sequence[int]) -> list[Buc
     for at, moment in timed:
         index = bisect_right(bounds, at) - 1
         if 0 <= index < len(bounds) - 1 and moment.deleted is None:
-            tallies.setdefault(index, Tally()).add(moment)
+            tallies.setdefault(index, Tally()).add(moment.number, moment.resampled)
     return [tallies[i].bucket(bounds[i], bounds[i + 1]) for i in sorted(tallies)]
 
 
@@ -47,21 +47,20 @@ class Tally:
         self.total = 0.0
         self.squares = 0.0
 
-    def add(self, moment: Moment) -> None:
+    def add(self, number: float | None, resampled: Resampled | None) -> None:
         """Count a moment; a resampled one as what it stands for."""
-        one = moment.resampled
-        if one is None:
+        if resampled is None:
             self.count += 1
-            if moment.number is not None:
-                number = moment.number
+            if number is not None:
                 self.add_numbers(1, number, number, number, number * number)
             return
-        self.count += one.count
-        if one.mean is not None:
-            assert one.minimum is not None
-            assert one.maximum is not None
-            mean, n = one.mean, one.numbers
-            self.add_numbers(n, one.minimum, one.maximum, mean * n, mean * mean * n)
+        self.count += resampled.count
+        mean, n = resampled.mean, resampled.numbers
+        if mean is not None:
+            assert resampled.minimum is not None
+            assert resampled.maximum is not None
+            total = mean * n
+            self.add_numbers(n, resampled.minimum, resampled.maximum, total, mean * total)
 
     def add_numbers(
         self, numbers: int, minimum: float, maximum: float, total: float, squares: float

@@ -5,12 +5,14 @@ kept, whether or not it exists now. A series is the history of one attribute wit
 `SCOPE` names the series of the entity's scope, whose values are lists of scopes. All times are
 microseconds since 1970 in UTC (`broker.model.times`).
 
-Where a moment stands in its series is its `observed`, or `modified` where it has none. Two rules
-follow the specification's tests:
+Where a moment stands in its series is its `observed`, or `modified` where it has none. These
+rules follow the specification and its tests:
 
 - a fact of the same series and the same `observed` as a kept moment takes its place: the moment
   keeps its `created` and, unless the fact has one, its instanceId; everything else is new. A fact
   that has the instanceId of a kept moment of its series takes the place of that one;
+- a fact equal to the moment it would take the place of changes nothing, so that what is told twice
+  is kept once;
 - a fact that comes late is put where its time belongs.
 
 What is written by `follow` comes from the change feed. Everything else is a write of the temporal
@@ -33,6 +35,9 @@ SCOPE: Final = "https://uri.etsi.org/ngsi-ld/scope"
 
 INSTANCE: Final = "urn:ngsi-ld:instance:"
 """What the instanceIds the store gives begin with."""
+
+SYSTEM_TIMES: Final = ("createdAt", "modifiedAt", "deletedAt")
+"""Members of an instance that history keeps apart from it."""
 
 Ids: TypeAlias = Sequence[str]
 

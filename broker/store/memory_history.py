@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+import orjson
+
 from broker.errors import NonexistentTenant
 from broker.model.entity import DEFAULT, Instance
 from broker.model.times import microseconds
@@ -16,6 +18,7 @@ from broker.store.history import (
     ALL,
     EVERYTHING,
     INSTANCE,
+    SYSTEM_TIMES,
     Aggregated,
     Entry,
     Fact,
@@ -29,8 +32,6 @@ from broker.store.history import (
     Window,
     counts_as,
 )
-
-SYSTEM_TIMES = ("createdAt", "modifiedAt", "deletedAt")
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class MemoryHistory:
     ) -> bool:
         """Put `fact` in the place of a moment of its attribute."""
         past = self._town(tenant).get(entity_id)
-        for (attribute, _), moments in () if past is None else tuple(past.series.items()):
+        for (attribute, _), moments in () if past is None else _in_order(past):
             number = _number(moments, instance_id)
             if attribute == fact.attribute and number is not None:
                 assert past is not None
@@ -86,7 +87,7 @@ class MemoryHistory:
     ) -> bool:
         """Remove a moment."""
         past = self._town(tenant).get(entity_id)
-        for (name, _), moments in () if past is None else past.series.items():
+        for (name, _), moments in () if past is None else _in_order(past):
             number = _number(moments, instance_id)
             if name == attribute and number is not None:
                 del moments[number]
@@ -252,6 +253,10 @@ def _put(past: _Past, fact: Fact, at: int, number: int, created: int | None) -> 
     instance_id = fact.instance_id
     same = None if observed is None else _at(moments, observed)
     named = None if instance_id is None else _number(moments, instance_id)
+    if same is not None and named in (None, same) and created is None:
+        old = moments[same]
+        if _equal(old, instance, fact) and instance_id in (None, old.instance_id):
+            return
     for place in (named, same):
         if place is not None and place in moments:
             old = moments.pop(place)
@@ -266,6 +271,12 @@ def _put(past: _Past, fact: Fact, at: int, number: int, created: int | None) -> 
         _counted(instance),
         copy.deepcopy(instance),
     )
+
+
+def _equal(moment: Moment, instance: Instance, fact: Fact) -> bool:
+    sort = orjson.OPT_SORT_KEYS
+    one, other = (orjson.dumps(each, option=sort) for each in (moment.instance, instance))
+    return one == other and fact.deleted == (moment.deleted is not None)
 
 
 def _counted(instance: Instance) -> float | None:
@@ -285,12 +296,18 @@ def _select(
 ) -> dict[tuple[str, str], list[tuple[int, Moment]]]:
     """Return what is meant of an entity, by series in order, with its times."""
     chosen = {}
-    for key in sorted(past.series, key=lambda key: (key[0], key[1] != DEFAULT, key[1])):
+    for key, moments in _in_order(past):
         if which.has(*key):
-            moments = (moment for _, moment in sorted(past.series[key].items()))
-            if timed := in_window(moments, window):
+            in_order = (moment for _, moment in sorted(moments.items()))
+            if timed := in_window(in_order, window):
                 chosen[key] = timed
     return chosen
+
+
+def _in_order(past: _Past) -> list[tuple[tuple[str, str], dict[int, Moment]]]:
+    return sorted(
+        past.series.items(), key=lambda item: (item[0][0], item[0][1] != DEFAULT, item[0])
+    )
 
 
 def _cut(series: Series, last: int | None, limit: int | None) -> Series:

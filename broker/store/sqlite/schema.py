@@ -20,6 +20,11 @@ their subscription were cancelled and are about to be swept. What a creation or 
 is whole in its change.
 `ledger` holds the books as of change `upto`: later changes are in `outbox` and not yet counted as
 queued. Number 0 adds up what was removed.
+
+`past` has the heads of history, `ptype` finds them by type, `series` numbers their series. New
+moments are rows of `moment`, in order of series and time, until they are merged into a `chunk`
+(`broker.store.sqlite.history`); `instance` has the instanceIds that clients gave. `meta` says up to
+which change history has `followed`, and which number was given to the newest `moment`.
 """
 
 from __future__ import annotations
@@ -144,7 +149,40 @@ _KINDS: Final = """
 ALTER TABLE subscription ADD COLUMN kind TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (*(_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX, _RESOURCES, _KINDS),)
+_HISTORY: Final = """
+CREATE TABLE past (
+  pid INTEGER PRIMARY KEY, tid INTEGER NOT NULL, id TEXT NOT NULL, types TEXT NOT NULL,
+  created INTEGER NOT NULL, modified INTEGER NOT NULL, deleted INTEGER, UNIQUE (tid, id)
+);
+CREATE TABLE ptype (
+  type INTEGER NOT NULL, id TEXT NOT NULL, pid INTEGER NOT NULL, PRIMARY KEY (type, id)
+) WITHOUT ROWID;
+CREATE TABLE series (
+  sid INTEGER PRIMARY KEY, pid INTEGER NOT NULL, attribute INTEGER NOT NULL,
+  dataset TEXT NOT NULL, UNIQUE (pid, attribute, dataset)
+);
+CREATE TABLE moment (
+  sid INTEGER NOT NULL, time INTEGER NOT NULL, iid INTEGER NOT NULL, flags INTEGER NOT NULL,
+  created INTEGER NOT NULL, modified INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (sid, time, iid)
+) WITHOUT ROWID;
+CREATE TABLE chunk (
+  cid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  low_iid INTEGER NOT NULL, high_iid INTEGER NOT NULL, oldest INTEGER NOT NULL,
+  newest INTEGER NOT NULL, n INTEGER NOT NULL, flags INTEGER NOT NULL, live INTEGER NOT NULL,
+  numbers INTEGER NOT NULL, minimum REAL, maximum REAL, total REAL, squares REAL,
+  body BLOB NOT NULL
+);
+CREATE INDEX chunk_at ON chunk (sid, first, last);
+CREATE TABLE instance (
+  sid INTEGER NOT NULL, name TEXT NOT NULL, iid INTEGER NOT NULL, PRIMARY KEY (sid, name)
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('followed', 0), ('moment', 0);
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (
+    *(_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX, _RESOURCES, _KINDS, _HISTORY),
+)
 """Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
 
 

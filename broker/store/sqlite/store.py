@@ -27,7 +27,6 @@ from broker.store.contract import (
     Work,
 )
 from broker.store.explanation import Explanation
-from broker.store.memory_history import MemoryHistory
 from broker.store.refusals import closed
 from broker.store.sqlite import feed
 from broker.store.sqlite.budget import Budget
@@ -39,6 +38,7 @@ from broker.store.sqlite.due import select_due
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.errors import UnusableFolder
 from broker.store.sqlite.explain import Observed
+from broker.store.sqlite.history import SqliteHistory
 from broker.store.sqlite.indexer import Indexer, reindex
 from broker.store.sqlite.lock import FolderLock
 from broker.store.sqlite.outbox import SqliteOutbox
@@ -125,6 +125,7 @@ class SqliteStore:
         if not self._open:
             return
         self._open = False
+        await self.history.close()
         with suppress(ServiceUnavailable):
             while self._pending.indexed < self._span[1] or len(self._writer):
                 await self._move_slice()
@@ -338,11 +339,15 @@ class SqliteStore:
         ).get
         rows = Rows(self._reader.run, lambda tenant: self._view(tenant).names)
         self.outbox = SqliteOutbox(self._connection, self, rows, self._clock)
-        self.history = MemoryHistory(lambda tenant, create: self.check_tenant(tenant))
+        self.history = SqliteHistory(self._connection, self, self._reader)
 
     def newest(self) -> int:
         """Return the newest committed change (for the outbox)."""
         return self._span[1]
+
+    def number(self, tenant: str) -> int:
+        """Return the number of a tenant (for history)."""
+        return self._view(tenant).tid
 
     def check_tenant(self, tenant: str) -> None:
         """Raise NonexistentTenant, or ServiceUnavailable once closed (for the outbox)."""
@@ -409,6 +414,8 @@ class SqliteStore:
 
     async def _drop(self, town: Town) -> None:
         await self._move_until(self._span[1])
+        while await self._submit(lambda effects: self.history.drop_slice(town.tid)):
+            pass
         while await self._submit(
             lambda effects: drop_slice(self._connection, self._session(town, effects), town)
         ):

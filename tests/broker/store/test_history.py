@@ -1,6 +1,5 @@
 """What every engine must do with history (`broker.store.history`): one suite, run on each."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -22,18 +21,7 @@ from broker.store.history import (
     Which,
     Window,
 )
-from broker.store.memory import MemoryStore
-from tests.broker.store.helpers import LEVEL, NAME, RIVER, SHELTER, HandClock, create
-
-
-@pytest.fixture
-async def store(clock: HandClock) -> AsyncIterator[Store]:
-    """Return each engine that keeps history, open."""
-    engine = MemoryStore(clock=clock)
-    await engine.open()
-    yield engine
-    await engine.close()
-
+from tests.broker.store.helpers import LEVEL, NAME, RIVER, SHELTER, create
 
 START = microseconds("2020-07-04T00:00:00Z")
 SECOND = 1_000_000
@@ -158,6 +146,17 @@ async def test_the_same_observed_at_takes_the_place_of_what_was_kept(store: Stor
     assert (again.instance["value"], again.number) == (3, 3.0)
     assert again.instance_id == first.instance_id
     assert (again.created, again.modified) == (START, START + 9 * SECOND)
+
+
+async def test_what_is_told_twice_is_kept_once(store: Store) -> None:
+    await keep(store, told(level(1, 6), level(2, 7)), told(level(1, 6), level(2, 7), at=9))
+    kept = await moments(store)
+    assert [(moment.instance["value"], moment.modified) for moment in kept] == [
+        (1, START),
+        (2, START),
+    ]
+    await keep(store, told(level(1.0, 6), at=9))
+    assert [moment.modified for moment in await moments(store)] == [START + 9 * SECOND, START]
 
 
 async def test_the_same_observed_at_written_otherwise_is_the_same(store: Store) -> None:

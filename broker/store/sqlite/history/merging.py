@@ -1,0 +1,104 @@
+"""Merging hot rows into chunks, a slice at a time.
+
+Chunks of a series never overlap. What is later than the last of them begins a new one, which first
+takes in those before it while they are not much bigger: so each row is packed again only a few
+times, and small chunks do not pile up. What comes late goes into the chunk that reaches over it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from broker.store.sqlite.connection import Run
+from broker.store.sqlite.history.chunks import MOST, pieces, unpack
+from broker.store.sqlite.history.removing import replace_chunk
+from broker.store.sqlite.history.rows import HOT, Row, from_hot
+
+SLICE_SECONDS = 0.004
+
+
+def fullest(run: Run, limit: int) -> list[int]:
+    """Return the series with the most hot rows."""
+    rows = run(
+        "SELECT sid FROM moment GROUP BY sid ORDER BY count(*) DESC, sid LIMIT ?", (limit,)
+    ).fetchall()
+    return [sid for (sid,) in rows]
+
+
+def merge_slice(run: Run, sids: list[int], *, whole: bool) -> int:
+    """Merge hot rows of the last of `sids` for a few milliseconds; return how many rows.
+
+    Series that are done are taken from the list. `whole` fills chunks up, however often that
+    packs a row again.
+    """
+    end, moved = time.monotonic() + SLICE_SECONDS, 0
+    while sids:
+        moved += merge_series(run, sids[-1], whole=whole)
+        sids.pop()
+        if time.monotonic() > end:
+            break
+    return moved
+
+
+def merge_series(run: Run, sid: int, *, whole: bool) -> int:
+    """Merge the hot rows of one series; return how many there were."""
+    rows = [
+        from_hot(*values)
+        for values in run(f"SELECT {HOT} FROM moment WHERE sid = ? ORDER BY time, iid", (sid,))
+    ]
+    if not rows and not whole:
+        return 0
+    run("DELETE FROM moment WHERE sid = ?", (sid,))
+    count = len(rows)
+    later = _into_their_chunks(run, sid, rows) if rows else []
+    if later or whole:
+        _behind_the_last(run, sid, later, whole=whole)
+    return count
+
+
+def _into_their_chunks(run: Run, sid: int, rows: list[Row]) -> list[Row]:
+    """Put rows into the chunks that end at their time or later; return the rest."""
+    at = 0
+    for cid, last, blob in run(
+        "SELECT cid, last, body FROM chunk WHERE sid = ? AND last >= ? ORDER BY first, cid",
+        (sid, rows[0].time),
+    ).fetchall():
+        start = at
+        while at < len(rows) and rows[at].time <= last:
+            at += 1
+        if at > start:
+            merged = sorted([*unpack(blob), *rows[start:at]], key=lambda row: row.key)
+            half = MOST if len(merged) <= MOST else (len(merged) + 1) // 2
+            _write(run, sid, [cid], pieces(merged, half))
+        if at == len(rows):
+            break
+    return rows[at:]
+
+
+def _behind_the_last(run: Run, sid: int, rows: list[Row], *, whole: bool) -> None:
+    """Put rows into new chunks at the end, with as many of those before as is worth while."""
+    taken: list[int] = []
+    size = len(rows)
+    for cid, n in run(
+        "SELECT cid, n FROM chunk WHERE sid = ? ORDER BY first DESC, cid DESC", (sid,)
+    ).fetchall():
+        if n >= MOST or not (whole or n <= 2 * size):
+            break
+        taken.append(cid)
+        size += n
+    if not rows and len(taken) < 2:
+        return
+    before: list[Row] = []
+    for cid in reversed(taken):
+        before += unpack(run("SELECT body FROM chunk WHERE cid = ?", (cid,)).get)
+    _write(run, sid, taken, pieces([*before, *rows], MOST))
+
+
+def _write(run: Run, sid: int, taken: list[int], parts: Iterable[list[Row]]) -> None:
+    """Write chunks in the place of others."""
+    free = list(taken)
+    for part in parts:
+        replace_chunk(run, free.pop() if free else None, sid, part)
+    for cid in free:
+        run("DELETE FROM chunk WHERE cid = ?", (cid,))

@@ -1,0 +1,124 @@
+"""A kept attribute instance as the file has it: made of a fact, and made a moment (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from broker.model.entity import Instance
+from broker.model.resampled import marked
+from broker.model.times import microseconds, timestamp
+from broker.store.history import INSTANCE, SYSTEM_TIMES, Fact, Moment, Resampled, counts_as
+from broker.store.refusals import encode
+from broker.store.sqlite.documents import interned
+from broker.store.sqlite.names import Names
+
+NAME: Final = "instanceId"
+"""The member that keeps an instanceId a client gave; the others are made of the number."""
+
+OBSERVED: Final = 1
+DELETED: Final = 2
+
+HOT: Final = "time, iid, flags, created, modified, body"
+"""Columns of a hot row, as `from_hot` takes them."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A moment in a series, which it stands in by (`time`, `iid`).
+
+    `instance` has names interned, and its `observedAt` only where `time` written out is not
+    what came. Treat it as read-only.
+    """
+
+    time: int
+    iid: int
+    flags: int
+    created: int
+    modified: int
+    instance: Instance
+    resampled: Resampled | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The place in the series."""
+        return self.time, self.iid
+
+    @property
+    def number(self) -> float | None:
+        """The number it counts as, None where it is none."""
+        instance = self.instance
+        return counts_as(instance["value"]) if instance["type"] == "Property" else None
+
+    @property
+    def instance_id(self) -> str:
+        """The instanceId."""
+        name: str | None = self.instance.get(NAME)
+        return f"{INSTANCE}{self.iid}" if name is None else name
+
+    def hot(self, sid: int) -> tuple[int, int, int, int, int, int, bytes]:
+        """Return the values of a hot row of a series."""
+        body = encode(self.instance)
+        return sid, self.time, self.iid, self.flags, self.created, self.modified, body
+
+
+def from_hot(time: int, iid: int, flags: int, created: int, modified: int, body: bytes) -> Row:
+    """Return a hot row."""
+    return Row(time, iid, flags, created, modified, orjson.loads(body))
+
+
+def from_fact(fact: Fact, at: int, iid: int, keys: Mapping[str, str]) -> Row:
+    """Return a fact told at a time as a row; `keys` intern names."""
+    instance = {m: value for m, value in fact.instance.items() if m not in SYSTEM_TIMES}
+    if "attrs" in instance:
+        instance = interned(instance, keys)
+    if fact.instance_id is not None:
+        instance[NAME] = fact.instance_id
+    flags, time = DELETED if fact.deleted else 0, at
+    text: str | None = instance.get("observedAt")
+    if text is not None:
+        flags |= OBSERVED
+        time = microseconds(text)
+        if timestamp(time) == text:
+            del instance["observedAt"]
+    return Row(time, iid, flags, at, at, instance)
+
+
+def to_moment(row: Row, names: Names) -> Moment:
+    """Return a row as the moment it stands for."""
+    instance, observed = {**row.instance}, row.flags & OBSERVED
+    instance_id = row.instance_id
+    instance.pop(NAME, None)
+    if observed and "observedAt" not in instance:
+        instance["observedAt"] = timestamp(row.time)
+    if "attrs" in instance:
+        instance = interned(instance, names.iris)
+    one = row.resampled
+    if one is not None:
+        figures = None
+        if one.mean is not None:
+            assert one.minimum is not None
+            assert one.maximum is not None
+            figures = (one.minimum, one.mean, one.maximum)
+        instance = marked(instance, one.period, one.count, one.numbers, figures)
+    return Moment(
+        instance_id,
+        row.time if observed else None,
+        row.created,
+        row.modified,
+        row.modified if row.flags & DELETED else None,
+        row.number,
+        instance,
+        one,
+    )
+
+
+def same(one: Row, other: Row) -> bool:
+    """Tell whether two rows say the same, whenever they were kept."""
+    if one.flags != other.flags or one.instance != other.instance:
+        return False
+    sort = orjson.OPT_SORT_KEYS
+    return orjson.dumps(one.instance, option=sort) == orjson.dumps(other.instance, option=sort)
