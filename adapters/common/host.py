@@ -19,6 +19,7 @@ from adapters.common.mqtt import MqttLink, MqttSettings
 from adapters.common.private import PrivateDoor
 from adapters.common.quarantine import Quarantine
 from adapters.common.reach import Reach
+from adapters.common.readiness import Readiness
 from adapters.common.spool import Spool
 from adapters.contract import Adapter, Health, Manifest, Message
 from broker.client import Client, Retry
@@ -51,7 +52,7 @@ class Host:
     """What an adapter is given, and what it may set while it is built.
 
     `routes` are further routes of its private door; `redact` takes out of a message what must
-    not be kept, before anything else sees it.
+    not be kept, before anything else sees it; `readiness` waits for the parts it is told of.
     """
 
     settings: Settings
@@ -59,6 +60,7 @@ class Host:
     ledger: Ledger
     health: Health
     link: MqttLink
+    readiness: Readiness
     intake: Intake = field(init=False)
     reach: Reach = field(init=False)
     routes: list[web.RouteDef] = field(default_factory=list)
@@ -78,9 +80,14 @@ async def run(
     *,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run an adapter until cancelled. Waits out a broker or MQTT broker that is away."""
+    """Run an adapter until cancelled. Waits out a broker or MQTT broker that is away.
+
+    `ready` is called once, when messages are taken and commands followed.
+    """
     folder = settings.state / manifest.name
     health = Health()
+    readiness = Readiness(ready)
+    connected = readiness.part()
     async with AsyncExitStack() as stack:
         spool = stack.enter_context(contextlib.closing(Spool(folder / "spool.db")))
         ledger = stack.enter_context(contextlib.closing(Ledger(folder / "orders.db")))
@@ -95,8 +102,10 @@ async def run(
         async def take(messages: Any) -> None:
             await host.intake.take(messages)
 
-        link = MqttLink(settings.mqtt, manifest.name, manifest.topics, take, health, ready=ready)
-        host = Host(settings, clients, ledger, health, link)
+        link = MqttLink(
+            settings.mqtt, manifest.name, manifest.topics, take, health, ready=connected
+        )
+        host = Host(settings, clients, ledger, health, link, readiness)
         adapter = build(host)
         host.intake = Intake(adapter, spool, quarantine, redact=host.redact)
         again = _again(host.intake)
@@ -109,7 +118,7 @@ async def run(
             if manifest.topics:
                 tasks.create_task(link.run())
             else:
-                ready()
+                connected()
 
 
 def _again(intake: Intake) -> Callable[[Message], Any]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from adapters.common.quarantine import Kind, Quarantine
 from adapters.common.spool import Spool
-from adapters.common.times import TOLERANCE, seconds_ahead, utc_now
+from adapters.common.times import TOLERANCE, later, seconds_ahead, utc_now
 from adapters.contract import Adapter, BadPayload, Message, Reading, UnknownDevice
 from broker.client import ClientError, Refused, Unavailable
 
@@ -51,10 +51,14 @@ class Intake:
         """Keep messages; when this returns they are safe and may be acknowledged.
 
         What `redact` takes out of them is never kept. A message that comes out of the quarantine
-        again keeps the time it first came.
+        again keeps the time it first came; of two that come together the second came later, so
+        that it wins where the device itself says no time.
         """
         now = self._now()
-        kept = [replace(self._redact(m), received=m.received or now) for m in messages]
+        kept = [
+            replace(self._redact(message), received=message.received or later(now, place))
+            for place, message in enumerate(messages)
+        ]
         await self._spool.put(kept)
         self._health.received += len(messages)
         self._health.waiting = self._spool.waiting

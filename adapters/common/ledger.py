@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +78,14 @@ class Ledger:
         query = "UPDATE orders SET state = ? WHERE tenant = ? AND device = ? AND name = ?"
         await self._database.do(lambda c: c.execute(query, (DONE, tenant, device, name)))
 
-    async def open(self, tenant: str, state: str) -> list[Order]:
-        """Return a tenant's orders in a state, oldest first."""
+    async def open(self, tenant: str, *states: str) -> list[Order]:
+        """Return a tenant's orders in one of the states, oldest first."""
         query = (
             "SELECT key, tenant, device, name, at FROM orders"
-            " WHERE tenant = ? AND state = ? ORDER BY number"
+            " WHERE tenant = ? AND state IN (SELECT value FROM json_each(?)) ORDER BY number"
         )
-        rows = await self._database.do(lambda c: c.execute(query, (tenant, state)).fetchall())
+        parts = (tenant, json.dumps(states))
+        rows = await self._database.do(lambda c: c.execute(query, parts).fetchall())
         return [Order(*row) for row in rows]
 
     def close(self) -> None:

@@ -92,8 +92,11 @@ class Orders:
             await self._say(device_id, name, status, info)
 
     async def confirm(self, device_id: str, name: str, status: Status, info: str = "") -> None:
-        """Take a device's state as the result of a command that waits for one, if any does."""
-        waiting = await self._ledger.open(self._client.tenant, DELIVERED)
+        """Take a device's state as the result of a command that waits for one, if any does.
+
+        A quick device reports before the way to it has said that it took the command.
+        """
+        waiting = await self._ledger.open(self._client.tenant, SENDING, DELIVERED)
         if any(order.device == device_id and order.name == name for order in waiting):
             await self.result(device_id, name, status, info)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from adapters.contract import BadPayload
@@ -15,6 +15,11 @@ TOLERANCE: Final = 300.0
 def utc_now() -> str:
     """Return the present time as NGSI-LD writes it."""
     return timestamp(datetime.now(UTC))
+
+
+def later(time: str, microseconds: int) -> str:
+    """Return a time so much later."""
+    return timestamp(datetime.fromisoformat(time) + timedelta(microseconds=microseconds))
 
 
 def measured_at(text: object, *, place: str) -> str:

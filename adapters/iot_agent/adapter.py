@@ -63,7 +63,14 @@ class IotAgent(DeviceAdapter):
         self._groups = groups
         self._outbox = Outbox(host.link, host.reach)
         self._orders = {
-            client.tenant: Orders(client, MANIFEST.name, commands_of, host.ledger, self._send)
+            client.tenant: Orders(
+                client,
+                MANIFEST.name,
+                commands_of,
+                host.ledger,
+                self._send,
+                ready=host.readiness.part(),
+            )
             for client in host.clients
         }
 

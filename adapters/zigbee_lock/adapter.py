@@ -53,6 +53,7 @@ class ZigbeeLock(DeviceAdapter):
                 lambda device: frozenset(MANIFEST.commands),
                 host.ledger,
                 self._send,
+                ready=host.readiness.part(),
             )
             for client in host.clients
         }

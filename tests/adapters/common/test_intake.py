@@ -147,3 +147,13 @@ async def test_message_half_written_is_written_whole_at_the_next_try(bench: Benc
     await bench.spool.done(seq)
     assert bench.adapter.written == ["2026-07-03T22:00:00Z", MIDNIGHT]
     assert bench.adapter.health.repeated == 1
+
+
+async def test_of_messages_that_come_together_each_came_later_than_the_one_before(bench: Bench):
+    await bench.intake.take([Message("t", b"unlocked"), Message("t", b"locked")])
+    times = []
+    while bench.spool.waiting:
+        seq, message = await bench.spool.first()
+        times.append(message.received)
+        await bench.spool.done(seq)
+    assert times == ["2026-07-04T00:00:00Z", "2026-07-04T00:00:00.000001Z"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.common.ledger import Ledger
+from adapters.common.ledger import DELIVERED, SENDING, Ledger
 from adapters.common.orders import Orders
 from adapters.contract import Command, CommandFailed, Status
 from broker.client import Client, timestamp, value
@@ -171,6 +171,18 @@ async def test_command_the_adapter_was_sending_when_it_was_killed_is_reported(de
     async with desk.running():
         assert "stopped while sending" in await desk.says("unlock", "ERROR")
     assert desk.sent == []
+
+
+async def test_result_that_comes_before_the_command_counts_as_delivered_is_the_result(desk: Desk):
+    async def quick(command: Command, client: Client) -> tuple[Status, str]:
+        await desk.orders.confirm(DOOR, "unlock", Status.OK, "unlocked")
+        return Status.DELIVERED, ""
+
+    desk.orders._send = quick
+    async with desk.running():
+        await desk.order("unlock")
+        assert await desk.says("unlock", "OK") == "unlocked"
+        assert await desk.ledger.open("", SENDING, DELIVERED) == []
 
 
 async def test_command_without_a_result_expires(desk: Desk):

@@ -61,7 +61,7 @@ class School:
 
     async def shows(self, **values: Any) -> Entity:
         """Wait until the door shows values."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 door = await self.client.retrieve(DOOR)
                 if all(value(door, name) == part for name, part in values.items()):

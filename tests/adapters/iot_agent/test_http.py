@@ -9,7 +9,7 @@ import aiohttp.web
 import pytest
 
 from broker.client import observed_at, value
-from tests.adapters.iot_agent.school import DOOR, KEY, School, school
+from tests.adapters.iot_agent.school import KEY, School, school
 
 ME = {"k": KEY, "i": "door"}
 PATHS = {"ul": "/iot/d", "json": "/iot/json"}
@@ -21,6 +21,15 @@ async def post(town: School, path: str, body: bytes, **query: str) -> tuple[int,
         params = {**ME, **query}
         async with session.post(path, data=body, params=params) as answer:
             return answer.status, await answer.read(), answer.headers
+
+
+async def fetched(town: School, path: str, measure: bytes) -> bytes:
+    """Ask for commands as a polling device does until there is one; return the answer."""
+    async with asyncio.timeout(30):
+        while True:
+            _, commands, _ = await post(town, path, measure, getCmd="1")
+            if commands not in (b"", b"{}"):
+                return commands
 
 
 @pytest.mark.parametrize("protocol", ["ul", "json"])
@@ -45,13 +54,8 @@ async def test_measures_in_a_get_are_written(tmp_path: Path):
 async def test_polling_device_fetches_its_commands_and_reports_the_result(tmp_path: Path):
     async with school(tmp_path) as town:
         await town.plant(transport="HTTP", commandExpirySeconds=30)
-        commands = b""
-        async with asyncio.timeout(20):
-            while not commands:
-                await town.order("now")
-                await asyncio.sleep(0.1)
-                _, commands, _ = await post(town, "/iot/d", b"t|15", getCmd="1")
-        assert commands.split(b"#")[0] == b"door@unlock|now"
+        await town.order("now")
+        assert await fetched(town, "/iot/d", b"t|15") == b"door@unlock|now"
         await town.shows(unlock_status="DELIVERED")
         await post(town, "/iot/d", b"door@unlock|opened")
         await town.shows(unlock_status="OK", unlock_info="opened")
@@ -60,13 +64,8 @@ async def test_polling_device_fetches_its_commands_and_reports_the_result(tmp_pa
 async def test_polling_json_device_fetches_and_reports_as_json(tmp_path: Path):
     async with school(tmp_path, "json") as town:
         await town.plant(transport="HTTP", commandExpirySeconds=30)
-        commands = b"{}"
-        async with asyncio.timeout(20):
-            while commands == b"{}":
-                await town.order("now")
-                await asyncio.sleep(0.1)
-                _, commands, _ = await post(town, "/iot/json", b'{"t":15}', getCmd="1")
-        assert commands == b'{"unlock":"now"}'
+        await town.order("now")
+        assert await fetched(town, "/iot/json", b'{"t":15}') == b'{"unlock":"now"}'
         await post(town, "/iot/json/commands", b'{"unlock":"opened"}')
         await town.shows(unlock_status="OK", unlock_info="opened")
 
@@ -74,22 +73,15 @@ async def test_polling_json_device_fetches_and_reports_as_json(tmp_path: Path):
 async def test_command_nobody_fetches_expires(tmp_path: Path):
     async with school(tmp_path) as town:
         await town.plant(transport="HTTP", commandExpirySeconds=0.2)
-        async with asyncio.timeout(20):
-            while value(await town.client.retrieve(DOOR), "unlock_status") != "EXPIRED":
-                await town.order("now")
-                await asyncio.sleep(0.3)
+        await town.order("now")
+        await town.shows(unlock_status="EXPIRED")
         assert (await post(town, "/iot/d", b"", getCmd="1"))[1] == b""
 
 
 async def ordered(town: School, status: str) -> str:
-    """Order until the door says a status; return the info beside it."""
-    async with asyncio.timeout(20):
-        while True:
-            await town.order("now")
-            await asyncio.sleep(0.1)
-            door = await town.client.retrieve(DOOR)
-            if value(door, "unlock_status") == status:
-                return str(value(door, "unlock_info"))
+    """Order, and wait until the door says a status; return the info beside it."""
+    await town.order("now")
+    return str(value(await town.shows(unlock_status=status), "unlock_info"))
 
 
 @pytest.mark.parametrize("protocol", ["ul", "json"])

@@ -16,7 +16,7 @@ from adapters.zigbee_lock import codes
 from adapters.zigbee_lock.adapter import build
 from adapters.zigbee_lock.fake import FakeLock
 from adapters.zigbee_lock.manifest import MANIFEST
-from broker.client import Client, Entity, value
+from broker.client import Client, Entity, observed_at, value
 from tests.support import free_port
 from tests.support.live import live_broker
 from tests.support.mqtt import HOST, background, mqtt_broker
@@ -58,15 +58,15 @@ class Gym:
                 await asyncio.sleep(0.02)
 
     async def ordered(self, name: str, status: str) -> Entity:
-        """Order until the door says a status: orders may not be followed at the very first."""
+        """Order, and wait until the door says that status of this very order."""
+        earlier = observed_at(await self.client.retrieve(DOOR), f"{name}_status")
+        await self.order(name)
         async with asyncio.timeout(30):
             while True:
-                await self.order(name)
-                for _ in range(20):
-                    door = await self.client.retrieve(DOOR)
-                    if value(door, f"{name}_status") == status:
-                        return door
-                    await asyncio.sleep(0.02)
+                door = await self.shows(**{f"{name}_status": status})
+                if observed_at(door, f"{name}_status") != earlier:
+                    return door
+                await asyncio.sleep(0.02)
 
     @contextlib.asynccontextmanager
     async def door(self) -> AsyncIterator[None]:
@@ -103,7 +103,7 @@ class Gym:
 
 @contextlib.asynccontextmanager
 async def adapter(gym: Gym, url: str) -> AsyncIterator[None]:
-    """Run the adapter beside the test; ready when its topics are subscribed."""
+    """Run the adapter beside the test, and wait until it is ready."""
     ready = asyncio.Event()
     settings = Settings(url, gym.folder / "state", mqtt=MqttSettings(HOST, gym.mqtt_port))
     async with background(run(MANIFEST, build, settings, ready=ready.set)):
