@@ -62,6 +62,18 @@ class BadRequestData(MachiError):
     title = "Bad request data"
 
 
+class Unauthorized(MachiError):
+    """401: the caller is not known: no key where one is needed, or one that is not valid."""
+
+    status = 401
+    type = OWN + "Unauthorized"
+    title = "Unauthorized"
+
+    def __init__(self, detail: str, *, place: str, remedy: str, **members: Any) -> None:
+        super().__init__(detail, place=place, remedy=remedy, **members)
+        self.members.setdefault("www_authenticate", ["Bearer"])
+
+
 class Forbidden(MachiError):
     """403: the guard refuses this caller."""
 

@@ -22,6 +22,7 @@ from broker.api.limits import Limits
 from broker.api.session import MAX_MESSAGE
 from broker.entities.sweeper import keep_swept
 from broker.errors import MachiError
+from broker.guard import Guard
 from broker.registry.expiry import keep_current
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
@@ -110,8 +111,10 @@ def open_files(limits: Limits) -> Limits:
     return limits
 
 
-async def _run(settings: Settings, models: Models | None, sock: socket.socket) -> None:
-    broker = await start(settings, SqliteStore(settings.data), models=models)
+async def _run(
+    settings: Settings, models: Models | None, guard: Guard | None, sock: socket.socket
+) -> None:
+    broker = await start(settings, SqliteStore(settings.data), models=models, guard=guard)
     config = uvicorn.Config(
         application(broker),
         loop="uvloop",
@@ -153,13 +156,16 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def serve(settings: Settings, models: Models | None = None) -> None:
-    """Run a broker until SIGINT or SIGTERM. Raises CannotListen, and the store's own errors."""
+def serve(settings: Settings, models: Models | None = None, guard: Guard | None = None) -> None:
+    """Run a broker until SIGINT or SIGTERM; without `guard` everybody may do everything.
+
+    Raises CannotListen, and the store's own errors.
+    """
     _allow_files()
     sock = listen(settings.host, settings.port)
     try:
         with asyncio.Runner(loop_factory=_uvloop) as runner:
-            runner.run(_run(settings, models, sock))
+            runner.run(_run(settings, models, guard, sock))
     finally:
         sock.close()
 

@@ -16,7 +16,12 @@ GEO = b"application/geo+json"
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _JSON_TYPE = (b"content-type", JSON)
-_TOLD = {"allow": b"allow", "accept": b"accept", "accept_encoding": b"accept-encoding"}
+_TOLD = {
+    "allow": b"allow",
+    "accept": b"accept",
+    "accept_encoding": b"accept-encoding",
+    "www_authenticate": b"www-authenticate",
+}
 """Members of an error that are headers too."""
 
 

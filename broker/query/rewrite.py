@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 from broker.query.ast import And, Compare, EntityQuery, Exists, Geo, Linked, Node, Not, Or
 
@@ -12,6 +13,9 @@ NOTHING = Or(())
 
 EVERYTHING = And(())
 """Holds for every entity."""
+
+Shown: TypeAlias = Callable[[tuple[str, ...]], Node]
+"""From the IRIs of an attribute and the sub-attributes below it to the entities that show it."""
 
 
 def hide_all(
@@ -33,19 +37,37 @@ def hide(node: Node, hidden: Callable[[str], bool], visible: Node = EVERYTHING) 
     A condition on a hidden attribute or sub-attribute is false in itself, before any negation:
     `!secret` then holds for all, and says nothing.
     """
+    return shade(node, lambda names: NOTHING if any(map(hidden, names)) else EVERYTHING, visible)
+
+
+def shade(node: Node, shown: Shown, visible: Node) -> Node:
+    """Return `node` as it reads where each attribute is absent from some entities.
+
+    `shown` says of which entities an attribute, or a sub-attribute below it, is to be seen: a
+    condition on it is false of the others in itself, before any negation. `visible` holds for
+    the entities that are seen at all, `shown` need not repeat it.
+    """
     match node:
         case And(nodes):
-            return And(tuple(hide(each, hidden, visible) for each in nodes))
+            return And(tuple(shade(each, shown, visible) for each in nodes))
         case Or(nodes):
-            return Or(tuple(hide(each, hidden, visible) for each in nodes))
+            return Or(tuple(shade(each, shown, visible) for each in nodes))
         case Not(inner):
-            return Not(hide(inner, hidden, visible))
+            return Not(shade(inner, shown, visible))
         case Linked(relationship, inner):
-            if hidden(relationship):
-                return NOTHING
-            return Linked(relationship, And((visible, hide(inner, hidden, visible))))
+            there = And((visible, shade(inner, shown, visible)))
+            return _where(shown, (relationship,), Linked(relationship, there))
         case Compare(path, _, _) | Exists(path):
-            return NOTHING if any(map(hidden, path.names)) else node
+            return _where(shown, path.names, node)
         case Geo(attribute):
-            return NOTHING if hidden(attribute) else node
+            return _where(shown, (attribute,), node)
     return node
+
+
+def _where(shown: Shown, names: tuple[str, ...], node: Node) -> Node:
+    if not names:
+        return node
+    where = shown(names)
+    if where in (EVERYTHING, NOTHING):
+        return node if where == EVERYTHING else NOTHING
+    return And((where, node))

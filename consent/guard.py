@@ -1,0 +1,217 @@
+"""The guard of a town: decides by the caller's key and the policies in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final, Protocol, TypeAlias
+
+from broker.clock import Clock
+from broker.errors import Forbidden, MachiError, Unauthorized
+from broker.guard import ANYONE, Action, Caller
+from broker.model.change import diff
+from broker.model.entity import Entity
+from broker.query.ast import EntityQuery
+from broker.store.contract import Change, Committed, Kind
+from consent.identity.model import Client
+from consent.policies.rule import Rule
+from consent.policies.sight import Reach, Sight
+
+_BEARER: Final = b"bearer "
+_MOST_SIGHTS: Final = 4096
+_DEVICE: Final = frozenset((Action.READ, Action.UPDATE))
+_Place: TypeAlias = tuple[Caller, str, Action]
+
+
+class Clients(Protocol):
+    """Where clients are looked up: `consent.identity.book.IdentityBook`."""
+
+    def refresh(self) -> int: ...
+    def client(self, name: str) -> Client | None: ...
+    def holder(self, text: str, now: str) -> Client | None: ...
+
+
+class PolicyGuard:
+    """Lets a caller do what a rule permits and none forbids; devices, what is their own.
+
+    Roles are looked up at each decision, so a client that loses a role loses what came with it
+    at once, also in subscriptions it made before.
+    """
+
+    transparent = False
+
+    def __init__(self, clients: Clients, rules: Iterable[Rule], clock: Clock) -> None:
+        self._clients = clients
+        self._clock = clock
+        self._sights: dict[_Place, Sight] = {}
+        self._generation = 0
+        self._until: str | None = None
+        self.decide_by(rules)
+
+    def decide_by(self, rules: Iterable[Rule]) -> None:
+        """Decide by these rules from now on."""
+        self._rules = tuple(rules)
+        self._sights.clear()
+        self._moments = sorted(
+            moment for rule in self._rules for moment in (rule.since, rule.until) if moment
+        )
+
+    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
+        """Return the caller of a key, or anybody where none is shown. Raises Unauthorized."""
+        shown = headers.get(b"authorization")
+        purpose = _text(headers.get(b"machi-purpose"))
+        if shown is None:
+            return ANYONE if purpose is None else replace(ANYONE, purpose=purpose)
+        if shown[: len(_BEARER)].lower() != _BEARER:
+            raise _unknown("Only keys are taken: Authorization: Bearer mk_…")
+        self._clients.refresh()
+        client = self._clients.holder(
+            shown[len(_BEARER) :].strip().decode("latin-1"), self._clock()
+        )
+        if client is None:
+            raise _unknown("The key is not known, has expired, or was revoked.")
+        return Caller(client.name, None, client.roles, _purpose(client, purpose))
+
+    def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
+        """Refuse what no rule permits the caller to any entity, or to one of this id."""
+        sight = self._sight(caller, tenant, action)
+        if not sight:
+            raise self._refusal(caller, f"This caller may not {action} anything here.")
+        if entity_id is not None and action is not Action.READ and not sight.reaches(entity_id):
+            raise self._refusal(caller, f"This caller may not {action} this entity.")
+
+    def may_write(
+        self, caller: Caller, tenant: str, before: Entity | None, after: Entity | None
+    ) -> None:
+        """Refuse a change of an entity, or of an attribute of it, that no rule permits."""
+        action = (
+            Action.CREATE if before is None else Action.DELETE if after is None else Action.UPDATE
+        )
+        sight = self._sight(caller, tenant, action)
+        changed, whole = _changed(before, after)
+        for side in (before, after):
+            if side is not None:
+                self._check(caller, action, sight.attributes(side), changed, whole)
+
+    def _check(
+        self,
+        caller: Caller,
+        action: Action,
+        reach: Reach | None,
+        changed: set[str],
+        whole: bool,
+    ) -> None:
+        if reach is None:
+            raise self._refusal(caller, f"This caller may not {action} this entity.")
+        over = sorted(iri for iri in changed if iri not in reach)
+        if over:
+            raise self._refusal(caller, f"This caller may not {action} the attribute {over[0]}.")
+        if whole and not reach.whole:
+            raise self._refusal(caller, "This caller may only write some of the attributes.")
+
+    def narrow(self, caller: Caller, tenant: str, query: EntityQuery) -> EntityQuery:
+        """Take what the caller may not read out of the query's reach."""
+        return self._sight(caller, tenant, Action.READ).narrow(query)
+
+    def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
+        """Return what the caller may read of the entity."""
+        return self._sight(caller, tenant, Action.READ).view(entity)
+
+    def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
+        """Return the change as the caller may read it, None where it is out of sight."""
+        sight = self._sight(caller, tenant, Action.READ)
+        before, after = (
+            None if side is None else sight.view(side)
+            for side in (committed.before, committed.after)
+        )
+        if before is committed.before and after is committed.after:
+            return committed
+        if before is None and after is None:
+            return None
+        return Committed(_seen(committed.change, before, after), before, after)
+
+    def _sight(self, caller: Caller, tenant: str, action: Action) -> Sight:
+        now = self._clock()
+        generation = self._clients.refresh()
+        if generation != self._generation or (self._until is not None and now >= self._until):
+            self._sights.clear()
+            self._generation = generation
+        self._until = next((moment for moment in self._moments if moment > now), None)
+        place = (caller, tenant, action)
+        sight = self._sights.get(place)
+        if sight is None:
+            if len(self._sights) >= _MOST_SIGHTS:
+                self._sights.clear()
+            sight = self._sights[place] = Sight(self._about(caller, tenant, action, now))
+        return sight
+
+    def _about(self, caller: Caller, tenant: str, action: Action, now: str) -> list[Rule]:
+        client = self._clients.client(caller.client) if caller.client else None
+        if caller.client and client is None:
+            return []
+        if client is not None and client.tenants is not None and tenant not in client.tenants:
+            return []
+        rules = [
+            rule
+            for rule in self._rules
+            if action in rule.actions and rule.applies(client, caller.purpose, tenant, now)
+        ]
+        if client is not None and action in _DEVICE:
+            rules += [
+                Rule("own", ids=frozenset((own.entity,)), attributes=own.attributes)
+                for own in client.own
+            ]
+        return rules
+
+    def _refusal(self, caller: Caller, detail: str) -> MachiError:
+        if caller.client:
+            return Forbidden(
+                detail, place="caller", remedy="Ask the town's administrator for the permission."
+            )
+        return Unauthorized(
+            detail, place="header:Authorization", remedy="Send a key: Authorization: Bearer mk_…"
+        )
+
+
+def _unknown(detail: str) -> Unauthorized:
+    return Unauthorized(
+        detail,
+        place="header:Authorization",
+        remedy="Ask for a key; the administrator makes one with machi keys create.",
+    )
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
+
+
+def _purpose(client: Client, named: str | None) -> str | None:
+    """Return what the caller reads for. Raises Forbidden for a purpose that is not the client's."""
+    if named is None:
+        return next(iter(client.purposes)) if len(client.purposes) == 1 else None
+    if named not in client.purposes:
+        raise Forbidden(
+            "This client was not given this purpose.",
+            place="header:Machi-Purpose",
+            remedy="Name a purpose of the client, or none.",
+        )
+    return named
+
+
+def _changed(before: Entity | None, after: Entity | None) -> tuple[set[str], bool]:
+    """Return the attributes that a change touches, and whether it touches more than these."""
+    if before is None or after is None:
+        return set(), True
+    delta, prior = diff(before, after)
+    attributes = {*delta.get("attrs", ()), *prior.get("attrs", ())}
+    return attributes, bool(delta.keys() - {"attrs", "modifiedAt"})
+
+
+def _seen(change: Change, before: Entity | None, after: Entity | None) -> Change:
+    """Return a change as it looks to someone who sees these sides of it."""
+    if before is None:
+        return replace(change, kind=Kind.CREATE, delta=after, before=None)
+    if after is None:
+        return replace(change, kind=Kind.DELETE, delta=None, before=before)
+    delta, prior = diff(before, after)
+    return replace(change, delta=delta, before=prior)

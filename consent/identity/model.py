@@ -1,0 +1,62 @@
+"""Who can call the broker: a client program with roles and purposes, and the keys it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a caller may be (`CITY.md` 5). Staff and officers act for a section of the town."""
+
+    CITIZEN = "citizen"
+    GUARDIAN = "guardian"
+    STAFF = "staff"
+    DEVELOPER = "developer"
+    DEVICE = "device"
+    APP = "app"
+    OFFICER = "officer"
+    ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An entity that a device writes: all of it, or only some `attributes` (IRIs)."""
+
+    entity: str
+    attributes: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program that calls. `name` is told in subscriptions and logs, so it is no person's name.
+
+    `roles` may carry the section after a colon: `staff:river` is also `staff`. Without `tenants`
+    it may reach every tenant. It may read for one of `purposes`, ids of `DataPurpose`.
+    """
+
+    name: str
+    roles: frozenset[str] = frozenset()
+    purposes: frozenset[str] = frozenset()
+    tenants: frozenset[str] | None = None
+    own: tuple[Own, ...] = ()
+
+    def has(self, role: str) -> bool:
+        """Tell whether the client has a role, in whichever section."""
+        return role in self.roles or any(each.partition(":")[0] == role for each in self.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is kept of a key: never its text. Times are as a `broker.clock.Clock` gives them."""
+
+    id: str
+    client: str
+    digest: bytes
+    created: str
+    expires: str | None = None
+    revoked: str | None = None
+
+    def valid(self, now: str) -> bool:
+        """Tell whether the key opens anything at a time."""
+        return self.revoked is None and (self.expires is None or now < self.expires)

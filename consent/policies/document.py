@@ -1,0 +1,206 @@
+"""`DataUsePolicy` documents: JSON → rules, in a small closed profile of ODRL 2.2.
+
+A policy is a flat (key-values) `DataUsePolicy`:
+
+    {"id": uri, "type": "DataUsePolicy", "status": "active" | "draft" | "retired",
+     "policyKind": "publicOpen" | "internal" | "contractBound" | "consentBound" | "aggregateOnly",
+     "odrl": {"@type": "Set", "permission" or "prohibition":
+              [{"action": ["read", …], "constraint": [dateTime or purpose]?}, …]},
+     "target": {"types": [name, …]?, "attributes": [name, …]?, "ids": [uri, …]?,
+                "scope": scopeQ?, "area": GeoJSON polygon?, "tenants": [name, …]?},
+     "assignee": ["role:staff" | "role:staff:river" | "client:portal", …]?,
+     "purposes": [uri of a DataPurpose, …]?}
+
+Closed: what the profile does not know is refused, for a condition that is read over would open
+more than was meant. Only `publicOpen` goes without assignees. `consentBound` and `aggregateOnly`
+permit nothing by themselves: they need a decision for each person, or an aggregate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NoReturn, TypeAlias
+
+from broker.errors import MachiError
+from broker.guard import Action
+from broker.model.times import is_datetime, sortable
+from broker.query.ast import And, Geo, Node
+from broker.query.geo import parse_geo
+from broker.query.scopes import parse_scope_query
+from consent.identity.model import Role
+from consent.policies.rule import Rule
+
+Expand: TypeAlias = Callable[[str], str]
+"""From the name of a type or attribute to its IRI."""
+
+LOCATION: Final = "https://uri.etsi.org/ngsi-ld/location"
+KINDS: Final = ("publicOpen", "internal", "contractBound", "consentBound", "aggregateOnly")
+_ALONE: Final = ("publicOpen", "internal", "contractBound")
+"""Kinds whose permissions need nothing but the policy."""
+_MEMBERS: Final = {
+    *("@context", "id", "type", "status", "policyKind", "odrl", "target", "assignee", "purposes"),
+    *("minimumGroupSize", "transform", "name", "description"),
+}
+_TARGET: Final = {"types", "attributes", "ids", "scope", "area", "tenants"}
+_ASSIGNEE = re.compile(r"client:[\w.:-]{1,200}|role:([a-z]+)(:[\w-]{1,100})?")
+
+
+class PolicyError(Exception):
+    """A policy cannot be read. The text names the policy, the place in it and the remedy."""
+
+
+def rules_of(document: Any, expand: Expand) -> list[Rule]:
+    """Return the rules of an active policy; of others there are none. Raises PolicyError."""
+    policy = _Policy(document)
+    rules = list(policy.rules(expand))
+    return rules if policy.active else []
+
+
+class _Policy:
+    def __init__(self, document: Any) -> None:
+        if not isinstance(document, dict) or document.get("type") != "DataUsePolicy":
+            raise PolicyError("A policy is a JSON object of the type DataUsePolicy.")
+        self._id = document.get("id")
+        if not isinstance(self._id, str) or not self._id.startswith("urn:"):
+            raise PolicyError("A policy needs an id, such as urn:ngsi-ld:DataUsePolicy:open-data.")
+        self._document = document
+        self._closed("", document, _MEMBERS)
+        self._one_of("/status", document.get("status"), ("active", "draft", "retired"))
+        self.active = document["status"] == "active"
+        self._kind = document.get("policyKind")
+        self._one_of("/policyKind", self._kind, KINDS)
+
+    def rules(self, expand: Expand) -> Iterator[Rule]:
+        target = self._object("/target", self._document.get("target"))
+        self._closed("/target", target, _TARGET)
+        odrl = self._object("/odrl", self._document.get("odrl"))
+        self._closed(
+            "/odrl", odrl, {"@type", "@context", "uid", "profile", "permission", "prohibition"}
+        )
+        common: dict[str, Any] = {
+            "policy": self._id,
+            "types": self._names(target, "types", expand),
+            "attributes": self._names(target, "attributes", expand),
+            "ids": self._names(target, "ids", str),
+            "tenants": self._names(target, "tenants", str),
+            "where": self._where(target),
+            "assignees": self._assignees(),
+            "purposes": self._names(self._document, "purposes", str, ""),
+        }
+        for member, permits in (("permission", True), ("prohibition", False)):
+            for at, each in enumerate(self._array(f"/odrl/{member}", odrl.get(member, []))):
+                place = f"/odrl/{member}/{at}"
+                rule = self._rule(place, self._object(place, each), common, permits)
+                if not permits or self._kind in _ALONE:
+                    yield rule
+
+    def _rule(
+        self, place: str, told: dict[str, Any], common: dict[str, Any], permits: bool
+    ) -> Rule:
+        self._closed(place, told, {"action", "constraint"})
+        actions = told.get("action", [])
+        actions = [actions] if isinstance(actions, str) else self._array(f"{place}/action", actions)
+        known = [str(action) for action in Action]
+        for at, action in enumerate(actions):
+            self._one_of(f"{place}/action/{at}", action, known)
+        if not actions:
+            self._refuse(
+                f"{place}/action", "a rule needs an action", f"Name some of {', '.join(known)}."
+            )
+        times: dict[str, Any] = {}
+        constraints = self._array(f"{place}/constraint", told.get("constraint", []))
+        for at, each in enumerate(constraints):
+            times.update(self._time(f"{place}/constraint/{at}", each))
+        return Rule(permits=permits, actions=frozenset(map(Action, actions)), **common, **times)
+
+    def _time(self, place: str, told: Any) -> dict[str, str]:
+        constraint = self._object(place, told)
+        self._closed(place, constraint, {"leftOperand", "operator", "rightOperand"})
+        self._one_of(f"{place}/leftOperand", constraint.get("leftOperand"), ("dateTime",))
+        operator = constraint.get("operator")
+        self._one_of(f"{place}/operator", operator, ("gteq", "lt"))
+        right = constraint.get("rightOperand")
+        if not isinstance(right, str) or not is_datetime(right):
+            self._refuse(f"{place}/rightOperand", "this is no time", "Write 2026-04-01T00:00:00Z.")
+        return {"since" if operator == "gteq" else "until": sortable(right)}
+
+    def _where(self, target: dict[str, Any]) -> Node:
+        nodes: list[Node] = []
+        try:
+            if "scope" in target:
+                nodes.append(parse_scope_query(str(target["scope"]), place="/target/scope"))
+            if "area" in target:
+                area = self._object("/target/area", target["area"])
+                nodes.append(self._area(area))
+        except MachiError as error:
+            self._refuse(error.place, error.detail, error.remedy)
+        return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
+
+    def _area(self, area: dict[str, Any]) -> Geo:
+        kind, coordinates = str(area.get("type")), area.get("coordinates")
+        return parse_geo(
+            "within", kind, coordinates, None, lambda name: LOCATION, place="/target/area/"
+        )
+
+    def _assignees(self) -> frozenset[str] | None:
+        given = self._names(self._document, "assignee", str, "")
+        if given is None:
+            if self._kind != "publicOpen":
+                self._refuse(
+                    "/assignee", "only publicOpen is for everybody", "Name clients or roles."
+                )
+            return None
+        for name in given:
+            found = _ASSIGNEE.fullmatch(name)
+            if found is None or (found[1] is not None and found[1] not in list(Role)):
+                self._refuse(
+                    "/assignee",
+                    f"{name} names nobody",
+                    "Write client:NAME, role:ROLE or role:ROLE:SECTION, with a role of "
+                    f"{', '.join(Role)}.",
+                )
+        return given
+
+    def _names(
+        self, told: Mapping[str, Any], member: str, expand: Expand, at: str = "/target"
+    ) -> frozenset[str] | None:
+        if member not in told:
+            return None
+        names = self._array(f"{at}/{member}", told[member])
+        if not names or not all(isinstance(name, str) for name in names):
+            self._refuse(
+                f"{at}/{member}", "this is no list of names", "Name one or more, or none of it."
+            )
+        try:
+            return frozenset(map(expand, names))
+        except MachiError as error:
+            self._refuse(f"{at}/{member}", error.detail, error.remedy)
+
+    def _object(self, place: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self._refuse(
+                place, "this is no object", "See docs/identity.md for the form of a policy."
+            )
+        return value
+
+    def _array(self, place: str, value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            self._refuse(place, "this is no array", "Put it into square brackets.")
+        return value
+
+    def _one_of(self, place: str, value: Any, known: Any) -> None:
+        if value not in known:
+            self._refuse(place, f"{value!r} is not known here", f"Write one of {', '.join(known)}.")
+
+    def _closed(self, place: str, value: dict[str, Any], known: set[str]) -> None:
+        for member in value:
+            if member not in known:
+                self._refuse(
+                    f"{place}/{member}",
+                    "the profile has no such member",
+                    f"Take it out, or write one of {', '.join(sorted(known))}.",
+                )
+
+    def _refuse(self, place: str, detail: str, remedy: str) -> NoReturn:
+        raise PolicyError(f"{self._id}, {place}: {detail}. {remedy}")

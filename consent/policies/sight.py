@@ -1,0 +1,142 @@
+"""What one caller may do one thing to: the entities, and the attributes of each (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from broker.model.entity import Entity
+from broker.query.ast import And, EntityQuery, IdIn, IdMatches, Node, Not, Or
+from broker.query.predicate import Predicate, compile_predicate
+from broker.query.rewrite import EVERYTHING, NOTHING, shade
+from consent.policies.rule import Rule
+
+Names: TypeAlias = frozenset[str] | None
+"""IRIs of attributes, None for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    rows: Node
+    holds: Predicate
+    attributes: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The attributes of one entity that are in sight: those `shown`, None for all, not `hidden`."""
+
+    shown: Names
+    hidden: frozenset[str]
+
+    @property
+    def whole(self) -> bool:
+        """Whether attributes are in sight that no rule names."""
+        return self.shown is None
+
+    def __contains__(self, iri: str) -> bool:
+        return (self.shown is None or iri in self.shown) and iri not in self.hidden
+
+
+class Sight:
+    """Permissions and prohibitions of a caller for one action, put together.
+
+    An entity is in sight where a permission is about it and no prohibition of the whole entity
+    is; of its attributes those are, that such a permission names and no prohibition does.
+    """
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._permits: list[_Part] = []
+        self._bans: list[_Part] = []
+        for rule in rules:
+            part = _Part(rule.rows, compile_predicate(rule.rows), rule.attributes)
+            (self._permits if rule.permits else self._bans).append(part)
+        hidden = [ban.rows for ban in self._bans if ban.attributes is None]
+        self.visible = _but_not(_any(part.rows for part in self._permits), hidden)
+
+    def __bool__(self) -> bool:
+        """Tell whether anything at all is permitted."""
+        return bool(self._permits)
+
+    def reaches(self, entity_id: str) -> bool:
+        """Tell whether something may be permitted to an entity, going by its id alone."""
+        bans = [ban.rows for ban in self._bans if ban.attributes is None]
+        return any(_may_hold(part.rows, entity_id) for part in self._permits) and not any(
+            isinstance(node, IdIn | IdMatches) and _may_hold(node, entity_id) for node in bans
+        )
+
+    def attributes(self, entity: Entity) -> Reach | None:
+        """Return which attributes of an entity are in sight; None where it is hidden."""
+        seen: set[str] | None = set()
+        found = False
+        for part in self._permits:
+            if part.holds(entity):
+                found = True
+                if part.attributes is None:
+                    seen = None
+                    break
+                assert seen is not None
+                seen |= part.attributes
+        if not found:
+            return None
+        hidden: set[str] = set()
+        for ban in self._bans:
+            if ban.holds(entity):
+                if ban.attributes is None:
+                    return None
+                hidden |= ban.attributes
+        return Reach(None if seen is None else frozenset(seen), frozenset(hidden))
+
+    def view(self, entity: Entity) -> Entity | None:
+        """Return the entity with what is in sight: the same object where all is."""
+        reach = self.attributes(entity)
+        if reach is None:
+            return None
+        if reach.whole and not reach.hidden:
+            return entity
+        attrs = {iri: entity["attrs"][iri] for iri in entity["attrs"] if iri in reach}
+        return entity if len(attrs) == len(entity["attrs"]) else {**entity, "attrs": attrs}
+
+    def narrow(self, query: EntityQuery) -> EntityQuery:
+        """Return the query with what is out of sight taken out of its reach."""
+        order = tuple(each for each in query.order if self._shows_always(each.path.names[:1]))
+        where = And((shade(query.where, self._shown, self.visible), self.visible))
+        return replace(query, where=where, order=order)
+
+    def _shown(self, names: tuple[str, ...]) -> Node:
+        name = names[0]
+        permits = [part.rows for part in self._permits if _has(part.attributes, name)]
+        bans = [part.rows for part in self._bans if _has(part.attributes, name)]
+        if len(permits) == len(self._permits) and not bans:
+            return EVERYTHING
+        return _but_not(_any(permits), bans)
+
+    def _shows_always(self, names: tuple[str, ...]) -> bool:
+        return not names or self._shown(names) == EVERYTHING
+
+
+def _may_hold(node: Node, entity_id: str) -> bool:
+    match node:
+        case IdIn() | IdMatches():
+            return compile_predicate(node)({"id": entity_id})
+        case And(nodes):
+            return all(_may_hold(each, entity_id) for each in nodes)
+    return True
+
+
+def _has(names: Names, name: str) -> bool:
+    return names is None or name in names
+
+
+def _any(rows: Iterable[Node]) -> Node:
+    nodes = tuple(rows)
+    if EVERYTHING in nodes:
+        return EVERYTHING
+    return nodes[0] if len(nodes) == 1 else Or(nodes)
+
+
+def _but_not(node: Node, hidden: list[Node]) -> Node:
+    if node == NOTHING or not hidden:
+        return node
+    return And((node, *(Not(each) for each in hidden)))
