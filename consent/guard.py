@@ -61,7 +61,9 @@ class PolicyGuard:
         shown = headers.get(b"authorization")
         purpose = _text(headers.get(b"machi-purpose"))
         if shown is None:
-            return ANYONE if purpose is None else replace(ANYONE, purpose=purpose)
+            if purpose is not None:
+                raise _unknown("A purpose is given to a client: it needs the client's key.")
+            return ANYONE
         if shown[: len(_BEARER)].lower() != _BEARER:
             raise _unknown("Only keys are taken: Authorization: Bearer mk_…")
         self._clients.refresh()

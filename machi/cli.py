@@ -8,6 +8,7 @@ from machi.commands.broker import broker
 from machi.commands.data import backup, check, restore
 from machi.commands.dead_letters import dead_letters
 from machi.commands.doctor import doctor
+from machi.commands.keys import keys
 from machi.commands.replay import replay_command
 from machi.commands.shared import Group, epilog
 from machi.commands.subscriptions import subscriptions
@@ -39,6 +40,7 @@ def main() -> None:
 
 for command in (
     *(up, broker, replay_command, tail, subscriptions, dead_letters, doctor),
+    keys,
     *(check, backup, restore),
 ):
     main.add_command(command)

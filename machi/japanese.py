@@ -39,12 +39,61 @@ JAPANESE: Final[dict[str, str]] = {
     "Run the NGSI-LD context broker alone, until Ctrl-C or SIGTERM.": (
         """NGSI-LD コンテキストブローカーだけを動かす（Ctrl-C か SIGTERM まで）。
 
-        --host を指定しなければ、この計算機からだけ使える。利用者の区別はまだないので、
-        ポートに届く人はすべてに届く。
+        --host を指定しなければ、この計算機からだけ使える。--auth off では、ポートに届く人は
+        すべてに届く。--auth embedded では、公開データに鍵は要らず、ほかには machi keys で作る
+        鍵が要る。
 """
     ),
     "Address to listen on.": "待ち受けるアドレス。",
-    "Who may do what: off lets everybody do everything.": "認可。off は誰でも何でもできる。",
+    "Who may do what: off lets everybody do everything, embedded asks keys and policies.": (
+        "誰が何をできるか: off は誰でも何でも、embedded は鍵とポリシーで決める。"
+    ),
+    "JSON file with the policies of --auth embedded, instead of those that come along.": (
+        "--auth embedded のポリシーの JSON ファイル（付属のものの代わり）。"
+    ),
+    "--policies goes with --auth embedded.": "--policies は --auth embedded と使います。",
+    "Make, list and revoke keys of a broker with --auth embedded.": (
+        """--auth embedded のブローカーの鍵を作り、一覧し、取り消す。
+
+        データフォルダで働く。ブローカーは動いていてよく、次の要求から変更に従う。
+"""
+    ),
+    "Make a key for a client, and the client where there is none; show the key once.": (
+        """クライアントの鍵を作る（なければクライアントも）。鍵は一度だけ表示する。
+
+        要求のたびに Authorization: Bearer 鍵 として送る。既にあるクライアントでは、オプションが
+        その権限を変え、ほかの鍵は有効なまま。
+"""
+    ),
+    "Role of the client, such as developer or staff:river; repeatable.": (
+        "クライアントの役割。developer や staff:river など。複数可。"
+    ),
+    "Purpose it may read for.": "読む目的。",
+    "Tenant it may reach, empty for the default one; all if left out.": (
+        "使えるテナント。空は既定のもの。省略するとすべて。"
+    ),
+    "Entity that this device may write, or only some attributes of it; repeatable.": (
+        "この機器が書けるエンティティ、またはその一部の属性。複数可。"
+    ),
+    "Days until the key expires; never if left out.": "鍵の有効日数。省略すると無期限。",
+    "Keep it now: it is not shown again. Send it as Authorization: Bearer …": (
+        "今すぐ控えてください。二度と表示しません。Authorization: Bearer … として送ります。"
+    ),
+    "List keys, the oldest first.": "鍵を古い順に一覧する。",
+    "There are no keys yet; machi keys create makes one.": (
+        "鍵はまだありません。machi keys create で作れます。"
+    ),
+    "valid": "有効",
+    "revoked": "取消済み",
+    "expired": "期限切れ",
+    "client": "クライアント",
+    "roles": "役割",
+    "created": "作成",
+    "state": "状態",
+    "Let a key open nothing from now on.": "鍵を今後無効にする。",
+    "The key {id} is revoked.": "鍵 {id} を取り消しました。",
+    "Forget a client and all its keys.": "クライアントとその鍵をすべて消す。",
+    "The client {name} and its keys are gone.": "クライアント {name} と鍵を消しました。",
     "Private network that contexts may be fetched from and notifications sent to; repeatable.": (
         "@context の取得や通知の送信を許す私設ネットワーク。複数可。"
     ),

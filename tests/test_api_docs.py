@@ -18,7 +18,13 @@ ENDLESS = frozenset({"stream", "websocket"})
 
 UNSHOWN = frozenset(
     {
-        *(errors.Forbidden, errors.TooComplexQuery, errors.RequestTimeout, errors.UriTooLong),
+        *(
+            errors.Unauthorized,
+            errors.Forbidden,
+            errors.TooComplexQuery,
+            errors.RequestTimeout,
+            errors.UriTooLong,
+        ),
         *(errors.TooManyStreams, errors.HeadersTooLarge, errors.ServiceUnavailable),
     }
 )

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 from ipaddress import ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from machi.commands.shared import data_errors, data_option, epilog, port_option
-from machi.errors import PortBusy
+from machi.errors import DataFaulty, PortBusy
 from machi.language import t
+
+if TYPE_CHECKING:
+    from broker.guard import Guard
+    from broker.settings import Settings
 
 
 @click.command(
@@ -18,12 +23,14 @@ from machi.language import t
         "machi broker",
         "machi broker --host 0.0.0.0 --port 9090 --data /srv/broker --allow-egress 10.1.0.0/16",
         "machi broker --allow-origin https://town.example",
+        "machi broker --auth embedded --policies policies.json",
         "machi broker --models warn --model RiverLevelStation=reject",
     ),
     help=t("""Run the NGSI-LD context broker alone, until Ctrl-C or SIGTERM.
 
-        It listens on this machine only, unless --host says otherwise: it knows no users yet, so
-        whoever reaches the port reaches everything.
+        It listens on this machine only, unless --host says otherwise: with --auth off, whoever
+        reaches the port reaches everything. With --auth embedded open data needs no key, the rest
+        a key made with machi keys.
         """),
 )
 @click.option(
@@ -36,10 +43,15 @@ from machi.language import t
 @data_option
 @click.option(
     "--auth",
-    type=click.Choice(["off"]),
+    type=click.Choice(["off", "embedded"]),
     default="off",
     show_default=True,
-    help=t("Who may do what: off lets everybody do everything."),
+    help=t("Who may do what: off lets everybody do everything, embedded asks keys and policies."),
+)
+@click.option(
+    "--policies",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=t("JSON file with the policies of --auth embedded, instead of those that come along."),
 )
 @click.option(
     "--allow-egress",
@@ -116,6 +128,7 @@ def broker(
     port: int,
     data: Path,
     auth: str,
+    policies: Path | None,
     allow_egress: tuple[str, ...],
     allow_host: tuple[str, ...],
     allow_origin: tuple[str, ...],
@@ -156,12 +169,30 @@ def broker(
         raise click.UsageError(str(error)) from error
     try:
         with data_errors():
-            serve(settings, offer)
+            serve(settings, offer, _guard(settings, policies))
     except CannotListen as error:
         raise PortBusy(
             str(error),
             remedy=t("See machi broker --help for the options."),
         ) from error
+
+
+def _guard(settings: Settings, policies: Path | None) -> Guard | None:
+    """Return the guard of `--auth`. Raises DataFaulty, click.UsageError."""
+    if settings.auth == "off":
+        if policies is not None:
+            raise click.UsageError(t("--policies goes with --auth embedded."))
+        return None
+    from consent.identity.book import IdentityError
+    from consent.policies.document import PolicyError
+    from consent.town import town_guard
+
+    try:
+        return town_guard(settings.data, policies)
+    except PolicyError as error:
+        raise click.UsageError(str(error)) from error
+    except IdentityError as error:
+        raise DataFaulty(str(error)) from error
 
 
 def _networks(given: tuple[str, ...]) -> tuple[str, ...]:

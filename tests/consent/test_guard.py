@@ -1,0 +1,183 @@
+"""What the guard of a town lets whom do, over HTTP in this process."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.guard import Action
+from broker.store.memory import MemoryStore
+from consent.guard import PolicyGuard
+from consent.identity.model import Client as Known
+from consent.identity.model import Own
+from consent.policies.load import default_policies, rules
+from consent.policies.rule import Rule
+from consent.town import expand
+from tests.support.asgi import Answer, Client, Ticking, running
+from tests.support.policies import Known as Clients
+
+ENTITIES = "/ngsi-ld/v1/entities"
+STATION = "urn:ngsi-ld:RiverLevelStation:1"
+LEVEL = "https://uri.etsi.org/ngsi-ld/default-context/level"
+NAME = "https://uri.etsi.org/ngsi-ld/default-context/name"
+GAUGE = "https://uri.etsi.org/ngsi-ld/default-context/Gauge"
+WRITES = frozenset((Action.READ, Action.CREATE, Action.UPDATE, Action.DELETE))
+
+RULES = [
+    Rule("open", types=frozenset({GAUGE}), attributes=frozenset({LEVEL})),
+    Rule("staff", actions=WRITES, assignees=frozenset({"role:staff"})),
+    Rule("study", types=frozenset({GAUGE}), purposes=frozenset({"urn:p:study"})),
+    Rule(
+        "names",
+        actions=frozenset((Action.UPDATE,)),
+        attributes=frozenset({NAME}),
+        assignees=frozenset({"client:namer"}),
+    ),
+    Rule("read names", assignees=frozenset({"client:namer"})),
+]
+
+
+class Town:
+    """A broker with a guard, and callers with keys."""
+
+    def __init__(self, client: Client, clients: Clients) -> None:
+        self.client = client
+        self.clients = clients
+
+    async def ask(
+        self, method: str, path: str, key: str = "", body: Any = None, **headers: str
+    ) -> Answer:
+        """Send a request with a key."""
+        sent = {"authorization": f"Bearer {key}"} if key else {}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is None:
+            return await self.client.request(method, path, sent)
+        return await self.client.request(method, path, sent, json=body)
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    """Give a town with one gauge, level and name."""
+    clients = Clients(
+        Known("office", frozenset({"staff:river"})),
+        Known("namer", frozenset({"app"})),
+        Known("stranger", frozenset({"developer"})),
+        Known("study", frozenset({"developer"}), frozenset({"urn:p:study"})),
+        Known("abroad", frozenset({"staff"}), tenants=frozenset({"drill"})),
+        Known("device", own=(Own("urn:x:1", frozenset({LEVEL})),)),
+    )
+    guard = PolicyGuard(clients, RULES, Ticking())
+    async with running(MemoryStore(clock=Ticking()), guard=guard) as client:
+        made = Town(client, clients)
+        body = {"id": "urn:x:1", "type": "Gauge", "level": 1, "name": "Kuma"}
+        assert (await made.ask("POST", ENTITIES, "office", body)).status == 201
+        yield made
+
+
+async def test_caller_without_key_reads_what_is_open_and_no_more(town: Town):
+    answer = await town.ask("GET", f"{ENTITIES}/urn:x:1?options=keyValues")
+    assert answer.json() == {"id": "urn:x:1", "type": "Gauge", "level": 1}
+
+
+async def test_hidden_attribute_is_no_condition_and_no_order(town: Town):
+    assert (await town.ask("GET", f'{ENTITIES}?type=Gauge&q=name=="Kuma"')).json() == []
+    assert len((await town.ask("GET", f"{ENTITIES}?type=Gauge&q=level==1")).json()) == 1
+
+
+async def test_caller_without_key_who_writes_is_asked_for_one(town: Town):
+    answer = await town.ask("POST", ENTITIES, body={"id": "urn:x:2", "type": "Gauge"})
+    assert (answer.status, answer.header("www-authenticate")) == (401, "Bearer")
+    assert answer.problem["place"] == "header:Authorization"
+
+
+@pytest.mark.parametrize("shown", ["Bearer nobody", "Basic b2ZmaWNlOg==", "Bearer"])
+async def test_key_that_opens_nothing_is_said_so_and_not_taken_for_none(town: Town, shown: str):
+    answer = await town.ask("GET", f"{ENTITIES}/urn:x:1", authorization=shown)
+    assert (answer.status, answer.problem["place"]) == (401, "header:Authorization")
+
+
+async def test_role_in_a_section_has_what_the_role_has(town: Town):
+    answer = await town.ask("GET", f"{ENTITIES}/urn:x:1?options=keyValues", "office")
+    assert answer.json()["name"] == "Kuma"
+
+
+async def test_known_caller_without_permission_is_refused(town: Town):
+    answer = await town.ask("DELETE", f"{ENTITIES}/urn:x:1", "stranger")
+    assert (answer.status, answer.problem["place"]) == (403, "caller")
+
+
+async def test_caller_who_may_write_one_attribute_writes_no_other(town: Town):
+    path = f"{ENTITIES}/urn:x:1/attrs"
+    assert (await town.ask("PATCH", path, "namer", {"name": "Kawa"})).status == 204
+    assert (await town.ask("PATCH", path, "namer", {"level": 2})).status == 403
+    assert (await town.ask("PATCH", path, "namer", {"name": "K", "level": 2})).status == 403
+    whole = await town.ask("PATCH", f"{ENTITIES}/urn:x:1", "namer", {"scope": "/a"})
+    assert whole.status == 403
+
+
+async def test_purpose_opens_what_is_for_it_to_clients_that_were_given_it(town: Town):
+    path = f"{ENTITIES}/urn:x:1?options=keyValues"
+    named = await town.ask("GET", path, "study", machi_purpose="urn:p:study")
+    assert named.json()["name"] == "Kuma"
+    assert (await town.ask("GET", path, "study")).json()["name"] == "Kuma"
+    assert "name" not in (await town.ask("GET", path, "stranger")).json()
+    assert (await town.ask("GET", path, "stranger", machi_purpose="urn:p:study")).status == 403
+
+
+async def test_purpose_named_without_a_key_opens_nothing(town: Town):
+    answer = await town.ask("GET", f"{ENTITIES}/urn:x:1", machi_purpose="urn:p:study")
+    assert answer.status == 401
+
+
+async def test_client_of_one_tenant_reaches_no_other(town: Town):
+    body = {"id": "urn:x:9", "type": "Gauge"}
+    assert (await town.ask("POST", ENTITIES, "abroad", body)).status == 403
+    there = await town.ask("POST", ENTITIES, "abroad", body, ngsild_tenant="drill")
+    assert there.status == 201
+
+
+async def test_device_writes_its_own_attribute_of_its_own_entity_alone(town: Town):
+    own = f"{ENTITIES}/urn:x:1/attrs"
+    await town.ask("POST", ENTITIES, "office", {"id": "urn:x:2", "type": "Gauge", "level": 1})
+    assert (await town.ask("PATCH", own, "device", {"level": 5})).status == 204
+    assert (await town.ask("PATCH", own, "device", {"name": "mine"})).status == 403
+    other = await town.ask("PATCH", f"{ENTITIES}/urn:x:2/attrs", "device", {"level": 5})
+    assert other.status == 403
+    assert (await town.ask("DELETE", f"{ENTITIES}/urn:x:1", "device")).status == 403
+
+
+async def test_client_that_loses_a_role_loses_what_came_with_it_at_once(town: Town):
+    path = f"{ENTITIES}/urn:x:1?options=keyValues"
+    assert "name" in (await town.ask("GET", path, "office")).json()
+    town.clients.put(Known("office"))
+    assert "name" not in (await town.ask("GET", path, "office")).json()
+
+
+async def test_rule_begins_and_ends_while_the_broker_runs():
+    clock = Ticking("2026-04-01T00:00:00+00:00")
+    since, until = "2026-04-01T01:00:00.000000Z", "2026-04-01T02:00:00.000000Z"
+    everything = Rule("open", actions=frozenset(Action) - {Action.READ})
+    guard = PolicyGuard(Clients(), [everything, Rule("hour", since=since, until=until)], clock)
+    async with running(MemoryStore(clock=Ticking()), guard=guard) as client:
+        await client.post(ENTITIES, {"id": "urn:x:1", "type": "Gauge"})
+        seen = []
+        for _ in range(3):
+            seen.append((await client.get(f"{ENTITIES}/urn:x:1")).status)
+            clock.advance(hours=1)
+        assert seen == [401, 200, 401]
+
+
+def test_policies_that_come_along_can_be_read_and_give_the_public_no_way_to_write():
+    found = rules(default_policies(), expand())
+    for rule in found:
+        if rule.permits and rule.assignees is None:
+            assert rule.actions <= {Action.READ, Action.SUBSCRIBE}
+            assert rule.types
+
+
+def test_book_of_a_folder_is_what_the_town_guard_asks(tmp_path: Path):
+    from consent.town import town_guard
+
+    guard = town_guard(tmp_path)
+    assert guard.identify({}).client == ""
