@@ -1,8 +1,8 @@
 """Evacuation information: drafted here, published by people only. Pure.
 
-A draft is an `EvacuationInformation` whose `publicationState` is `draft`. Staff make it
-`published` or `discarded`; the app itself only makes a draft `withdrawn`, when the river no
-longer asks for it. Level 5 (緊急安全確保) is never drafted.
+A draft is an `EvacuationInformation` whose `publicationState` is `draft`. Staff may change its
+text, and make it `published` or `discarded`; the app itself only makes a draft `withdrawn`, when
+the river no longer asks for it. Level 5 (緊急安全確保) is never drafted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ DRAFT_FROM: Final = 4
 """The alert level from which an evacuation order is drafted."""
 TYPE: Final = "EvacuationInformation"
 
+AUTHOR: Final = "alerts"
+"""Who wrote a text that no person has changed (`textBy`)."""
 ORDER: Final = "evacuationOrder"
 CANCELLATION: Final = "cancellation"
 
@@ -46,6 +48,7 @@ def draft_operations(change: Change, known: Sequence[Known], place: int) -> list
     content = _content(change, kind, force)
     if kept:
         entity, version = kept[0]
+        content["textVersion"] = _property(int(value(entity, "textVersion", 1)) + 1)
         operations.append(
             {"op": "append", "id": entity["id"], "attrs": content, "ifMatch": version}
         )
@@ -82,12 +85,15 @@ def _content(change: Change, kind: str, force: Entity | None) -> dict[str, Any]:
         "informationKind": _property(kind),
         "hazard": _property("flood"),
         "headline": _texts(_headline(change, kind, river, place)),
+        "body": _texts(_body(change, kind, river, place)),
         "areas": _property([{"name": f"{river}沿い（{place['ja']}）", "geocode": code}]),
         "issuedAt": _property(timestamp(change.at)),
         "operationStatus": _property(status_of(change.drill)),
         "messageType": _property(message),
         "references": _property(references),
         "approvals": _property([]),
+        "textVersion": _property(1),
+        "textBy": _property(AUTHOR),
         "issuer": _property(SENDER),
         "refStation": {"type": "Relationship", "object": change.station["id"]},
     }
@@ -107,6 +113,26 @@ def _headline(change: Change, kind: str, river: str, place: Texts) -> Texts:
             "危険な場所から全員避難してください。",
             "en": f"Alert level 4, evacuation order: the river at {place['en']} has reached the "
             f"{step['en']}. Everyone, leave dangerous places now.",
+        }
+    return marked(texts, drill=change.drill)
+
+
+def _body(change: Change, kind: str, river: str, place: Texts) -> Texts:
+    """Return what to do; staff know the place and may say more."""
+    if kind == CANCELLATION:
+        texts = {
+            "ja": f"{river}（{place['ja']}）の避難指示を解除します。"
+            "川の近くでは引き続き注意してください。",
+            "en": f"The evacuation order at {place['en']} is lifted. Stay careful near the river.",
+        }
+    else:
+        texts = {
+            "ja": f"{river}沿い（{place['ja']}）の方は、今すぐ危険な場所から避難してください。"
+            "避難所へ行くことがかえって危ないときは、近くの高く丈夫な建物か、家の二階以上で"
+            "崖や川から離れた部屋へ移ってください。",
+            "en": f"Everyone along the river at {place['en']}: leave dangerous places now. "
+            "If the way to a shelter is itself dangerous, go to a high and solid building nearby, "
+            "or upstairs to a room away from slopes and the river.",
         }
     return marked(texts, drill=change.drill)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from apps.alerts.texts import DRILL_MARK, Texts
 from broker.client import Client, Entity, NotFound, PreconditionFailed, timestamp, value
 
 TRIES: Final = 8
@@ -29,6 +30,14 @@ Attributes = dict[str, Any]
 
 class ActRefused(Exception):
     """An act that is not possible; the text is a key of the page's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What an evacuation information shall say: one line and a text, by language."""
+
+    headline: Texts
+    body: Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,32 @@ async def approve(client: Client, entity_id: str, version: str, staff: str, now:
         attributes["approvedBy"] = {"type": "Relationship", "object": approvals}
     await _write(client, entity_id, version, attributes)
     return outcome
+
+
+async def reword(client: Client, entity_id: str, version: str, wording: Wording, staff: str) -> str:
+    """Change the text of a draft as seen at a version; what was approved was another text.
+
+    In a drill each text begins with 【訓練】, whatever is given. Raises ActRefused as `approve`
+    does, and where a text that is no drill's says that it is one.
+    """
+    entity = await _draft(client, entity_id)
+    drill = value(entity, "operationStatus", "normal") != "normal"
+    attributes: Attributes = {
+        "textVersion": _property(int(value(entity, "textVersion", 1)) + 1),
+        "textBy": _property(_person(staff)),
+        "approvals": _property([]),
+    }
+    for name, texts in (("headline", wording.headline), ("body", wording.body)):
+        said = {language: text for language, text in texts.items() if text}
+        marks = {text.startswith(DRILL_MARK) for text in said.values()}
+        if not drill and True in marks:
+            raise ActRefused("drill_mark")
+        if drill:
+            said = {n: t if t.startswith(DRILL_MARK) else DRILL_MARK + t for n, t in said.items()}
+        if said:
+            attributes[name] = {"type": "LanguageProperty", "languageMap": said}
+    await _write(client, entity_id, version, attributes)
+    return "reworded"
 
 
 async def discard(client: Client, entity_id: str, version: str, staff: str) -> str:

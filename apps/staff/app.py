@@ -25,13 +25,15 @@ from apps.staff.acts import (
     REASONS,
     ActRefused,
     Override,
+    Wording,
     approve,
     discard,
     override,
     release,
+    reword,
 )
 from apps.staff.doors import adapters
-from apps.staff.forms import COOKIE, FormRefused, Seal, host_allowed, staff_number, whole
+from apps.staff.forms import COOKIE, FormRefused, Seal, host_allowed, staff_number, text, whole
 from apps.staff.view import TYPES, tenant_view
 from broker.client import Client, ClientError, Entity, NotFound, Retry
 
@@ -41,9 +43,11 @@ TEXTS: dict[str, dict[str, str]] = {
     language: orjson.loads((HERE / "words" / f"{language}.json").read_bytes())
     for language in LANGUAGES
 }
+LONGEST_LINE, LONGEST_TEXT = 200, 600
+"""Characters of a headline and of a text."""
 SOON = Retry(attempts=2)
 """A person waits: an absent broker is told at once."""
-OUTCOMES = frozenset({"published", "approved", "discarded", "overridden", "released"})
+OUTCOMES = frozenset({"published", "approved", "reworded", "discarded", "overridden", "released"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Staff:
             looks=list(LOOKS),
             reasons=REASONS,
             minutes=(5, 15, 30, 60, LONGEST),
+            languages=LANGUAGES,
+            longest=(LONGEST_LINE, LONGEST_TEXT),
         )
         answer = HTMLResponse(content, status, headers={"Content-Language": language})
         answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
@@ -159,6 +165,15 @@ async def _approve(client: Client, fields: dict[str, str], now: datetime) -> str
     return await approve(client, entity, version, staff_number(fields), now)
 
 
+async def _reword(client: Client, fields: dict[str, str], now: datetime) -> str:
+    headline = {n: text(fields, f"headline_{n}", LONGEST_LINE, lines=False) for n in LANGUAGES}
+    body = {n: text(fields, f"body_{n}", LONGEST_TEXT, lines=True) for n in LANGUAGES}
+    if not all(headline.values()):
+        raise FormRefused("bad_text")
+    entity, version = fields.get("id", ""), fields.get("version", "")
+    return await reword(client, entity, version, Wording(headline, body), staff_number(fields))
+
+
 async def _discard(client: Client, fields: dict[str, str], now: datetime) -> str:
     entity, version = fields.get("id", ""), fields.get("version", "")
     return await discard(client, entity, version, staff_number(fields))
@@ -178,6 +193,7 @@ async def _release(client: Client, fields: dict[str, str], now: datetime) -> str
 
 DEEDS: dict[str, Deed] = {
     "approve": _approve,
+    "reword": _reword,
     "discard": _discard,
     "override": _override,
     "release": _release,

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import Request
 
 COOKIE: Final = "machi-staff"
-MOST_BYTES: Final = 8192
+MOST_BYTES: Final = 32_768
 STAFF: Final = re.compile(r"[A-Za-z0-9-]{1,20}")
 HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -79,3 +79,12 @@ def whole(fields: dict[str, str], name: str, most: int) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", given) or not 1 <= int(given) <= most:
         raise FormRefused("bad_form")
     return int(given)
+
+
+def text(fields: dict[str, str], name: str, most: int, *, lines: bool) -> str:
+    """Return a text of at most so many characters, of one line or several. Raises FormRefused."""
+    given = fields.get(name, "").replace("\r\n", "\n").strip()
+    allowed = "\n" if lines else ""
+    if len(given) > most or any(not c.isprintable() and c not in allowed for c in given):
+        raise FormRefused("bad_text")
+    return given

@@ -61,6 +61,11 @@ def _draft(entity: Entity, version: str, language: str) -> View:
         "version": version,
         "level": level,
         "text": _text(entity, language),
+        "body": _body(entity).get(language, ""),
+        "headlines": value(entity, "headline", {}),
+        "bodies": _body(entity),
+        "text_version": value(entity, "textVersion", 1),
+        "text_by": _person(value(entity, "textBy")),
         "areas": [area.get("name", "") for area in value(entity, "areas", [])],
         "at": _time(value(entity, "issuedAt")),
         "approvals": [str(one).rpartition(":")[2] for one in approvals],
@@ -103,6 +108,17 @@ def _device(device: Entity, by_id: dict[str, Entity], language: str, words: dict
         "seen": _time(observed_at(asset, "waterLevel")),
         "battery": f"{battery * 100:.0f} %" if isinstance(battery, int | float) else "",
     }
+
+
+def _body(entity: Entity) -> dict[str, str]:
+    found = value(entity, "body")
+    return found if isinstance(found, dict) else {}
+
+
+def _person(by: object) -> str:
+    """Return the number of whoever wrote a text; empty where the app did."""
+    text = str(by or "")
+    return text.rpartition(":")[2] if text.startswith("urn:") else ""
 
 
 def _text(entity: Entity, language: str, name: str = "headline") -> str:

@@ -93,9 +93,9 @@ def settled(entry: Entry, *, sent: bool, final: bool, detail: str, now: datetime
     return {"status": status, "at": _at(now), "detail": detail}
 
 
-def subject(entity: Entity) -> Texts:
-    """Return the headline by language; in a drill it begins with 【訓練】 whatever it was."""
-    texts: Texts = {str(k): str(v) for k, v in (value(entity, "headline") or {}).items()}
+def said(entity: Entity, name: str) -> Texts:
+    """Return a text (`headline`, `body`) by language; in a drill it begins with 【訓練】 always."""
+    texts: Texts = {str(k): str(v) for k, v in (value(entity, name) or {}).items()}
     if value(entity, "operationStatus", "normal") == "normal":
         return texts
     return {

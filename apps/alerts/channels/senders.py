@@ -17,7 +17,7 @@ import aiohttp
 
 from apps.alerts.cap import MEDIA_TYPE, SENDER, document
 from apps.alerts.channels.config import Channel, Mail, Webhook
-from apps.alerts.channels.letters import Entry, subject
+from apps.alerts.channels.letters import Entry, said
 from broker.client import Entity
 
 PATIENCE: Final = 15.0
@@ -49,7 +49,7 @@ def message_id(channel: Channel, entry: Entry) -> str:
 
 def letter(channel: Mail, entity: Entity, entry: Entry) -> EmailMessage:
     """Return the mail: plain text, recipients not among its headers."""
-    texts = subject(entity)
+    texts, bodies = said(entity, "headline"), said(entity, "body")
     first = texts.get("ja") or next(iter(texts.values()), "")
     mail = EmailMessage()
     mail["From"] = channel.sender
@@ -57,7 +57,8 @@ def letter(channel: Mail, entity: Entity, entry: Entry) -> EmailMessage:
     mail["Subject"] = " ".join(first.split())
     mail["Message-ID"] = f"<{message_id(channel, entry)}@{SENDER}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content("\n\n".join(texts.values()) + f"\n\n{entry['message']}\n")
+    parts = [part for n, text in texts.items() for part in (text, bodies.get(n)) if part]
+    mail.set_content("\n\n".join([*parts, entry["message"]]) + "\n")
     return mail
 
 

@@ -73,6 +73,15 @@ def test_higher_step_rewrites_the_open_draft():
     assert "計画高水位を超えました" in value(operation["attrs"], "headline")["ja"]
 
 
+def test_text_rewritten_by_the_river_is_a_new_version_that_nobody_has_approved():
+    entity, at = known("draft")
+    entity |= {"textVersion": {"value": 3}, "approvals": {"value": ["urn:ngsi-ld:Staff:17"]}}
+    (operation,) = draft_operations(change("designHighWater"), [(entity, at)], 7)
+    attributes = operation["attrs"]
+    assert (value(attributes, "textVersion"), value(attributes, "textBy")) == (4, "alerts")
+    assert value(attributes, "approvals") == []
+
+
 def test_higher_step_after_publication_drafts_an_update_of_it():
     (operation,) = draft_operations(change("designHighWater"), [known("published")], 7)
     assert value(operation["entity"], "messageType") == "update"
@@ -103,7 +112,8 @@ def test_published_cancellation_ends_what_was_in_force():
 @pytest.mark.parametrize("drill", [True, False])
 def test_text_of_a_drill_begins_with_the_mark(drill: bool):
     (operation,) = draft_operations(change("danger", drill=drill), [], 7)
-    texts = value(operation["entity"], "headline").values()
+    draft = operation["entity"]
+    texts = [*value(draft, "headline").values(), *value(draft, "body").values()]
     assert all(text.startswith("【訓練】") == drill for text in texts)
 
 

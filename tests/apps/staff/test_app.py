@@ -113,6 +113,72 @@ async def test_draft_that_changed_since_it_was_seen_is_not_published(broker: Cli
     assert (status, "changed since you saw it" in told) == (409, True)
 
 
+TEXTS_GIVEN = {
+    "headline_ja": "避難指示：球磨川沿いの方は避難してください",
+    "headline_en": "Evacuate from the Kuma River",
+    "body_ja": "第一中学校が開いています。\r\n車では行かないでください。",
+    "body_en": "",
+}
+
+
+async def test_changed_text_is_a_draft_that_two_persons_approve_anew(broker: Client, page):
+    await send(page, "approve", staff="17", version=await version(broker))
+    status, told = await send(
+        page, "reword", staff="23", version=await version(broker), **TEXTS_GIVEN
+    )
+    assert (status, told) == (200, "The text is changed. It must now be approved anew.")
+    entity = await broker.retrieve(DRAFT)
+    assert value(entity, "approvals") == []
+    assert value(entity, "publicationState") == "draft"
+    assert value(entity, "textVersion") == 2
+    assert value(entity, "textBy") == "urn:ngsi-ld:Staff:23"
+    assert value(entity, "headline")["en"] == "Evacuate from the Kuma River"
+    assert value(entity, "body") == {"ja": "第一中学校が開いています。\n車では行かないでください。"}
+    assert (await send(page, "approve", staff="17", version=await version(broker)))[0] == 200
+    assert value(await broker.retrieve(DRAFT), "publicationState") == "draft"
+
+
+async def test_text_changed_meanwhile_is_not_overwritten(broker: Client, page):
+    seen = await version(broker)
+    assert (await send(page, "reword", staff="17", version=seen, **TEXTS_GIVEN))[0] == 200
+    assert (await send(page, "reword", staff="23", version=seen, **TEXTS_GIVEN))[0] == 409
+    assert value(await broker.retrieve(DRAFT), "textBy") == "urn:ngsi-ld:Staff:17"
+
+
+async def test_published_text_is_not_changed(broker: Client, page):
+    for person in ("17", "23"):
+        await send(page, "approve", staff=person, version=await version(broker))
+    refused = await send(page, "reword", staff="17", version=await version(broker), **TEXTS_GIVEN)
+    assert refused[0] == 409
+    assert value(await broker.retrieve(DRAFT), "headline")["en"] == "Order"
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"headline_en": ""}, 403),
+        ({"headline_ja": "長" * 201}, 403),
+        ({"headline_ja": "二\n行"}, 403),
+        ({"body_ja": "長" * 601}, 403),
+        ({"body_en": "bell\x07"}, 403),
+        ({"headline_ja": "【訓練】避難指示"}, 409),
+    ],
+    ids=str,
+)
+async def test_text_that_is_not_right_changes_nothing(broker: Client, page, fields, status):
+    given = {"version": await version(broker), "staff": "17", **TEXTS_GIVEN, **fields}
+    assert (await send(page, "reword", **given))[0] == status
+    assert value(await broker.retrieve(DRAFT), "headline")["en"] == "Order"
+
+
+async def test_text_of_a_drill_keeps_its_mark_whatever_is_typed(broker: Client, page):
+    await broker.append(DRAFT, {"operationStatus": {"type": "Property", "value": "test"}})
+    await send(page, "reword", staff="17", version=await version(broker), **TEXTS_GIVEN)
+    entity = await broker.retrieve(DRAFT)
+    texts = [*value(entity, "headline").values(), *value(entity, "body").values()]
+    assert all(text.startswith("【訓練】") for text in texts)
+
+
 async def test_discarded_draft_cannot_be_published(broker: Client, page):
     assert (await send(page, "discard", staff="17", version=await version(broker)))[0] == 200
     assert value(await broker.retrieve(DRAFT), "publicationState") == "discarded"

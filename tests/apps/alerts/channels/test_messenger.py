@@ -5,8 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from email.header import decode_header, make_header
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -155,6 +156,17 @@ async def test_alert_goes_out_by_mail_and_no_address_reaches_the_broker(client: 
     assert b"citizen.example" not in content
     assert str(make_header(decode_header(letter["Subject"]))) == "氾濫危険水位に到達"
     assert "citizen.example" not in str(await client.retrieve(ALERT))
+
+
+async def test_letter_says_the_headline_and_what_to_do_in_each_language(client: Client, sink):
+    body = {"type": "LanguageProperty", "languageMap": {"ja": "避難してください。"}}
+    async with running(client, mail(sink)):
+        await client.create(alert() | {"body": body})
+        await entries(client, "sent")
+    letter = message_from_bytes(sink.letters[0][1], policy=policy.default)
+    assert isinstance(letter, EmailMessage)
+    lines = [line for line in letter.get_content().splitlines() if line]
+    assert lines[:2] == ["氾濫危険水位に到達", "避難してください。"]
 
 
 async def test_webhook_gets_the_signed_cap_document(client: Client, receiver: Receiver):
