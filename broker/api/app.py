@@ -106,7 +106,7 @@ async def start(
         registrations=registrations,
         own_contexts=own,
         directory=Directory(own, contexts, started),
-        periods=Periods(store, clock, LoopTicker(), registrations.notice),
+        periods=Periods(store, clock, LoopTicker(), guard, registrations.notice),
         delivery=delivery,
         explainer=Explainer(store, guard, clock, matching, fates),
         feed=Feed(store, exact=guard.transparent),

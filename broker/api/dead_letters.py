@@ -20,9 +20,11 @@ from broker.api.response import JSON, Headers, Response, json_response, no_conte
 from broker.errors import BadRequestData, ResourceNotFound
 from broker.guard import Action
 from broker.store.outbox import DeadLetter, StoredSubscription
+from broker.subscriptions.conditions import Conditions
 from broker.subscriptions.delivery.message import Message, notification_id
 from broker.subscriptions.delivery.notification import prepare, visible
 from broker.subscriptions.delivery.recipient import Recipient, Unready
+from broker.subscriptions.stored import load
 
 MOST_SIFTED = 10_000
 """Letters that are looked through for a caller who may not see all."""
@@ -136,14 +138,12 @@ def _visible(broker: Broker, request: Request, letter: DeadLetter) -> bool:
     guard, caller, row = broker.guard, request.caller, letter.row
     if guard.transparent or row.notice is not None:
         return True
-    entry = broker.matching.entry(letter.sid)
-    if entry is None:
-        return False
+    conditions = Conditions(load(stored.document))
     if row.committed is not None:
         seen = guard.deliver(caller, letter.tenant, row.committed)
-        return seen is not None and visible(seen) and entry.conditions.concerns(seen)
+        return seen is not None and visible(seen) and conditions.concerns(seen)
     views = [guard.view(caller, letter.tenant, one) for one in row.entities]
-    return any(one is not None and entry.conditions.wants(one) for one in views)
+    return any(one is not None and conditions.wants(one) for one in views)
 
 
 async def _letter(broker: Broker, request: Request) -> DeadLetter:

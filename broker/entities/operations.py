@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from broker.entities import semantics
 from broker.entities.precondition import check_version, parse_if_match
 from broker.entities.service import Entities, Target
-from broker.errors import AlreadyExists, BadRequestData, MachiError, PreconditionFailed
+from broker.errors import (
+    AlreadyExists,
+    BadRequestData,
+    MachiError,
+    PreconditionFailed,
+    TooComplexQuery,
+)
 from broker.guard import Action, Caller
 from broker.model.entity import Entity
 from broker.model.names import Names, check_attribute_name, check_entity_id
 from broker.model.parse import parse_entity, parse_fragment
 from broker.model.times import check_datetime
+from broker.query.ast import Node
+from broker.query.linked import DEPTH, MOST, TooManyLinked, follows, gather
 from broker.query.predicate import compile_predicate
 from broker.query.q import parse_q
 from broker.store.contract import Record, Tx
@@ -254,14 +262,16 @@ def _check(value: dict[str, Any], context: Names, pre: Preconditions) -> Operati
         raise BadRequestData(
             "q is not a string.", place="body:/q", remedy='Send "level>=3.4", for instance.'
         )
-    holds = None
+    node = None
     if text is not None:
-        holds = compile_predicate(parse_q(text, context.expand, place="body:/q"))
+        node = parse_q(text, context.expand, linked=DEPTH, place="body:/q")
 
     async def run(tx: Tx, entities: Entities, caller: Caller) -> int:
         record = await entities.visible(tx, caller, entity_id)
         pre.check(record, entity_id)
-        if holds is not None and (record is None or not holds(record.entity)):
+        if node is not None and (
+            record is None or not await _holds(node, record.entity, tx, entities, caller)
+        ):
             raise PreconditionFailed(
                 f"{entity_id} does not satisfy the condition.",
                 place="body:/q",
@@ -270,6 +280,24 @@ def _check(value: dict[str, Any], context: Names, pre: Preconditions) -> Operati
         return 0 if record is None else record.version
 
     return Operation("check", entity_id, Action.READ, run)
+
+
+async def _holds(node: Node, entity: Entity, tx: Tx, entities: Entities, caller: Caller) -> bool:
+    """Tell whether an entity satisfies a condition, linked ones as the unit of work sees them."""
+
+    async def fetch(ids: Collection[str]) -> list[Entity]:
+        found = [await entities.visible(tx, caller, entity_id) for entity_id in ids]
+        return [record.entity for record in found if record is not None]
+
+    try:
+        linked = await gather(node, entity, fetch) if follows(node) else {}
+    except TooManyLinked:
+        raise TooComplexQuery(
+            f"The condition looks at more than {MOST} linked entities.",
+            place="body:/q",
+            remedy="Check the linked entities by themselves.",
+        ) from None
+    return compile_predicate(node, linked.get)(entity)
 
 
 def _number(value: dict[str, Any], member: str) -> int | float | None:

@@ -297,9 +297,10 @@ class _Parser:
             )
         if depth > self._linked:
             self._fail(
-                f"{depth} relationships in a row are followed, and {self._linked} are joined.",
+                f"{depth} relationships in a row are followed, and {self._linked} may be here.",
                 at,
-                remedy="Add join=inline or join=flat with a joinLevel that reaches so far.",
+                remedy="Ask what is so far away by itself; a query may also add join=inline or "
+                "join=flat with a joinLevel that reaches so far.",
             )
 
     def _path(self) -> Path:

@@ -15,6 +15,7 @@ from broker.query.ast import (
     HasType,
     IdIn,
     IdMatches,
+    Linked,
     Moment,
     Node,
     Not,
@@ -67,6 +68,10 @@ def words(node: Node, shorten: Shorten) -> str:
             return f"{_path(path, shorten)} {_OPERATORS[op]} {_choice(map(_operand, operands))}"
         case Geo():
             return _geo(node, shorten)
+        case Linked(relationship, inner):
+            return f"{shorten(relationship)} leads to an entity of which holds: " + words(
+                inner, shorten
+            )
     return repr(node)
 
 

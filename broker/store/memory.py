@@ -172,7 +172,7 @@ class MemoryStore:
         for sid, at, notice in draft.notices:
             self.outbox.tell(sid, at, notice)
         if unit.committed:
-            self.outbox.queue(unit.committed)
+            self.outbox.queue(unit.committed, self._current)
             for listener in list(self._listeners):
                 listener(unit.committed)
         return result
@@ -186,6 +186,10 @@ class MemoryStore:
         town = self._town(tenant)
         found = (_record(town, entity_id) for entity_id in dict.fromkeys(ids))
         return [record for record in found if record is not None]
+
+    def _current(self, tenant: str, entity_id: str) -> Entity | None:
+        town = self._towns.get(tenant)
+        return None if town is None else _entity(town, entity_id)
 
     async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id."""

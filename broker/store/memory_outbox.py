@@ -18,6 +18,7 @@ from broker.store.outbox import (
     Books,
     DeadLetter,
     Failure,
+    Find,
     Matcher,
     NewsListener,
     Notice,
@@ -279,11 +280,11 @@ class MemoryOutbox:
             line.stored = replace(line.stored, last_due=at)
             self._queue_period(line, at, (), notice)
 
-    def queue(self, committed: Sequence[Committed]) -> None:
+    def queue(self, committed: Sequence[Committed], find: Find) -> None:
         """Queue what a commit is due to; asked by the store."""
         if self._matcher is None:
             return
-        matched = self._matcher.match(committed)
+        matched = self._matcher.match(committed, find)
         by_seq = {each.change.seq: each for each in committed}
         rows = []
         for due in matched.due:

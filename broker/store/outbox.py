@@ -140,6 +140,10 @@ class Matched:
     """Called once the group is durable, and not at all where its commit fails."""
 
 
+Find: TypeAlias = Callable[[str, str], Entity | None]
+"""From a tenant and an id to the entity as the open transaction has it, None for no such."""
+
+
 class Matcher(Protocol):
     """Decides which subscriptions a change is due to; pure but for its own index.
 
@@ -155,10 +159,11 @@ class Matcher(Protocol):
         """Forget a subscription."""
         ...
 
-    def match(self, committed: Sequence[Committed]) -> Matched:
+    def match(self, committed: Sequence[Committed], find: Find) -> Matched:
         """Return the rows of a group of changes. Must be quick.
 
-        Changes up to a subscription's `since` are never due to it.
+        `find` is for conditions on linked entities. Changes up to a subscription's `since` are
+        never due to it.
         """
         ...
 

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from broker.model.entity import Entity
 from broker.query.ast import And, HasType, IdIn, IdMatches, Node, Or
-from broker.query.predicate import Predicate, compile_predicate
+from broker.query.linked import follows, unlinked
+from broker.query.predicate import Find, Predicate, compile_predicate
 from broker.store.contract import Committed
 from broker.subscriptions.model import Selector, Subscription
 from broker.subscriptions.triggers import Event, bits_of
@@ -15,24 +16,35 @@ _compiled = lru_cache(maxsize=4096)(compile_predicate)
 """Subscribers often ask the same; what they ask is then compiled, and kept in memory, once."""
 
 
+def _alone(node: Node, far: Find | None) -> Predicate:
+    if not follows(node):
+        return _compiled(node)
+    return _compiled(unlinked(node)) if far is None else _compiled(node, far)
+
+
 class Conditions:
     """Tests in the order in which a notification would fail them.
 
     `selects` tests `entities`; `queries` are q, geoQ and scopeQ by name, each a test on the
     entity after the change, before it for a deletion. `mask` has the bits of the triggers,
     `tests` all tests of the entity, `found_tests` those that are left where the index found it;
-    subscriptions that ask alike share the latter.
+    subscriptions that ask alike share the latter. `far` finds the linked entities that `q` looks
+    at; without it the tests are for who looks at a change again later, and leave to the judgement
+    that was made then what linked entities have to be like.
     """
 
-    __slots__ = ("_bits", "found_tests", "mask", "queries", "selects", "tests", "watched")
+    __slots__ = (
+        "_bits", "found_tests", "linked", "mask", "queries", "selects", "tests", "watched",
+    )  # fmt: skip
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, subscription: Subscription, far: Find | None = None) -> None:
+        self.linked = subscription.q is not None and follows(subscription.q)
         self._bits = bits_of(subscription.triggers)
         self.mask = sum(self._bits)
         self.watched = subscription.watched
         self.selects = _selection(subscription.entities)
         self.queries: tuple[tuple[str, Predicate], ...] = tuple(
-            (name, _compiled(node))
+            (name, _alone(node, far))
             for name, node in (
                 ("q", subscription.q),
                 ("geoQ", subscription.geo),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from broker.model.entity import Entity
-from broker.query.ast import And, Compare, Exists, Geo, Node, Not, Or
+from broker.query.ast import And, Compare, Exists, Geo, Linked, Node, Not, Or
+from broker.query.linked import looked_at
 from broker.query.predicate import compile_predicate
 from broker.query.words import words
 from broker.subscriptions.conditions import Conditions, selector_node
@@ -15,6 +16,9 @@ from broker.subscriptions.model import Selector, Subscription, Trigger
 from broker.subscriptions.triggers import BITS, Event
 
 Shorten = Callable[[str], str]
+Linking: TypeAlias = Mapping[str, Entity | None]
+"""Linked entities by id, None where there is none of that id."""
+NONE: Final[Linking] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,13 @@ def steps_of_status(subscription: Subscription, at: str, now: str) -> Iterator[S
         yield Step("timeInterval", False, "periodic", {"seconds": subscription.time_interval})
 
 
-def steps_of_change(subscription: Subscription, event: Event, shorten: Shorten) -> Iterator[Step]:
-    """Yield what is asked of a change: the entity, what happened, and to which attributes."""
+def steps_of_change(
+    subscription: Subscription, event: Event, shorten: Shorten, linked: Linking = NONE
+) -> Iterator[Step]:
+    """Yield what is asked of a change: the entity, what happened, and to which attributes.
+
+    `linked` has the linked entities that `q` looks at.
+    """
     conditions = Conditions(subscription)
     yield step_of_entities(subscription, event.entity, shorten)
     happened = [trigger.value for trigger in Trigger if BITS[trigger.value] & event.happened]
@@ -62,11 +71,11 @@ def steps_of_change(subscription: Subscription, event: Event, shorten: Shorten) 
             "changed": sorted(map(shorten, event.attributes)),
         }
         yield Step("watchedAttributes", watched, "watched" if watched else "notWatched", told)
-    yield from steps_of_queries(subscription, event.entity, shorten)
+    yield from steps_of_queries(subscription, event.entity, shorten, linked)
 
 
 def steps_of_queries(
-    subscription: Subscription, entity: Entity, shorten: Shorten
+    subscription: Subscription, entity: Entity, shorten: Shorten, linked: Linking = NONE
 ) -> Iterator[Step]:
     """Yield q, geoQ and scopeQ, as far as they are given."""
     asked = (("q", subscription.q), ("geoQ", subscription.geo), ("scopeQ", subscription.scope))
@@ -74,14 +83,21 @@ def steps_of_queries(
         if node is None:
             continue
         text = words(node, shorten)
-        if compile_predicate(node)(entity):
-            yield Step(name, True, "queryHolds", {"query": text})
+        held = compile_predicate(node, linked.get)(entity)
+        met = dict(looked_at(node, entity, linked.get))
+        if held:
+            satisfying = sorted(entity_id for entity_id, holds in met.items() if holds)
+            code = "linkedHolds" if satisfying else "queryHolds"
+            yield Step(name, True, code, {"query": text, "linked": satisfying})
             continue
         lacking = sorted({shorten(iri) for iri in _lacking(node, entity)})
         if name == "scopeQ" and not entity.get("scope"):
             yield Step(name, False, "noScope", {"query": text})
         elif lacking:
             yield Step(name, False, "attributeMissing", {"query": text, "missing": lacking})
+        elif met:
+            code = "linkedMissing" if set(met.values()) == {None} else "linkedFails"
+            yield Step(name, False, code, {"query": text, "linked": sorted(met)})
         else:
             yield Step(name, False, "queryFails", {"query": text})
 
@@ -127,7 +143,7 @@ def _lacking(node: Node, entity: Entity) -> Iterator[str]:
         case Compare(path) | Exists(path):
             if path.names and path.names[0] not in entity["attrs"]:
                 yield path.names[0]
-        case Geo(attribute):
+        case Geo(attribute) | Linked(attribute):
             if attribute not in entity["attrs"]:
                 yield attribute
         case Not():

@@ -82,6 +82,22 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     # Queries
     "queryHolds": ("It holds: {query}.", "成り立ちます: {query}"),
     "queryFails": ("It does not hold: {query}.", "成り立ちません: {query}"),
+    "linkedHolds": (
+        "It holds: {query}. Linked entities that satisfy their part of it: {linked}.",
+        "成り立ちます: {query}。リンク先で条件を満たすもの: {linked}",
+    ),
+    "linkedFails": (
+        "It does not hold: {query}. Looked at were the linked entities {linked}.",
+        "成り立ちません: {query}。調べたリンク先: {linked}",
+    ),
+    "linkedMissing": (
+        "It does not hold: {query}. There is no entity {linked}, to which the relationship leads.",
+        "成り立ちません: {query}。リンク先のエンティティ {linked} がありません。",
+    ),
+    "tooManyLinked": (
+        "It does not hold: more than {most} linked entities would have to be looked at.",
+        "成り立ちません: 調べるリンク先が {most} を超えます。",
+    ),
     "attributeMissing": (
         "The entity has no {missing}, so that this does not hold: {query}.",
         "エンティティに {missing} がないため、成り立ちません: {query}",

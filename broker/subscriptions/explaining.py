@@ -5,7 +5,7 @@ What a guard hides from who asks does not exist here either: not as a change, no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,9 @@ from broker.clock import Clock
 from broker.errors import NonexistentTenant
 from broker.guard import Action, Caller, Guard, administers
 from broker.model.change import reconstruct
+from broker.model.entity import Entity
 from broker.model.names import Names
+from broker.query.linked import MOST, TooManyLinked, follows, gather
 from broker.store.contract import Change, Committed, Store
 from broker.store.outbox import StoredSubscription
 from broker.subscriptions.delivery.notification import visible
@@ -26,9 +28,12 @@ from broker.subscriptions.explain import (
 )
 from broker.subscriptions.fate import Fates
 from broker.subscriptions.matching import Matching
+from broker.subscriptions.model import Subscription
 from broker.subscriptions.stored import load
 from broker.subscriptions.throttle import seconds
 from broker.subscriptions.triggers import Event
+
+_TOO_MANY: Final = Step("q", False, "tooManyLinked", {"most": MOST})
 
 MOST_LATER: Final = 20_000
 """Changes of one entity that are walked back to find its state at the one asked about."""
@@ -109,12 +114,15 @@ class Explainer:
             entity = self._guard.view(caller, stored.tenant, record.entity)
             if entity is not None:
                 subscription, now = load(stored.document), self._clock()
+                linked = await self._linked(caller, stored.tenant, subscription, entity)
+                if linked is None:
+                    return Explanation([_TOO_MANY])
                 return Explanation(
                     [
                         Step("change", False, "quietEntity", {"entity": entity_id}),
                         *steps_of_status(subscription, now, now),
                         step_of_entities(subscription, entity, names.compact),
-                        *steps_of_queries(subscription, entity, names.compact),
+                        *steps_of_queries(subscription, entity, names.compact, linked),
                     ]
                 )
         return _nothing("noEntity", entity=entity_id)
@@ -132,7 +140,11 @@ class Explainer:
         code = "after" if late else "before"
         steps = [Step("since", late, code, {"since": stored.since})]
         steps += steps_of_status(subscription, change.at, self._clock())
-        steps += steps_of_change(subscription, Event(seen), names.compact)
+        event = Event(seen)
+        linked = await self._linked(caller, stored.tenant, subscription, event.entity, change.seq)
+        if linked is None:
+            return [*steps, _TOO_MANY]
+        steps += steps_of_change(subscription, event, names.compact, linked)
         if not all(step.held for step in steps):
             return steps
         fate = await self._fates.of(
@@ -155,6 +167,39 @@ class Explainer:
         if entry is None or entry.throttling is None or stored.last_due is None:
             return False
         return 0 < seconds(change.at) - seconds(stored.last_due) < entry.throttling
+
+    async def _linked(
+        self,
+        caller: Caller,
+        tenant: str,
+        subscription: Subscription,
+        entity: Entity,
+        seq: int | None = None,
+    ) -> dict[str, Entity | None] | None:
+        """Return the linked entities that `q` looks at, as a change left them; None: too many."""
+        if subscription.q is None or not follows(subscription.q):
+            return {}
+
+        async def fetch(ids: Collection[str]) -> list[Entity]:
+            found = [await self._at(tenant, entity_id, seq) for entity_id in ids]
+            views = [self._guard.view(caller, tenant, each) for each in found if each is not None]
+            return [view for view in views if view is not None]
+
+        try:
+            return await gather(subscription.q, entity, fetch)
+        except TooManyLinked:
+            return None
+
+    async def _at(self, tenant: str, entity_id: str, seq: int | None) -> Entity | None:
+        """Return an entity as a change left it, or as it is now."""
+        record = await self._store.get(tenant, entity_id)
+        current = None if record is None else record.entity
+        if seq is None:
+            return current
+        later = await self._store.changes(seq, tenant=tenant, entity_id=entity_id, limit=MOST_LATER)
+        for _, before, _ in reconstruct(current, reversed(later)):
+            current = before
+        return current
 
     def _seen(self, caller: Caller, committed: Committed) -> Committed | None:
         tenant = committed.change.tenant

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from broker.store.contract import Committed
-from broker.store.outbox import Matched, Matcher, StoredSubscription
+from broker.store.outbox import Find, Matched, Matcher, StoredSubscription
 
 
 class Listeners(Protocol):
@@ -45,6 +45,6 @@ class ByKind:
         else:
             self._entities.drop(sid)
 
-    def match(self, committed: Sequence[Committed]) -> Matched:
+    def match(self, committed: Sequence[Committed], find: Find) -> Matched:
         """Return the rows of a group of changes."""
-        return self._entities.match(committed)
+        return self._entities.match(committed, find)

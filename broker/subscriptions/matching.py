@@ -19,9 +19,10 @@ from broker.model.entity import Entity
 from broker.query.plan import required_types
 from broker.query.predicate import Predicate
 from broker.store.contract import Committed
-from broker.store.outbox import Due, Matched, StoredSubscription
+from broker.store.outbox import Due, Find, Matched, StoredSubscription
 from broker.subscriptions.conditions import Conditions
 from broker.subscriptions.delivery.notification import visible
+from broker.subscriptions.far import Far
 from broker.subscriptions.model import Selector
 from broker.subscriptions.stored import load
 from broker.subscriptions.throttle import Timeline
@@ -36,6 +37,10 @@ SILENCED: Final = 64
 log = logging.getLogger("machi.broker")
 
 
+def _nobody(tenant: str, entity_id: str) -> Entity | None:
+    return None
+
+
 class Entry:
     """A subscription in the index.
 
@@ -46,11 +51,11 @@ class Entry:
     """
 
     __slots__ = (
-        "active", "conditions", "expires_at", "last", "last_due", "mask", "owner", "places", "sid",
-        "silenced", "since", "tenant", "tests", "throttling", "turn", "watches",
+        "active", "conditions", "expires_at", "last", "last_due", "linked", "mask", "owner",
+        "places", "sid", "silenced", "since", "tenant", "tests", "throttling", "turn", "watches",
     )  # fmt: skip
 
-    def __init__(self, stored: StoredSubscription) -> None:
+    def __init__(self, stored: StoredSubscription, far: Far) -> None:
         subscription = load(stored.document)
         self.sid = stored.sid
         self.tenant = stored.tenant
@@ -58,7 +63,8 @@ class Entry:
         self.active = subscription.is_active and not subscription.periodic
         self.expires_at = subscription.expires_at
         self.throttling = subscription.throttling
-        self.conditions = Conditions(subscription)
+        self.conditions = Conditions(subscription, far)
+        self.linked = self.conditions.linked
         self.mask = self.conditions.mask
         self.owner = subscription.owner
         self.tests = self.conditions.found_tests
@@ -86,6 +92,7 @@ class Matching:
 
     def __init__(self, guard: Guard | None = None) -> None:
         self._guard = guard
+        self._far = Far(guard)
         self._entries: dict[int, Entry] = {}
         self._tenants: dict[str, dict[str, _Group]] = {}
         self._timeline = Timeline()
@@ -101,7 +108,7 @@ class Matching:
 
     def keep(self, subscription: StoredSubscription) -> None:
         """Take in a subscription that is new, or replaces the one of the same `sid`."""
-        entry = Entry(subscription)
+        entry = Entry(subscription, self._far)
         before = self._entries.get(entry.sid)
         if before is not None:
             entry.last, entry.last_due = before.last, before.last_due
@@ -132,8 +139,15 @@ class Matching:
             del self._tenants[entry.tenant]
         self._throttling -= entry.throttling is not None
 
-    def match(self, committed: Sequence[Committed]) -> Matched:
+    def match(self, committed: Sequence[Committed], find: Find = _nobody) -> Matched:
         """Return what a group of changes is due to."""
+        self._far.begin(committed, find)
+        try:
+            return self._match(committed)
+        finally:
+            self._far.end()
+
+    def _match(self, committed: Sequence[Committed]) -> Matched:
         due: list[Due] = []
         throttled: list[Due] = []
         told: dict[int, float] = {}
@@ -185,7 +199,11 @@ class Matching:
                     for entry in entries.values():
                         if entry.turn != turn:
                             entry.turn = turn
-                            if entry.mask & event.happened and _is_due(entry, event, answers):
+                            if not entry.mask & event.happened:
+                                continue
+                            if entry.linked:
+                                self._far.turn_to(committed)
+                            if _is_due(entry, event, answers):
                                 found.append((entry.sid, entry))
         found.sort()
         return [entry for _, entry in found]
@@ -200,6 +218,8 @@ class Matching:
             event = seen[entry.owner]
             if event is None or not entry.mask & event.happened:
                 continue
+            if entry.linked:
+                self._far.turn_to(committed, entry.owner)
             if _is_now_due(entry, event) and _passes(
                 entry.conditions.tests, event.entity, entry.sid
             ):

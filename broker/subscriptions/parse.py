@@ -15,6 +15,7 @@ from broker.model.place import At, bad, show
 from broker.model.times import check_datetime, sortable
 from broker.query.geo import parse_geo
 from broker.query.ids import parse_id_pattern
+from broker.query.linked import DEPTH
 from broker.query.q import parse_q
 from broker.query.scopes import parse_scope_query
 from broker.query.temporal import parse_temporal
@@ -154,6 +155,12 @@ def _triggers(value: Any, at: At, context: Names) -> list[str]:
 
 def _q(value: Any, at: At, context: Names) -> str:
     query = check.decoded(check.text(value, at))
+    placed(lambda: parse_q(query, context.expand, linked=DEPTH), at)
+    return query
+
+
+def _csf(value: Any, at: At, context: Names) -> str:
+    query = check.decoded(check.text(value, at))
     placed(lambda: parse_q(query, context.expand), at)
     return query
 
@@ -248,7 +255,7 @@ _PARSERS: Final[dict[str, _Parser]] = {
     "q": _q,
     "geoQ": _geo_q,
     "temporalQ": _temporal_q,
-    "csf": _q,
+    "csf": _csf,
     "scopeQ": _scope_q,
     "lang": _plain(check.text),
     "datasetId": _datasets,

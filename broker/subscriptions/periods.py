@@ -16,6 +16,7 @@ from typing import Final
 
 from broker.clock import Clock
 from broker.errors import MachiError
+from broker.guard import Guard
 from broker.model.entity import Entity
 from broker.query.ast import And, EntityQuery, Node, Or
 from broker.store.contract import Store
@@ -66,12 +67,14 @@ class Periods:
         store: Store,
         clock: Clock,
         ticker: Ticker,
+        guard: Guard,
         notice: Callable[[StoredSubscription], Awaitable[Notice | None]],
     ) -> None:
         self._store = store
         self._outbox = store.outbox
         self._clock = clock
         self._ticker = ticker
+        self._guard = guard
         self._notice = notice
         self._due: list[tuple[float, int, str]] = []
         """(when, sid, the subscription's newest change) as a heap."""
@@ -153,11 +156,14 @@ class Periods:
             await self._outbox.queue_period(stored, at, entities)
 
     async def _entities(self, stored: StoredSubscription) -> list[Entity]:
-        where = asked_for(load(stored.document))
+        subscription = load(stored.document)
+        where, owner = asked_for(subscription), subscription.owner
         found: list[Entity] = []
         after = None
         while len(found) < MOST:
-            page = await self._store.query(stored.tenant, EntityQuery(where, PAGE, after=after))
+            query = EntityQuery(where, PAGE, after=after)
+            narrowed = self._guard.narrow(owner, stored.tenant, query)
+            page = await self._store.query(stored.tenant, narrowed)
             found += [record.entity for record in page.records]
             if len(page.records) < PAGE:
                 break

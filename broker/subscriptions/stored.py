@@ -15,6 +15,7 @@ from broker.model.names import Names
 from broker.model.times import sortable
 from broker.query.geo import parse_geo
 from broker.query.kept import dump_node, load_node
+from broker.query.linked import DEPTH
 from broker.query.q import parse_q
 from broker.query.scopes import parse_scope_query
 from broker.query.types import parse_types
@@ -53,7 +54,7 @@ def _trees(members: Members, names: Names) -> dict[str, Any]:
     values = members.get("expandValues", ())
     expanded = values.split(",") if isinstance(values, str) else values
     return {
-        name: dump_node(parse_q(members[name], names.expand, expand_values=expanded))
+        name: dump_node(parse_q(members[name], names.expand, expand_values=expanded, linked=DEPTH))
         for name in TREES
         if name in members
     }

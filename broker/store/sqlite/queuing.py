@@ -21,7 +21,7 @@ from broker.store.outbox import PERIODIC, Due, Matched, Matcher, Notice, StoredS
 from broker.store.refusals import encode
 from broker.store.sqlite import bundles
 from broker.store.sqlite.connection import runner
-from broker.store.sqlite.documents import interned
+from broker.store.sqlite.documents import interned, parse
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.ledger import Ledger
 from broker.store.sqlite.queues import Line
@@ -133,7 +133,7 @@ class Queuing:
         """Queue what a group of changes is due to, in the open transaction."""
         if self._matcher is None or not effects.committed:
             return
-        matched = self._matcher.match(effects.committed)
+        matched = self._matcher.match(effects.committed, partial(self._entity, effects))
         if matched.due:
             self._queue(matched, effects)
         for sid, count in matched.throttled.items():
@@ -223,6 +223,14 @@ class Queuing:
         self._closing = True
         if self._sweeper is not None:
             await self._sweeper
+
+    def _entity(self, effects: Effects, tenant: str, entity_id: str) -> Entity | None:
+        """Return an entity as the open transaction has it."""
+        town = self._engine.enter(tenant, False, effects)
+        document = self._run(
+            "SELECT doc FROM entity WHERE tid = ? AND id = ?", (town.tid, entity_id)
+        ).get
+        return None if document is None else parse(document, town.names)
 
     def _queue(self, matched: Matched, effects: Effects) -> None:
         by_seq = {each.change.seq: each for each in effects.committed}

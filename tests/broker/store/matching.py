@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from broker.store.contract import Committed
-from broker.store.outbox import Due, Matched, StoredSubscription
+from broker.store.outbox import Due, Find, Matched, StoredSubscription
 
 
 class ByEntity:
@@ -19,7 +19,7 @@ class ByEntity:
     def drop(self, sid: int) -> None:
         del self.known[sid]
 
-    def match(self, committed: Sequence[Committed]) -> Matched:
+    def match(self, committed: Sequence[Committed], find: Find) -> Matched:
         due: list[Due] = []
         throttled: dict[int, int] = {}
         for each in committed:

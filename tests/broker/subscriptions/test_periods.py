@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from broker.guard import OpenGuard
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Notice, StoredSubscription
@@ -57,7 +58,7 @@ class Town:
         self.store = store
         self.clock = clock
         self.ticker = HandTicker()
-        self.periods = Periods(store, clock, self.ticker, notice)
+        self.periods = Periods(store, clock, self.ticker, OpenGuard(), notice)
 
     async def go(self, seconds: int) -> None:
         """Let time pass on both clocks."""
@@ -165,7 +166,7 @@ async def test_after_a_restart_the_interval_goes_on_where_it_was(town: Town) -> 
     await town.subscribe()
     await town.go(14)
     await town.periods.close()
-    again = Periods(town.store, town.clock, town.ticker, notice)
+    again = Periods(town.store, town.clock, town.ticker, OpenGuard(), notice)
     await again.start()
     await town.go(5)
     assert len(await town.told()) == 1
@@ -178,7 +179,7 @@ async def test_periods_that_passed_while_the_broker_was_down_are_told_once(town:
     await town.subscribe()
     await town.periods.close()
     await town.go(35)
-    again = Periods(town.store, town.clock, town.ticker, notice)
+    again = Periods(town.store, town.clock, town.ticker, OpenGuard(), notice)
     await again.start()
     await town.go(1)
     assert len(await town.told()) == 1
