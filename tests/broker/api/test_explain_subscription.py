@@ -434,7 +434,8 @@ async def test_a_subscription_that_is_not_there_is_not_found(quick: Client) -> N
 
 NAMES = (
     *("newest", "oldest", "entity", "since", "at", "id", "wanted", "types", "happened", "changed"),
-    *("watched", "query", "missing", "why", "count", "server", "until", "attempts", "linked", "most"),
+    *("watched", "query", "missing", "why", "count", "server", "until", "attempts", "linked"),
+    "most",
 )
 VALUES: dict[str, Any] = {**dict.fromkeys(NAMES, "x"), "seq": 1, "seconds": 1.5}
 
