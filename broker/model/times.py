@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,9 @@ from broker.model.place import At, bad, show
 
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,6})?Z")
 _LONGEST = len("2020-07-04T06:00:00.000000Z")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS = len("2020-07-04T06:00:00Z")
+_MILLISECONDS = len("2020-07-04T06:00:00.000Z")
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (all times are UTC, and written without an offset)
 
 
 def is_datetime(value: Any) -> bool:
@@ -47,11 +49,29 @@ def microseconds(text: str) -> int:
 
 def timestamp(microseconds: int) -> str:
     """Return microseconds since 1970 as a DateTime with none, three or six digits of a fraction."""
-    fraction = microseconds % 1_000_000
-    spec = "milliseconds" if fraction % 1000 == 0 else "microseconds"
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    text = moment.replace(tzinfo=None).isoformat(timespec=spec if fraction else "seconds")
-    return f"{text}Z"
+    seconds, fraction = divmod(microseconds, 1_000_000)
+    if not fraction:
+        return f"{_text(seconds)}Z"
+    if fraction % 1000:
+        return f"{_text(seconds)}.{fraction:06}Z"
+    return f"{_text(seconds)}.{fraction // 1000:03}Z"
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a DateTime is written as `timestamp` writes it."""
+    length = len(text)
+    if length == _SECONDS:
+        return True
+    if text[19] != ".":
+        return False
+    if length == _MILLISECONDS:
+        return text[20:23] != "000"
+    return length == _LONGEST and text[23:26] != "000"
+
+
+@lru_cache(maxsize=4096)
+def _text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds")
 
 
 @lru_cache(maxsize=4096)

@@ -24,7 +24,10 @@ PAUSE: Final = 0.2
 """Seconds in which changes gather, unless somebody waits for them."""
 
 BATCH: Final = 500
-"""Changes written in one commit."""
+"""Attribute instances, or changes, written in one commit."""
+
+PAST: Final = 100
+"""Changes read back from the feed, and written, at a time."""
 
 RING: Final = 4000
 """Changes kept for the follower after their commit; beyond, it reads them back."""
@@ -139,24 +142,27 @@ class Follower:
 
     def _recent(self) -> tuple[int, list[tuple[str, Entry]]]:
         """Return the next changes from memory: how far they go, and what they tell."""
-        upto = 0
+        upto = weight = 0
         entries: list[tuple[str, Entry]] = []
-        while self._ring and len(entries) < BATCH:
+        while self._ring and weight < BATCH:
             change, types = self._ring.popleft()
             upto = change.seq
+            weight += 1
             if self._keeps(change.tenant, types):
-                entries.append((change.tenant, entry_of(change, types)))
+                entry = entry_of(change, types)
+                entries.append((change.tenant, entry))
+                weight += len(entry.facts)
         return upto, entries
 
     async def _past(self, after: int, newest: int) -> tuple[int, list[tuple[str, Entry]]]:
         """Return the next changes from the feed: how far they go, and what they tell."""
-        changes = await self._store.changes(after, until=newest, limit=BATCH)
+        changes = await self._store.changes(after, until=newest, limit=PAST)
         entries = []
         for change in changes:
             types = await self._types(change)
             if self._keeps(change.tenant, types):
                 entries.append((change.tenant, entry_of(change, types)))
-        return changes[-1].seq if len(changes) == BATCH else newest, entries
+        return changes[-1].seq if len(changes) == PAST else newest, entries
 
     async def _types(self, change: Change) -> Types:
         """Return the types of an entity at a change, or as near to it as is known."""

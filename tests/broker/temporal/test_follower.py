@@ -107,6 +107,7 @@ async def test_what_fell_out_of_the_ring_is_read_back_from_the_feed(
 ) -> None:
     monkeypatch.setattr(module, "RING", 2)
     monkeypatch.setattr(module, "BATCH", 3)
+    monkeypatch.setattr(module, "PAST", 4)
     follower = Follower(store)
     await follower.start()
     await create(store, entity(level=prop(0)))

@@ -10,7 +10,7 @@ import orjson
 
 from broker.model.entity import Instance
 from broker.model.resampled import marked
-from broker.model.times import microseconds, timestamp
+from broker.model.times import is_plain, microseconds, timestamp
 from broker.store.history import INSTANCE, SYSTEM_TIMES, Fact, Moment, Resampled, counts_as
 from broker.store.refusals import encode
 from broker.store.sqlite.documents import interned
@@ -82,7 +82,7 @@ def from_fact(fact: Fact, at: int, iid: int, keys: Mapping[str, str]) -> Row:
     if text is not None:
         flags |= OBSERVED
         time = microseconds(text)
-        if timestamp(time) == text:
+        if is_plain(text):
             del instance["observedAt"]
     return Row(time, iid, flags, at, at, instance)
 

@@ -6,7 +6,7 @@ What was looked up is remembered, and forgotten again where the transaction fail
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 import orjson
@@ -27,25 +27,35 @@ Key = tuple[int, int, str]
 """Number of the head, number of the attribute's name, dataset."""
 
 
+class Known(NamedTuple):
+    """Of a head: its number, its types, and the IRIs of those it was last told of."""
+
+    pid: int
+    types: tuple[int, ...]
+    told: tuple[str, ...]
+
+
 class Numbers:
     """Gives heads and series their numbers."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._run: Run = runner(connection)
-        self._heads: dict[tuple[int, str], tuple[int, tuple[int, ...]]] = {}
+        self._heads: dict[tuple[int, str], Known] = {}
         self._series: dict[Key, int] = {}
         self._newest: dict[int, int] = {}
 
     def head(self, tid: int, entity_id: str) -> int | None:
         """Return the number of an entity's head."""
         known = self._known(tid, entity_id)
-        return None if known is None else known[0]
+        return None if known is None else known.pid
 
     def keep_head(self, town: Town, entry: Entry, undo: Undo) -> tuple[int, bool]:
         """Return the number of an entity's head, and whether it is new, after it is told of."""
         key = (town.tid, entry.entity_id)
         known = self._known(*key)
+        if known is not None and known.told == entry.types and not (entry.born or entry.gone):
+            return known.pid, False
         told = tuple(town.names.intern(iri) for iri in entry.types)
         if known is None:
             self._run(
@@ -54,12 +64,11 @@ class Numbers:
             )
             pid, had = self._connection.last_insert_rowid(), NO_TYPES
         else:
-            pid, had = known
+            pid, had = known.pid, known.types
         types = tuple(dict.fromkeys(told if entry.born else (*had, *told)))
         if types != had:
             self._retype(pid, entry.entity_id, had, types)
-        if known is None or types != had:
-            self._remember(key, (pid, types), undo)
+        self._remember(key, Known(pid, types, entry.types), undo)
         if entry.born:
             self._run("UPDATE past SET created = ?, deleted = NULL WHERE pid = ?", (entry.at, pid))
         if entry.gone:
@@ -106,20 +115,18 @@ class Numbers:
         self._series.clear()
         self._newest.clear()
 
-    def _known(self, tid: int, entity_id: str) -> tuple[int, tuple[int, ...]] | None:
+    def _known(self, tid: int, entity_id: str) -> Known | None:
         known = self._heads.get((tid, entity_id))
         if known is None:
             row = self._run(
                 "SELECT pid, types FROM past WHERE tid = ? AND id = ?", (tid, entity_id)
             ).get
             if row is not None:
-                known = (row[0], tuple(orjson.loads(row[1])))
+                known = Known(row[0], tuple(orjson.loads(row[1])), ())
                 self._remember((tid, entity_id), known, [])
         return known
 
-    def _remember(
-        self, key: tuple[int, str], known: tuple[int, tuple[int, ...]], undo: Undo
-    ) -> None:
+    def _remember(self, key: tuple[int, str], known: Known, undo: Undo) -> None:
         if len(self._heads) >= MOST:
             self._heads.clear()
         self._heads[key] = known
