@@ -88,6 +88,12 @@ LIMIT = Param(
     {"type": "integer", "minimum": 0, "maximum": 1000, "default": 20},
 )
 OFFSET = Param("offset", "How many to skip.", {"type": "integer", "minimum": 0, "default": 0})
+PAGE_AFTER = Param(
+    "pageAfter",
+    "Begin behind this id, or with an empty value at the first, and link to the next page so: "
+    "what is there throughout is met exactly once, whatever is written meanwhile.",
+    example="urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi",
+)
 COUNT = Param(
     "count",
     "Tell the total in the header NGSILD-Results-Count.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from broker.api import paging, show
 from broker.api.asked import Asked, from_query
 from broker.api.body import json_and_context, link_context
@@ -12,7 +14,6 @@ from broker.api.response import LD, Response
 from broker.api.selection import entity_query
 from broker.api.view import view_of
 from broker.jsonld.context import Context
-from broker.query.ast import EntityQuery
 
 
 async def query(broker: Broker, request: Request) -> Response:
@@ -34,14 +35,16 @@ async def _page(broker: Broker, request: Request, asked: Asked, context: Context
     found = entity_query(asked, context, view, broker.settings.max_limit)
     generation = broker.rendered.generation
     picker = show.picker(broker, request, view)
-    one_more = EntityQuery(
-        found.where, found.limit + 1, found.offset, found.count, order=found.order
-    )
+    one_more = replace(found, limit=found.limit + 1)
     page = await broker.entities.query(request.caller, request.tenant, one_more, picker)
     records = page.records[: found.limit]
     response = await show.many(broker, request, view, records, picker, generation)
     if page.total is not None:
         response.headers.append((b"ngsild-results-count", str(page.total).encode()))
     more = len(page.records) > found.limit
-    response.headers += paging.links(request, view.media, found.limit, found.offset, more)
+    if found.after is None:
+        response.headers += paging.links(request, view.media, found.limit, found.offset, more)
+    else:
+        last = records[-1].id if more and records else None
+        response.headers += paging.next_link(request, view.media, found.limit, last)
     return response

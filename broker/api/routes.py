@@ -91,8 +91,8 @@ _ENTITIES = [
         "At least one of type, attrs, q, georel or local=true is needed. Pages are ordered by id, "
         "unless orderBy says otherwise.",
         query=(
-            *_SELECTION, params.LIMIT, params.OFFSET, params.COUNT, *_SHOWN, params.ORDER_BY,
-            params.COLLATION, params.ORDER_FROM, params.ORDER_GEOMETRY,
+            *_SELECTION, params.LIMIT, params.OFFSET, params.PAGE_AFTER, params.COUNT, *_SHOWN,
+            params.ORDER_BY, params.COLLATION, params.ORDER_FROM, params.ORDER_GEOMETRY,
         ),
         answers={200: ("A page of entities.", "EntityViews"), 203: _OLDER}, geojson=True,
     ),
@@ -207,7 +207,7 @@ _BATCHES = [
     Route(
         "POST", f"{V1}/entityOperations/query", queries.query_by_post, "query_by_post",
         "Query entities by a body", body=Body("Query", _QUERY),
-        query=(params.LIMIT, params.OFFSET, params.COUNT, *_FORM),
+        query=(params.LIMIT, params.OFFSET, params.PAGE_AFTER, params.COUNT, *_FORM),
         answers={200: ("A page of entities.", "EntityViews"), 203: _OLDER}, errors=(504,),
         geojson=True, tag="Entities",
     ),

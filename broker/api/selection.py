@@ -6,7 +6,7 @@ from typing import Any
 
 from broker.api import params
 from broker.api.asked import Asked, place_of
-from broker.api.paging import window
+from broker.api.paging import page_after, window
 from broker.api.request import Request
 from broker.api.view import View
 from broker.entities.precondition import parse_if_match
@@ -22,6 +22,8 @@ from broker.query.predicate import compile_predicate
 from broker.query.q import parse_q
 from broker.query.scopes import parse_scope_query
 from broker.query.types import parse_types
+
+_BY_ID = (Order(Path((), "id")),)
 
 
 def target(request: Request, context: Context) -> Target:
@@ -163,7 +165,11 @@ def entity_query(query: Asked, context: Context, view: View, max_limit: int) -> 
     if picked is not None and picked.isdisjoint(("id", "type")):
         node = And((node, Or(tuple(_has(member) for member in sorted(picked)))))
     limit, offset, count = window(query, max_limit, "entities")
-    return EntityQuery(node, limit, offset, count, order=_order(query, context))
+    order = _order(query, context)
+    after = page_after(query, ordered=bool(order) and order != _BY_ID)
+    if after is not None:
+        order = ()
+    return EntityQuery(node, limit, offset, count, after, order)
 
 
 def _order(query: Asked, context: Context) -> tuple[Order, ...]:

@@ -166,6 +166,52 @@ async def test_a_type_selection_may_be_a_conjunction(client: Client) -> None:
     assert ids(await client.get(f"{ENTITIES}?type=Device|Gauge")) == [urn(1), urn(2)]
 
 
+async def test_pages_behind_an_id_meet_what_stays_once_whatever_is_written(client: Client) -> None:
+    await fill(client, 9)
+    met, path = [], f"{ENTITIES}?type=Gauge&limit=2&count=true&pageAfter="
+    while path:
+        page = await client.get(path)
+        met += ids(page)
+        assert set(pages(page)) <= {"next"}
+        await client.request("DELETE", f"{ENTITIES}/{met[0]}")
+        await client.post(ENTITIES, gauge(f"{met[-1][-1]}a"))
+        path = pages(page).get("next", "")
+    assert sorted(set(met)) == met
+    assert {urn(number) for number in range(9)} <= set(met)
+
+
+async def test_a_page_behind_an_id_links_to_the_next_by_its_last_id(client: Client) -> None:
+    await fill(client)
+    page = await client.get(f"{ENTITIES}?type=Gauge&limit=2&pageAfter={urn(1)}&orderBy=id")
+    assert ids(page) == [urn(2), urn(3)]
+    assert pages(page) == {
+        "next": f"{ENTITIES}?limit=2&orderBy=id&pageAfter={urn(3)}&type=Gauge",
+    }
+    last = await client.get(pages(page)["next"])
+    assert ids(last) == [urn(4)]
+    assert pages(last) == {}
+    body = {"type": "Query", "entities": [{"type": "Gauge"}]}
+    posted = await client.post(f"{OPERATIONS}/query?limit=2&pageAfter={urn(1)}", body)
+    assert ids(posted) == [urn(2), urn(3)]
+    assert pages(posted) == {"next": f"{OPERATIONS}/query?limit=2&pageAfter={urn(3)}"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ("orderBy=level", "query:pageAfter"),
+        ("orderBy=id;desc", "query:pageAfter"),
+        ("offset=1", "query:offset"),
+    ],
+)
+async def test_a_page_behind_an_id_has_no_other_order_or_beginning(
+    quick: Client, asked: str, place: str
+) -> None:
+    answer = await quick.get(f"{ENTITIES}?type=Gauge&pageAfter={urn(1)}&{asked}")
+    assert (answer.status, answer.problem["place"]) == (400, place)
+    assert answer.problem["remedy"]
+
+
 async def test_lists_carry_no_etag_and_one_context_link(client: Client) -> None:
     await fill(client, 1)
     answer = await client.get(f"{ENTITIES}?type=Gauge&options=keyValues")
