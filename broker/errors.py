@@ -223,6 +223,14 @@ class UpgradeRequired(MachiError):
     title = "Upgrade required"
 
 
+class TooManyRequests(MachiError):
+    """429: the caller asks more often, or more in a day, than it may."""
+
+    status = 429
+    type = OWN + "TooManyRequests"
+    title = "Too many requests"
+
+
 class TooManyStreams(MachiError):
     """429: the caller listens with as many connections as one caller may have."""
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Protocol, TypeAlias
 
 from broker.clock import Clock
-from broker.errors import Forbidden, MachiError, Unauthorized
+from broker.errors import Forbidden, MachiError, TooManyRequests, Unauthorized
 from broker.guard import ANYONE, Action, Caller
 from broker.model.change import diff
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
 from broker.store.contract import Change, Committed, Kind
+from consent.identity.meter import Meter
 from consent.identity.model import Client
 from consent.policies.rule import Rule
 from consent.policies.sight import Reach, Sight
@@ -40,9 +42,17 @@ class PolicyGuard:
 
     transparent = False
 
-    def __init__(self, clients: Clients, rules: Iterable[Rule], clock: Clock) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        rules: Iterable[Rule],
+        clock: Clock,
+        seconds: Callable[[], float] = time.time,
+    ) -> None:
         self._clients = clients
         self._clock = clock
+        self._seconds = seconds
+        self._meter = Meter()
         self._sights: dict[_Place, Sight] = {}
         self._generation = 0
         self._until: str | None = None
@@ -72,6 +82,9 @@ class PolicyGuard:
         )
         if client is None:
             raise _unknown("The key is not known, has expired, or was revoked.")
+        wait = self._meter.wait(client, self._seconds())
+        if wait:
+            raise _too_many(client, wait)
         return Caller(client.name, None, client.roles, _purpose(client, purpose))
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
@@ -180,6 +193,19 @@ def _unknown(detail: str) -> Unauthorized:
         detail,
         place="header:Authorization",
         remedy="Ask for a key; the administrator makes one with machi keys create.",
+    )
+
+
+def _too_many(client: Client, wait: int) -> TooManyRequests:
+    limits = [
+        f"{client.rate:g} requests a second" if client.rate is not None else "",
+        f"{client.quota} requests a day" if client.quota is not None else "",
+    ]
+    return TooManyRequests(
+        f"The client {client.name} may make {' and '.join(filter(None, limits))}.",
+        place="header:Authorization",
+        remedy=f"Ask again after {wait} s, or ask the administrator for more.",
+        retry_after=[str(wait)],
     )
 
 

@@ -75,6 +75,10 @@ JAPANESE: Final[dict[str, str]] = {
     "Entity that this device may write, or only some attributes of it; repeatable.": (
         "この機器が書けるエンティティ、またはその一部の属性。複数可。"
     ),
+    "Requests a second it may make on average; any if left out.": (
+        "1 秒あたりの要求数の上限（平均）。省略すると無制限。"
+    ),
+    "Requests a day it may make; any if left out.": "1 日の要求数の上限。省略すると無制限。",
     "Days until the key expires; never if left out.": "鍵の有効日数。省略すると無期限。",
     "Keep it now: it is not shown again. Send it as Authorization: Bearer …": (
         "今すぐ控えてください。二度と表示しません。Authorization: Bearer … として送ります。"

@@ -25,7 +25,12 @@ UNSHOWN = frozenset(
             errors.RequestTimeout,
             errors.UriTooLong,
         ),
-        *(errors.TooManyStreams, errors.HeadersTooLarge, errors.ServiceUnavailable),
+        *(
+            errors.TooManyRequests,
+            errors.TooManyStreams,
+            errors.HeadersTooLarge,
+            errors.ServiceUnavailable,
+        ),
     }
 )
 """Errors that take a policy, a load, a fault or a very long request to see."""

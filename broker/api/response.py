@@ -21,6 +21,7 @@ _TOLD = {
     "accept": b"accept",
     "accept_encoding": b"accept-encoding",
     "www_authenticate": b"www-authenticate",
+    "retry_after": b"retry-after",
 }
 """Members of an error that are headers too."""
 

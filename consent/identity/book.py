@@ -180,6 +180,8 @@ def _written_client(client: Client) -> bytes:
             "purposes": sorted(client.purposes),
             "tenants": _sorted(client.tenants),
             "own": [[own.entity, _sorted(own.attributes)] for own in client.own],
+            "rate": client.rate,
+            "quota": client.quota,
         }
     )
 
@@ -192,6 +194,8 @@ def _read_client(name: str, body: bytes) -> Client:
         frozenset(told["purposes"]),
         _frozen(told["tenants"]),
         tuple(Own(entity, _frozen(attributes)) for entity, attributes in told["own"]),
+        told.get("rate"),
+        told.get("quota"),
     )
 
 

@@ -32,7 +32,8 @@ class Client:
     """A program that calls. `name` is told in subscriptions and logs, so it is no person's name.
 
     `roles` may carry the section after a colon: `staff:river` is also `staff`. Without `tenants`
-    it may reach every tenant. It may read for one of `purposes`, ids of `DataPurpose`.
+    it may reach every tenant. It may read for one of `purposes`, ids of `DataPurpose`. `rate` is
+    in requests a second, averaged over bursts of `burst`; `quota` in requests a day.
     """
 
     name: str
@@ -40,6 +41,13 @@ class Client:
     purposes: frozenset[str] = frozenset()
     tenants: frozenset[str] | None = None
     own: tuple[Own, ...] = ()
+    rate: float | None = None
+    quota: int | None = None
+
+    @property
+    def burst(self) -> float:
+        """Requests that may come at once: those of two seconds, at least ten."""
+        return max(10.0, 2 * (self.rate or 0))
 
     def has(self, role: str) -> bool:
         """Tell whether the client has a role, in whichever section."""

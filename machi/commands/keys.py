@@ -81,6 +81,16 @@ def keys() -> None:
     help=t("Entity that this device may write, or only some attributes of it; repeatable."),
 )
 @click.option(
+    "--rate",
+    type=click.FloatRange(0.01, 100_000),
+    help=t("Requests a second it may make on average; any if left out."),
+)
+@click.option(
+    "--quota",
+    type=click.IntRange(1),
+    help=t("Requests a day it may make; any if left out."),
+)
+@click.option(
     "--days", type=click.IntRange(1, 3660), help=t("Days until the key expires; never if left out.")
 )
 @data_option
@@ -91,6 +101,8 @@ def create(
     purposes: tuple[str, ...],
     tenants: tuple[str, ...],
     own: tuple[str, ...],
+    rate: float | None,
+    quota: int | None,
     days: int | None,
     data: Path,
     as_json: bool,
@@ -103,16 +115,13 @@ def create(
     key_id, text, digest = make(secrets.token_bytes)
     expires = None if days is None else _in_days(days)
     with _book(data) as book:
-        if (
-            roles
-            or purposes
-            or tenants
-            or own
-            or all(known.name != client for known in book.clients())
-        ):
+        given = (roles, purposes, tenants, own, rate, quota)
+        if any(given) or all(known.name != client for known in book.clients()):
             reach = frozenset(tenants) if tenants else None
             owned = tuple(map(_own, own))
-            book.put(Client(client, frozenset(roles), frozenset(purposes), reach, owned))
+            book.put(
+                Client(client, frozenset(roles), frozenset(purposes), reach, owned, rate, quota)
+            )
         book.add(Key(key_id, client, digest, now(), expires))
     if as_json:
         click.echo(orjson.dumps({"id": key_id, "key": text, "client": client}))

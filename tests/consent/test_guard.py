@@ -154,6 +154,14 @@ async def test_client_that_loses_a_role_loses_what_came_with_it_at_once(town: To
     assert "name" not in (await town.ask("GET", path, "office")).json()
 
 
+async def test_client_over_its_rate_is_told_when_to_ask_again(town: Town):
+    town.clients.put(Known("hasty", frozenset({"staff"}), rate=0.01))
+    answers = [await town.ask("GET", f"{ENTITIES}/urn:x:1", "hasty") for _ in range(11)]
+    assert [answer.status for answer in answers] == [200] * 10 + [429]
+    assert 0 < int(answers[-1].header("retry-after") or 0) <= 100
+    assert "0.01 requests a second" in answers[-1].problem["detail"]
+
+
 async def test_rule_begins_and_ends_while_the_broker_runs():
     clock = Ticking("2026-04-01T00:00:00+00:00")
     since, until = "2026-04-01T01:00:00.000000Z", "2026-04-01T02:00:00.000000Z"

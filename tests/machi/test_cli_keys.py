@@ -154,3 +154,12 @@ def test_policies_that_cannot_be_read_keep_the_broker_from_starting(tmp_path: Pa
 def _broken(folder: Path) -> list[str]:
     (folder / "broken.json").write_text("{")
     return ["broker", "--auth", "embedded", "--policies", str(folder / "broken.json")]
+
+
+def test_rate_given_to_a_known_client_is_kept(tmp_path: Path):
+    from consent.identity.book import IdentityBook
+
+    made(tmp_path, "mine", "--role", "app")
+    made(tmp_path, "mine", "--role", "app", "--rate", "5", "--quota", "1000")
+    (client,) = IdentityBook(tmp_path).clients()
+    assert (client.rate, client.quota) == (5, 1000)
