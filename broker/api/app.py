@@ -89,7 +89,7 @@ async def start(
         clock=clock,
     )
     await registrations.start()
-    fates = Fates(store.outbox, delivery, guard, clock, delivers=settings.deliver)
+    fates = Fates(store.outbox, delivery, clock, delivers=settings.deliver)
     follower = Follower(store)
     broker = Broker(
         settings=settings,

@@ -1,6 +1,7 @@
 """`/ngsi-ld/ex/v1/books`: every notification accounted for (an extension of ours).
 
-queued = delivered + dead + expired + cancelled + withheld + waiting; `throttled` was not queued.
+queued = delivered + dead + expired + cancelled + withheld + superseded + waiting; `throttled` was
+not queued.
 """
 
 from __future__ import annotations

@@ -49,8 +49,9 @@ DELIVERIES = [
     ),
     Route(
         "GET", f"{_EX}/books", books.books, "books", "Every notification accounted for",
-        "queued = delivered + dead + expired + cancelled + withheld + waiting, for the whole store "
-        "and for each subscription of the tenant.",
+        "queued = delivered + dead + expired + cancelled + withheld + superseded + waiting, for "
+        "the whole store and for each subscription of the tenant. Superseded are periods "
+        "(timeInterval) that were not sent before a newer one was due.",
         query=(_NAMED, params.LIMIT, params.OFFSET, params.COUNT),
         answers={200: ("The books.", "Books")}, tag="Deliveries",
     ),

@@ -146,7 +146,7 @@ SCHEMAS: dict[str, Any] = {
         "properties": {
             "subscriptionId": _URI,
             "change": {"type": ["object", "null"]},
-            "notified": {"type": "boolean"},
+            "notified": {"type": ["boolean", "null"]},
             "reason": {"type": "object"},
             "conditions": {"type": "array", "items": {"type": "object"}},
         },

@@ -24,6 +24,7 @@ class Posting:
     expired: int = 0
     cancelled: int = 0
     withheld: int = 0
+    superseded: int = 0
     throttled: int = 0
     sent: int = 0
     failed: int = 0
@@ -62,6 +63,7 @@ class Posting:
     def on_books(self, books: Books) -> Books:
         """Return the books with this posted."""
         settled = self.delivered + self.dead + self.expired + self.cancelled + self.withheld
+        settled += self.superseded
         return Books(
             queued=books.queued + self.queued,
             delivered=books.delivered + self.delivered,
@@ -69,6 +71,7 @@ class Posting:
             expired=books.expired + self.expired,
             cancelled=books.cancelled + self.cancelled,
             withheld=books.withheld + self.withheld,
+            superseded=books.superseded + self.superseded,
             waiting=books.waiting + self.queued - settled,
             throttled=books.throttled + self.throttled,
         )

@@ -35,10 +35,11 @@ T = TypeVar("T")
 
 @dataclass
 class _Line:
-    """A subscription with its queue and dead letters, by row."""
+    """A subscription with its queue and dead letters, by row. `periods` were due at intervals."""
 
     stored: StoredSubscription
     queue: dict[int, Waiting] = field(default_factory=dict)
+    periods: set[int] = field(default_factory=set)
     dead: dict[int, DeadLetter] = field(default_factory=dict)
 
     def post(self, posting: Posting) -> None:
@@ -218,6 +219,8 @@ class MemoryOutbox:
             return False
         line.stored = replace(line.stored, last_due=at)
         if entities or notice is not None:
+            self._supersede(line)
+            line.periods.add(PERIODIC + line.stored.books.queued)
             self._queue_period(line, at, tuple(copy.deepcopy(list(entities))), notice)
         return True
 
@@ -336,6 +339,12 @@ class MemoryOutbox:
         line.queue[seq] = Waiting(sid, seq, None, 0, None, at, None, entities, notice)
         line.post(Posting(queued=1))
         self._tell_rows([line.queue[seq]])
+
+    def _supersede(self, line: _Line) -> None:
+        old = sorted(line.periods & line.queue.keys())[1:]
+        for seq in old:
+            del line.queue[seq]
+        line.post(Posting(superseded=len(old)))
 
     def _total(self) -> Books:
         return total([self._gone, *(line.stored.books for line in self._lines.values())])

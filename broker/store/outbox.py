@@ -7,9 +7,10 @@ settled, so that a receiver that was down gets what was true at the time.
 
 The books balance at any time, for each subscription and in all:
 
-    queued = delivered + dead + expired + cancelled + withheld + waiting
+    queued = delivered + dead + expired + cancelled + withheld + superseded + waiting
 
-`throttled` is counted before anything is queued. A dead letter that is replayed is no longer dead
+`throttled` is counted before anything is queued. `superseded` are periods that were not sent
+before a newer one was due. A dead letter that is replayed is no longer dead
 and waits again. What is still waiting when its change is pruned from the feed has expired.
 """
 
@@ -67,6 +68,7 @@ class Books:
     expired: int = 0
     cancelled: int = 0
     withheld: int = 0
+    superseded: int = 0
     waiting: int = 0
     throttled: int = 0
 
@@ -74,7 +76,7 @@ class Books:
     def balanced(self) -> bool:
         """Tell whether every queued notification is accounted for."""
         settled = self.delivered + self.dead + self.expired + self.cancelled + self.withheld
-        return self.queued == settled + self.waiting
+        return self.queued == settled + self.superseded + self.waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +361,9 @@ class Outbox(Protocol):
     ) -> bool:
         """Note that a period was due `at`, and queue its notification.
 
-        It is of `entities`, or else of a `notice`; with neither, nothing is queued.
+        It is of `entities`, or else of a `notice`; with neither, nothing is queued. It supersedes
+        the periods that wait already but for the oldest, which may be under way: a receiver that
+        is down costs two of them, however long.
 
         False, and nothing done, where the subscription was replaced or removed meanwhile.
         """

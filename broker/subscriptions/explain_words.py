@@ -52,6 +52,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "It is told every {seconds:g} s (timeInterval), and not of changes.",
         "{seconds:g} 秒ごとの定期通知(timeInterval)で、変更では通知されません。",
     ),
+    "superseded": (
+        "Of its periods {count} were not told: the receiver took none, and a newer one was due.",
+        "定期通知のうち {count} 件は、受信先が受け取らないうちに次の定期通知に置き換えられました。",
+    ),
     # The entity
     "anyEntity": ("It asks for entities of any kind.", "エンティティを限定していません。"),
     "selected": ("{id} is among the entities asked for.", "{id} は対象のエンティティです。"),
@@ -147,8 +151,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{attempts} 回試した後、配達不能になりました。{why}",
     ),
     "withheld": (
-        "It was withheld: the subscription's owner may not see this.",
-        "止められました: サブスクリプションの所有者はこれを見ることができません。",
+        "It is withheld: the subscription's owner may not see this.",
+        "止められます: サブスクリプションの所有者はこれを見ることができません。",
+    ),
+    "unseen": (
+        "The subscription sees more of this than you may; what follows from it is not told.",
+        "サブスクリプションは、あなたが見ることのできない部分も見ています。その判定はお伝えできません。",
     ),
     "delivered": (
         "It was delivered; the newest success was at {at}.",

@@ -1,17 +1,19 @@
 """Why a subscription was told of a change or not: the change looked up, judged, and followed.
 
-What a guard hides from who asks does not exist here either: not as a change, not as an entity.
+A change is judged as the subscription sees it, which is as its owner does. What a guard hides from
+who asks does not exist here either, not as a change and not as an entity; and where it hides part
+of what the subscription sees, what rests on that is not told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from broker.clock import Clock
 from broker.errors import NonexistentTenant
-from broker.guard import Action, Caller, Guard, administers
+from broker.guard import Action, Caller, Guard
 from broker.model.change import reconstruct
 from broker.model.entity import Entity
 from broker.model.names import Names
@@ -37,6 +39,8 @@ _TOO_MANY: Final = Step("q", False, "tooManyLinked", {"most": MOST})
 
 MOST_LATER: Final = 20_000
 """Changes of one entity that are walked back to find its state at the one asked about."""
+UNSEEN: Final = "unseen"
+"""The code of a step that rests on what is hidden from who asks."""
 WINDOWS: Final = (1_000, 100_000)
 """Newest changes in which that of an entity is looked for, before all of the feed."""
 
@@ -49,9 +53,9 @@ class Explanation:
     change: Change | None = None
 
     @property
-    def fires(self) -> bool:
-        """Tell whether all conditions held."""
-        return all(step.held for step in self.steps)
+    def fires(self) -> bool | None:
+        """Tell whether all conditions held; None where that is not for who asks."""
+        return None if self.reason.code == UNSEEN else all(step.held for step in self.steps)
 
     @property
     def reason(self) -> Step:
@@ -82,7 +86,7 @@ class Explainer:
             return _nothing("forgotten", seq=seq, oldest=oldest)
         found = await self._store.changes(seq - 1, tenant=stored.tenant, until=seq)
         committed = await self._state(found[0]) if found else None
-        seen = None if committed is None else self._seen(caller, committed)
+        seen = None if committed is None else self._asked(caller, committed)
         if committed is None or seen is None:
             return _nothing("elsewhere", seq=seq)
         return Explanation(await self._judged(caller, stored, committed, seen, names), seen.change)
@@ -94,7 +98,7 @@ class Explainer:
         newest = await self._newest(stored.tenant, entity_id)
         if newest is not None:
             committed = await self._state(newest)
-            seen = None if committed is None else self._seen(caller, committed)
+            seen = None if committed is None else self._asked(caller, committed)
             if committed is not None and seen is not None:
                 steps = await self._judged(caller, stored, committed, seen, names)
                 return Explanation(steps, seen.change)
@@ -113,18 +117,23 @@ class Explainer:
             self._guard.allow(caller, stored.tenant, Action.READ, entity_id)
             entity = self._guard.view(caller, stored.tenant, record.entity)
             if entity is not None:
-                subscription, now = load(stored.document), self._clock()
-                linked = await self._linked(caller, stored.tenant, subscription, entity)
-                if linked is None:
-                    return Explanation([_TOO_MANY])
-                return Explanation(
-                    [
-                        Step("change", False, "quietEntity", {"entity": entity_id}),
-                        *steps_of_status(subscription, now, now),
-                        step_of_entities(subscription, entity, names.compact),
-                        *steps_of_queries(subscription, entity, names.compact, linked),
-                    ]
-                )
+                now = self._clock()
+                steps = [
+                    Step("change", False, "quietEntity", {"entity": entity_id}),
+                    *_steps_of_subscription(stored, now, now),
+                ]
+                subscription = load(stored.document)
+                own = self._guard.view(subscription.owner, stored.tenant, record.entity)
+                if own is None:
+                    return Explanation([*steps, _NOT_THEIRS])
+                if own != entity and self._guard.view(caller, stored.tenant, own) != own:
+                    return Explanation([*steps, _UNSEEN])
+                linked = await self._linked(caller, stored.tenant, subscription, own)
+                if isinstance(linked, Step):
+                    return Explanation([*steps, linked])
+                steps.append(step_of_entities(subscription, own, names.compact))
+                steps += steps_of_queries(subscription, own, names.compact, linked)
+                return Explanation(steps)
         return _nothing("noEntity", entity=entity_id)
 
     async def _judged(
@@ -135,21 +144,24 @@ class Explainer:
         seen: Committed,
         names: Names,
     ) -> list[Step]:
-        subscription, change = load(stored.document), seen.change
+        subscription, change = load(stored.document), committed.change
         late = change.seq > stored.since
         code = "after" if late else "before"
         steps = [Step("since", late, code, {"since": stored.since})]
-        steps += steps_of_status(subscription, change.at, self._clock())
-        event = Event(seen)
+        steps += _steps_of_subscription(stored, change.at, self._clock())
+        own = self._seen(subscription.owner, committed)
+        if own is None:
+            return [*steps, _NOT_THEIRS]
+        if own != seen and self._guard.deliver(caller, stored.tenant, own) != own:
+            return [*steps, _UNSEEN]
+        event = Event(own)
         linked = await self._linked(caller, stored.tenant, subscription, event.entity, change.seq)
-        if linked is None:
-            return [*steps, _TOO_MANY]
+        if isinstance(linked, Step):
+            return [*steps, linked]
         steps += steps_of_change(subscription, event, names.compact, linked)
         if not all(step.held for step in steps):
             return steps
-        fate = await self._fates.of(
-            stored, committed, administers(self._guard, caller, stored.tenant)
-        )
+        fate = await self._fates.of(stored, committed.change.seq)
         if subscription.throttling is not None:
             throttled = fate is None and self._was_throttled(stored, change)
             code = "throttled" if throttled else "notThrottled"
@@ -175,20 +187,30 @@ class Explainer:
         subscription: Subscription,
         entity: Entity,
         seq: int | None = None,
-    ) -> dict[str, Entity | None] | None:
-        """Return the linked entities that `q` looks at, as a change left them; None: too many."""
+    ) -> dict[str, Entity | None] | Step:
+        """Return the linked entities that `q` looks at, as a change left them and its owner sees.
+
+        Else the step that says why they are not looked at.
+        """
         if subscription.q is None or not follows(subscription.q):
             return {}
 
         async def fetch(ids: Collection[str]) -> list[Entity]:
             found = [await self._at(tenant, entity_id, seq) for entity_id in ids]
-            views = [self._guard.view(caller, tenant, each) for each in found if each is not None]
+            owner = subscription.owner
+            views = [self._guard.view(owner, tenant, each) for each in found if each is not None]
             return [view for view in views if view is not None]
 
         try:
-            return await gather(subscription.q, entity, fetch)
+            linked = await gather(subscription.q, entity, fetch)
         except TooManyLinked:
-            return None
+            return _TOO_MANY
+        views = [each for each in linked.values() if each is not None]
+        if caller != subscription.owner and any(
+            self._guard.view(caller, tenant, each) != each for each in views
+        ):
+            return Step("q", False, UNSEEN)
+        return linked
 
     async def _at(self, tenant: str, entity_id: str, seq: int | None) -> Entity | None:
         """Return an entity as a change left it, or as it is now."""
@@ -201,9 +223,14 @@ class Explainer:
             current = before
         return current
 
+    def _asked(self, caller: Caller, committed: Committed) -> Committed | None:
+        """Return a change as who asks may see it. Raises Forbidden."""
+        change = committed.change
+        self._guard.allow(caller, change.tenant, Action.READ, change.entity_id)
+        return self._seen(caller, committed)
+
     def _seen(self, caller: Caller, committed: Committed) -> Committed | None:
         tenant = committed.change.tenant
-        self._guard.allow(caller, tenant, Action.READ, committed.change.entity_id)
         seen = self._guard.deliver(caller, tenant, committed)
         if seen is None or (seen is not committed and not visible(seen)):
             return None
@@ -233,6 +260,17 @@ class Explainer:
             if each.seq == change.seq:
                 return Committed(change, before, after)
         return None
+
+
+_NOT_THEIRS: Final = Step("delivery", False, "withheld")
+_UNSEEN: Final = Step("entities", False, UNSEEN)
+
+
+def _steps_of_subscription(stored: StoredSubscription, at: str, now: str) -> Iterator[Step]:
+    yield from steps_of_status(load(stored.document), at, now)
+    if stored.books.superseded:
+        count = stored.books.superseded
+        yield Step("timeInterval", True, "superseded", {"count": count})
 
 
 def _nothing(code: str, **values: Any) -> Explanation:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from broker.clock import Clock
-from broker.guard import Guard
-from broker.store.contract import Change, Committed
+from broker.store.contract import Change
 from broker.store.outbox import Outbox, StoredSubscription, Waiting
 from broker.subscriptions.delivery.loops import CHAINED, PROBED
 from broker.subscriptions.delivery.recipient import Unready
 from broker.subscriptions.delivery.runner import Delivery
 from broker.subscriptions.explain import Step
-from broker.subscriptions.stored import load
 
 EGRESS: Final = "egress rule"
 
@@ -20,29 +18,20 @@ EGRESS: Final = "egress rule"
 class Fates:
     """Follows notifications. `delivers` tells whether this broker sends any."""
 
-    def __init__(
-        self, outbox: Outbox, delivery: Delivery, guard: Guard, clock: Clock, *, delivers: bool
-    ) -> None:
+    def __init__(self, outbox: Outbox, delivery: Delivery, clock: Clock, *, delivers: bool) -> None:
         self._outbox = outbox
         self._delivery = delivery
-        self._guard = guard
         self._clock = clock
         self._delivers = delivers
 
-    async def of(
-        self, stored: StoredSubscription, committed: Committed, administers: bool
-    ) -> Step | None:
+    async def of(self, stored: StoredSubscription, seq: int) -> Step | None:
         """Return where the notification of a change is; None where it is in no queue."""
-        seq = committed.change.seq
         rows = await self._outbox.waiting(stored.sid, after=seq - 1, limit=1)
         if rows and rows[0].seq == seq:
             return await self._waiting(stored, rows[0])
         letter = await self._outbox.dead_letter(stored.tenant, stored.sid, seq)
         if letter is not None:
             return _dead(letter.row)
-        owner = load(stored.document).owner
-        if administers and self._guard.deliver(owner, stored.tenant, committed) is None:
-            return Step("delivery", False, "withheld")
         return None
 
     async def unknown(self, stored: StoredSubscription, change: Change) -> Step:
@@ -56,7 +45,7 @@ class Fates:
             code = "cancelled" if books.cancelled and not reached else "changedSince"
             return Step("delivery", False, code, {"at": stored.modified_at})
         _, letters = await self._outbox.dead_letters(stored.tenant, sid=stored.sid, limit=0)
-        lost = books.expired + books.cancelled + books.withheld + books.dead - letters
+        lost = books.queued - books.delivered - books.waiting - letters
         if success is None or lost:
             return Step("delivery", True, "settled")
         return Step("delivery", True, "delivered", {"at": success})

@@ -66,6 +66,8 @@ def conditions(found: dict[str, Any]) -> Iterator[str]:
     due = all(each["held"] for each in found["conditions"] if each["condition"] != "delivery")
     if found["notified"]:
         headline, colour = t("It was notified."), "green"
+    elif found["notified"] is None:
+        headline, colour = t("Whether it was notified is not for you to know."), "yellow"
     elif found["reason"]["code"] == "changedSince":
         headline, colour = t("Whether it was notified can no longer be said."), "yellow"
     elif due:
@@ -86,7 +88,8 @@ def deliveries(found: dict[str, Any]) -> Iterator[str]:
     yield t("It is {status}.", status=found["status"])
     yield t(
         "Of {queued} notifications {delivered} are delivered, {waiting} wait, {dead} are dead "
-        "letters, {expired} expired, {cancelled} were cancelled, {withheld} withheld.",
+        "letters, {expired} expired, {cancelled} were cancelled, {withheld} withheld, {superseded} "
+        "overtaken by a newer period.",
         **{name: count for name, count in books.items() if name != "balanced"},
     )
     if found.get("lastError"):

@@ -111,7 +111,8 @@ class Deliveries:
                 return [f"still waiting after {PATIENCE:.0f} s: {books}"]
             await asyncio.sleep(0.2)
         await asyncio.sleep(1.0)
-        lost = {name: books[name] for name in ("dead", "expired", "cancelled", "withheld")}
+        ends = ("dead", "expired", "cancelled", "withheld", "superseded")
+        lost = {name: books[name] for name in ends}
         return [f"not all were delivered: {lost}"] if any(lost.values()) else []
 
     def check(self, follower: Follower) -> list[str]:
@@ -286,5 +287,5 @@ async def _books(api: Api) -> dict[str, Any]:
 
 
 def _balances(books: dict[str, Any]) -> bool:
-    ends = ("delivered", "dead", "expired", "cancelled", "withheld", "waiting")
+    ends = ("delivered", "dead", "expired", "cancelled", "withheld", "superseded", "waiting")
     return bool(books["balanced"] and books["queued"] == sum(books[name] for name in ends))

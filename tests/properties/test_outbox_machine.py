@@ -157,14 +157,17 @@ class Outboxes(RuleBasedStateMachine):
         else:
             self._both(lambda store: store.outbox.discard(one.tenant, one.sid, seqs))
 
-    @rule(data=st.data(), ids=SOME_IDS)
-    def queue_period(self, data: st.DataObject, ids: list[str]) -> None:
+    @rule(data=st.data(), ids=SOME_IDS, noticed=st.booleans())
+    def queue_period(self, data: st.DataObject, ids: list[str], noticed: bool) -> None:
         subscriptions: list[StoredSubscription] = self._run(self.reference.outbox.all())
         if not subscriptions:
             return
         one = data.draw(st.sampled_from(subscriptions))
         entities = [entity(each) for each in ids]
-        self._both(lambda store: store.outbox.queue_period(one, self.clock.time, entities))
+        at, notice = self.clock.time, {"ids": ids} if noticed else None
+        if notice is not None:
+            entities = []
+        self._both(lambda store: store.outbox.queue_period(one, at, entities, notice))
 
     @rule()
     def wait(self) -> None:

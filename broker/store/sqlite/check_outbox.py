@@ -43,7 +43,7 @@ def outbox_problems(run: Run) -> Iterator[str]:
     for sid in epochs.keys() - upto.keys():
         yield f"Subscription {sid} has no books."
     for sid, *figures in run(
-        "SELECT sid, queued, delivered, dead, expired, cancelled, withheld FROM ledger"
+        "SELECT sid, queued, delivered, dead, expired, cancelled, withheld, superseded FROM ledger"
     ).fetchall():
         if sid and sid not in epochs:
             yield f"There are books of subscription {sid}, which does not exist."

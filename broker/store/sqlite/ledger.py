@@ -23,19 +23,22 @@ UPDATE ledger SET
   sent = sent + ?11, failed = failed + ?12,
   last_notification = coalesce(?13, last_notification),
   last_success = coalesce(?14, last_success), last_failure = coalesce(?15, last_failure),
-  last_error = CASE WHEN ?16 THEN ?17 ELSE last_error END
+  last_error = CASE WHEN ?16 THEN ?17 ELSE last_error END,
+  superseded = superseded + ?18
 WHERE sid = ?1
 """
 
 OWED: Final = (
-    "SELECT queued - delivered - dead - expired - cancelled - withheld FROM ledger WHERE sid = ?"
+    "SELECT queued - delivered - dead - expired - cancelled - withheld - superseded "
+    "FROM ledger WHERE sid = ?"
 )
 DEPART: Final = """
 UPDATE ledger SET
   queued = ledger.queued + gone.queued, delivered = ledger.delivered + gone.delivered,
   dead = ledger.dead + gone.dead, expired = ledger.expired + gone.expired,
   cancelled = ledger.cancelled + gone.cancelled, withheld = ledger.withheld + gone.withheld,
-  throttled = ledger.throttled + gone.throttled
+  throttled = ledger.throttled + gone.throttled,
+  superseded = ledger.superseded + gone.superseded
 FROM (SELECT * FROM ledger WHERE sid = ?) AS gone WHERE ledger.sid = 0
 """
 
@@ -77,6 +80,7 @@ class Ledger:
                 *(posting.dead, posting.expired, posting.cancelled, posting.withheld),
                 *(posting.throttled, posting.sent, posting.failed, posting.last_notification),
                 *(posting.last_success, posting.last_failure, posting.tried, posting.last_error),
+                posting.superseded,
             ),
         )
         effects.publish.append(lambda: line.post(posting, saved))

@@ -216,13 +216,14 @@ class SqliteOutbox:
             known = self._run("SELECT modified, tid FROM subscription WHERE sid = ?", (sid,)).get
             if known is None or known[0] != subscription.modified_at:
                 return False
-            line, newest = self._lines[sid], self._engine.newest()
-            if notice is not None:
-                self.tell(sid, at, notice, effects)
-                return True
-            self._ledger.post(sid, Posting(queued=bool(entities)), newest, effects, at)
+            line, due = self._lines[sid], bool(entities) or notice is not None
+            old = self.queuing.supersede(line, effects) if due else 0
+            posting = Posting(queued=due, superseded=old)
+            self._ledger.post(sid, posting, self._engine.newest(), effects, at)
             effects.publish.append(lambda: setattr(line, "last_due", at))
-            if entities:
+            if notice is not None:
+                self.queuing.queue_notice(line, at, notice, effects, period=True)
+            elif entities:
                 town = self._engine.enter(subscription.tenant, False, effects)
                 self.queuing.queue_period(line, at, entities, town, effects)
             return True

@@ -33,8 +33,8 @@ def load_lines(connection: apsw.Connection) -> tuple[dict[int, Line], Books]:
         run("DELETE FROM meta WHERE key = 'settled'")
     gone = _books(
         *run(
-            "SELECT queued, delivered, dead, expired, cancelled, withheld, throttled "
-            "FROM ledger WHERE sid = 0"
+            "SELECT queued, delivered, dead, expired, cancelled, withheld, superseded, "
+            "throttled FROM ledger WHERE sid = 0"
         ).get
     )
     return lines, gone
@@ -45,24 +45,25 @@ def _subscriptions(run: Run) -> dict[int, Line]:
     for sid, tenant, id, document, since, created, modified, epoch, kind, last_due, *figures in run(
         "SELECT s.sid, t.name, s.id, s.doc, s.since, s.created, s.modified, s.epoch, s.kind, "
         "l.last_due, "
-        "l.queued, l.delivered, l.dead, l.expired, l.cancelled, l.withheld, l.throttled, l.sent, "
-        "l.failed, l.last_notification, l.last_success, l.last_failure, l.last_error "
+        "l.queued, l.delivered, l.dead, l.expired, l.cancelled, l.withheld, l.superseded, "
+        "l.throttled, l.sent, l.failed, l.last_notification, l.last_success, l.last_failure, "
+        "l.last_error "
         "FROM subscription s JOIN tenant t ON t.tid = s.tid JOIN ledger l ON l.sid = s.sid "
         "ORDER BY s.sid"
     ).fetchall():
-        books = _books(*figures[:7])
+        books = _books(*figures[:8])
         lines[sid] = Line(
             sid, tenant, id, orjson.loads(document), since, created, modified, kind, epoch, epoch,
-            books=books, history=History(*figures[7:]), last_due=last_due,
+            books=books, history=History(*figures[8:]), last_due=last_due,
         )  # fmt: skip
     return lines
 
 
 def _books(queued: int, *rest: int) -> Books:
     """Return the books of a ledger row: what is not settled is waiting."""
-    delivered, dead, expired, cancelled, withheld, throttled = rest
-    waiting = queued - delivered - dead - expired - cancelled - withheld
-    return Books(queued, delivered, dead, expired, cancelled, withheld, waiting, throttled)
+    delivered, dead, expired, cancelled, withheld, superseded, throttled = rest
+    settled = (delivered, dead, expired, cancelled, withheld, superseded)
+    return Books(queued, *settled, queued - sum(settled), throttled)
 
 
 def _changes(run: Run, lines: dict[int, Line]) -> None:

@@ -148,20 +148,43 @@ class Queuing:
         town.names.undo = effects.undo
         documents = encode([interned(entity, town.names.keys) for entity in entities])
         row = Waiting(line.sid, 0, None, 0, None, at, None, tuple(entities))
-        self._queue_row(line, row, documents, effects)
+        self._queue_row(line, row, documents, effects, period=True)
 
-    def queue_notice(self, line: Line, at: str, notice: Notice, effects: Effects) -> None:
+    def queue_notice(
+        self, line: Line, at: str, notice: Notice, effects: Effects, *, period: bool = False
+    ) -> None:
         """Queue what is about no entity, already counted, in the open transaction."""
         row = Waiting(line.sid, 0, None, 0, None, at, None, (), notice)
-        self._queue_row(line, row, encode(notice), effects)
+        self._queue_row(line, row, encode(notice), effects, period=period)
 
-    def _queue_row(self, line: Line, row: Waiting, documents: bytes, effects: Effects) -> None:
+    def supersede(self, line: Line, effects: Effects) -> int:
+        """Take out the periods that wait but for the oldest, not yet counted; return how many."""
+        old: list[int] = [
+            seq
+            for (seq,) in self._run(
+                "SELECT seq FROM period WHERE sid = ? AND epoch = ? AND snapshot ORDER BY seq "
+                "LIMIT -1 OFFSET 1",
+                (line.sid, line.epoch_written),
+            ).fetchall()
+        ]
+        for table in ("period", "tried"):
+            self._many(
+                f"DELETE FROM {table} WHERE sid = ? AND seq = ?", [(line.sid, seq) for seq in old]
+            )
+        if old:
+            effects.publish.append(partial(line.take_out, old))
+        return len(old)
+
+    def _queue_row(
+        self, line: Line, row: Waiting, documents: bytes, effects: Effects, *, period: bool
+    ) -> None:
         """Queue a row that is about no change, and gets its number here."""
         sid, epoch = line.sid, line.epoch_written
         queued = self._run("SELECT queued FROM ledger WHERE sid = ?", (sid,)).get
         seq = PERIODIC + queued - 1
         self._run(
-            "INSERT INTO period VALUES (?, ?, ?, ?, ?)", (sid, seq, epoch, row.queued_at, documents)
+            "INSERT INTO period VALUES (?, ?, ?, ?, ?, ?)",
+            (sid, seq, epoch, row.queued_at, documents, period),
         )
         row = replace(row, seq=seq)
 

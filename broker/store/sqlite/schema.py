@@ -18,6 +18,8 @@ what is due at intervals or is about no entity, `tried` the few rows that had a 
 subscription is kept in memory (`broker.store.sqlite.queues`). Rows whose `epoch` is not that of
 their subscription were cancelled and are about to be swept. What a creation or a deletion is about
 is whole in its change.
+Of the rows of `period`, those that were due at an interval are a `snapshot`: newer ones supersede
+them.
 `ledger` holds the books as of change `upto`: later changes are in `outbox` and not yet counted as
 queued. Number 0 adds up what was removed.
 
@@ -180,8 +182,13 @@ CREATE TABLE instance (
 INSERT INTO meta VALUES ('followed', 0), ('moment', 0);
 """
 
+_SUPERSEDED: Final = """
+ALTER TABLE ledger ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE period ADD COLUMN snapshot INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
-    *(_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX, _RESOURCES, _KINDS, _HISTORY),
+    *(_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX, _RESOURCES, _KINDS, _HISTORY, _SUPERSEDED),
 )
 """Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Final
 
-from broker.store.outbox import IN_FLIGHT, Outbox, Waiting
+from broker.store.outbox import IN_FLIGHT, PERIODIC, Outbox, Waiting
 
 MOST_HELD: Final = 8192
 """Rows held in memory over all queues; what is more is read from the store when its turn comes."""
@@ -68,8 +68,11 @@ class Queue:
         return not self._rows and not self.behind
 
     def offer(self, row: Waiting) -> None:
-        """Take a row that begins to wait, or remember that the store has it."""
-        if row.seq <= self.newest:
+        """Take a row that begins to wait, or remember that the store has it.
+
+        A period may have superseded rows that are held.
+        """
+        if row.seq <= self.newest or row.seq >= PERIODIC:
             self.forget()
         elif not self.behind and len(self._rows) < IN_FLIGHT and self._held.rows < MOST_HELD:
             self._rows.append(row)

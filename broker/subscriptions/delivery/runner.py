@@ -18,7 +18,7 @@ from typing import Final
 
 from broker.clock import Clock, now
 from broker.guard import Guard
-from broker.store.outbox import IN_FLIGHT, Failure, Outbox, Outcome, Settlement, Waiting
+from broker.store.outbox import IN_FLIGHT, PERIODIC, Failure, Outbox, Outcome, Settlement, Waiting
 from broker.subscriptions.delivery.clock import LoopTicker, Ticker, later, seconds_between
 from broker.subscriptions.delivery.loops import CHAINED, MOST_ROUNDS, PROBED, Chains, Rounds
 from broker.subscriptions.delivery.notification import Silent, prepare
@@ -183,9 +183,11 @@ class Delivery:
         return await self._deliver(queue, row, known)
 
     async def _head(self, queue: Queue) -> Waiting | None:
-        if queue.open >= IN_FLIGHT:
-            await self._settler.flushed()
         row = queue.head()
+        # The store supersedes no period that is its oldest: what is sent has to be that.
+        if queue.open >= IN_FLIGHT or (queue.open and row is not None and row.seq >= PERIODIC):
+            await self._settler.flushed()
+            row = queue.head()
         if row is None and queue.behind:
             if queue.open:
                 await self._settler.flushed()

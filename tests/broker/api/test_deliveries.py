@@ -167,7 +167,7 @@ async def test_the_books_account_for_every_notification(town: Town) -> None:
     told = (await town.client.get(BOOKS)).json()
     assert told["all"] == {
         "queued": 2, "delivered": 0, "dead": 2, "expired": 0, "cancelled": 0, "withheld": 0,
-        "waiting": 0, "throttled": 0, "balanced": True,
+        "superseded": 0, "waiting": 0, "throttled": 0, "balanced": True,
     }  # fmt: skip
     (account,) = told["subscriptions"]
     assert account["books"] == told["all"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from broker.guard import Action, Caller, OpenGuard
+from broker.model.entity import Entity
 from broker.settings import Settings
 from broker.store.contract import Committed
 from broker.store.memory import MemoryStore
@@ -40,6 +41,25 @@ class Blindfold(OpenGuard):
 
     def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
         return None if self.on and caller.client == "blind" else committed
+
+
+class Blinkers(OpenGuard):
+    """Hides the attribute `level` from everybody whose client is `blind`."""
+
+    transparent = False
+
+    def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
+        kept = {iri: one for iri, one in entity["attrs"].items() if not iri.endswith("/level")}
+        return {**entity, "attrs": kept} if caller.client == "blind" else entity
+
+    def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
+        if caller.client != "blind":
+            return committed
+        before, after = (
+            None if side is None else self.view(caller, tenant, side)
+            for side in (committed.before, committed.after)
+        )
+        return Committed(committed.change, before, after)
 
 
 class Town:
@@ -430,6 +450,52 @@ async def test_a_bad_question_is_refused(quick: Client, asked: str) -> None:
 
 async def test_a_subscription_that_is_not_there_is_not_found(quick: Client) -> None:
     assert (await quick.get(f"{EXPLAIN}?seq=1")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("owner", "asker", "code", "notified"),
+    [
+        ("", "", "underWay", False),
+        ("blind", "blind", "attributeMissing", False),
+        ("blind", "", "attributeMissing", False),
+        ("", "blind", "unseen", None),
+    ],
+)
+async def test_it_is_judged_by_what_the_subscription_sees_and_told_by_what_the_asker_may(
+    owner: str, asker: str, code: str, notified: bool | None
+) -> None:
+    told = await asked_by(owner, asker)
+    assert (told["reason"]["code"], told["notified"]) == (code, notified)
+
+
+@pytest.mark.parametrize(
+    ("owner", "asker", "codes"),
+    [
+        ("", "", ["selected", "queryHolds"]),
+        ("blind", "", ["selected", "attributeMissing"]),
+        ("", "blind", ["unseen"]),
+    ],
+)
+async def test_so_it_is_of_an_entity_whose_changes_are_forgotten(
+    owner: str, asker: str, codes: list[str]
+) -> None:
+    told = await asked_by(owner, asker, pruned=True)
+    assert [step["code"] for step in told["conditions"]] == ["quietEntity", "active", *codes]
+
+
+async def asked_by(owner: str, asker: str, *, pruned: bool = False) -> Any:
+    """Return what `asker` is told of a subscription by `owner` that rests on a level."""
+    clocks = [Ticking(), Ticking()]
+    store = MemoryStore(clock=clocks[0])
+    async with running(store, guard=Blinkers(), clock=clocks[1]) as client:
+        await client.broker.delivery.close()
+        town = Town(client, Blindfold(), clocks)
+        await town.subscribe(client=owner, q="level>0")
+        await town.create(level=1)
+        if pruned:
+            await store.prune("2030-01-01T00:00:00.000000Z")
+        answer = await client.get(f"{EXPLAIN}?{NEWEST}", {"machi-client": asker})
+        return answer.json()
 
 
 NAMES = (

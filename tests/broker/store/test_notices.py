@@ -81,6 +81,17 @@ async def test_a_notice_to_nobody_is_no_error(store: Store) -> None:
     assert (await store.outbox.books()).queued == 0
 
 
+async def test_a_period_supersedes_periods_and_no_notice_of_a_change(store: Store) -> None:
+    stored = await store.outbox.create("", S, {}, kind="k")
+    await put(store, "a", stored.sid)
+    for number in range(4):
+        await store.outbox.queue_period(stored, "2", (), {"period": number})
+    await put(store, "b", stored.sid)
+    told = [{"ids": ["a"]}, {"period": 0}, {"period": 3}, {"ids": ["b"]}]
+    assert await waiting(store, stored.sid) == told
+    assert (await store.outbox.books(stored.sid)).superseded == 2
+
+
 async def test_listeners_are_told_of_notices(store: Store) -> None:
     rows: list[Any] = []
     store.outbox.listen(lambda more: rows.extend(more))

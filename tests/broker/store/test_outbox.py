@@ -532,6 +532,18 @@ async def test_a_period_is_queued_with_the_entities_as_they_were(store: Store) -
     assert await balanced(store, stored.sid) == Books(queued=2, delivered=1, dead=1)
 
 
+async def test_of_the_periods_that_wait_the_oldest_and_the_newest_are_kept(store: Store) -> None:
+    stored = await store.outbox.create("", S, {})
+    for number in range(5):
+        await store.outbox.queue_period(stored, LATER, [entity(level=prop(number))])
+    told = [row.entities[0]["attrs"][LEVEL] for row in await queue(store, stored.sid)]
+    assert told == [entity(level=prop(number))["attrs"][LEVEL] for number in (0, 4)]
+    books = await balanced(store, stored.sid)
+    assert books == Books(queued=5, superseded=3, waiting=2)
+    await store.outbox.remove("", stored.id)
+    assert (await balanced(store)).superseded == 3
+
+
 async def test_a_period_in_which_nothing_fits_is_noted_and_not_queued(store: Store) -> None:
     stored = await store.outbox.create("", S, {})
     assert await store.outbox.queue_period(stored, LATER, ())

@@ -1,6 +1,7 @@
 """Queues on their way to real receivers, with a clock the test moves."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,12 @@ from broker.subscriptions.delivery.policy import Policy
 from tests.broker.store.helpers import delete
 from tests.broker.subscriptions.delivery.town import RIVER, levels, running
 from tests.support.receivers import Got, answer, hang, receiver
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    """Return where the data are; None for an engine in memory."""
+    return tmp_path if request.param == "sqlite" else None
 
 
 def nothing_waits(books: Books) -> bool:
@@ -41,8 +48,8 @@ async def test_what_waited_before_the_start_is_taken_up() -> None:
         assert levels(await one.wait_for(150)) == list(range(150))
 
 
-async def test_an_hour_of_silence_loses_nothing_and_keeps_the_order() -> None:
-    async with running() as town, receiver() as one:
+async def test_an_hour_of_silence_loses_nothing_and_keeps_the_order(folder: Path | None) -> None:
+    async with running(folder=folder) as town, receiver() as one:
         sid = await town.subscribe(one.url, shape={"show_changes": True})
         await town.level(0)
         await one.wait_for(1)
@@ -324,6 +331,44 @@ async def test_the_guard_decides_when_a_notification_is_sent() -> None:
         books = await town.until(nothing_waits)
     assert levels(one.got) == [0, 2, 4, 6, 8]
     assert books == Books(queued=10, delivered=5, withheld=5)
+
+
+async def test_after_a_silence_the_oldest_period_comes_and_then_the_newest(
+    folder: Path | None,
+) -> None:
+    async with running(folder=folder) as town, receiver() as one:
+        sid = await town.subscribe(one.url)
+        await one.stop()
+        for number in range(20):
+            await town.period(sid, number)
+            await until_paused(town)
+            town.hands.advance(0.1)
+        await one.start()
+        async with asyncio.timeout(30):
+            while (await town.books()).waiting:
+                town.hands.advance(1)
+                await asyncio.sleep(0.001)
+        books = await town.books()
+    assert levels(one.got) == [0, 19]
+    assert books == Books(queued=20, delivered=2, superseded=18)
+
+
+async def test_a_period_that_is_superseded_is_not_sent_after_all() -> None:
+    go_on = asyncio.Event()
+
+    async def waits(got: Got) -> web.StreamResponse:
+        await go_on.wait()
+        return web.Response()
+
+    async with running() as town, receiver(waits) as one:
+        sid = await town.subscribe(one.url)
+        for number in range(5):
+            await town.period(sid, number)
+            await one.wait_for(1)
+        go_on.set()
+        books = await town.until(nothing_waits)
+    assert levels(one.got) == [0, 4]
+    assert books == Books(queued=5, delivered=2, superseded=3)
 
 
 async def test_a_long_queue_is_held_in_part() -> None:

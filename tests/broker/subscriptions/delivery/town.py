@@ -8,6 +8,7 @@ import heapq
 import itertools
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from broker.egress import Egress
@@ -16,6 +17,7 @@ from broker.jsonld.core import CORE_CONTEXT
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Books, DeadLetter, StoredSubscription
+from broker.store.sqlite import SqliteStore
 from broker.subscriptions.delivery.loops import Chains
 from broker.subscriptions.delivery.mqtt import quality_of
 from broker.subscriptions.delivery.policy import Policy
@@ -129,6 +131,13 @@ class Town:
         else:
             await replace(self.store, changed)
 
+    async def period(self, sid: int, value: Any) -> None:
+        """Queue a notification at an interval, of a level."""
+        stored = self.store.outbox.find(sid)
+        assert stored is not None
+        river = entity(RIVER, level=prop(value))
+        assert await self.store.outbox.queue_period(stored, self.hands.now(), [river])
+
     async def tenant(self) -> None:
         await create(self.store, entity("urn:ngsi-ld:Other:1"))
 
@@ -181,11 +190,16 @@ def recipient(stored: StoredSubscription) -> Recipient:
 
 @contextlib.asynccontextmanager
 async def running(
-    store: Store | None = None, guard: Guard | None = None, policy: Policy | None = None
+    store: Store | None = None,
+    guard: Guard | None = None,
+    policy: Policy | None = None,
+    *,
+    folder: Path | None = None,
 ) -> AsyncIterator[Town]:
-    """Run a town."""
+    """Run a town, on `store`, or else on SQLite in `folder`, or else in memory."""
     hands = Hands()
-    store = store or MemoryStore(clock=hands.now)
+    if store is None:
+        store = SqliteStore(folder, clock=hands.now) if folder else MemoryStore(clock=hands.now)
     await store.open()
     town = Town(store, hands, guard or OpenGuard(), policy or Policy())
     await town.restart()
