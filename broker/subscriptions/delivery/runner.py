@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from random import random
 from typing import Final
 
@@ -32,6 +33,8 @@ from broker.subscriptions.delivery.turns import Turns, count_states
 QUANTUM: Final = 32
 """Rows after which a queue lets others have its turn."""
 TIDY: Final = 30.0
+GRACE: Final = 0.5
+"""Seconds that who reads counters waits at most for tries that are under way."""
 
 log = logging.getLogger("machi.broker")
 
@@ -100,6 +103,19 @@ class Delivery:
         """Wait until what receivers have answered so far is in the books."""
         if self._stops:
             await self._settler.flushed()
+
+    async def caught_up(self, sids: Collection[int]) -> None:
+        """Wait until what is being sent to some subscriptions is in their books, `GRACE` at most."""
+        trying = [
+            queue.trying
+            for sid in sids
+            if (queue := self._queues.get(sid)) is not None and queue.trying is not None
+        ]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                if trying:
+                    await asyncio.wait(trying)
+                await self.settled()
 
     def breakers(self) -> dict[str, str]:
         """Return the state of each server's breaker, by its origin."""
@@ -232,11 +248,15 @@ class Delivery:
             self._rounds.sent(row.sid, change.entity_id, moment)
         timeout = min(to.timeout or self.policy.patience, self.policy.most_patience)
         attempt = row.attempts + 1
+        trying = queue.trying = asyncio.get_running_loop().create_future()
         try:
             tried = await self.senders.send(to, prepared, attempt=attempt, timeout=timeout)
         except asyncio.CancelledError:
             self._note(queue, row, attempt, self._clock(), "The broker was stopped meanwhile.")
             raise
+        finally:
+            queue.trying = None
+            trying.set_result(None)
         self.tries[tried.fate] += 1
         self._turns.heard(origin, tried)
         if tried.fate is Fate.DELIVERED:

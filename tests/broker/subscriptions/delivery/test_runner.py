@@ -11,6 +11,7 @@ from broker.guard import OpenGuard
 from broker.store.contract import Committed
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Books
+from broker.subscriptions.delivery import runner
 from broker.subscriptions.delivery.clock import seconds_between
 from broker.subscriptions.delivery.policy import Policy
 from tests.broker.store.helpers import delete
@@ -36,6 +37,31 @@ async def test_every_change_arrives_in_order() -> None:
         assert levels(await one.wait_for(200)) == list(range(200))
         books = await town.until(nothing_waits)
     assert books == Books(queued=200, delivered=200)
+
+
+async def test_who_was_told_reads_that_it_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "GRACE", 30.0)
+    async with running() as town, receiver() as one:
+        sid = await town.subscribe(one.url)
+        for count in range(1, 20):
+            await town.level(count)
+            await one.wait_for(count)
+            await town.delivery.caught_up([sid])
+            stored = town.store.outbox.find(sid)
+            assert stored is not None
+            assert stored.books.delivered == count
+
+
+async def test_a_receiver_that_reads_before_it_answers_waits_a_moment_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runner, "GRACE", 0.01)
+    async with running() as town, receiver(hang) as one:
+        sid = await town.subscribe(one.url)
+        await town.level(1)
+        await one.wait_for(1)
+        async with asyncio.timeout(30):
+            await town.delivery.caught_up([sid])
 
 
 async def test_what_waited_before_the_start_is_taken_up() -> None:
