@@ -105,7 +105,7 @@ class Delivery:
             await self._settler.flushed()
 
     async def caught_up(self, sids: Collection[int]) -> None:
-        """Wait until what is being sent to some subscriptions is in their books, `GRACE` at most."""
+        """Wait until what is being sent is in the books of some subscriptions, `GRACE` at most."""
         trying = [
             queue.trying
             for sid in sids
