@@ -75,6 +75,7 @@ def alert_entity(change: Change, alert_id: str, previous: Entity | None) -> Enti
         level=change.level,
         rising=change.rising,
         drill=change.drill,
+        early=change.rising and change.level < change.step.level,
     )
     at = timestamp(change.at)
     return {

@@ -18,6 +18,7 @@ from apps.alerts.judging import Judgement, judge_station
 from apps.alerts.lightwatch import judge_lights, light_operations
 from apps.alerts.mirror import TYPES, Mirror
 from apps.alerts.outcome import Plan, plan
+from apps.alerts.stopping import stop_if_told
 from broker.client import (
     Client,
     ClientError,
@@ -88,6 +89,7 @@ class Alerts:
             except* ClientError as errors:
                 for error in errors.exceptions:
                     log.warning("cannot follow tenant %r: %s", self._client.tenant, error)
+            stop_if_told()
             await self._sleep(PAUSE)
 
     async def _follow(self, following: asyncio.Event) -> None:

@@ -5,6 +5,8 @@ their thresholds. A table names its steps from low to high, each with the level 
 
     up    a step is confirmed by `holdUpSamples` good samples in a row at or above its level,
           spanning at least `holdUpSeconds`; steps may be jumped over
+    early the lowest step is also confirmed, far below its level, by as many good samples in a row
+          at which the water has risen by more than `fastRise` metres within ten minutes
     down  one step at a time, when every good sample of `holdDownSeconds` lay below the present
           step's level less `hysteresis`
     hold  samples of bad quality, or not newer than the last, change nothing; a silence longer
@@ -24,6 +26,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from apps.alerts.rise import Trace, risen, traced
+
 NORMAL: Final = "normal"
 GOOD: Final = frozenset({"good", "simulated"})
 COUNTS: Final = GOOD | {"atLeast"}
@@ -42,13 +46,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Thresholds and holds valid from `valid_from` until before `valid_to` (None: open)."""
+    """Thresholds and holds valid from `valid_from` until before `valid_to` (None: open).
+
+    `fast_rise` is in metres within ten minutes; None where a rise alone begins no step.
+    """
 
     steps: tuple[Step, ...]
     hysteresis: float = 0.15
     hold_up_samples: int = 2
     hold_up_seconds: float = 0.0
     hold_down_seconds: float = 1800.0
+    fast_rise: float | None = None
     valid_from: datetime | None = None
     valid_to: datetime | None = None
 
@@ -78,7 +86,11 @@ class Rise:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the engine remembers of a station: `heard` is the time of the last good sample."""
+    """What the engine remembers of a station.
+
+    `heard` is the time of the last good sample, `trace` what came in the last ten minutes, `fast`
+    how many samples in a row found the water rising fast.
+    """
 
     step: str = NORMAL
     since: datetime | None = None
@@ -86,6 +98,8 @@ class State:
     heard: datetime | None = None
     rising: dict[str, Rise] = field(default_factory=dict)
     below_since: datetime | None = None
+    trace: Trace = ()
+    fast: int = 0
 
 
 def table_at(tables: Sequence[Table], moment: datetime) -> Table | None:
@@ -109,25 +123,18 @@ def advance(state: State, tables: Sequence[Table], sample: Sample) -> State:
         return replace(state, last=sample.at)
     if table is None:
         return replace(state, last=sample.at, heard=sample.at)
+    state = _traced(state, table, sample)
     names = [step.name for step in table.steps]
     if state.step != NORMAL and state.step not in names:
-        step = _highest(table, sample.level)
-        return State(step, since=sample.at, last=sample.at, heard=sample.at)
+        return _begun(state, _highest(table, sample.level), sample, {})
     present = names.index(state.step) if state.step in names else -1
     rising = _rising(state.rising, table, present, sample)
     confirmed = _confirmed(rising, table, sample.at)
+    if confirmed is None and present < 0 and names and state.fast >= table.hold_up_samples:
+        confirmed = names[0]
     if confirmed is not None:
-        return State(
-            step=confirmed,
-            since=sample.at,
-            last=sample.at,
-            heard=sample.at,
-            rising={
-                name: rise
-                for name, rise in rising.items()
-                if names.index(name) > names.index(confirmed)
-            },
-        )
+        above = names[names.index(confirmed) + 1 :]
+        return _begun(state, confirmed, sample, {n: rising[n] for n in above if n in rising})
     silence = sample.at - state.heard if state.heard is not None else None
     if silence is not None and silence.total_seconds() > table.hold_down_seconds:
         state = replace(state, below_since=None)
@@ -139,6 +146,17 @@ def step_named(table: Table | None, name: str) -> Step:
     """Return a step of a table; the normal step where the table has none of that name."""
     steps = table.steps if table else ()
     return next((step for step in steps if step.name == name), Step(NORMAL, float("-inf"), 0))
+
+
+def _traced(state: State, table: Table, sample: Sample) -> State:
+    trace = traced(state.trace, sample.at, sample.level)
+    fast = table.fast_rise is not None and risen(trace, sample.level) > table.fast_rise
+    return replace(state, trace=trace, fast=state.fast + 1 if fast else 0)
+
+
+def _begun(state: State, step: str, sample: Sample, rising: dict[str, Rise]) -> State:
+    at = sample.at
+    return State(step, at, at, at, rising=rising, trace=state.trace, fast=state.fast)
 
 
 def _highest(table: Table, level: float) -> str:
@@ -172,7 +190,7 @@ def _confirmed(rising: dict[str, Rise], table: Table, now: datetime) -> str | No
 def _descend(state: State, table: Table, present: int, sample: Sample) -> State:
     if present < 0:
         return state
-    if sample.level >= table.steps[present].level - table.hysteresis:
+    if sample.level >= table.steps[present].level - table.hysteresis or state.fast:
         return replace(state, below_since=None)
     since = state.below_since or sample.at
     if (sample.at - since).total_seconds() < table.hold_down_seconds:
@@ -201,13 +219,14 @@ def _table(entry: dict[str, Any]) -> Table:
     above = [step.name for step in steps if step.stage > HIGHEST_STAGE]
     if above:
         raise ValueError(f"{above[0]}: level 5 is confirmed by people only")
-    defaults = Table(())
+    defaults, fast_rise = Table(()), entry.get("fastRise")
     return Table(
         steps=tuple(sorted(steps, key=lambda step: step.level)),
         hysteresis=float(entry.get("hysteresis", defaults.hysteresis)),
         hold_up_samples=int(entry.get("holdUpSamples", defaults.hold_up_samples)),
         hold_up_seconds=float(entry.get("holdUpSeconds", defaults.hold_up_seconds)),
         hold_down_seconds=float(entry.get("holdDownSeconds", defaults.hold_down_seconds)),
+        fast_rise=None if fast_rise is None else float(fast_rise),
         valid_from=_moment(entry.get("validFrom")),
         valid_to=_moment(entry.get("validTo")),
     )
@@ -228,6 +247,8 @@ def state_to_plain(state: State) -> dict[str, Any]:
             name: {"since": rise.since.isoformat(), "samples": rise.samples}
             for name, rise in state.rising.items()
         },
+        "trace": [[at.isoformat(), level] for at, level in state.trace],
+        "fast": state.fast,
     }
 
 
@@ -246,6 +267,8 @@ def state_from_plain(plain: dict[str, Any] | None) -> State:
         heard=_moment(plain.get("heard")),
         rising=rising,
         below_since=_moment(plain.get("belowSince")),
+        trace=tuple((datetime.fromisoformat(at), level) for at, level in plain.get("trace", ())),
+        fast=plain.get("fast", 0),
     )
 
 

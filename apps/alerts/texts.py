@@ -38,9 +38,21 @@ def step_name(step: str) -> Texts:
 
 
 def headline(
-    *, step: str, stage: int, station: Texts, level: float, rising: bool, drill: bool
+    *,
+    step: str,
+    stage: int,
+    station: Texts,
+    level: float,
+    rising: bool,
+    drill: bool,
+    early: bool = False,
 ) -> Texts:
-    """Return an alert's headline by language; in a drill each begins with 【訓練】."""
+    """Return an alert's headline by language; in a drill each begins with 【訓練】.
+
+    `early` says that the step was begun by a fast rise alone, below its level.
+    """
+    if early:
+        return marked(_early(step, stage, station, level), drill=drill)
     name = step_name(step)
     verb = {"ja": "に到達" if rising else "まで低下", "en": "reached" if rising else "fell to"}
     if rising and step == "designHighWater":
@@ -51,6 +63,16 @@ def headline(
         f"(information for alert level {stage}), water level {level:.2f} m"
     )
     return marked({"ja": japanese, "en": english}, drill=drill)
+
+
+def _early(step: str, stage: int, station: Texts, level: float) -> Texts:
+    name = step_name(step)
+    return {
+        "ja": f"{station['ja']}：水位が急上昇中、{name['ja']}に達する前の早めの注意"
+        f"（警戒レベル{stage}相当）水位{level:.2f}m",
+        "en": f"{station['en']}: the water is rising fast, early warning before the {name['en']} "
+        f"(information for alert level {stage}), water level {level:.2f} m",
+    }
 
 
 def fault_headline(kind: str, name: Texts, *, drill: bool) -> Texts:

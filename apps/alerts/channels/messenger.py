@@ -19,6 +19,7 @@ import aiohttp
 from apps.alerts.channels.config import Channel
 from apps.alerts.channels.letters import claimed, due, queued, settled, waiting, with_entry
 from apps.alerts.channels.senders import send
+from apps.alerts.stopping import stop_if_told
 from broker.client import (
     Client,
     ClientError,
@@ -69,6 +70,7 @@ class Messenger:
                 except* ClientError as errors:
                     for error in errors.exceptions:
                         log.warning("messages of %r wait: %s", self._client.tenant, error)
+                stop_if_told()
                 await self._sleep(PAUSE)
 
     async def _follow(self) -> None:

@@ -65,6 +65,17 @@ async def test_lights_turn_white_red_and_blinking_red_at_the_thresholds(client: 
     assert sorted(states) == ["active", "superseded", "superseded"]
 
 
+async def test_fast_rise_turns_the_light_white_before_the_level_and_says_why(client: Client):
+    async with running(client):
+        for minute, level in enumerate([1.2, 1.5, 1.8, 2.1]):
+            await measure(client, minute, level)
+        await taken(client, 3)
+    light = await client.retrieve(LIGHT)
+    assert (value(light, "colour"), value(light, "step")) == ("#FFFFFF", "caution")
+    (alert,) = await client.query(type="Alert")
+    assert "急上昇" in value(alert, "headline")["ja"]
+
+
 async def looks(client: Client) -> AsyncIterator[tuple[str, str]]:
     """Yield the looks a light was given up to now."""
     async for event in until_mark(client, "IlluminationControl"):

@@ -31,14 +31,19 @@ def minute(number: float) -> datetime:
     return START + timedelta(minutes=number)
 
 
-def play(levels: list[float], state: State | None = None, quality: str = "good") -> list[State]:
+def play(
+    levels: list[float],
+    state: State | None = None,
+    quality: str = "good",
+    tables: tuple[Table, ...] = TABLES,
+) -> list[State]:
     """Return the states after each level, one a minute."""
     states = []
     current = state or State()
     begin = (current.last or minute(-1)) + timedelta(minutes=1)
     for number, level in enumerate(levels):
         sample = Sample(begin + timedelta(minutes=number), level, quality)
-        current = advance(current, TABLES, sample)
+        current = advance(current, tables, sample)
         states.append(current)
     return states
 
@@ -107,6 +112,45 @@ def test_one_sample_above_the_hysteresis_starts_the_descent_anew():
     assert {state.step for state in states} == {"danger"}
 
 
+FAST = (Table(STEPS, fast_rise=0.5),)
+
+
+def early(levels: list[float], state: State | None = None) -> list[str]:
+    """Return the steps after each level, one a minute, where a fast rise begins the lowest."""
+    return [one.step for one in play(levels, state, tables=FAST)]
+
+
+def test_fast_rise_begins_the_lowest_step_at_its_second_sample_far_below_the_level():
+    assert early([1.0, 1.3, 1.6, 1.9]) == [NORMAL, NORMAL, NORMAL, "caution"]
+    assert steps([1.0, 1.3, 1.6, 1.9]) == [NORMAL] * 4
+
+
+def test_rise_that_takes_longer_than_ten_minutes_begins_nothing():
+    assert set(early([1.0 + 0.049 * number for number in range(40)])) == {NORMAL}
+
+
+def test_jump_that_is_gone_at_the_next_sample_is_no_fast_rise():
+    assert set(early([1.0, 1.6, 1.0, 1.6, 1.0, 1.6])) == {NORMAL}
+
+
+def test_early_step_is_kept_while_the_water_rises_fast_and_left_after_the_hold():
+    (*_, begun) = play([1.0, 1.3, 1.6, 1.9], tables=FAST)
+    rising = play([1.9 + 0.06 * number for number in range(1, 14)], begun, tables=FAST)
+    assert {state.step for state in rising} == {"caution"}
+    still = early([2.68] * 60, rising[-1])
+    assert still.index(NORMAL) in range(30, 45)
+
+
+def test_fast_rise_above_the_lowest_step_goes_by_levels_alone():
+    assert early([3.1, 3.1, 3.39, 3.39, 3.39])[-1] == "caution"
+    assert early([3.1, 3.1, 3.5, 3.7])[-1] == "danger"
+
+
+@given(noise=st.lists(st.floats(-0.10, 0.10), min_size=1, max_size=200), level=st.floats(1, 2.8))
+def test_noise_of_ten_centimetres_is_no_fast_rise(noise: list[float], level: float):
+    assert set(early([level + one for one in noise])) == {NORMAL}
+
+
 @pytest.mark.parametrize("quality", ["missing", "stale", "stuck", "suspect", "outOfRange"])
 def test_bad_quality_holds_the_step(quality: str):
     high = at_step("danger")
@@ -159,8 +203,8 @@ def test_state_goes_through_plain_data_unchanged(series: list[tuple[float, str]]
     kept = carried = State()
     for number, (level, quality) in enumerate(series):
         sample = Sample(minute(number), level, quality)
-        kept = advance(kept, TABLES, sample)
-        carried = advance(state_from_plain(state_to_plain(carried)), TABLES, sample)
+        kept = advance(kept, FAST, sample)
+        carried = advance(state_from_plain(state_to_plain(carried)), FAST, sample)
     assert carried == kept
 
 

@@ -18,3 +18,13 @@ def test_headline_names_place_step_level_and_water():
     texts = headline(step="danger", stage=4, station=station, level=3.42, rising=True, drill=False)
     assert texts["ja"] == "人吉：氾濫危険水位に到達（警戒レベル4相当）水位3.42m"
     assert "Hitoyoshi: reached the flood danger level" in texts["en"]
+
+
+def test_early_headline_says_that_the_level_is_not_reached():
+    station = {"ja": "人吉", "en": "Hitoyoshi"}
+    said = headline(
+        step="caution", stage=2, station=station, level=1.9, rising=True, drill=False, early=True
+    )
+    assert "到達" not in said["ja"]
+    assert "急上昇" in said["ja"]
+    assert "rising fast, early warning before the flood caution level" in said["en"]
