@@ -288,6 +288,11 @@ class Client:
         info: dict[str, Any] = found
         return info
 
+    async def set_type_rules(self, name: str, rules: Mapping[str, Json]) -> None:
+        """Set the rules of a type, such as `{"unlisted": true}` (extension `typeRules`)."""
+        path = f"{EXTENSIONS}/typeRules/{quote(name, safe='')}"
+        await self._call("PUT", path, body=rules, idempotent=True)
+
     async def upsert(self, entities: list[Entity]) -> None:
         """Create the entities, replacing those that exist. Raises Refused where some failed."""
         answer, _ = await self._call(

@@ -1,4 +1,7 @@
-"""`/types` and `/attributes`: what there is to ask for (§5.7.5 to §5.7.10, §6.25 to §6.28)."""
+"""`/types` and `/attributes`: what there is to ask for (§5.7.5 to §5.7.10, §6.25 to §6.28).
+
+Types with the rule `unlisted` are left out: they are programs' own.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +121,10 @@ async def _found(broker: Broker, request: Request) -> tuple[Context, Census]:
     context = await link_context(broker, request)
     for name in ("details", "local", "count"):
         params.boolean(request.query, name)
-    return context, await census(broker.entities, request.caller, request.tenant)
+    found = await census(broker.entities, request.caller, request.tenant)
+    rules = await broker.store.rules(request.tenant)
+    hidden = {iri for iri, rule in rules.items() if rule.unlisted}
+    return context, found.without(hidden) if hidden else found
 
 
 def _listed(kind: str, member: str, names: list[str]) -> dict[str, Any]:

@@ -317,7 +317,8 @@ _EXTENSIONS = [
     Route(
         "PUT", f"{EX}/typeRules/{{type}}", rules.put_rules, "put_type_rules",
         "Set the rules of a type",
-        "appendOnly, writer, balanced (sums to zero in each write), bounded (a number's range).",
+        "appendOnly, writer, balanced (sums to zero in each write), bounded (a number's range), "
+        "unlisted (in no list of types; queried all the same).",
         body=Body("TypeRules", {"bounded": [{"attribute": "seats", "min": 0}]}), answers=_NONE,
         errors=(504,), tag="Extensions",
     ),

@@ -14,7 +14,7 @@ from broker.jsonld.context import Context
 from broker.model.names import check_name
 from broker.store.contract import Tx, TypeRules
 
-_MEMBERS = ("appendOnly", "writer", "balanced", "bounded")
+_MEMBERS = ("appendOnly", "writer", "balanced", "bounded", "unlisted")
 
 
 def _wrong(pointer: str, detail: str, remedy: str) -> BadRequestData:
@@ -41,9 +41,7 @@ def parse_rules(value: Any, context: Context) -> TypeRules:
     for member in value:
         if member not in _MEMBERS:
             raise _wrong(member, f"`{member}` is not a rule.", f"Use {', '.join(_MEMBERS)}.")
-    append_only = value.get("appendOnly", False)
-    if not isinstance(append_only, bool):
-        raise _wrong("appendOnly", "appendOnly is not a boolean.", "Send true or false.")
+    append_only, unlisted = (_flag(value, name) for name in ("appendOnly", "unlisted"))
     writers = value.get("writer")
     if writers is not None and not (
         isinstance(writers, list) and all(isinstance(one, str) for one in writers)
@@ -56,7 +54,15 @@ def parse_rules(value: Any, context: Context) -> TypeRules:
         balanced,
         balanced_by,
         _bounded(value.get("bounded"), context),
+        unlisted,
     )
+
+
+def _flag(value: dict[str, Any], member: str) -> bool:
+    given = value.get(member, False)
+    if not isinstance(given, bool):
+        raise _wrong(member, f"{member} is not a boolean.", "Send true or false.")
+    return given
 
 
 def _balanced(value: Any, context: Context) -> tuple[str | None, str | None]:
@@ -114,6 +120,8 @@ def _shown(iri: str, rules: TypeRules, context: Context) -> dict[str, Any]:
             }
             for name, low, high in rules.bounded
         ]
+    if rules.unlisted:
+        shown["unlisted"] = True
     return shown
 
 

@@ -256,6 +256,7 @@ SCHEMAS: dict[str, Any] = {
                 "properties": {"attribute": {"type": "string"}, "by": {"type": "string"}},
             },
             "bounded": {"type": "array", "items": {"type": "object"}},
+            "unlisted": {"type": "boolean"},
         },
     },
     "ContextDocument": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import TypeAlias
 
 from broker.model.entity import Entity
@@ -25,6 +26,17 @@ class Census:
         for iri, instances in entity["attrs"].items():
             for instance in instances.values():
                 self.instances[types, iri, instance["type"]] += 1
+
+    def without(self, hidden: Collection[str]) -> Census:
+        """Return the census as if nothing had these types; what has no other is not counted."""
+        left = Census()
+        for types, count in self.entities.items():
+            if shown := tuple(iri for iri in types if iri not in hidden):
+                left.entities[shown] += count
+        for (types, attribute, kind), count in self.instances.items():
+            if shown := tuple(iri for iri in types if iri not in hidden):
+                left.instances[shown, attribute, kind] += count
+        return left
 
     def types(self) -> list[str]:
         """Return all types."""

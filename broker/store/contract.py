@@ -133,6 +133,7 @@ class TypeRules:
     `balanced`: attribute IRI whose numbers, summed over everything one `work` changes, add up
     to zero; apart for each value of the attribute `balanced_by` where that is given.
     `bounded`: attribute IRI → (minimum, maximum), either may be None.
+    `unlisted`: the type is a program's own and is in no list of types; it can still be queried.
     """
 
     append_only: bool = False
@@ -140,6 +141,7 @@ class TypeRules:
     balanced: str | None = None
     balanced_by: str | None = None
     bounded: tuple[tuple[str, float | None, float | None], ...] = ()
+    unlisted: bool = False
 
 
 class Tx(Protocol):

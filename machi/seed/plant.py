@@ -10,6 +10,8 @@ from typing import Any
 from broker.client import AlreadyExists, Client, Entity, NotFound, PreconditionFailed
 from machi.seed.town import drill_entities, town_entities
 
+CURSOR = "FeedCursor"
+"""The type of what apps remember of the change feed."""
 FIRST_RUN = "none"
 """The drill run stations belong to before any drill was played."""
 
@@ -23,7 +25,12 @@ class Planted:
 
 
 async def plant(town: Client, drill: Client) -> Planted:
-    """Create what is missing of the town and of its drill tenant."""
+    """Create what is missing of the town and of its drill tenant.
+
+    The apps' own memory is in no list of the town's types.
+    """
+    for client in (town, drill):
+        await client.set_type_rules(CURSOR, {"unlisted": True})
     first = await _create_missing(town, town_entities())
     second = await _create_missing(drill, drill_entities(FIRST_RUN))
     return Planted(first.created + second.created, first.present + second.present)

@@ -112,6 +112,20 @@ async def test_planting_again_leaves_what_was_changed(tmp_path: Path):
         assert value(await town.retrieve(LIGHT), "mode") == "manual"
 
 
+async def test_memory_of_the_apps_is_not_among_the_types_of_the_town(tmp_path: Path):
+    async with (
+        live_broker(tmp_path) as url,
+        Client(url) as town,
+        Client(url, tenant="drill") as drill,
+    ):
+        await plant(town, drill)
+        for client in (town, drill):
+            await client.create({"id": "urn:ngsi-ld:FeedCursor:x", "type": "FeedCursor"})
+            names = [info["typeName"] for info in await client.types()]
+            assert "FeedCursor" not in names
+            assert "RiverLevelStation" in names
+
+
 async def test_reset_sets_the_drill_back_and_forgets_its_alerts(tmp_path: Path):
     extra = {"id": "urn:ngsi-ld:Drill:432032:x", "type": "Drill"}
     async with (

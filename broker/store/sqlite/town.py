@@ -115,6 +115,7 @@ def dump_rules(rules: TypeRules) -> bytes:
         "balanced": rules.balanced,
         "balanced_by": rules.balanced_by,
         "bounded": rules.bounded,
+        "unlisted": rules.unlisted,
     }
     return orjson.dumps(document)
 
@@ -129,4 +130,5 @@ def load_rules(document: bytes) -> TypeRules:
         balanced=parts["balanced"],
         balanced_by=parts["balanced_by"],
         bounded=tuple((iri, low, high) for iri, low, high in parts["bounded"]),
+        unlisted=parts.get("unlisted", False),
     )

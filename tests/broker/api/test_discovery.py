@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from broker.store.sqlite import census
-from tests.broker.api.data import DEFAULT_CONTEXT, OPERATIONS, V1, gauge, refusal
+from tests.broker.api.data import DEFAULT_CONTEXT, EX, OPERATIONS, V1, gauge, refusal
 from tests.support.asgi import Client
 
 TYPES, ATTRIBUTES = f"{V1}/types", f"{V1}/attributes"
@@ -94,6 +94,15 @@ async def test_what_is_gone_is_not_known_any_more(filled: Client) -> None:
         answer = await filled.get(path)
         assert refusal(answer)[:2] == (404, "ResourceNotFound")
     assert (await filled.get(TYPES)).json()["typeList"] == ["Bridge", "Gauge"]
+
+
+async def test_unlisted_type_is_in_no_list_and_can_still_be_queried(filled: Client) -> None:
+    assert (await filled.put(f"{EX}/typeRules/Gauge", {"unlisted": True})).status == 204
+    assert (await filled.get(TYPES)).json()["typeList"] == ["Bare", "Bridge"]
+    assert refusal(await filled.get(f"{TYPES}/Gauge"))[0] == 404
+    named = (await filled.get(f"{ATTRIBUTES}?details=true")).json()
+    assert {one["attributeName"]: one["typeNames"] for one in named} == {"level": ["Bridge"]}
+    assert len((await filled.get(f"{V1}/entities?type=Gauge")).json()) == 3
 
 
 async def test_each_element_has_its_context(filled: Client) -> None:

@@ -45,6 +45,7 @@ async def test_rules_are_listed_as_they_were_set(client: Client) -> None:
         "writer": ["a", "b"],
         "balanced": {"attribute": "amount", "by": "currency"},
         "bounded": [{"attribute": "level", "min": 0}, {"attribute": "size", "min": 1, "max": 2.5}],
+        "unlisted": True,
     }
     assert (await client.get(RULES)).json() == []
     assert (await client.put(f"{RULES}/Posting", rules)).status == 204
