@@ -262,7 +262,7 @@ def _object_type(value: list[str], context: Names) -> Any:
 
 
 def _object_list(value: list[str] | str, context: Names) -> Any:
-    return value if value == NULL else [{"object": uri} for uri in value]
+    return value if value in (NULL, [NULL]) else [{"object": uri} for uri in value]
 
 
 _CHANGES: dict[str, Callable[[Any, Names], Any]] = {

@@ -140,14 +140,14 @@ class Moment:
         return self.modified if self.observed is None else self.observed
 
     def at(self, timeproperty: TimeProperty) -> int | None:
-        """Return one of its times."""
+        """Return one of its times; a deletion creates and modifies nothing."""
         match timeproperty:
             case TimeProperty.OBSERVED:
                 return self.observed
             case TimeProperty.CREATED:
-                return self.created
+                return self.created if self.deleted is None else None
             case TimeProperty.MODIFIED:
-                return self.modified
+                return self.modified if self.deleted is None else None
             case TimeProperty.DELETED:
                 return self.deleted
 

@@ -33,7 +33,7 @@ from broker.temporal.evolution import Evolution, Told, held, time_of
 
 TRUE: Final = And(())
 _FALSE: Final = Or(())
-_HEAD: Final = (HasType, IdIn, IdMatches)
+_HEAD: Final = frozenset({HasType, IdIn, IdMatches})
 
 
 class Several(list[tuple[str, Instance]]):
@@ -75,10 +75,12 @@ def split(node: Node) -> Conditions:
     scope: list[Node] = []
     rest: list[Node] = []
     for each in _conjuncts(node):
-        leaves = list(_leaves(each))
-        if all(isinstance(leaf, _HEAD) for leaf in leaves) and not _negated(each):
+        kinds = {type(leaf) for leaf in _leaves(each)}
+        if _negated(each):
+            rest.append(each)
+        elif kinds <= _HEAD:
             head.append(each)
-        elif leaves and all(isinstance(leaf, ScopeMatches) for leaf in leaves):
+        elif kinds == {ScopeMatches}:
             scope.append(each)
         else:
             rest.append(each)

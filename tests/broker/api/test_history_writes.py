@@ -194,11 +194,11 @@ async def test_a_deleted_history_is_gone(client: Client) -> None:
     assert (await client.delete(ONE)).status == 404
 
 
-async def test_a_history_is_of_its_tenant(quick: Client) -> None:
+async def test_a_history_is_of_its_tenant(client: Client) -> None:
     drill = {"ngsild-tenant": "drill"}
-    assert (await quick.post(HISTORY, past(level(1)), drill)).status == 201
-    assert (await quick.get(ONE)).status == 404
-    assert (await quick.get(ONE, drill)).status == 200
+    assert (await client.post(HISTORY, past(level(1)), drill)).status == 201
+    assert (await client.get(ONE)).status == 404
+    assert (await client.get(ONE, drill)).status == 200
 
 
 RULES = f"{V1.replace('v1', 'ex/v1')}/typeRules/Gauge"

@@ -149,7 +149,9 @@ class Reading:
                 rows = [row for row in rows if row.flags & OBSERVED]
             case TimeProperty.DELETED:
                 rows = [row for row in rows if row.flags & DELETED]
-            case _:
+            case TimeProperty.CREATED | TimeProperty.MODIFIED:
+                rows = [row for row in rows if not row.flags & DELETED]
+            case None:
                 pass
         if self._window.start is None and self._window.end is None:
             return rows
