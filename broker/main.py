@@ -9,6 +9,7 @@ import logging
 import resource
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,8 @@ from broker.validation import Models
 log = logging.getLogger("machi.broker")
 
 _PRUNE_EVERY = 3600.0
+_THREADS = 32
+"""Connections to MQTT brokers that are being opened, each in a thread, for up to five seconds."""
 _OWN_FILES = 200
 """Files and connections of the broker's own, beside those of its clients."""
 
@@ -114,6 +117,7 @@ def open_files(limits: Limits) -> Limits:
 async def _run(
     settings: Settings, models: Models | None, guard: Guard | None, sock: socket.socket
 ) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
     broker = await start(settings, SqliteStore(settings.data), models=models, guard=guard)
     config = uvicorn.Config(
         application(broker),

@@ -19,7 +19,8 @@ class NotAnEndpoint(ValueError):
 class Address:
     """Where a receiver is. `target` is the request target, or the MQTT topic.
 
-    `origin` is scheme, host and port: what receivers behind the same server share.
+    `origin` is scheme, host and port: what receivers behind the same server share. `place` is what
+    answers or does not as one: the endpoint over HTTP, the broker over MQTT.
     """
 
     scheme: str
@@ -29,10 +30,14 @@ class Address:
     user: str | None = None
     password: str | None = None
     origin: str = field(init=False)
+    place: str = field(init=False)
 
     def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        object.__setattr__(self, "origin", f"{self.scheme}://{host}:{self.port}")
+        origin = f"{self.scheme}://{host}:{self.port}"
+        http = self.scheme.startswith("http")
+        object.__setattr__(self, "origin", origin)
+        object.__setattr__(self, "place", origin + self.target if http else origin)
 
     @property
     def secure(self) -> bool:

@@ -129,8 +129,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "順序を守るため、先の {count} 件の後で待っています。{why}",
     ),
     "breaker": (
-        "It waits: {server} does not answer, and is only probed now and then. {why}",
-        "待っています: {server} が応答しないため、時々試すだけにしています。{why}",
+        "It waits: the receiver at {server} does not answer, and is probed now and then. {why}",
+        "待っています: {server} の受信先が応答しないため、時々試すだけにしています。{why}",
     ),
     "cooldown": (
         "It waits until {until}: after a failure the endpoint wants a pause (cooldown). {why}",

@@ -68,7 +68,7 @@ class Fates:
             why = "" if known is None else known.words
             return Step("delivery", False, "unready", {"why": why})
         server = known.address.origin
-        if self._delivery.breakers().get(server, "closed") != "closed":
+        if self._delivery.breaker(known.address) != "closed":
             return Step("delivery", False, "breaker", {**values, "server": server})
         if head.not_before is not None and head.not_before > self._clock():
             values["until"] = head.not_before

@@ -11,8 +11,8 @@ class State(StrEnum):
     """Whether tries reach the endpoint."""
 
     CLOSED = "closed"
-    OPEN = "open"
     PROBING = "probing"
+    OPEN = "open"
 
 
 class Breaker:

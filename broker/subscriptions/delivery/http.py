@@ -14,12 +14,11 @@ import ssl
 from collections import deque
 from typing import Final
 
-from broker.egress import Egress
 from broker.subscriptions.delivery.answer import judge
 from broker.subscriptions.delivery.connection import Answer, Connection
 from broker.subscriptions.delivery.message import Message
 from broker.subscriptions.delivery.policy import Fate, Tried
-from broker.subscriptions.delivery.resolve import NoConnection, resolve
+from broker.subscriptions.delivery.resolve import NoConnection, Resolver
 from broker.subscriptions.endpoint import Address
 
 IDLE: Final = 30.0
@@ -39,8 +38,8 @@ class Unusable(Exception):
 class HttpSender:
     """POSTs notifications. Bound to its event loop."""
 
-    def __init__(self, egress: Egress) -> None:
-        self._egress = egress
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
         self._tls: ssl.SSLContext | None = None
         self._idle: dict[str, deque[Connection]] = {}
         self._busy: set[Connection] = set()
@@ -151,7 +150,7 @@ class HttpSender:
         tls = self._tls_context() if address.secure else None
         name = address.host if tls is not None else None
         reason = "No connection can be made to the receiver."
-        for target in await resolve(self._egress, address):
+        for target in await self._resolver.addresses(address):
             connection = Connection()
 
             def made(one: Connection = connection) -> Connection:

@@ -13,14 +13,16 @@ from typing import Any, Final
 import aiomqtt
 import orjson
 
-from broker.egress import Egress
 from broker.subscriptions.delivery.message import Message, with_attempt
 from broker.subscriptions.delivery.policy import Fate, Tried
-from broker.subscriptions.delivery.resolve import NoConnection, resolve
+from broker.subscriptions.delivery.resolve import NoConnection, Resolver
 from broker.subscriptions.endpoint import Address
 
 IDLE: Final = 120.0
 """Seconds a connection is kept unused."""
+
+CONNACK = 5.0
+"""Seconds a broker has for its answer to CONNECT."""
 
 V5: Final = "mqtt5.0"
 V311: Final = "mqtt3.1.1"
@@ -53,6 +55,19 @@ class _Key:
     version: str
 
 
+class _Closed(aiomqtt.MqttError):
+    """The broker took CONNECT, and closed the connection instead of answering."""
+
+
+class _Client(aiomqtt.Client):
+    """Notices at once that it is refused by being closed; aiomqtt itself waits for its time-out."""
+
+    def _on_disconnect(self, *args: Any, **options: Any) -> None:
+        if not self._connected.done():
+            self._connected.set_exception(_Closed("closed"))
+        super()._on_disconnect(*args, **options)
+
+
 class _Link:
     """An open connection. `lost` is done once it is not."""
 
@@ -78,11 +93,11 @@ class MqttSender:
     """Publishes notifications. Bound to its event loop.
 
     `notes` has, by origin, what an operator should know although deliveries succeed: a broker
-    that does not speak version 5 is spoken to in 3.1.1 from then on.
+    that refuses version 5 is spoken to in 3.1.1 from then on.
     """
 
-    def __init__(self, egress: Egress) -> None:
-        self._egress = egress
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
         self._links: dict[_Key, asyncio.Task[_Link]] = {}
         self._spoken: dict[str, str] = {}
         self.notes: dict[str, str] = {}
@@ -175,7 +190,7 @@ class MqttSender:
         try:
             return await self._connect(key, address, key.version)
         except aiomqtt.MqttError as error:
-            if key.version != V5 or _code(error) not in _BAD_VERSION | {None}:
+            if key.version != V5 or not _refuses_version(error):
                 raise _no_connection(error) from None
         try:
             link = await self._connect(key, address, V311)
@@ -188,17 +203,17 @@ class MqttSender:
 
     async def _connect(self, key: _Key, address: Address, version: str) -> _Link:
         """Connect to the first address of the broker that answers at all."""
-        *others, last = await resolve(self._egress, address)
+        *others, last = await self._resolver.addresses(address)
         for target in others:
             try:
                 return await self._connect_to(target, key, address, version)
             except aiomqtt.MqttError as error:
-                if _code(error) is not None:
+                if _code(error) is not None or isinstance(error, _Closed):
                     raise
         return await self._connect_to(last, key, address, version)
 
     async def _connect_to(self, target: str, key: _Key, address: Address, version: str) -> _Link:
-        client = aiomqtt.Client(
+        client = _Client(
             target,
             key.port,
             username=key.user,
@@ -206,7 +221,7 @@ class MqttSender:
             protocol=_PROTOCOLS[version],
             clean_session=True if version == V311 else None,
             tls_context=_checking(address.host) if key.secure else None,
-            timeout=5,
+            timeout=CONNACK,
             logger=_quiet,
         )
         await client.__aenter__()
@@ -246,6 +261,11 @@ def _dead(opening: asyncio.Task[_Link]) -> bool:
         return False
     failed = opening.cancelled() or opening.exception() is not None
     return failed or opening.result().lost.done()
+
+
+def _refuses_version(error: aiomqtt.MqttError) -> bool:
+    """Tell whether a broker does not speak version 5: it says so, or closes (MQTT 5, §3.1.2.2)."""
+    return isinstance(error, _Closed) or _code(error) in _BAD_VERSION
 
 
 def _code(error: aiomqtt.MqttError) -> int | None:

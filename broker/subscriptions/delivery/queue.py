@@ -39,12 +39,13 @@ class Queue:
     `open` counts rows dealt with whose end is not yet in the store. `young` until a row was read
     for the first time since the broker started. `task` works on it, or did last. `reach` is how
     many rows are read at a time: few while tries fail, since only the head is needed then. `trying`
-    is done when the try under way has ended, None where there is none.
+    is done when the try under way has ended, None where there is none. `origin` and `target` name
+    the server and the endpoint, once they are known.
     """
 
     __slots__ = (
         "_epoch", "_held", "_rows", "behind", "newest", "not_before", "open", "origin", "reach",
-        "sid", "state", "task", "timer", "trying", "young",
+        "sid", "state", "target", "task", "timer", "trying", "young",
     )  # fmt: skip
 
     def __init__(self, sid: int, held: Held) -> None:
@@ -57,6 +58,7 @@ class Queue:
         self.state = State.IDLE
         self.not_before = 0.0
         self.origin = ""
+        self.target = ""
         self.task: asyncio.Future[None] | None = None
         self.trying: asyncio.Future[None] | None = None
         self.timer: Callable[[], None] | None = None

@@ -28,7 +28,8 @@ from broker.subscriptions.delivery.queue import Held, Queue, State
 from broker.subscriptions.delivery.recipient import Known, Recipient, Unready
 from broker.subscriptions.delivery.senders import Senders
 from broker.subscriptions.delivery.settling import Settler
-from broker.subscriptions.delivery.turns import Turns, count_states
+from broker.subscriptions.delivery.turns import Turns, count_states, worst
+from broker.subscriptions.endpoint import Address
 
 QUANTUM: Final = 32
 """Rows after which a queue lets others have its turn."""
@@ -118,8 +119,12 @@ class Delivery:
                 await self.settled()
 
     def breakers(self) -> dict[str, str]:
-        """Return the state of each server's breaker, by its origin."""
-        return {name: state.value for name, state in self._turns.breakers().items()}
+        """Return the state of the worst breaker of each server, by its origin."""
+        return {name: state.value for name, state in worst(self._turns.targets()).items()}
+
+    def breaker(self, address: Address) -> str:
+        """Return the state of an endpoint's breaker."""
+        return self._turns.state(address.place).value
 
     def figures(self) -> dict[str, float]:
         """Return figures for /metrics: no label names a receiver."""
@@ -127,7 +132,7 @@ class Delivery:
             "delivery_queues_running": self._turns.running,
             "delivery_rows_held": self._held.rows,
         }
-        told |= count_states(self._turns.breakers())
+        told |= count_states(self._turns.targets())
         return told | {f"delivery_tries_{fate.name.lower()}": self.tries[fate] for fate in Fate}
 
     def _queue(self, sid: int) -> Queue:
@@ -171,9 +176,9 @@ class Delivery:
             self._queues.pop(queue.sid, None)
 
     async def _drain(self, queue: Queue) -> None:
-        name = queue.origin
+        name = queue.target
         for _ in range(QUANTUM):
-            if self._turns.closing or not await self._step(queue) or queue.origin != name:
+            if self._turns.closing or not await self._step(queue) or queue.target != name:
                 return
 
     async def _step(self, queue: Queue) -> bool:
@@ -191,8 +196,8 @@ class Delivery:
                 self._known[queue.sid] = known
         if isinstance(known, Unready):
             return self._failed(queue, row, None, Tried(Fate.NOT_NOW, known.words))
-        if queue.origin != known.address.origin:
-            queue.origin = known.address.origin
+        if queue.target != known.address.place:
+            queue.origin, queue.target = known.address.origin, known.address.place
             return True
         if queue.young and self._resting(queue, row):
             return False
@@ -239,10 +244,10 @@ class Delivery:
                 log.warning("a loop of notifications was stopped; see the dead letters")
                 self._settle(queue, row, Outcome.DEAD, words)
                 return True
-        origin = self._turns.origin(queue.origin)
-        if not origin.breaker.admits(moment):
+        target = self._turns.target(queue)
+        if not target.breaker.admits(moment):
             queue.forget()
-            self._turns.shut(queue, origin)
+            self._turns.shut(queue, target)
             return False
         if change is not None:
             self._rounds.sent(row.sid, change.entity_id, moment)
@@ -258,7 +263,7 @@ class Delivery:
             queue.trying = None
             trying.set_result(None)
         self.tries[tried.fate] += 1
-        self._turns.heard(origin, tried)
+        self._turns.heard(target, tried)
         if tried.fate is Fate.DELIVERED:
             self._settle(queue, row, Outcome.DELIVERED, None, row.attempts + tried.tries)
             return True
@@ -279,9 +284,9 @@ class Delivery:
         queue.forget()
         queue.reach = 1
         queue.not_before = self._ticker.monotonic() + verdict.pause
-        origin = self._turns.origin(queue.origin)
-        if to is not None and origin.breaker.shut:
-            self._turns.shut(queue, origin)
+        target = self._turns.target(queue)
+        if to is not None and target.breaker.shut:
+            self._turns.shut(queue, target)
         else:
             self._turns.pause(queue, queue.not_before)
         return False

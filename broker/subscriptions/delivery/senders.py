@@ -10,14 +10,16 @@ from broker.subscriptions.delivery.message import Message
 from broker.subscriptions.delivery.mqtt import MqttSender
 from broker.subscriptions.delivery.policy import Tried
 from broker.subscriptions.delivery.recipient import Recipient
+from broker.subscriptions.delivery.resolve import Resolver
 
 
 class Senders:
     """The senders of one broker. Bound to its event loop."""
 
     def __init__(self, egress: Egress) -> None:
-        self.http = HttpSender(egress)
-        self.mqtt = MqttSender(egress)
+        resolver = Resolver(egress)
+        self.http = HttpSender(resolver)
+        self.mqtt = MqttSender(resolver)
 
     async def send(
         self, recipient: Recipient, message: Message, *, attempt: int, timeout: float

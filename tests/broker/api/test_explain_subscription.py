@@ -18,6 +18,7 @@ from broker.store.contract import Committed
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Failure, Outcome, Settlement, Waiting
 from broker.subscriptions.delivery.loops import CHAINED, PROBED
+from broker.subscriptions.delivery.queue import Held, Queue
 from broker.subscriptions.explain_words import CODES, in_words
 from tests.broker.api.data import ENTITIES, EX, V1, gauge, urn
 from tests.support.asgi import Client, Ticking, running
@@ -231,9 +232,11 @@ async def cooling(town: Town) -> str:
 
 async def broken(town: Town) -> str:
     await just_due(town)
-    breaker = town.client.broker.delivery._turns.origin(SERVER).breaker
-    for _ in range(town.client.broker.delivery.policy.failures):
-        breaker.silent(0, 0)
+    delivery = town.client.broker.delivery
+    queue = Queue(1, Held())
+    queue.origin, queue.target = SERVER, f"{SERVER}/notify"
+    for _ in range(delivery.policy.failures):
+        delivery._turns.target(queue).breaker.silent(0, 0)
     return NEWEST
 
 

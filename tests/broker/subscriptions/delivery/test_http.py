@@ -11,6 +11,7 @@ from broker.egress import Egress
 from broker.subscriptions.delivery.http import HttpSender
 from broker.subscriptions.delivery.message import Message
 from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.delivery.resolve import Resolver
 from broker.subscriptions.endpoint import parse_endpoint
 from tests.support.receivers import HOST, answer, hang, receiver
 
@@ -19,7 +20,7 @@ MESSAGE = Message(b'{"data":[]}', (("Content-Type", "application/json"), ("X-Tow
 
 @contextlib.asynccontextmanager
 async def sender(egress: Egress | None = None) -> AsyncIterator[HttpSender]:
-    one = HttpSender(egress or Egress(local=True))
+    one = HttpSender(Resolver(egress or Egress(local=True)))
     try:
         yield one
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from broker.egress import Egress
 from broker.subscriptions.delivery.message import Message
 from broker.subscriptions.delivery.mqtt import V5, V311, MqttSender, Quality
 from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.delivery.resolve import Lookup, Resolver
 from broker.subscriptions.endpoint import parse_endpoint
 from tests.support import free_port, require_tool
 from tests.support.receivers import HOST, listening, mosquitto
@@ -25,8 +27,10 @@ MESSAGE = Message(
 
 
 @contextlib.asynccontextmanager
-async def sender(egress: Egress | None = None) -> AsyncIterator[MqttSender]:
-    one = MqttSender(egress or Egress(local=True))
+async def sender(
+    egress: Egress | None = None, lookup: Lookup = socket.getaddrinfo
+) -> AsyncIterator[MqttSender]:
+    one = MqttSender(Resolver(egress or Egress(local=True), lookup))
     try:
         yield one
     finally:
@@ -124,16 +128,13 @@ async def test_a_broker_that_comes_back_is_connected_to_again(tmp_path: Path) ->
             assert (await send(mqtt, uri, Quality(qos=1))).fate is Fate.DELIVERED
 
 
-async def test_a_name_with_several_addresses_is_tried_at_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_name_with_several_addresses_is_tried_at_each(tmp_path: Path) -> None:
     port = free_port()
 
-    async def two(*args: object) -> list[str]:
-        return ["::1", HOST]
+    def two(*args: object, **options: object) -> list[tuple[object, ...]]:
+        return [(0, 0, 0, "", (address, 0)) for address in ("::1", HOST)]
 
-    monkeypatch.setattr("broker.subscriptions.delivery.mqtt.resolve", two)
-    async with mosquitto(port, tmp_path), sender() as mqtt:
+    async with mosquitto(port, tmp_path), sender(lookup=two) as mqtt:
         assert await send(mqtt, f"mqtt://localhost:{port}/t", Quality(qos=1)) == Tried(
             Fate.DELIVERED
         )
@@ -172,6 +173,52 @@ async def test_a_broker_without_version_5_is_spoken_to_in_3_1_1_and_that_is_told
     finally:
         town.terminate()
         await town.wait()
+
+
+@contextlib.asynccontextmanager
+async def old_broker(refusal: bytes | None) -> AsyncIterator[tuple[str, list[int]]]:
+    """Run a broker that knows 3.1.1 only; give its URI and the versions it was spoken to in.
+
+    To another version it answers `refusal`, and closes; with None it does nothing at all.
+    """
+    versions: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readexactly(9)
+        versions.append(head[8])
+        if head[8] == 4:
+            writer.write(b"\x20\x02\x00\x00")
+        elif refusal is not None:
+            writer.write(refusal)
+            writer.close()
+            return
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server:
+        yield f"mqtt://{HOST}:{server.sockets[0].getsockname()[1]}/t", versions
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [b"", b"\x20\x02\x00\x01", b"\x20\x03\x00\x84\x00"],
+    ids=["closed", "code 1", "code 132"],
+)
+async def test_a_broker_that_refuses_version_5_is_asked_in_3_1_1_at_once(refusal: bytes) -> None:
+    async with old_broker(refusal) as (uri, versions), sender() as mqtt:
+        assert await send(mqtt, uri) == Tried(Fate.DELIVERED)
+        assert versions == [5, 4]
+
+
+async def test_a_broker_that_only_says_nothing_is_not_taken_for_an_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("broker.subscriptions.delivery.mqtt.CONNACK", 0.1)
+    async with old_broker(None) as (uri, versions), sender() as mqtt:
+        for count in (1, 2):
+            assert (await send(mqtt, uri)).fate is Fate.NO_ANSWER
+            assert versions == [5] * count
+        assert mqtt.notes == {}
 
 
 async def test_the_egress_rule_holds(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ async def test_a_repeat_has_the_same_id_and_says_it_is_one() -> None:
 
 
 async def until_paused(town: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while town.delivery._turns.running or town.delivery._settler._added:
             await asyncio.sleep(0.001)
 
@@ -183,6 +183,54 @@ async def test_a_silent_server_costs_one_probe_whatever_waits_for_it() -> None:
         await one.start()
         town.hands.advance(60)
         assert (await town.until(nothing_waits)).delivered == len(sids)
+
+
+async def hang_where_told(got: Got) -> web.StreamResponse:
+    """Answer nothing under `/hang`."""
+    return await (hang(got) if got.path.startswith("/hang") else answer(200)(got))
+
+
+async def test_a_path_that_hangs_holds_up_none_of_its_neighbours() -> None:
+    async with running() as town, receiver(hang_where_told) as one:
+        server = one.url.removesuffix("/notify")
+        for number in range(20):
+            await town.subscribe(f"{server}/hang/{number}", name=str(number), timeout=0.01)
+        await town.level(0)
+        await until_paused(town)
+        for _ in range(3):
+            town.hands.advance(5)
+            await until_paused(town)
+        assert town.delivery.breakers() == {server: "open"}
+        good = await town.subscribe(one.url, "urn:ngsi-ld:River:good", name="good")
+        for value in range(50):
+            await town.level(value, "urn:ngsi-ld:River:good")
+        await town.until(lambda books: books.delivered == 50, good)
+        assert town.delivery.breakers() == {server: "open"}
+    assert levels([got for got in one.got if got.path == "/notify"]) == list(range(50))
+
+
+async def test_a_server_that_is_back_is_noticed_for_all_its_endpoints_at_once() -> None:
+    async with running() as town, receiver() as one:
+        server = one.url.removesuffix("/notify")
+        await one.stop()
+        for number in range(10):
+            await town.subscribe(f"{server}/{number}", name=str(number), timeout=2.0)
+        await town.level(0)
+        for _ in range(8):
+            await until_paused(town)
+            town.hands.advance(15)
+        await until_paused(town)
+        assert town.delivery.breakers() == {server: "open"}
+        await one.start()
+        await town.level(1)
+        async with asyncio.timeout(30):
+            while not one.got:
+                town.hands.advance(1)
+                await until_paused(town)
+        await until_paused(town)
+        town.hands.advance(1)
+        books = await town.until(nothing_waits)
+    assert books.delivered == 20
 
 
 async def test_cooldown_is_kept_after_a_failure() -> None:

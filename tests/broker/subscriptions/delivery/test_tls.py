@@ -14,6 +14,7 @@ from broker.subscriptions.delivery.http import HttpSender
 from broker.subscriptions.delivery.message import Message
 from broker.subscriptions.delivery.mqtt import MqttSender, Quality
 from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.delivery.resolve import Resolver
 from broker.subscriptions.endpoint import parse_endpoint
 from tests.support import free_port, require_tool
 from tests.support.receivers import HOST, mosquitto
@@ -57,7 +58,7 @@ async def https_server(keys: Path) -> AsyncIterator[int]:
 async def test_https_wants_the_receivers_own_certificate(
     keys: Path, name: str, trusted: bool
 ) -> None:
-    http = HttpSender(Egress(local=True))
+    http = HttpSender(Resolver(Egress(local=True)))
     async with https_server(keys) as port:
         address = parse_endpoint(f"https://{name}:{port}/")
         tried = await http.send(address, MESSAGE, attempt=1, timeout=5)
@@ -77,7 +78,7 @@ async def test_mqtts_wants_the_brokers_own_certificate(
     settings = (
         "allow_anonymous true", f"certfile {keys / 'cert.pem'}", f"keyfile {keys / 'key.pem'}",
     )  # fmt: skip
-    mqtt = MqttSender(Egress(local=True))
+    mqtt = MqttSender(Resolver(Egress(local=True)))
     async with mosquitto(port, keys, *settings):
         address = parse_endpoint(f"mqtts://{name}:{port}/t")
         tried = await mqtt.send(address, MESSAGE, Quality(qos=1), attempt=1, timeout=5)

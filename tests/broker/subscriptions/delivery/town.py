@@ -148,7 +148,7 @@ class Town:
 
     async def until(self, holds: Callable[[Books], bool], sid: int | None = None) -> Books:
         """Return the books once they are like this."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not holds(books := await self.books(sid)):
                 await asyncio.sleep(0.001)
         return books
@@ -158,7 +158,7 @@ class Town:
 
     async def failed(self, times: int, sid: int) -> StoredSubscription:
         """Return the subscription once so many tries failed."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 stored = self.store.outbox.find(sid)
                 assert stored is not None
