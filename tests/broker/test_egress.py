@@ -122,7 +122,7 @@ async def test_no_connection_is_opened_to_a_refused_address(host):
 
     app = web.Application()
     app.router.add_get("/", visit)
-    async with TestServer(app) as server, Egress().session(timeout=5) as session:
+    async with TestServer(app) as server, Egress().session(timeout=30) as session:
         with pytest.raises(aiohttp.ClientError):
             await session.get(f"http://{host}:{server.port}/")
     assert visits == []
@@ -135,7 +135,7 @@ async def test_redirect_to_a_refused_address_is_not_followed():
     app = web.Application()
     app.router.add_get("/", away)
     egress = Egress(allow=["127.0.0.1/32"])
-    async with TestServer(app, host="127.0.0.1") as server, egress.session(timeout=5) as session:
+    async with TestServer(app, host="127.0.0.1") as server, egress.session(timeout=30) as session:
         with pytest.raises(aiohttp.ClientConnectorError) as refused:
             await session.get(server.make_url("/"))
     assert isinstance(refused.value.os_error, EgressRefused)
@@ -149,7 +149,7 @@ async def test_permitted_address_is_reached():
     app.router.add_get("/", hello)
     async with (
         TestServer(app) as server,
-        Egress(local=True).session(timeout=5) as session,
+        Egress(local=True).session(timeout=30) as session,
         session.get(server.make_url("/")) as response,
     ):
         assert await response.text() == "hello"

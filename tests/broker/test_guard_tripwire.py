@@ -1006,7 +1006,7 @@ async def test_no_notification_tells_what_is_hidden(pair: Pair, accept: str) -> 
                 assert (await client.post(SUBSCRIPTIONS, sent)).status == 201
         await _live(pair)
         for client in (pair.real, pair.twin):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while (await client.broker.store.outbox.books()).waiting:
                     await asyncio.sleep(0.001)
         told = b"".join(got.body + repr(got.headers).encode() for got in one.got)

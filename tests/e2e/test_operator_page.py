@@ -5,9 +5,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
-from tests.support import require_tool
+from tests.support.browser import chromium
 from tests.support.live import live_broker
 from tests.support.receivers import Receiver, answer, receiver
 
@@ -30,7 +30,7 @@ async def let_one_die(url: str, one: Receiver) -> None:
         await session.post(
             "/ngsi-ld/v1/entities", json={"id": "urn:x:kuma", "type": "River", "level": 3}
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await (await session.get("/ngsi-ld/ex/v1/dead-letters")).json():
                 await asyncio.sleep(0.01)
 
@@ -42,15 +42,13 @@ async def fits(page: Page) -> bool:
 
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_a_dead_letter_is_replayed_by_keyboard(tmp_path: Path, width: int) -> None:
-    chromium = require_tool("chromium")
     async with (
         receiver(answer(410)) as one,
         live_broker(tmp_path) as url,
-        async_playwright() as playwright,
+        chromium() as browser,
     ):
         await let_one_die(url, one)
         one.reply = answer(200)
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         context = await browser.new_context(
             viewport={"width": width, "height": 800}, locale="ja-JP"
         )
@@ -68,4 +66,3 @@ async def test_a_dead_letter_is_replayed_by_keyboard(tmp_path: Path, width: int)
         assert "1件の通知をもう一度" in await told.inner_text()
         first, again = await one.wait_for(2)
         assert first.body == again.body
-        await browser.close()

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import CHECKS, load_all_checks
 
 from broker import __version__
-from broker.api.openapi import document
+from broker.api.openapi import document, path_parameters
 from broker.api.routes import TABLE
+from broker.api.table import Route
 from tests.fuzz.conftest import Tally
 from tests.fuzz.wire import Reply, check
 from tests.support import effort
@@ -25,22 +26,25 @@ CONTEXT = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
 SOMETIMES = 3
 
 
+NAMES = {
+    "id": EXISTING,
+    "entityId": EXISTING,
+    "instanceId": EXISTING,
+    "attrId": "a",
+    "type": "T",
+    "contextId": CONTEXT,
+    "subscriptionId": EXISTING,
+    "registrationId": EXISTING,
+    "letter": "1-1",
+}
+"""What stands in paths for things that exist."""
+
+
 def aim(case: schemathesis.Case) -> None:
     """Aim at an entity and attribute that exist, in the default tenant, most of the time."""
-    names = {
-        "id": EXISTING,
-        "entityId": EXISTING,
-        "instanceId": EXISTING,
-        "attrId": "a",
-        "type": "T",
-        "contextId": CONTEXT,
-        "subscriptionId": EXISTING,
-        "registrationId": EXISTING,
-        "letter": "1-1",
-    }
     for name, value in dict(case.path_parameters or {}).items():
         if len(str(value)) % SOMETIMES:
-            case.path_parameters[name] = names[name]
+            case.path_parameters[name] = NAMES[name]
     for name in ("NGSILD-Tenant", "If-Match", "Link"):
         if case.headers and len(str(case.headers.get(name, ""))) % SOMETIMES:
             del case.headers[name]
@@ -68,6 +72,8 @@ def session() -> Iterator[requests.Session]:
 @SCHEMA.parametrize()
 @settings(
     max_examples=effort(quick=12, long=300),
+    # Not Phase.explicit: cases made of examples are made while tests are collected, for a minute.
+    phases=[Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
     suppress_health_check=[*HealthCheck],
     deadline=None,
 )
@@ -75,10 +81,38 @@ def test_every_answer_is_sound_and_as_documented(
     case: schemathesis.Case, server: Server, session: requests.Session, tally: Tally
 ) -> None:
     aim(case)
+    send(case, server, session, tally)
+
+
+def documented() -> list[Route]:
+    """Return the operations that are documented with an example of a body or parameter."""
+    return [
+        route
+        for route in TABLE.routes
+        if route.name != "stream"
+        and (route.body is not None or any(param.example is not None for param in route.query))
+    ]
+
+
+@pytest.mark.parametrize("route", documented(), ids=lambda route: route.name)
+def test_the_examples_of_an_operation_are_answered_as_documented(
+    route: Route, server: Server, session: requests.Session, tally: Tally
+) -> None:
+    operation = SCHEMA[route.template][route.method]
+    body = {"body": route.body.example, "media_type": route.body.types[0]} if route.body else {}
+    path = {name: NAMES[name] for name, _, _ in path_parameters(route)}
+    shown = [{param.name: param.example} for param in route.query if param.example is not None]
+    for query in [{}, *shown]:
+        case = operation.Case(path_parameters=path, query=query, **body)
+        send(case, server, session, tally)
+
+
+def send(case: schemathesis.Case, server: Server, session: requests.Session, tally: Tally) -> None:
+    """Send a case, with what it aims at there, and check the answer."""
     session.post(
         f"{server.url}/ngsi-ld/v1/entityOperations/upsert",
         json=[{"id": EXISTING, "type": "T", "a": 1, "b": {"object": "urn:x:2"}}],
-        timeout=10,
+        timeout=30,
     )
     response = case.call(base_url=server.url, session=session, allow_redirects=False)
     tally.count += 1

@@ -83,7 +83,7 @@ asyncio.run(main())
 
 async def until_listening(port: int, wanted: bool) -> None:
     """Wait until somebody, or nobody, listens on the port."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -152,7 +152,7 @@ class Stream:
         self._raw = rest
         self._rest = b""
 
-    async def event(self, within: float = 5.0) -> Event:
+    async def event(self, within: float = 30.0) -> Event:
         """Return the next event or comment. Raises TimeoutError, EOFError at the end."""
         async with asyncio.timeout(within):
             while b"\n\n" not in self._rest:
@@ -233,7 +233,7 @@ class Client:
         """Open an event stream, and leave it at the end."""
         pipe = self._open(*_written("GET", path, headers, ABSENT, None))
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 data = b""
                 while b"\r\n\r\n" not in data:
                     data += await pipe.more()
@@ -241,7 +241,7 @@ class Client:
             yield Stream(pipe, _head(head), rest)
         finally:
             pipe.close()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await asyncio.gather(*pipe.state.tasks, return_exceptions=True)
 
     def _open(self, *parts: bytes) -> _Pipe:

@@ -35,7 +35,7 @@ async def mqtt_broker(kind: str, port: int, folder: Path, **options: str) -> Asy
     quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet)
     try:
-        await asyncio.wait_for(listening(port), 20)
+        await asyncio.wait_for(listening(port), 30)
         yield
     finally:
         process.terminate()

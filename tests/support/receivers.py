@@ -94,7 +94,7 @@ class Receiver:
             await self._runner.cleanup()
             self._runner = None
 
-    async def wait_for(self, count: int, within: float = 10.0) -> list[Got]:
+    async def wait_for(self, count: int, within: float = 30.0) -> list[Got]:
         """Return what came, once there is so much of it."""
         async with asyncio.timeout(within), self.news:
             await self.news.wait_for(lambda: len(self.got) >= count)
@@ -152,7 +152,7 @@ async def mosquitto(port: int, folder: Path, *settings: str) -> AsyncIterator[No
         require_tool("mosquitto"), "-c", str(config), stdout=quiet, stderr=quiet
     )
     try:
-        await asyncio.wait_for(listening(port), 20)
+        await asyncio.wait_for(listening(port), 30)
         yield
     finally:
         process.terminate()

@@ -45,7 +45,7 @@ class Caller:
 
     async def reply(self, *, bodiless: bool = False) -> Reply:
         """Read one answer whole. Raises TimeoutError where none comes."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self._reply(bodiless)
 
     def stop_reading(self) -> None:
@@ -59,7 +59,7 @@ class Caller:
     async def ended(self) -> bool:
         """Tell that the server closes without sending more. Raises TimeoutError."""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 return await self.reader.read(1) == b""
         except ConnectionResetError:
             return True
@@ -110,7 +110,7 @@ class Wired:
 
     async def until(self, holds: Callable[[], object]) -> None:
         """Wait until something has come about."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not holds():
                 await asyncio.sleep(0.001)
 

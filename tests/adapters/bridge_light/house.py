@@ -59,7 +59,7 @@ async def command(client: Client, look: dict[str, Any]) -> None:
 
 async def reports(client: Client, status: str, **reported: Any) -> Entity:
     """Wait until the light's entity reports a status, and these reported values."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             light = await client.retrieve(LIGHT)
             told = {name: value(light, name) for name in reported}

@@ -108,7 +108,7 @@ async def test_light_that_is_deleted_is_let_go(client: Client, tmp_path: Path):
         await plant(client, "sacn", sacn(light))
         await reports(client, "confirmed")
         await client.delete(LIGHT)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not light.packets[-1].terminated:
                 await asyncio.sleep(0.01)
 

@@ -68,7 +68,7 @@ async def test_light_that_came_up_in_its_own_colour_is_commanded_again(
         await reports(client, "confirmed", reportedColour="#FF0000")
         posts = len(light.posts)
         light.state["seg"][0]["col"] = [[255, 160, 0]]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(light.posts) == posts or light.state["seg"][0]["col"][0] != [255, 0, 0]:
                 await asyncio.sleep(0.02)
 
@@ -97,7 +97,7 @@ async def test_adapter_started_without_a_broker_commands_what_it_last_knew(
             await plant(client, "sacn", sacn(light), **RED)
             await reports(client, "confirmed", reportedColour="#FF0000")
         light.packets.clear()
-        async with running("http://127.0.0.1:9", tmp_path / "state"), asyncio.timeout(20):
+        async with running("http://127.0.0.1:9", tmp_path / "state"), asyncio.timeout(30):
             while not light.packets or light.packets[-1].terminated:
                 await asyncio.sleep(0.02)
             assert light.colours() == [(255, 0, 0)]
@@ -115,7 +115,7 @@ async def test_light_without_a_broker_holds_and_then_fails_safe(tmp_path: Path):
         await reports(client, "confirmed", reportedColour="#FF0000")
         server.kill()
         assert light.colours() == [(255, 0, 0)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while light.colours() != [(0, 0, 153)]:
                 await asyncio.sleep(0.02)
         server.start()

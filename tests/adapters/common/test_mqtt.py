@@ -40,12 +40,12 @@ class Ear:
 
     async def is_ready(self) -> None:
         """Wait until the topics are subscribed."""
-        await asyncio.wait_for(self.ready.wait(), 20)
+        await asyncio.wait_for(self.ready.wait(), 30)
         self.ready.clear()
 
     async def hears(self) -> bytes:
         """Return the next payload."""
-        return await asyncio.wait_for(self.heard.get(), 20)
+        return await asyncio.wait_for(self.heard.get(), 30)
 
 
 async def test_version_5_is_spoken_where_the_broker_speaks_it(tmp_path: Path):

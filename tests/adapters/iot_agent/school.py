@@ -83,7 +83,7 @@ class School:
                         await mqtt.publish(answer.topic, answer.payload, qos=1)
 
         async with background(live()):
-            await asyncio.wait_for(subscribed.wait(), 20)
+            await asyncio.wait_for(subscribed.wait(), 30)
             yield
 
 
@@ -108,5 +108,5 @@ async def school(folder: Path, protocol: str = "ul") -> AsyncIterator[School]:
             config=config,
         )
         async with background(run(MANIFEST, build, settings, ready=ready.set)):
-            await asyncio.wait_for(ready.wait(), 20)
+            await asyncio.wait_for(ready.wait(), 30)
             yield School(client, mqtt_port, http_port, FakeThing(KEY, "door", protocol))

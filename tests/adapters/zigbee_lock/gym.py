@@ -83,7 +83,7 @@ class Gym:
                         await mqtt.publish(answer.topic, answer.payload, qos=1)
 
         async with background(live()):
-            await asyncio.wait_for(subscribed.wait(), 20)
+            await asyncio.wait_for(subscribed.wait(), 30)
             yield
 
     async def private(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -107,7 +107,7 @@ async def adapter(gym: Gym, url: str) -> AsyncIterator[None]:
     ready = asyncio.Event()
     settings = Settings(url, gym.folder / "state", mqtt=MqttSettings(HOST, gym.mqtt_port))
     async with background(run(MANIFEST, build, settings, ready=ready.set)):
-        await asyncio.wait_for(ready.wait(), 20)
+        await asyncio.wait_for(ready.wait(), 30)
         yield
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,11 +39,12 @@ async def measure(client: Client, minute: int, level: float, **more: Any) -> Non
 async def taken(client: Client, minute: int) -> None:
     """Wait until the app has taken the sample of a minute."""
     wanted = START + timedelta(minutes=minute)
-    async for event in client.stream(type="FeedCursor", after=0):
-        if event.entity is not None:
-            watch = cursor_from(event.entity, "").watches.get(STATION)
-            if watch and watch.state.last and watch.state.last >= wanted:
-                return
+    async with asyncio.timeout(30):
+        async for event in client.stream(type="FeedCursor", after=0):
+            if event.entity is not None:
+                watch = cursor_from(event.entity, "").watches.get(STATION)
+                if watch and watch.state.last and watch.state.last >= wanted:
+                    return
 
 
 class Wall:
@@ -62,13 +63,26 @@ class Wall:
 @contextlib.asynccontextmanager
 async def running(
     client: Client, *, drill: bool = False, wall: Wall | None = None
-) -> AsyncIterator[None]:
-    """Run the app beside the test; wait until it listens."""
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Run the app beside the test; wait until it listens.
+
+    Give what waits until the app has looked once at the time the wall shows now.
+    """
     ready = asyncio.Event()
     wall = wall or Wall(200)
+    pauses = 0
 
     async def soon(seconds: float) -> None:
+        nonlocal pauses
+        pauses += 1
         await asyncio.sleep(0.01)
+
+    async def looked() -> None:
+        # The pause after next ends a look that began after now.
+        wanted = pauses + 2
+        async with asyncio.timeout(30):
+            while pauses < wanted:
+                await asyncio.sleep(0.01)
 
     app = Alerts(
         client,
@@ -80,8 +94,8 @@ async def running(
     )
     task = asyncio.create_task(app.run())
     try:
-        await asyncio.wait_for(ready.wait(), 10)
-        yield
+        await asyncio.wait_for(ready.wait(), 30)
+        yield looked
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -90,7 +104,7 @@ async def running(
 
 async def shows(client: Client, entity_id: str, **wanted: object) -> Entity:
     """Wait until an entity shows values; return it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             entity = await client.retrieve(entity_id)
             if all(value(entity, name) == part for name, part in wanted.items()):

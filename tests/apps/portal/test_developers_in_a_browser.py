@@ -1,10 +1,10 @@
 """From the start page to a curl, a CSV and a live stream, by keyboard, on a phone and on a desk."""
 
 import pytest
-from playwright.async_api import Locator, Page, async_playwright
+from playwright.async_api import Locator, Page
 
 from tests.apps.portal.conftest import Page as Portal
-from tests.support import require_tool
+from tests.support.browser import chromium
 
 
 async def reach(page: Page, target: Locator) -> None:
@@ -24,10 +24,8 @@ async def reach(page: Page, target: Locator) -> None:
 async def test_developer_gets_to_data_by_keyboard(
     town: None, page: Portal, width: int, language: str, link: str, copied: str
 ):
-    chromium = require_tool("chromium")
     start = str(page.session._base_url)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    async with chromium() as browser:
         context = await browser.new_context(
             viewport={"width": width, "height": 800},
             permissions=["clipboard-read", "clipboard-write"],
@@ -53,4 +51,3 @@ async def test_developer_gets_to_data_by_keyboard(
         await tab.keyboard.press("Enter")
         assert await tab.locator("details[open] .sample").is_visible()
         assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        await browser.close()

@@ -48,7 +48,7 @@ class Town:
         assert sent.status in (201, 204)
 
     async def until(self, holds: Callable[[Books], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not holds(await self.client.broker.store.outbox.books()):
                 await asyncio.sleep(0.001)
 

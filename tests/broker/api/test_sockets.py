@@ -33,7 +33,7 @@ class Socket:
 
     async def hear(self) -> dict[str, Any]:
         """Return the next message."""
-        heard: dict[str, Any] = orjson.loads(await asyncio.wait_for(self.connection.recv(), 5))
+        heard: dict[str, Any] = orjson.loads(await asyncio.wait_for(self.connection.recv(), 30))
         return heard
 
     async def events(self, count: int) -> list[tuple[str, str, Any]]:

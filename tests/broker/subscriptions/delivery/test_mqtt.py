@@ -41,7 +41,7 @@ async def send(
     mqtt: MqttSender, uri: str, quality: Quality | None = None, attempt: int = 1
 ) -> Tried:
     return await mqtt.send(
-        parse_endpoint(uri), MESSAGE, quality or Quality(), attempt=attempt, timeout=5
+        parse_endpoint(uri), MESSAGE, quality or Quality(), attempt=attempt, timeout=30
     )
 
 
@@ -53,7 +53,7 @@ async def subscriber(port: int, topic: str = "#", **options) -> AsyncIterator[ai
 
 
 async def heard(client: aiomqtt.Client) -> aiomqtt.Message:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await anext(client.messages)
 
 
@@ -151,7 +151,7 @@ async def test_a_try_that_gives_up_on_a_connection_ends_the_other_tries_that_wai
             mqtt.send(address, MESSAGE, Quality(), attempt=1, timeout=timeout)
             for timeout in (0.1, 60)
         ]
-        tried = await asyncio.wait_for(asyncio.gather(*tries), 20)
+        tried = await asyncio.wait_for(asyncio.gather(*tries), 30)
     assert [one.fate for one in tried] == [Fate.NO_ANSWER] * 2
 
 
@@ -162,7 +162,7 @@ async def test_a_broker_without_version_5_is_spoken_to_in_3_1_1_and_that_is_told
         sys.executable, "-m", "machi.mqtt", "--port", str(port), stdout=quiet, stderr=quiet
     )
     try:
-        await asyncio.wait_for(listening(port), 20)
+        await asyncio.wait_for(listening(port), 30)
         old = aiomqtt.ProtocolVersion.V311
         async with subscriber(port, protocol=old) as client, sender() as mqtt:
             for _ in range(2):

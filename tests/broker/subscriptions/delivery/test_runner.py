@@ -87,7 +87,7 @@ async def test_an_hour_of_silence_loses_nothing_and_keeps_the_order(folder: Path
         await town.failed(5, sid)
         await delete(town.store, RIVER)
         await one.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(one.got) < 62:
                 town.hands.advance(1)
                 await asyncio.sleep(0.001)
@@ -379,7 +379,7 @@ async def test_what_cannot_be_prepared_is_tried_ever_more_seldom_and_dies_with_t
             pauses.append(seconds_between(town.hands.now(), row.not_before))
             town.hands.advance(pauses[-1])
         assert pauses == [0.25, 0.5, 1, 2, 4]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not (dead := await town.dead()):
                 town.hands.advance(30)
                 await asyncio.sleep(0.001)
@@ -481,7 +481,7 @@ async def test_a_loop_is_stopped_with_its_reason(keeps_the_header: bool) -> None
         one.reply = write_back
         await town.subscribe(one.url)
         await town.level(0)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not (dead := await town.dead()):
                 town.hands.advance(0.01)
                 await asyncio.sleep(0.001)

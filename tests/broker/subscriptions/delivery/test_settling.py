@@ -55,7 +55,7 @@ async def test_waiting_ends_though_more_is_added_all_the_time() -> None:
     waiting = asyncio.create_task(settler.flushed())
     await asyncio.sleep(0)
     store.go.release()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 30)
     assert store.commits == [[0]]
     store.go.release()
     await settler.close()
@@ -71,6 +71,6 @@ async def test_a_full_disk_loses_nothing(monkeypatch) -> None:
     await asyncio.sleep(0.01)
     store.full = False
     store.go.release()
-    await asyncio.wait_for(settler.flushed(), 5)
+    await asyncio.wait_for(settler.flushed(), 30)
     assert store.commits == [[0]]
     await settler.close()

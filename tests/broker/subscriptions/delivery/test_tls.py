@@ -61,7 +61,7 @@ async def test_https_wants_the_receivers_own_certificate(
     http = HttpSender(Resolver(Egress(local=True)))
     async with https_server(keys) as port:
         address = parse_endpoint(f"https://{name}:{port}/")
-        tried = await http.send(address, MESSAGE, attempt=1, timeout=5)
+        tried = await http.send(address, MESSAGE, attempt=1, timeout=30)
         await http.close()
     if trusted:
         assert tried == Tried(Fate.DELIVERED)
@@ -81,6 +81,6 @@ async def test_mqtts_wants_the_brokers_own_certificate(
     mqtt = MqttSender(Resolver(Egress(local=True)))
     async with mosquitto(port, keys, *settings):
         address = parse_endpoint(f"mqtts://{name}:{port}/t")
-        tried = await mqtt.send(address, MESSAGE, Quality(qos=1), attempt=1, timeout=5)
+        tried = await mqtt.send(address, MESSAGE, Quality(qos=1), attempt=1, timeout=30)
         await mqtt.close()
     assert tried.fate is (Fate.DELIVERED if trusted else Fate.NO_ANSWER)
