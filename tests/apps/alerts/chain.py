@@ -47,6 +47,14 @@ async def taken(client: Client, minute: int) -> None:
                     return
 
 
+async def noted(client: Client, light: str = LIGHT) -> None:
+    """Wait until the app has noticed that something is wrong with a light."""
+    async with asyncio.timeout(30):
+        async for event in client.stream(type="FeedCursor", after=0):
+            if event.entity is not None and light in cursor_from(event.entity, "").lights:
+                return
+
+
 class Wall:
     """The clock on the wall; it stands still until it is set."""
 

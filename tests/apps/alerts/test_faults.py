@@ -5,7 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 from broker.client import Client, Entity, timestamp, value
-from tests.apps.alerts.chain import LIGHT, START, STATION, Wall, measure, running, shows, taken
+from tests.apps.alerts.chain import (
+    LIGHT,
+    START,
+    STATION,
+    Wall,
+    measure,
+    running,
+    shows,
+    taken,
+)
 
 
 async def technical(client: Client, state: str, of: str = STATION) -> list[Entity]:

@@ -1,0 +1,69 @@
+"""Alerts app, light adapter and fixtures together: what is wrong with a light is told."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from adapters.bridge_light.fake import FakeLight
+from broker.client import Client, value
+from tests.adapters.bridge_light.house import running as lights_driven
+from tests.adapters.bridge_light.house import sacn
+from tests.apps.alerts.chain import LIGHT, Wall, measure, noted, running, shows, taken
+from tests.apps.alerts.test_faults import technical
+
+GREEN = (0, 255, 0)
+
+
+@contextlib.asynccontextmanager
+async def red_bridge(client: Client, folder: Path, wall: Wall) -> AsyncIterator[FakeLight]:
+    """Give the fixtures of a bridge that the alerts app and the adapter have turned red."""
+    async with (
+        FakeLight().running() as light,
+        lights_driven(client.url, folder),
+        running(client, wall=wall),
+    ):
+        place = {"type": "JsonProperty", "json": sacn(light)}
+        await client.append(LIGHT, {"addressing": place})
+        for minute in (0, 1):
+            await measure(client, minute, 3.5)
+        await taken(client, 1)
+        await shows(client, LIGHT, commandStatus="confirmed", reportedColour="#FF0000")
+        yield light
+
+
+async def test_light_showing_another_colour_is_told_and_held_to_the_stage(
+    client: Client, tmp_path: Path
+):
+    wall = Wall(1)
+    async with red_bridge(client, tmp_path / "state", wall) as light:
+        light.stuck = GREEN
+        told = await shows(client, LIGHT, commandStatus="mismatch", reportedColour="#00FF00")
+        assert value(told, "colour") == "#FF0000"
+        await noted(client)
+        wall.minute = 1.5
+        (alert,) = await technical(client, "active", of=LIGHT)
+        assert value(alert, "faultKind") == "mismatch"
+        light.stuck = None
+        await shows(client, LIGHT, commandStatus="confirmed", reportedColour="#FF0000")
+        assert light.colours() == [(255, 0, 0)]
+        (alert,) = await technical(client, "ended", of=LIGHT)
+    assert value(alert, "headline")["ja"].startswith("【復旧】")
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_light_that_cannot_be_reached_keeps_its_command_and_is_told(
+    client: Client, tmp_path: Path, status: int
+):
+    wall = Wall(1)
+    async with red_bridge(client, tmp_path / "state", wall) as light:
+        light.away, light.status = status == 200, status
+        await shows(client, LIGHT, commandStatus="unreachable", colour="#FF0000", mode="alert")
+        await noted(client)
+        wall.minute = 1.5
+        (alert,) = await technical(client, "active", of=LIGHT)
+        assert value(alert, "faultKind") == "unreachable"
+        light.away, light.status = False, 200
+        await shows(client, LIGHT, commandStatus="confirmed", reportedColour="#FF0000")
+        await technical(client, "ended", of=LIGHT)
