@@ -19,11 +19,11 @@ from broker.jsonld.context import Context
 from broker.model.entity import DEFAULT
 from broker.model.names import check_attribute_name, check_dataset, check_entity_id, check_uri
 from broker.model.times import timestamp
-from broker.store.history import SCOPE, Which, Window
+from broker.store.history import SCOPE, TimeProperty, Which, Window
 from broker.temporal import service
 from broker.temporal.body import parse_evolution, parse_more, parse_replacement
 from broker.temporal.evolution import Cut, Evolution, cut
-from broker.temporal.figures import aggregated_evolution
+from broker.temporal.figures import document
 from broker.temporal.render import Format, Look, render
 
 BASE = "/ngsi-ld/v1/temporal/entities/"
@@ -40,15 +40,15 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     wanted = _wanted(broker, which, window, look)
     who = request.caller, request.tenant, entity_id
     found = await broker.past.retrieve(*who, wanted)
-    missing = attrs is not None and not any(found.attributes.values())
+    missing = attrs is not None and (found.bare or not any(found.attributes.values()))
     if missing and not await broker.past.has(*who, which):
         raise _nothing(entity_id, "query:attrs")
     part = _cut(broker, [found], window, look)
-    document = _document(found, context, look, window)
-    if not document:
+    (shown,) = await _documents(broker, request, [found], wanted, context, look)
+    if not shown:
         raise _nothing(entity_id, "query:pick" if "pick" in asked else "query:omit")
     view = plain_view(context, request.media)
-    return _answer(view.text(document), view.headers(), part, window)
+    return _answer(view.text(shown), view.headers(), part, window)
 
 
 async def query(broker: Broker, request: Request) -> Response:
@@ -75,8 +75,8 @@ async def _page(broker: Broker, request: Request, asked: Asked, context: Context
     shown = page.evolutions[:limit]
     part = _cut(broker, shown, window, look)
     view = plain_view(context, request.media)
-    documents = (_document(one, context, look, window) for one in shown)
-    body = b"[" + b",".join(view.text(document) for document in documents if document) + b"]"
+    documents = await _documents(broker, request, shown, wanted, context, look)
+    body = b"[" + b",".join(view.text(one) for one in documents if one) + b"]"
     response = _answer(body, view.headers(), part, window)
     if page.total is not None:
         response.headers.append((b"ngsild-results-count", str(page.total).encode()))
@@ -148,8 +148,11 @@ async def delete_instance(broker: Broker, request: Request) -> Response:
 
 def _wanted(broker: Broker, which: Which, window: Window, look: Look) -> service.Asked:
     """Return what has to be read: where instances are shown, no more than fit in an answer."""
-    most = None if look.format is Format.AGGREGATED else broker.settings.max_instances + 1
-    return service.Asked(which, window, most)
+    if look.format is not Format.AGGREGATED:
+        return service.Asked(which, window, broker.settings.max_instances + 1)
+    timed = window.timeproperty not in (None, TimeProperty.DELETED)
+    bare = timed and window.last is None and "distinctCount" not in look.methods
+    return service.Asked(which, window, bare=bare)
 
 
 def _cut(broker: Broker, shown: Sequence[Evolution], window: Window, look: Look) -> Cut | None:
@@ -159,10 +162,19 @@ def _cut(broker: Broker, shown: Sequence[Evolution], window: Window, look: Look)
     return cut(shown, window.timeproperty, most, backwards=window.last is not None)
 
 
-def _document(evolution: Evolution, context: Context, look: Look, window: Window) -> dict[str, Any]:
-    if look.format is Format.AGGREGATED:
-        return aggregated_evolution(evolution, context, look, window)
-    return render(evolution, context, look, window)
+async def _documents(
+    broker: Broker,
+    request: Request,
+    shown: Sequence[Evolution],
+    wanted: service.Asked,
+    context: Context,
+    look: Look,
+) -> list[dict[str, Any]]:
+    """Return each history in the representation that is asked for."""
+    if look.format is not Format.AGGREGATED:
+        return [render(one, context, look, wanted.window) for one in shown]
+    figures = await broker.past.figures(request.tenant, shown, wanted, look)
+    return [document(one, its, context, look) for one, its in zip(shown, figures, strict=True)]
 
 
 def _answer(

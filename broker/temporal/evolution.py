@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from broker.model.entity import DEFAULT
 from broker.model.times import microseconds
 from broker.store.history import SCOPE, Head, Moment, Series, TimeProperty, Window
 
@@ -17,12 +18,13 @@ Told: TypeAlias = tuple[str, Moment]
 class Evolution:
     """The history of one entity: of each attribute its instances, the earliest first.
 
-    `scopes` is the history of the entity's scope.
+    `scopes` is the history of the entity's scope. A `bare` one has instances that were not read.
     """
 
     head: Head
     attributes: dict[str, list[Told]] = field(default_factory=dict)
     scopes: list[Moment] = field(default_factory=list)
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,14 @@ def evolution_of(head: Head, series: Iterable[Series], window: Window, now: int)
         told.sort(key=lambda each: time_of(each[1], window.timeproperty) or 0)
     take_last(shown, window.last)
     return shown
+
+
+def by_dataset(told: Iterable[Told]) -> list[tuple[str, list[Moment]]]:
+    """Return instances by dataset, those of the default one first."""
+    groups: dict[str, list[Moment]] = {}
+    for dataset, moment in told:
+        groups.setdefault(dataset, []).append(moment)
+    return sorted(groups.items(), key=lambda group: (group[0] != DEFAULT, group[0]))
 
 
 def _expired(moment: Moment, now: int) -> bool:

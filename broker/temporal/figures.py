@@ -1,38 +1,49 @@
-"""The aggregated representation of a history, from its instances (§4.5.19, pure)."""
+"""The aggregated representation of a history (§4.5.19, pure)."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from broker.errors import InvalidRequest
+from broker.model.entity import DEFAULT, Instance
 from broker.model.names import Names
-from broker.store.history import Window
-from broker.temporal.aggregates import Periods
-from broker.temporal.evolution import Evolution, time_of
-from broker.temporal.render import Look, aggregated, frame, latest_scope
+from broker.model.times import timestamp
+from broker.store.history import Aggregated, Moment, Window
+from broker.temporal.aggregates import (
+    Family,
+    Periods,
+    compute,
+    eligible,
+    family_of,
+    of_numbers,
+)
+from broker.temporal.evolution import Evolution, Told, by_dataset, time_of
+from broker.temporal.render import Look, frame, latest_scope
+
+Figures: TypeAlias = dict[str, list[dict[str, Any]]]
+"""Attribute → the figures of its series. It is there, without any, where no method is defined."""
+
+MOST_PERIODS: Final = 20_000
+"""Periods that a store is asked to fill; with more of them, instances are put into them here."""
 
 
-def aggregated_evolution(
-    evolution: Evolution, context: Names, look: Look, window: Window
-) -> dict[str, Any]:
+def document(evolution: Evolution, figures: Figures, context: Names, look: Look) -> dict[str, Any]:
     """Return a history in figures.
 
-    Periods follow each other from where the time range begins, or else from the entity's earliest
-    instance. An attribute that none of the methods is defined for is left out; where the request
-    names it, it is an error: raises InvalidRequest.
+    An attribute that none of the methods is defined for is left out; where the request names
+    it, it is an error: raises InvalidRequest.
     """
     shown = frame(evolution.head, context, look)
     scope = latest_scope(evolution.scopes)
     if scope is not None and look.projection.shows("scope"):
         shown["scope"] = scope
-    periods = periods_of(evolution, look, window)
-    for iri, told in evolution.attributes.items():
-        if not look.projection.shows(iri) or not told or periods is None:
+    for iri, series in figures.items():
+        if not look.projection.shows(iri):
             continue
         name = context.compact(iri)
-        found = aggregated(told, periods, look)
-        if found is not None:
-            shown[name] = found
+        if series:
+            shown[name] = series[0] if len(series) == 1 else series
         elif look.named:
             raise InvalidRequest(
                 f"None of {', '.join(look.methods)} is defined for the values of {name}.",
@@ -42,15 +53,80 @@ def aggregated_evolution(
     return shown
 
 
-def periods_of(evolution: Evolution, look: Look, window: Window) -> Periods | None:
-    """Return the periods of a history, None where it has no instances."""
+def of_instances(evolution: Evolution, look: Look, window: Window) -> Figures:
+    """Return the figures of an evolution's instances.
+
+    Periods follow each other from where the time range begins, or else from the earliest
+    instance.
+    """
+    living = {
+        iri: [each for each in told if each[1].deleted is None]
+        for iri, told in evolution.attributes.items()
+    }
     times = [
-        time_of(moment, look.timeproperty) or 0
-        for told in evolution.attributes.values()
-        for _, moment in told
-        if moment.deleted is None
+        time_of(moment, look.timeproperty) or 0 for told in living.values() for _, moment in told
     ]
     if not times:
+        return {}
+    periods = periods_of(min(times), max(times), look, window)
+    return {iri: of_told(told, periods, look) for iri, told in living.items() if told}
+
+
+def periods_of(earliest: int, latest: int, look: Look, window: Window) -> Periods:
+    """Return the periods of what lies between two times, in a time range."""
+    origin = earliest if window.start is None else window.start
+    return Periods(origin, latest if window.end is None else window.end, look.period)
+
+
+def of_told(told: Iterable[Told], periods: Periods, look: Look) -> list[dict[str, Any]]:
+    """Return the figures of instances of one attribute, that are no deletions, by dataset."""
+    shown = []
+    for dataset, moments in by_dataset(told):
+        family = family_of(moment.instance for moment in moments)
+        methods = eligible(family, look.methods)
+        if methods:
+            filled = _filled(moments, periods, look)
+            rows = {
+                method: {at: compute(method, family, some) for at, some in filled.items()}
+                for method in methods
+            }
+            shown.append(_series(dataset, family, rows, periods))
+    return shown
+
+
+def of_buckets(series: Aggregated, periods: Periods, look: Look) -> dict[str, Any] | None:
+    """Return the figures of a series of numbers, None where not all of it is numbers."""
+    if any(bucket.count != bucket.numbers for bucket in series.buckets):
         return None
-    origin = min(times) if window.start is None else window.start
-    return Periods(origin, max(times) if window.end is None else window.end, look.period)
+    rows = {
+        method: {
+            periods.index(bucket.start): of_numbers(method, bucket) for bucket in series.buckets
+        }
+        for method in look.methods
+    }
+    return _series(series.dataset, Family.NUMBER, rows, periods)
+
+
+def _filled(moments: Sequence[Moment], periods: Periods, look: Look) -> dict[int, list[Instance]]:
+    filled: dict[int, list[Instance]] = {}
+    for moment in moments:
+        at = time_of(moment, look.timeproperty)
+        filled.setdefault(periods.index(at or 0), []).append(moment.instance)
+    return filled
+
+
+def _series(
+    dataset: str, family: Family, rows: Mapping[str, Mapping[int, Any]], periods: Periods
+) -> dict[str, Any]:
+    """Return one series: by method [figure, start, end] of each period that has any."""
+    relationship = family is Family.RELATIONSHIP
+    shown: dict[str, Any] = {"type": "Relationship" if relationship else "Property"}
+    if dataset != DEFAULT:
+        shown["datasetId"] = dataset
+    indexes = sorted(next(iter(rows.values())))
+    bounds = [(timestamp(periods.start(at)), timestamp(periods.stop(at))) for at in indexes]
+    for method, figures in rows.items():
+        shown[method] = [
+            [figures[at], start, stop] for at, (start, stop) in zip(indexes, bounds, strict=True)
+        ]
+    return shown

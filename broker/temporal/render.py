@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -17,9 +17,8 @@ from broker.model.reduce import ALL, Projection, in_language
 from broker.model.render import normalized
 from broker.model.times import timestamp
 from broker.store.history import Head, Moment, TimeProperty, Window
-from broker.temporal.aggregates import Family, Periods, compute, eligible, family_of
 from broker.temporal.duration import WHOLE, Duration
-from broker.temporal.evolution import Evolution, Told, time_of, valid_scopes
+from broker.temporal.evolution import Evolution, Told, by_dataset, time_of, valid_scopes
 
 
 class Format(StrEnum):
@@ -83,58 +82,6 @@ def latest_scope(moments: Sequence[Moment]) -> Any:
     if not moments or moments[-1].deleted is not None:
         return None
     return _one_or_list(moments[-1].instance["value"])
-
-
-def aggregated(
-    told: Sequence[Told], periods: Periods, look: Look
-) -> dict[str, Any] | list[dict[str, Any]] | None:
-    """Return an attribute in figures, one object for each dataset; None where none is defined."""
-    timed = [(dataset, moment) for dataset, moment in told if moment.deleted is None]
-    shown = []
-    for dataset, moments in _by_dataset(timed):
-        filled: dict[int, list[Instance]] = {}
-        for moment in moments:
-            at = time_of(moment, look.timeproperty)
-            filled.setdefault(periods.index(at or 0), []).append(moment.instance)
-        family = family_of(moment.instance for moment in moments)
-        methods = eligible(family, look.methods)
-        if methods:
-            shown.append(figures(dataset, family, methods, periods, filled, compute_with(family)))
-    return None if not shown else shown[0] if len(shown) == 1 else shown
-
-
-Compute = Callable[[str, Any], Any]
-
-
-def compute_with(family: Family) -> Compute:
-    """Return how instances of a family are put into a figure."""
-    return lambda method, instances: compute(method, family, instances)
-
-
-def figures(
-    dataset: str,
-    family: Family,
-    methods: Iterable[str],
-    periods: Periods,
-    filled: dict[int, Any],
-    compute: Compute,
-) -> dict[str, Any]:
-    """Return one series in figures: by method [value, start, end] of each period that has any."""
-    shown: dict[str, Any] = {
-        "type": "Relationship" if family is Family.RELATIONSHIP else "Property"
-    }
-    if dataset != DEFAULT:
-        shown["datasetId"] = dataset
-    bounds = {index: _bounds(periods, index) for index in filled}
-    for method in methods:
-        shown[method] = [
-            [compute(method, filled[index]), *bounds[index]] for index in sorted(filled)
-        ]
-    return shown
-
-
-def _bounds(periods: Periods, index: int) -> tuple[str, str]:
-    return timestamp(periods.start(index)), timestamp(periods.stop(index))
 
 
 def _scope(moments: Sequence[Moment], context: Names, look: Look) -> Any:
@@ -202,7 +149,7 @@ def _values(
     told: Sequence[Told], context: Names, look: Look
 ) -> dict[str, Any] | list[dict[str, Any]]:
     shown = []
-    for dataset, moments in _by_dataset(told):
+    for dataset, moments in by_dataset(told):
         for kind, pairs in _pairs(moments, context, look).items():
             group: dict[str, Any] = {"type": kind}
             if dataset != DEFAULT:
@@ -248,14 +195,6 @@ def _value(kind: str, instance: Instance, context: Names) -> Any:
         some = type(value) is list
         value = [context.compact(iri) for iri in value] if some else context.compact(value)
     return {member: value}
-
-
-def _by_dataset(told: Iterable[Told]) -> Iterable[tuple[str, list[Moment]]]:
-    """Return instances by dataset, those of the default one first."""
-    groups: dict[str, list[Moment]] = {}
-    for dataset, moment in told:
-        groups.setdefault(dataset, []).append(moment)
-    return sorted(groups.items(), key=lambda group: (group[0] != DEFAULT, group[0]))
 
 
 _PLURAL: Final = {

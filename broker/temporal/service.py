@@ -6,7 +6,7 @@ Methods take the caller and the tenant, work on expanded names only, and raise t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from broker.clock import Clock
@@ -24,15 +24,19 @@ from broker.store.history import (
     Entry,
     Fact,
     Head,
+    Moment,
     Search,
     Series,
     Which,
     Window,
 )
 from broker.store.rules import check_change
+from broker.temporal.aggregation import from_store
 from broker.temporal.body import Told
 from broker.temporal.conditions import Conditions, restricted, split
 from broker.temporal.evolution import Evolution, evolution_of, take_last
+from broker.temporal.figures import Figures, of_instances
+from broker.temporal.render import Look
 from broker.temporal.state import altered, endings, entity_of, shown_of
 
 SCAN = 100
@@ -44,12 +48,14 @@ class Asked:
     """What is asked of history, beside how it is shown.
 
     `which` are the series that may be shown, `window` the time range; `most` bounds the instances
-    of each series, where not all are needed.
+    of each series, where not all are needed. With `bare` none are needed where the store can
+    put them in figures.
     """
 
     which: Which = ALL
     window: Window = EVERYTHING
     most: int | None = None
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,23 @@ class Past:
                 return Page(page, passed if query.count else None)
             search = replace(search, after=found.heads[-1].id)
 
+    async def figures(
+        self, tenant: str, evolutions: Sequence[Evolution], asked: Asked, look: Look
+    ) -> list[Figures]:
+        """Return the figures of histories that `retrieve` or `query` gave, as they were asked."""
+        bare = [one for one in evolutions if one.bare]
+        stored: dict[str, Figures] = {}
+        if bare:
+            ids = [one.head.id for one in bare]
+            which = asked.which
+            if which.attributes is None and any(one.scopes for one in bare):
+                which = await self._without_scope(tenant, ids, which)
+            stored = await from_store(self.store.history, tenant, ids, which, asked.window, look)
+        return [
+            stored.get(one.head.id, {}) if one.bare else of_instances(one, look, asked.window)
+            for one in evolutions
+        ]
+
     async def upsert(self, caller: Caller, tenant: str, entity_id: str, told: Told) -> bool:
         """Add to the history of an entity, or begin it; tell whether it was begun (§5.6.11)."""
         self.guard.allow(caller, tenant, Action.CREATE, entity_id)
@@ -241,6 +264,8 @@ class Past:
             return []
         history, ids = self.store.history, [head.id for head in heads]
         scopes = await history.read(tenant, ids, _SCOPES)
+        if asked.bare and self.guard.transparent:
+            return [Evolution(head, scopes=_scopes(scopes, head), bare=True) for head in heads]
         which = asked.which
         if which.attributes is not None:
             which = Which(tuple(a for a in which.attributes if a != SCOPE), which.datasets)
@@ -250,8 +275,7 @@ class Past:
         for head in heads:
             series = [one for one in found.get(head.id, ()) if one.attribute != SCOPE]
             evolution = evolution_of(head, series, asked.window, now)
-            for one in scopes.get(head.id, ()):
-                evolution.scopes = one.moments
+            evolution.scopes = _scopes(scopes, head)
             evolutions.append(evolution)
         if self.guard.transparent:
             return evolutions
@@ -294,6 +318,12 @@ class Past:
             raise _no_attribute(entity_id)
         return state
 
+    async def _without_scope(self, tenant: str, ids: Sequence[str], which: Which) -> Which:
+        """Return all series of entities but those of their scopes."""
+        found = await self.store.history.read(tenant, ids, which, _LATEST)
+        names = {one.attribute for series in found.values() for one in series}
+        return Which(tuple(sorted(names - {SCOPE})), which.datasets)
+
     async def _check(
         self, caller: Caller, tenant: str, before: Entity | None, after: Entity | None
     ) -> None:
@@ -301,6 +331,10 @@ class Past:
         self.guard.may_write(caller, tenant, before, after)
         if tenant in await self.store.tenants():
             check_change(await self.store.rules(tenant), caller.client, before, after)
+
+
+def _scopes(found: Mapping[str, Sequence[Series]], head: Head) -> list[Moment]:
+    return [moment for series in found.get(head.id, ()) for moment in series.moments]
 
 
 _SCOPES = Which((SCOPE,))

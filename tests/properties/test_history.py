@@ -1,16 +1,17 @@
 """History answers what its meaning says, whatever it holds, and shows it without loss."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.guard import ANYONE, OpenGuard
 from broker.jsonld.core import CORE_CONTEXT
-from broker.model.entity import Entity, Instance
+from broker.model.entity import DEFAULT, Entity, Instance
 from broker.model.times import microseconds, timestamp
 from broker.query.ast import (
     And,
@@ -29,9 +30,12 @@ from broker.query.ast import (
 from broker.query.predicate import compile_predicate
 from broker.store.history import Entry, Fact, TimeProperty, Which, Window
 from broker.store.memory import MemoryStore
+from broker.temporal.aggregates import METHODS
 from broker.temporal.body import Told, parse_evolution
 from broker.temporal.conditions import attributes_of
+from broker.temporal.duration import WHOLE, Duration
 from broker.temporal.evolution import Evolution
+from broker.temporal.figures import Figures
 from broker.temporal.render import Format, Look, render
 from broker.temporal.service import Asked, Page, Past, Query
 from broker.temporal.telling import null_instance
@@ -294,6 +298,63 @@ def test_the_last_of_each_attribute_are_the_newest(life: Life, last: int) -> Non
     for iri, told in whole.attributes.items():
         times = [moment.time for _, moment in told]
         assert [moment.time for _, moment in newest.attributes[iri]] == times[-last:]
+
+
+@st.composite
+def measured(draw: st.DrawFn) -> Life:
+    """Draw an entity with numbers, and at times other things among them."""
+    numbers: st.SearchStrategy[Any] = st.integers(-1000, 1000) | st.floats(-1000, 1000)
+    mixed: st.SearchStrategy[Any] = numbers | st.booleans() | st.just("no number")
+    told = []
+    for iri, values in (("urn:a", numbers), ("urn:b", mixed)):
+        for dataset in (DEFAULT, "urn:d:1"):
+            told += [
+                Report(iri, dataset, minute, {"type": "Property", "value": value}, deleted=False)
+                for minute, value in enumerate(draw(st.lists(values, max_size=5)))
+            ]
+    return Life({"id": "urn:x:1", "type": ["urn:t"], "attrs": {}}, tuple(told))
+
+
+PERIODS = [WHOLE, Duration(0, MINUTE), Duration(0, 2 * MINUTE), Duration(1, 0)]
+
+
+@few
+@given(measured(), windows(), st.sampled_from(PERIODS))
+def test_figures_of_the_store_are_those_of_the_instances(
+    life: Life, window: Window, period: Duration
+) -> None:
+    methods = tuple(method for method in METHODS if method != "distinctCount")
+    look = Look(Format.AGGREGATED, timeproperty=window.timeproperty, methods=methods, period=period)
+
+    async def run() -> list[Figures]:
+        past = await filled([life])
+        found = []
+        for bare in (True, False):
+            asked = Asked(window=window, bare=bare)
+            one = await past.retrieve(ANYONE, "", life.entity["id"], asked)
+            found += await past.figures("", [one], asked, look)
+        return found
+
+    stored, counted = (list(leaves(one)) for one in asyncio.run(run()))
+    assert [one for one in stored if isinstance(one, str)] == [
+        one for one in counted if isinstance(one, str)
+    ]
+    assert [one for one in stored if not isinstance(one, str)] == pytest.approx(
+        [one for one in counted if not isinstance(one, str)], rel=1e-6, abs=1e-2
+    )
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield what JSON holds, in the order of its names."""
+    if isinstance(value, dict):
+        for name in sorted(value):
+            yield name
+            yield from leaves(value[name])
+    elif isinstance(value, list):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
 
 
 def test_what_is_told_of_nothing_changes_nothing() -> None:
