@@ -17,7 +17,8 @@ from broker.query.ast import Order, Path
 from broker.query.geo import metres_from_json
 from broker.query.order import behind
 from broker.query.ordering import sql_value_key
-from broker.query.sql import Connection, Intern, Sql
+from broker.query.sql import Connection
+from broker.query.sql_parts import Intern, Sql
 
 _MISSING: Final = "x'09'"
 _PRIMARY = (

@@ -216,6 +216,9 @@ class Tx(Protocol):
         ...
 
 
+Find: TypeAlias = Callable[[str, str], Entity | None]
+"""From a tenant and an id to the entity as the open transaction has it, None for no such."""
+
 Work = Callable[[Tx], Awaitable[T]]
 Listener = Callable[[list[Committed]], None]
 

@@ -11,14 +11,13 @@ from typing import Any, TypeVar
 from broker.clock import Clock
 from broker.model.entity import Entity
 from broker.store.books import Posting, figures, no_subscription, subscription_exists, total
-from broker.store.contract import Committed, Resource
+from broker.store.contract import Committed, Find, Resource
 from broker.store.outbox import (
     IN_FLIGHT,
     PERIODIC,
     Books,
     DeadLetter,
     Failure,
-    Find,
     Matcher,
     NewsListener,
     Notice,

@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from broker.model.entity import Entity
-from broker.store.contract import Committed, Resource
+from broker.store.contract import Committed, Find, Resource
 
 IN_FLIGHT: Final = 64
 """How many rows of one queue, from its head, may be under way (sent, not yet settled) at a time."""
@@ -140,10 +140,6 @@ class Matched:
     """How many notifications were not queued because of `throttling`, by `sid`."""
     commit: Callable[[], None] | None = None
     """Called once the group is durable, and not at all where its commit fails."""
-
-
-Find: TypeAlias = Callable[[str, str], Entity | None]
-"""From a tenant and an id to the entity as the open transaction has it, None for no such."""
 
 
 class Matcher(Protocol):

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from broker.guard import Caller, Guard
 from broker.model.entity import Entity
 from broker.query.linked import MOST, TooManyLinked
-from broker.store.contract import Committed
-from broker.store.outbox import Find
+from broker.store.contract import Committed, Find
 
 
 class Far:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from broker.store.contract import Committed
-from broker.store.outbox import Find, Matched, Matcher, StoredSubscription
+from broker.store.contract import Committed, Find
+from broker.store.outbox import Matched, Matcher, StoredSubscription
 
 
 class Listeners(Protocol):

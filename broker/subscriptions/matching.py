@@ -18,8 +18,8 @@ from broker.model.change import changed_attributes
 from broker.model.entity import Entity
 from broker.query.plan import required_types
 from broker.query.predicate import Predicate
-from broker.store.contract import Committed
-from broker.store.outbox import Due, Find, Matched, StoredSubscription
+from broker.store.contract import Committed, Find
+from broker.store.outbox import Due, Matched, StoredSubscription
 from broker.subscriptions.conditions import Conditions
 from broker.subscriptions.delivery.notification import visible
 from broker.subscriptions.far import Far

@@ -23,31 +23,25 @@ from broker.store.sqlite.conditions import Conditions, Test
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.costs import (
     index_is_shorter,
-    most_probed,
     order_index_is_shorter,
     sieve_first,
     steps,
 )
-from broker.store.sqlite.hops import Hop, Resolver, relationships
+from broker.store.sqlite.hops import Hop, relationships
 from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.pending import NUMBERS, TEXTS, Pending, table_of
+from broker.store.sqlite.probing import Probing
 from broker.store.sqlite.session import ALL_TYPES
 from broker.store.sqlite.walk import Met, Walk
 
 Row: TypeAlias = tuple[str, int, bytes | None]
 """Id, version, document; None for one that is not needed."""
 
-FEW: Final = 64
-"""Rows of an index up to which it is used without a look at the alternative."""
-
 COUNTED: Final = 8_000
 """Rows of an index that are counted where the choice between two ways depends on them."""
 
 MANY: Final = 2_000
 """Documents of which it is known that the event loop cannot wait for them."""
-
-TYPES: Final = 32
-"""Types of a tenant up to which a query without a type may use the indexes by type."""
 
 
 @dataclass(slots=True)
@@ -161,46 +155,10 @@ class Plan:
 
     def _best(self, run: Run) -> Offer | None:
         """Return the most selective index."""
-        best: Offer | None = None
-        types = self._index_types(run, self.types) if self.probes or self.hops else []
-        for probe in (*self.probes, *self._resolved(run)):
-            exact = self.pairs.exactness(types, probe.path) if types else None
-            if exact is None:
-                continue
-            term = probe.term
-            decided = isinstance(term, IndexTerm) and exact >= term.needs
-            offered = candidates(term, probe.path, types, probe.waiting, many=not decided)
-            most = most_probed(term)
-            rows = run(f"{offered.text} LIMIT {most}", offered.bindings).fetchall()
-            count, few = len(rows), None
-            if count < most:
-                eids = list(dict.fromkeys(eid for (eid,) in rows))
-                offered = listed(eids)
-                few = eids if count <= FEW else None
-            if best is None or count < best.count:
-                best = Offer(probe, offered, decided, count, few, count < most)
-            if few is not None:
-                break
-        return best
-
-    def _resolved(self, run: Run) -> Iterator[Probe]:
-        """Yield the probes for conditions on linked entities."""
-        if self.hops:
-            every = self._index_types(run, None)
-            resolver = Resolver(run, self.tid, self.pairs, every, self.pending)
-            for hop in self.hops:
-                found = resolver.probe(hop)
-                if found is not None:
-                    yield found
-
-    def _index_types(self, run: Run, types: list[int] | None) -> list[int]:
-        if types is not None:
-            return types
-        rows = run(
-            "SELECT type FROM counter WHERE tid = ? AND type <> ? AND n > 0 LIMIT ?",
-            (self.tid, ALL_TYPES, TYPES + 1),
-        ).fetchall()
-        return [nid for (nid,) in rows] if len(rows) <= TYPES else []
+        if not self.probes and not self.hops:
+            return None
+        probing = Probing(run, self.tid, self.pairs, self.pending)
+        return probing.best(self.types, self.probes, self.hops)
 
     def _by_few(
         self, run: Run, best: Offer, eids: list[int], inline: bool

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from broker.store.contract import Committed
-from broker.store.outbox import Due, Find, Matched, StoredSubscription
+from broker.store.contract import Committed, Find
+from broker.store.outbox import Due, Matched, StoredSubscription
 
 
 class ByEntity:

@@ -8,8 +8,7 @@ from broker.model.entity import DEFAULT
 from broker.query.ast import And, Compare, EntityQuery, HasType, Op
 from broker.query.ast import Path as QueryPath
 from broker.store.contract import Store, Tx
-from broker.store.sqlite import SqliteStore
-from broker.store.sqlite import plan as plans
+from broker.store.sqlite import SqliteStore, probing
 from broker.store.sqlite.conditions import Conditions, Test
 from tests.broker.store.helpers import (
     LEVEL,
@@ -24,10 +23,10 @@ from tests.broker.store.helpers import (
 )
 
 
-@pytest.fixture(params=[plans.FEW, -1], autouse=True)
+@pytest.fixture(params=[probing.FEW, -1], autouse=True)
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Drive both ways: what is few is looked at by number, what is more by its newest change."""
-    monkeypatch.setattr(plans, "FEW", request.param)
+    monkeypatch.setattr(probing, "FEW", request.param)
     return int(request.param)
 
 
@@ -47,7 +46,7 @@ async def settle(store: SqliteStore) -> None:
 async def test_a_plain_value_is_not_tested_again(
     sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plans, "FEW", 64)
+    monkeypatch.setattr(probing, "FEW", 64)
 
     def tested(*_: object) -> Test:
         raise AssertionError("the document was tested")

@@ -26,7 +26,7 @@ from broker.query.ast import (
 )
 from broker.query.ast import Path as QueryPath
 from broker.query.predicate import compile_predicate
-from broker.store.sqlite import SqliteStore, costs, feed, plan
+from broker.store.sqlite import SqliteStore, costs, feed, plan, probing
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.due import DUE
 from broker.store.sqlite.plan import Plan
@@ -134,12 +134,12 @@ def only_walk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def only_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "FEW", -1)
+    monkeypatch.setattr(probing, "FEW", -1)
     monkeypatch.setattr(plan, "index_is_shorter", lambda *figures: True)
 
 
 def walk_then_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "FEW", -1)
+    monkeypatch.setattr(probing, "FEW", -1)
     monkeypatch.setattr(plan, "index_is_shorter", lambda *figures: False)
     monkeypatch.setattr(costs, "WALK", (3, 7))
 

@@ -11,7 +11,7 @@ from broker.query.ast import And, Compare, EntityQuery, HasType, Op, Order
 from broker.query.ast import Path as QueryPath
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
-from broker.store.sqlite import SqliteStore, costs, plan
+from broker.store.sqlite import SqliteStore, costs, plan, probing
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.plan import Plan
 from tests.broker.store.helpers import (
@@ -55,7 +55,7 @@ def where_it_runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def long_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every index for a long one, and that of an order always."""
-    monkeypatch.setattr(plan, "FEW", -1)
+    monkeypatch.setattr(probing, "FEW", -1)
     monkeypatch.setattr(costs, "PROBE", 2)
     monkeypatch.setattr(plan, "order_index_is_shorter", lambda *figures: True)
 
@@ -165,7 +165,7 @@ async def test_a_value_that_was_not_committed_does_not_end_it(
 ) -> None:
     sqlite = engines[0]
     assert isinstance(sqlite, SqliteStore)
-    monkeypatch.setattr(plan, "FEW", -1)
+    monkeypatch.setattr(probing, "FEW", -1)
     monkeypatch.setattr(plan, "order_index_is_shorter", lambda *figures: True)
 
     async def fails(tx: Any) -> None:
