@@ -27,6 +27,7 @@ from broker.guard import Guard
 from broker.registry.expiry import keep_current
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
+from broker.temporal.retention import keep_retained
 from broker.validation import Models
 
 log = logging.getLogger("machi.broker")
@@ -137,6 +138,7 @@ async def _run(
     tune_collector()
     chores = [
         asyncio.create_task(keep_pruned(broker)),
+        asyncio.create_task(keep_retained(broker.store, broker.policy, broker.clock)),
         asyncio.create_task(keep_swept(broker.store, broker.entities.clock)),
         asyncio.create_task(keep_current(broker.registrations)),
     ]

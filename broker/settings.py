@@ -20,7 +20,8 @@ class Settings:
     and listen to streams.
     A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
     Without `deliver` notifications are queued and none is sent. Without `history` changes are not
-    followed; what the feed still has of them is, once it is on again.
+    followed; what the feed still has of them is, once it is on again. `history_policy` is a file
+    that says what history is kept of which types, and for how long (`broker.temporal.policy`).
     `max_instances` is how many attribute instances one answer of the temporal API holds.
     `max_streams` counts connections in all, `max_streams_each` those of one known caller.
     """
@@ -46,6 +47,7 @@ class Settings:
     context_timeout: float = 1.5
     deliver: bool = True
     history: bool = True
+    history_policy: Path | None = None
     render_cache: int = 48 * MIB
 
     @property

@@ -447,6 +447,10 @@ JAPANESE: Final[dict[str, str]] = {
     "Queue notifications and send none, as on a copy of a town that is only looked at.": (
         "通知をためるだけで送らない。見るだけの写しの町などに。"
     ),
+    "Write no history of what changes.": "変化の履歴を書かない。",
+    "JSON file that says what history is kept of which types, and for how long.": (
+        "どの型の履歴をどれだけの期間残すかを書いた JSON ファイル。"
+    ),
     "Address at which clients reach the broker, where a proxy stands before it.": (
         "プロキシの背後にあるとき、利用者から見たブローカーのアドレス。"
     ),

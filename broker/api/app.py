@@ -52,6 +52,7 @@ from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
 from broker.temporal.follower import Follower
+from broker.temporal.policy import Policy, read_policy
 from broker.temporal.service import Past
 from broker.validation import Fit, Models
 
@@ -66,6 +67,7 @@ async def start(
     models: Models | None = None,
 ) -> Broker:
     """Open the store and put the parts of a broker together. `token` cannot be guessed."""
+    policy = Policy() if settings.history_policy is None else read_policy(settings.history_policy)
     await store.open()
     guard = guard or OpenGuard()
     egress = Egress(local=settings.auth == "off" and settings.loopback, allow=settings.allow_egress)
@@ -90,7 +92,7 @@ async def start(
     )
     await registrations.start()
     fates = Fates(store.outbox, delivery, clock, delivers=settings.deliver)
-    follower = Follower(store)
+    follower = Follower(store, policy.keeps)
     broker = Broker(
         settings=settings,
         table=TABLE,
@@ -111,6 +113,7 @@ async def start(
         explainer=Explainer(store, guard, clock, matching, fates),
         feed=Feed(store, exact=guard.transparent),
         follower=follower,
+        policy=policy,
         past=Past(store, guard, clock, follower.catch_up),
         tickets=Tickets(time.monotonic, secrets.token_urlsafe),
         seats=Seats(settings.max_streams, settings.max_streams_each),

@@ -27,6 +27,7 @@ from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
 from broker.temporal.follower import Follower
+from broker.temporal.policy import Policy
 from broker.temporal.service import Past
 
 
@@ -53,6 +54,7 @@ class Broker:
     explainer: Explainer
     feed: Feed
     follower: Follower
+    policy: Policy
     past: Past
     tickets: Tickets
     seats: Seats

@@ -9,7 +9,7 @@ the mean, or the newest value where there were no numbers, and a sub-attribute c
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from broker.model.entity import DEFAULT, Instance
 
@@ -19,20 +19,32 @@ RESAMPLED: Final = "https://machi.example/ns#resampled"
 _UNITS: Final = (("D", 86_400), ("H", 3600), ("M", 60))
 
 
-def marked(
-    instance: Instance,
-    period: int,
-    count: int,
-    numbers: int,
-    figures: tuple[float, float, float] | None,
-) -> Instance:
-    """Return an instance that says what it stands for.
+class Figures(Protocol):
+    """What an instance stands for (`broker.store.history.Resampled`)."""
 
-    `period` is in microseconds, `figures` are least, mean and greatest of the numbers.
-    """
-    told: dict[str, Any] = {"period": duration(period), "count": count, "numbers": numbers}
-    if figures is not None:
-        told |= dict(zip(("min", "mean", "max"), figures, strict=True))
+    @property
+    def period(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def numbers(self) -> int: ...
+    @property
+    def minimum(self) -> float | None: ...
+    @property
+    def mean(self) -> float | None: ...
+    @property
+    def maximum(self) -> float | None: ...
+
+
+def marked_by(instance: Instance, figures: Figures) -> Instance:
+    """Return an instance that says what it stands for."""
+    told: dict[str, Any] = {
+        "period": duration(figures.period),
+        "count": figures.count,
+        "numbers": figures.numbers,
+    }
+    if figures.mean is not None:
+        told |= {"min": figures.minimum, "mean": figures.mean, "max": figures.maximum}
     mark = {DEFAULT: {"type": "JsonProperty", "json": told}}
     return {**instance, "attrs": {**instance.get("attrs", {}), RESAMPLED: mark}}
 

@@ -8,9 +8,10 @@ microseconds since 1970 in UTC (`broker.model.times`).
 Where a moment stands in its series is its `observed`, or `modified` where it has none. These
 rules follow the specification and its tests:
 
-- a fact of the same series and the same `observed` as a kept moment takes its place: the moment
-  keeps its `created` and, unless the fact has one, its instanceId; everything else is new. A fact
-  that has the instanceId of a kept moment of its series takes the place of that one;
+- a fact of the same series and the same `observed` as a kept moment that was not resampled takes
+  its place: the moment keeps its `created` and, unless the fact has one, its instanceId; everything
+  else is new. A fact that has the instanceId of a kept moment of its series takes the place of that
+  one;
 - a fact equal to the moment it would take the place of changes nothing, so that what is told twice
   is kept once;
 - a fact that comes late is put where its time belongs.
@@ -22,7 +23,7 @@ on what is there, first lets the follower catch up (`broker.temporal`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeAlias
@@ -112,6 +113,56 @@ class Resampled:
     minimum: float | None
     mean: float | None
     maximum: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """To what moments are resampled, and how old they may get; None for ever. Microseconds."""
+
+    period: int
+    keep: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long moments are kept as they were told (`raw`), and what becomes of them then.
+
+    Each step takes over what is too old for the one before; what is too old for the last is
+    forgotten. Each period is a multiple of the one before, and each `keep` longer.
+    """
+
+    raw: int | None = None
+    steps: tuple[Step, ...] = ()
+
+    def spans(self, now: int) -> list[Span]:
+        """Return what is due, the oldest first."""
+        if self.raw is None:
+            return []
+        spans: list[Span] = []
+        keep: int | None = self.raw
+        period = 1
+        for step in self.steps:
+            assert keep is not None
+            spans.append(Span((now - keep) // step.period * step.period, step.period))
+            keep, period = step.keep, step.period
+        if keep is not None:
+            spans.append(Span((now - keep) // period * period, None))
+        return spans[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Moments before `end`, and not in the span before it, are resampled to `period`.
+
+    Periods begin at multiples of their length. Without a period moments are forgotten.
+    """
+
+    end: int
+    period: int | None
+
+
+Decide: TypeAlias = Callable[[Sequence[str], str], Keeping | None]
+"""From an entity's types and an attribute to how long it is kept; None for ever."""
 
 
 @dataclass(slots=True)
@@ -366,6 +417,16 @@ class History(Protocol):
 
     def followed(self) -> int:
         """Return the newest change that history has followed, 0 before any."""
+        ...
+
+    async def retain(self, tenant: str, decide: Decide, now: int) -> int:
+        """Resample and forget what is due; return how many moments are fewer.
+
+        Of the moments of a period, one is kept for those that were observed, and one for the
+        others; it has the value and the form of the newest, and the mean as its value where there
+        were numbers (`Resampled`). Deletions and the history of scopes are never resampled, only
+        forgotten. Works in short slices that never hold writers up; what was done stays done.
+        """
         ...
 
     def count(self) -> dict[str, int]:

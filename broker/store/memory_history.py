@@ -11,27 +11,33 @@ import orjson
 
 from broker.errors import NonexistentTenant
 from broker.model.entity import DEFAULT, Instance
-from broker.model.times import microseconds
+from broker.model.resampled import marked_by
+from broker.model.times import microseconds, timestamp
 from broker.query.predicate import compile_predicate
 from broker.store.buckets import fold, in_window
 from broker.store.history import (
     ALL,
     EVERYTHING,
     INSTANCE,
+    SCOPE,
     SYSTEM_TIMES,
     Aggregated,
+    Decide,
     Entry,
     Fact,
     Found,
     Head,
     Ids,
     Moment,
+    Resampled,
     Search,
     Series,
+    Span,
     Which,
     Window,
     counts_as,
 )
+from broker.store.thinning import thin
 
 
 @dataclass(slots=True)
@@ -188,6 +194,18 @@ class MemoryHistory:
                 for entry in entries:
                     self._keep(town, entry)
 
+    async def retain(self, tenant: str, decide: Decide, now: int) -> int:
+        """Resample and forget what is due; return how many moments are fewer."""
+        fewer = 0
+        for past in self._town(tenant).values():
+            for (attribute, _), moments in past.series.items():
+                keeping = decide(past.head.types, attribute)
+                start = None
+                for span in () if keeping is None else keeping.spans(now):
+                    fewer += _retain(moments, attribute, start, span)
+                    start = span.end
+        return fewer
+
     def followed(self) -> int:
         """Return the newest change that history has followed."""
         return self._followed
@@ -288,7 +306,54 @@ def _number(moments: dict[int, Moment], instance_id: str) -> int | None:
 
 
 def _at(moments: dict[int, Moment], observed: int) -> int | None:
-    return next((n for n, m in moments.items() if m.observed == observed), None)
+    same = (n for n, m in moments.items() if m.observed == observed and m.resampled is None)
+    return next(same, None)
+
+
+def _retain(moments: dict[int, Moment], attribute: str, start: int | None, span: Span) -> int:
+    """Resample or forget the moments of a span; return how many are fewer."""
+    numbers = {id(moment): number for number, moment in moments.items()}
+    due = [m for m in moments.values() if m.time < span.end and (start is None or m.time >= start)]
+    if span.period is None:
+        kept: list[Moment] = []
+    elif attribute == SCOPE:
+        return 0
+    else:
+        due.sort(key=lambda moment: (moment.time, numbers[id(moment)]))
+        kept = thin(due, span.period, _is_observed, _merged(numbers))
+    for moment in due:
+        del moments[numbers[id(moment)]]
+    moments |= {numbers[id(moment)]: moment for moment in kept}
+    return len(due) - len(kept)
+
+
+def _is_observed(moment: Moment) -> bool | None:
+    return None if moment.deleted is not None else moment.observed is not None
+
+
+def _merged(numbers: dict[int, int]) -> Callable[[list[Moment], int, Resampled], Moment]:
+    def merge(group: list[Moment], start: int, figures: Resampled) -> Moment:
+        source = next((m for m in reversed(group) if m.number is not None), group[-1])
+        number, observed = numbers[id(group[-1])], group[-1].observed is not None
+        instance = {m: value for m, value in source.instance.items() if m != "observedAt"}
+        if figures.mean is not None:
+            instance["value"] = figures.mean
+        if observed:
+            instance["observedAt"] = timestamp(start)
+        made = Moment(
+            f"{INSTANCE}{number}",
+            start if observed else None,
+            min(m.created for m in group) if observed else start,
+            max(m.modified for m in group) if observed else start,
+            None,
+            _counted(instance),
+            marked_by(instance, figures),
+            figures,
+        )
+        numbers[id(made)] = number
+        return made
+
+    return merge
 
 
 def _select(

@@ -123,6 +123,17 @@ if TYPE_CHECKING:
     is_flag=True,
     help=t("Queue notifications and send none, as on a copy of a town that is only looked at."),
 )
+@click.option(
+    "--no-history",
+    is_flag=True,
+    help=t("Write no history of what changes."),
+)
+@click.option(
+    "--history-policy",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help=t("JSON file that says what history is kept of which types, and for how long."),
+)
 def broker(
     host: str,
     port: int,
@@ -139,10 +150,13 @@ def broker(
     models: str,
     modes: tuple[tuple[str, str], ...],
     no_delivery: bool,
+    no_history: bool,
+    history_policy: Path | None,
 ) -> None:
     """Run the broker."""
     from broker.main import CannotListen, serve
     from broker.settings import Settings
+    from broker.temporal.policy import UnusablePolicy
     from broker.validation import Mode
     from smart_data_models.offer import UnknownType, offered
     from smart_data_models.registry import NoRegistry
@@ -162,6 +176,8 @@ def broker(
         max_streams=max_streams,
         max_instances=max_instances,
         deliver=not no_delivery,
+        history=not no_history,
+        history_policy=history_policy,
     )
     try:
         offer = offered(Mode(models), [(name, Mode(mode)) for name, mode in modes])
@@ -170,6 +186,8 @@ def broker(
     try:
         with data_errors():
             serve(settings, offer, _guard(settings, policies))
+    except UnusablePolicy as error:
+        raise click.UsageError(str(error)) from error
     except CannotListen as error:
         raise PortBusy(
             str(error),

@@ -21,7 +21,9 @@ from broker.store.history import (
     Aggregated,
     Entry,
     Fact,
+    Keeping,
     Search,
+    Step,
     TimeProperty,
     Which,
     Window,
@@ -64,8 +66,17 @@ ENTRIES = st.builds(
     st.integers(0, 9).map(lambda n: n == 0),
 )
 
-Step = tuple[Any, ...]
+Deed = tuple[Any, ...]
 """The name of what is done, and what it needs."""
+
+KEEPINGS = st.sampled_from(
+    [
+        Keeping(1_000_000),
+        Keeping(1_000_000, (Step(2_000_000),)),
+        Keeping(2_000_000, (Step(1_000_000, 4_000_000), Step(3_000_000, 7_000_000))),
+    ]
+)
+
 
 SECONDS = TIMES.map(lambda at: at * 1_000_000)
 STEPS = st.lists(
@@ -77,13 +88,14 @@ STEPS = st.lists(
         st.tuples(st.just("delete_instance"), IDS, st.integers(0, 30)),
         st.tuples(st.just("delete_attribute"), IDS, ATTRIBUTES, st.one_of(st.none(), DATASETS)),
         st.tuples(st.just("delete_entity"), IDS),
+        st.tuples(st.just("retain"), KEEPINGS, SECONDS),
     ),
     min_size=2,
     max_size=10,
 )
 
 
-async def do(history: Any, step: Step) -> Any:
+async def do(history: Any, step: Deed) -> Any:
     """Do a step; return what came of it."""
     match step:
         case "record", entries:
@@ -99,6 +111,8 @@ async def do(history: Any, step: Step) -> Any:
         case "delete_instance", entity_id, place:
             found = await some(history, entity_id, place)
             return found and await history.delete_instance("", entity_id, *found)
+        case "retain", keeping, now:
+            return await history.retain("", lambda types, attribute: keeping, now)
         case name, *values:
             return await getattr(history, name)("", *values)
 
@@ -143,7 +157,7 @@ LIMITS = st.one_of(st.none(), st.integers(1, 3))
 @settings(max_examples=effort(quick=30, long=600))
 @given(STEPS, st.lists(st.tuples(WINDOWS, WHICH, BOUNDS, LIMITS), min_size=1, max_size=4))
 def test_chunks_say_what_rows_say(
-    steps: list[Step], questions: list[tuple[Window, Which, list[int], int | None]]
+    steps: list[Deed], questions: list[tuple[Window, Which, list[int], int | None]]
 ) -> None:
     with (
         TemporaryDirectory() as folder,
@@ -154,7 +168,7 @@ def test_chunks_say_what_rows_say(
 
 async def _compare(
     folder: Path,
-    steps: list[Step],
+    steps: list[Deed],
     questions: list[tuple[Window, Which, list[int], int | None]],
 ) -> None:
     memory, real = MemoryStore(), SqliteStore(folder)

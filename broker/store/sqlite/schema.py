@@ -171,9 +171,9 @@ CREATE TABLE moment (
 CREATE TABLE chunk (
   cid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
   low_iid INTEGER NOT NULL, high_iid INTEGER NOT NULL, oldest INTEGER NOT NULL,
-  newest INTEGER NOT NULL, n INTEGER NOT NULL, flags INTEGER NOT NULL, live INTEGER NOT NULL,
-  numbers INTEGER NOT NULL, minimum REAL, maximum REAL, total REAL, squares REAL,
-  body BLOB NOT NULL
+  newest INTEGER NOT NULL, n INTEGER NOT NULL, flags INTEGER NOT NULL, period INTEGER NOT NULL,
+  live INTEGER NOT NULL, numbers INTEGER NOT NULL, minimum REAL, maximum REAL, total REAL,
+  squares REAL, body BLOB NOT NULL
 );
 CREATE INDEX chunk_at ON chunk (sid, first, last);
 CREATE TABLE instance (

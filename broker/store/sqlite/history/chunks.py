@@ -29,13 +29,17 @@ MOST_BYTES: Final = 256 * 1024
 LEVEL: Final = 6
 
 HEADER: Final = (
-    "cid, first, last, low_iid, high_iid, oldest, newest, n, flags, live, numbers, "
+    "cid, first, last, low_iid, high_iid, oldest, newest, n, flags, period, live, numbers, "
     "minimum, maximum, total, squares"
 )
 """Columns of `Header`, as it takes them."""
 
 ALL_OBSERVED: Final = 1
 THINNED: Final = 2
+"""Some rows were resampled."""
+
+NEVER: Final = 1 << 62
+"""Longer than any period: what is never resampled."""
 
 
 @dataclass(slots=True)
@@ -43,7 +47,8 @@ class Header:
     """What is known of a chunk without opening it.
 
     Times from `first` to `last`, numbers of rows from `low_iid` to `high_iid`, the system's times
-    from `oldest` to `newest`; `live` counts all moments but deletions, resampled ones as what
+    from `oldest` to `newest`; `period` is the shortest that a row was resampled to, 0 where one was
+    not; `live` counts all moments but deletions, resampled ones as what
     they stand for.
     """
 
@@ -56,6 +61,7 @@ class Header:
     newest: int
     n: int
     flags: int
+    period: int
     live: int
     numbers: int
     minimum: float | None
@@ -97,6 +103,7 @@ def header(cid: int, rows: Sequence[Row]) -> Header:
         len(rows),
         ALL_OBSERVED * all(row.flags & OBSERVED for row in rows)
         | THINNED * any(row.resampled is not None for row in rows),
+        min(_period(row) for row in rows),
         tally.count,
         tally.numbers,
         tally.minimum,
@@ -104,6 +111,12 @@ def header(cid: int, rows: Sequence[Row]) -> Header:
         tally.total if some else None,
         tally.squares if some else None,
     )
+
+
+def _period(row: Row) -> int:
+    if row.flags & DELETED:
+        return NEVER
+    return 0 if row.resampled is None else row.resampled.period
 
 
 def pack(rows: Sequence[Row]) -> bytes:

@@ -70,7 +70,7 @@ def _into_their_chunks(run: Run, sid: int, rows: list[Row]) -> list[Row]:
         if at > start:
             merged = sorted([*unpack(blob), *rows[start:at]], key=lambda row: row.key)
             half = MOST if len(merged) <= MOST else (len(merged) + 1) // 2
-            _write(run, sid, [cid], pieces(merged, half))
+            write_chunks(run, sid, [cid], pieces(merged, half))
         if at == len(rows):
             break
     return rows[at:]
@@ -92,10 +92,10 @@ def _behind_the_last(run: Run, sid: int, rows: list[Row], *, whole: bool) -> Non
     before: list[Row] = []
     for cid in reversed(taken):
         before += unpack(run("SELECT body FROM chunk WHERE cid = ?", (cid,)).get)
-    _write(run, sid, taken, pieces([*before, *rows], MOST))
+    write_chunks(run, sid, taken, pieces([*before, *rows], MOST))
 
 
-def _write(run: Run, sid: int, taken: list[int], parts: Iterable[list[Row]]) -> None:
+def write_chunks(run: Run, sid: int, taken: list[int], parts: Iterable[list[Row]]) -> None:
     """Write chunks in the place of others."""
     free = list(taken)
     for part in parts:

@@ -43,10 +43,19 @@ def replace_chunk(run: Run, cid: int | None, sid: int, rows: list[Row]) -> None:
     """Write a chunk of a series: a new one, or in the place of one."""
     one = header(0, rows)
     run(
-        f"INSERT OR REPLACE INTO chunk ({HEADER}, sid, body) VALUES ({', '.join('?' * 17)})",
+        f"INSERT OR REPLACE INTO chunk ({HEADER}, sid, body) VALUES ({', '.join('?' * 18)})",
         (
             *(cid, one.first, one.last, one.low_iid, one.high_iid, one.oldest, one.newest, one.n),
-            *(one.flags, one.live, one.numbers, one.minimum, one.maximum, one.total, one.squares),
+            *(
+                one.flags,
+                one.period,
+                one.live,
+                one.numbers,
+                one.minimum,
+                one.maximum,
+                one.total,
+                one.squares,
+            ),
             *(sid, pack(rows)),
         ),
     )

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from broker.model.entity import Instance
-from broker.model.resampled import marked
+from broker.model.resampled import marked_by
 from broker.model.times import is_plain, microseconds, timestamp
 from broker.store.history import INSTANCE, SYSTEM_TIMES, Fact, Moment, Resampled, counts_as
 from broker.store.refusals import encode
@@ -96,14 +96,8 @@ def to_moment(row: Row, names: Names) -> Moment:
         instance["observedAt"] = timestamp(row.time)
     if "attrs" in instance:
         instance = interned(instance, names.iris)
-    one = row.resampled
-    if one is not None:
-        figures = None
-        if one.mean is not None:
-            assert one.minimum is not None
-            assert one.maximum is not None
-            figures = (one.minimum, one.mean, one.maximum)
-        instance = marked(instance, one.period, one.count, one.numbers, figures)
+    if row.resampled is not None:
+        instance = marked_by(instance, row.resampled)
     return Moment(
         instance_id,
         row.time if observed else None,
@@ -112,7 +106,7 @@ def to_moment(row: Row, names: Names) -> Moment:
         row.modified if row.flags & DELETED else None,
         row.number,
         instance,
-        one,
+        row.resampled,
     )
 
 

@@ -52,8 +52,12 @@ def search_heads(budget: Budget, tid: int, names: Names, search: Search) -> Foun
 def to_head(row: tuple[Any, ...], names: Names) -> Head:
     """Return the head of a row of `HEAD`."""
     entity_id, types, created, modified, deleted = row
-    iris = tuple(names.iris[str(nid)] for nid in orjson.loads(types))
-    return Head(entity_id, iris, created, modified, deleted)
+    return Head(entity_id, iris_of(types, names), created, modified, deleted)
+
+
+def iris_of(types: str, names: Names) -> tuple[str, ...]:
+    """Return the types a head lists."""
+    return tuple(names.iris[str(nid)] for nid in orjson.loads(types))
 
 
 def _heads(budget: Budget, run: Run, tid: int, names: Names, search: Search) -> Iterator[Head]:

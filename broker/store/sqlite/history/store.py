@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import apsw
 
@@ -16,7 +16,9 @@ from broker.model.entity import DEFAULT
 from broker.store.history import (
     ALL,
     EVERYTHING,
+    SCOPE,
     Aggregated,
+    Decide,
     Entry,
     Fact,
     Found,
@@ -24,16 +26,17 @@ from broker.store.history import (
     Ids,
     Search,
     Series,
+    Span,
     Which,
     Window,
 )
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.effects import Effects
-from broker.store.sqlite.history import merging, removing
+from broker.store.sqlite.history import merging, removing, thinning
 from broker.store.sqlite.history.reading import Reading, lines_of
 from broker.store.sqlite.history.rows import to_moment
-from broker.store.sqlite.history.searching import HEAD, search_heads, to_head
+from broker.store.sqlite.history.searching import HEAD, iris_of, search_heads, to_head
 from broker.store.sqlite.history.writing import Writing
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.reader import Reader
@@ -260,6 +263,46 @@ class SqliteHistory:
 
         await self._engine.submit(job)
 
+    async def retain(self, tenant: str, decide: Decide, now: int) -> int:
+        """Resample and forget what is due; return how many moments are fewer."""
+        tid, fewer, last = self._engine.number(tenant), 0, 0
+        while lines := await self._bounded(tenant, partial(_lines_after, sid=last)):
+            for sid, types, attribute in lines:
+                keeping = decide(types, attribute)
+                spans = [] if keeping is None else keeping.spans(now)
+                if spans:
+                    fewer += await self._retain(tid, sid, spans, attribute == SCOPE)
+            last = lines[-1][0]
+        return fewer
+
+    async def _retain(self, tid: int, sid: int, spans: Sequence[Span], scope: bool) -> int:
+        """Resample and forget what is due of one series, slice by slice."""
+        fewer, after, end = 0, thinning.LOWEST, spans[-1].end
+        if not await self._engine.submit(lambda _: self._begin_retaining(sid, end)):
+            return 0
+        while after < end:
+            done = await self._engine.submit(partial(self._thin, sid, spans, after, scope))
+            after, fewer = done.upto, fewer + done.fewer
+        return fewer
+
+    def _thin(
+        self, sid: int, spans: Sequence[Span], after: int, scope: bool, effects: Effects
+    ) -> thinning.Done:
+        return thinning.thin_slice(self._run, sid, spans, after, scope)
+
+    def _begin_retaining(self, sid: int, end: int) -> bool:
+        """Merge hot rows that are due; tell whether anything of a series may be."""
+        if self._run(
+            "SELECT EXISTS (SELECT 1 FROM moment WHERE sid = ? AND time < ?)", (sid, end)
+        ).get:
+            merging.merge_series(self._run, sid, whole=False)
+            return True
+        return bool(
+            self._run(
+                "SELECT EXISTS (SELECT 1 FROM chunk WHERE sid = ? AND first < ?)", (sid, end)
+            ).get
+        )
+
     def followed(self) -> int:
         """Return the newest change that history has followed."""
         return self._followed
@@ -331,6 +374,18 @@ class SqliteHistory:
             return read(budget, tid, Names(budget.connection, tid, tenant))
 
         return await self._reader.bounded(within)
+
+
+def _lines_after(
+    budget: Budget, tid: int, names: Names, sid: int
+) -> list[tuple[int, tuple[str, ...], str]]:
+    """Return the next series of a tenant: their number, the types of the entity, the attribute."""
+    rows: list[tuple[Any, ...]] = budget.connection.execute(
+        "SELECT s.sid, p.types, s.attribute FROM series s CROSS JOIN past p ON p.pid = s.pid "
+        "WHERE s.sid > ? AND p.tid = ? ORDER BY s.sid LIMIT ?",
+        (sid, tid, AT_ONCE),
+    ).fetchall()
+    return [(n, iris_of(types, names), names.iris[str(nid)]) for n, types, nid in rows]
 
 
 def _within(window: Window, bounds: Sequence[int]) -> Window:

@@ -180,7 +180,7 @@ class Writing:
         ).fetchall():
             if any(first <= time <= last for time in wanted):
                 for row in unpack(blob):
-                    if row.flags & OBSERVED and row.time in wanted:
+                    if row.flags & OBSERVED and row.time in wanted and row.resampled is None:
                         found[row.time] = row
         return found
 
