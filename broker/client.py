@@ -111,8 +111,10 @@ class Event:
     `kind`: `open` (connected), `enter`, `update`, `leave`, `delete`, `synced` (a snapshot is
     complete), `reset` (changes were missed for good: read the present state again), `end` (the
     broker ends the stream), `lost` (disconnected; the client goes on trying and will send `open`
-    again). `seq` is the place in the change feed, 0 before the first; `changed` names the
-    attributes that changed; `entity` is in the form asked for, None after `leave` and `delete`.
+    again); of the last three `reason` says why, as far as the broker does, and an `end` to `resume`
+    after is told as `lost`. `seq` is the place in the change feed, 0 before the first; `changed`
+    names the attributes that changed; `entity` is in the form asked for, None after `leave` and
+    `delete`.
     """
 
     kind: str
@@ -122,6 +124,8 @@ class Event:
     at: str = ""
     changed: tuple[str, ...] = ()
     entity: Entity | None = None
+    reason: str = ""
+    resume: bool = False
 
 
 def value(entity: Entity, attribute: str, default: Json = None) -> Json:
@@ -347,13 +351,15 @@ class Client:
         id: str | None = None,
         q: str | None = None,
         after: int | None = None,
+        must_begin: bool = False,
         **further: str,
     ) -> AsyncIterator[Event]:
         """Follow changes for ever, resuming by itself where the connection broke.
 
         Starts behind the feed's place `after`, or with what comes next where it is None.
         `further` are parameters of the stream by their own names, such as `snapshot="true"`.
-        Raises Refused where the broker will not serve such a stream (but waits out 5xx).
+        Raises Refused where the broker will not serve such a stream (but waits out 5xx), and with
+        `must_begin` Unreachable where the first connection cannot be made.
         """
         params = {
             name: text
@@ -362,22 +368,28 @@ class Client:
         }
         failures = 0
         while True:
+            reason = ""
             try:
                 async for place, event in self._connected(params, after):
-                    failures = 0
+                    failures, must_begin = 0, False
                     if place is not None and (
                         event is None or event.kind != "open" or after is None
                     ):
                         after = place
-                    if event is not None:
+                    if event is not None and event.kind == "end" and event.resume:
+                        reason = event.reason
+                    elif event is not None:
                         yield event
             except Unavailable:
                 pass
-            except (aiohttp.ClientError, TimeoutError, OSError):
-                pass
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if must_begin:
+                    raise Unreachable(
+                        f"{self.url} gives no answer: {str(error) or 'timed out'}"
+                    ) from error
             failures += 1
             if failures == 1:
-                yield Event("lost", after or 0)
+                yield Event("lost", after or 0, reason=reason)
             await self._sleep(Retry(attempts=None).delay(failures))
 
     async def _connected(
@@ -496,4 +508,6 @@ def _event(kind: str, seq: int, data: Json) -> Event:
         at=members.get("at") or "",
         changed=tuple(members.get("changed") or ()),
         entity=members.get("entity"),
+        reason=members.get("reason") or "",
+        resume=bool(members.get("resume")),
     )

@@ -73,7 +73,7 @@ class Api:
             raise unreachable(self.url, error) from error
 
 
-def unreachable(url: str, error: Exception) -> NotReachable:
+def unreachable(url: str, error: BaseException) -> NotReachable:
     """Return the error for a broker that gives no answer."""
     why = t("nobody listens there")
     if not isinstance(error, aiohttp.ClientConnectorError):

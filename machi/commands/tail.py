@@ -11,7 +11,8 @@ from typing import Any
 import click
 import orjson
 
-from broker.client import Client, Event, Refused, value
+from broker.client import Client, Event, Refused, Unreachable, value
+from machi.api import unreachable
 from machi.commands.shared import broker_options, epilog, json_option, shortened
 from machi.errors import Refusal
 from machi.language import t
@@ -102,6 +103,8 @@ def tail(
         asyncio.run(_watch(client, wanted, after, count, as_json))
     except KeyboardInterrupt:
         return
+    except Unreachable as error:
+        raise unreachable(url, error.__cause__ or error) from error
     except Refused as error:
         problem = error.problem
         raise Refusal(
@@ -116,7 +119,7 @@ async def _watch(
     told = 0
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     async with client:
-        events: AsyncIterator[Event] = client.stream(after=after, **wanted)
+        events: AsyncIterator[Event] = client.stream(after=after, must_begin=True, **wanted)
         async for event in events:
             if as_json:
                 if event.kind in WORDS:
@@ -133,7 +136,8 @@ def line(event: Event, width: int | None = None) -> str:
     """Return an event as a line for people, of at most `width` columns."""
     colour = COLOURS.get(event.kind)
     if event.kind in WORDS:
-        return click.style(f"-- {WORDS[event.kind]}", fg=colour, dim=colour is None)
+        told = f"-- {WORDS[event.kind]}" + (f" ({event.reason})" if event.reason else "")
+        return click.style(told, fg=colour, dim=colour is None)
     entity = event.entity or {}
     names = event.changed or tuple(entity)
     values = [

@@ -169,6 +169,27 @@ async def test_stream_resumes_behind_the_last_event():
     assert resumed == [None, "7"]
 
 
+async def test_a_stream_that_has_to_begin_raises_where_nobody_listens_and_later_comes_back():
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        stop = b'{"reason": "The broker stops.", "resume": true}'
+        await response.write(b"event: open\ndata: {}\n\nevent: end\ndata: " + stop + b"\n\n")
+        return response
+
+    async with Client(f"http://127.0.0.1:{free_port()}", sleep=no_pause) as client:
+        with pytest.raises(Unreachable):
+            async for _ in client.stream(must_begin=True):
+                pass
+    told = []
+    async with fake(answer) as url, Client(url, sleep=no_pause) as client:
+        async for event in client.stream(must_begin=True):
+            told.append((event.kind, event.reason))
+            if len(told) == 3:
+                break
+    assert told == [("open", ""), ("lost", "The broker stops."), ("open", "")]
+
+
 async def test_stream_that_is_refused_raises():
     async def answer(request: web.Request) -> web.StreamResponse:
         return web.json_response({"title": "no"}, status=404)

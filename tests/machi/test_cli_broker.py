@@ -212,7 +212,7 @@ def test_what_the_broker_refuses_is_said_with_the_remedy(machi: Machi):
 
 def test_a_broker_that_is_away_is_exit_code_4():
     address = f"http://127.0.0.1:{free_port()}"
-    for command in (["subscriptions", "list"], ["dead-letters", "list"]):
+    for command in (["subscriptions", "list"], ["dead-letters", "list"], ["tail"]):
         done = CliRunner().invoke(main, [*command, "--broker", address], env=EN)
         assert done.exit_code == 4
         assert "machi broker" in done.stderr
@@ -248,6 +248,8 @@ def test_a_line_of_tail_names_what_changed_and_fits_the_terminal():
     assert click.unstyle(line(whole)).startswith("now       enter   urn:ngsi-ld:Gauge:1  level=1")
     assert len(click.unstyle(line(whole, 60))) < 60
     assert click.unstyle(line(Event("lost", 0))) == "-- connection lost, trying again"
+    stopped = Event("lost", 0, reason="The broker stops.")
+    assert click.unstyle(line(stopped)) == "-- connection lost, trying again (The broker stops.)"
 
 
 def test_tail_says_why_a_filter_is_refused(machi: Machi):

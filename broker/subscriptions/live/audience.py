@@ -42,10 +42,11 @@ class Audience:
     """The readers behind one lens, and the recent changes that concern them.
 
     `log` has all changes past `floor` that may be told; older ones are found in the feed. `due`
-    says that its readers are about to be woken. `number` is never used again.
+    says that its readers are about to be woken, `faulty` that a change could not be told to them.
+    `number` is never used again.
     """
 
-    __slots__ = ("due", "floor", "key", "lens", "log", "number", "tenant", "waiters")
+    __slots__ = ("due", "faulty", "floor", "key", "lens", "log", "number", "tenant", "waiters")
 
     def __init__(self, number: int, tenant: str, lens: Lens, floor: int) -> None:
         self.number = number
@@ -56,6 +57,7 @@ class Audience:
         self.log: deque[Committed] = deque()
         self.waiters: set[Waiter] = set()
         self.due = False
+        self.faulty = False
 
     def forget(self, seq: int) -> None:
         """Let go of a change that has left the ring."""

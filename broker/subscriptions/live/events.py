@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -46,9 +46,16 @@ def opened(seq: int | None) -> Told:
     return Told("open", seq, {} if seq is None else {"seq": seq})
 
 
-def reset(seq: int | None) -> Told:
-    """Return the event that tells of changes missed for good."""
-    return Told("reset", seq, {} if seq is None else {"seq": seq})
+FORGOTTEN: Final = "The feed no longer reaches back to that place."
+TOO_LONG: Final = "What was asked for takes too long to look up: ask for fewer entities."
+FAULT: Final = "The broker could not judge a change; its log says why."
+STOPS: Final = "The broker stops."
+DELETED: Final = "The tenant has been deleted."
+
+
+def reset(seq: int | None, reason: str) -> Told:
+    """Return the event that tells of changes missed for good, and why."""
+    return Told("reset", seq, {"reason": reason} if seq is None else {"seq": seq, "reason": reason})
 
 
 def synced(seq: int, entities: int) -> Told:
@@ -56,6 +63,6 @@ def synced(seq: int, entities: int) -> Told:
     return Told("synced", seq, {"seq": seq, "entities": entities})
 
 
-def ended(reason: str) -> Told:
-    """Return the last event of a stream the broker ends itself."""
-    return Told("end", None, {"reason": reason})
+def ended(reason: str, *, resume: bool = False) -> Told:
+    """Return the last event of a stream the broker ends itself; `resume` says to come back."""
+    return Told("end", None, {"reason": reason, "resume": resume})

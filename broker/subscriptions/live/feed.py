@@ -9,6 +9,7 @@ reader: one that is behind the ring reads what it missed back from the store.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -27,11 +28,15 @@ KEPT: Final = 16 * 1024 * 1024
 """Bytes of rendered events that are kept for readers who ask alike."""
 
 
+log = logging.getLogger("machi.broker")
+
+
 class Feed:
     """Tells its readers of changes. `exact` says that the guard shows everything as it is.
 
     `head` is the newest committed change, `told` the newest that the readers have been woken for.
-    `recent` is how many changes the ring holds, `page` how many a reader takes at a time.
+    `recent` is how many changes the ring holds, `page` how many a reader takes at a time. `faults`
+    counts readers that a change could not be told to.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Feed:
         self.page = page
         self.head = self.told = store.span()[1]
         self.closed = False
+        self.faults = 0
         self._rendered: WeightedCache[tuple[int, int], tuple[Told | None]] = WeightedCache(KEPT)
         self._ring: deque[tuple[Committed, list[Audience]]] = deque()
         self._recent = recent
@@ -104,6 +110,13 @@ class Feed:
             self._rendered.put(key, kept, 200 if told is None else told.weight)
         return kept[0]
 
+    def fault(self, audience: Audience, error: Exception) -> None:
+        """Count a reader that a change could not be told to; log the first of an audience."""
+        self.faults += 1
+        if not audience.faulty:
+            audience.faulty = True
+            log.error("a change could not be told to live streams", exc_info=error)
+
     def close(self) -> None:
         """End all readers: each wait returns at once from now on."""
         self.closed = True
@@ -114,7 +127,11 @@ class Feed:
     def figures(self) -> dict[str, float]:
         """Return figures for /metrics."""
         readers = sum(len(audience.waiters) for audience in self._audiences.values())
-        return {"streams": readers, "stream_lenses": len(self._audiences)}
+        return {
+            "streams": readers,
+            "stream_lenses": len(self._audiences),
+            "stream_faults_total": self.faults,
+        }
 
     def _committed(self, changes: list[Committed]) -> None:
         self.head = changes[-1].change.seq
@@ -157,7 +174,7 @@ class Feed:
     def _tell(self, one: Committed) -> int:
         """Put a change into the ring and the logs of those it concerns; return the work it was."""
         found = self._index.find(one)
-        concerned = [audience for audience in found if self._index.concerns(audience, one)]
+        concerned = [audience for audience in found if self._concerns(audience, one)]
         for audience in concerned:
             audience.log.append(one)
             if not audience.due:
@@ -171,3 +188,13 @@ class Feed:
                 audience.forget(old.change.seq)
         self._oldest = self._ring[0][0].change.seq if self._ring else self.told + 1
         return len(found)
+
+    def _concerns(self, audience: Audience, one: Committed) -> bool:
+        """Tell whether a change may be an event to an audience: one that cannot be judged is.
+
+        Its readers then fail at it themselves, and are told.
+        """
+        try:
+            return self._index.concerns(audience, one)
+        except Exception:
+            return True

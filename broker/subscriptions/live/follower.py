@@ -77,6 +77,10 @@ class Follower:
             return seen
         return None
 
+    def fault(self, error: Exception) -> None:
+        """Note that a change could not be told."""
+        self.feed.fault(self._audience, error)
+
     def close(self) -> None:
         """Leave the feed."""
         self.feed.leave(self._audience, self._waiter)

@@ -20,7 +20,8 @@ async def tell(
     """Yield what a reader is told; an empty batch after `heartbeat` seconds without news.
 
     With a snapshot the stream begins with it, unless it is resumed; and it is shown again after
-    each `reset`. The follower is closed at the end.
+    each `reset`. A change that cannot be told is a `reset` too, never left out without a word;
+    where the snapshot itself cannot be shown, the stream ends. The follower is closed at the end.
     """
     feed = follower.feed
     begin = snapshot is not None and not resumed
@@ -37,16 +38,20 @@ async def tell(
                 told = await follower.read()
                 if silent:
                     await follower.check_tenant()
-            except (Forgotten, TooComplexQuery):
-                follower.skip()
-                begin = snapshot is not None
-                yield [events.reset(None if begin else follower.after)]
-                continue
             except NonexistentTenant:
-                yield [events.ended("The tenant has been deleted.")]
+                yield [events.ended(events.DELETED)]
                 return
             except ServiceUnavailable:
-                return
+                break
+            except Exception as error:
+                reason = _reason(follower, error)
+                if begin and reason != events.FORGOTTEN:
+                    yield [events.ended(reason)]
+                    return
+                follower.skip()
+                begin = snapshot is not None
+                yield [events.reset(None if begin else follower.after, reason)]
+                continue
             if told or silent:
                 yield told
                 silent = False
@@ -54,5 +59,16 @@ async def tell(
                 await asyncio.sleep(0)
             else:
                 silent = not await follower.wait(heartbeat)
+        yield [events.ended(events.STOPS, resume=True)]
     finally:
         follower.close()
+
+
+def _reason(follower: Follower, error: Exception) -> str:
+    """Return why a reader misses changes; what must not happen is logged and counted."""
+    if isinstance(error, Forgotten):
+        return events.FORGOTTEN
+    if isinstance(error, TooComplexQuery):
+        return events.TOO_LONG
+    follower.fault(error)
+    return events.FAULT

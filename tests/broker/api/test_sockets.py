@@ -247,6 +247,10 @@ async def test_a_broker_that_stops_says_so(tmp_path: Path) -> None:
         connection = await connect(town.url.replace("http", "ws", 1) + WS)
         await Socket(connection).say("subscribe")
         await connection.recv()
+    assert orjson.loads(await connection.recv())["data"] == {
+        "reason": "The broker stops.",
+        "resume": True,
+    }
     with pytest.raises(ConnectionClosed) as closed:
         await connection.recv()
     assert closed.value.rcvd is not None

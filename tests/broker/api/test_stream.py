@@ -12,6 +12,7 @@ from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.live import Feed
+from broker.subscriptions.live.events import FORGOTTEN
 from tests.broker.api.data import (
     ENTITIES,
     ERRORS,
@@ -230,7 +231,7 @@ async def test_what_the_feed_no_longer_keeps_is_told_as_a_reset(client: Client, 
     object.__setattr__(client.broker, "feed", Feed(client.broker.store))
     async with client.stream(following(lastEventId=last)) as stream:
         assert (await stream.event()).name == "open"
-        assert await stream.event() == Event("reset", 4, {"seq": 4})
+        assert await stream.event() == Event("reset", 4, {"seq": 4, "reason": FORGOTTEN})
         await client.post(ENTITIES, gauge(2))
         assert await told(stream, 1) == [("enter", urn(2))]
 
@@ -272,6 +273,8 @@ async def test_the_end_of_the_feed_ends_its_streams(quick: Client) -> None:
     async with quick.stream(STREAM) as stream:
         await stream.event()
         quick.broker.feed.close()
+        ended = {"reason": "The broker stops.", "resume": True}
+        assert await stream.event() == Event("end", None, ended)
         with pytest.raises(EOFError):
             await stream.event()
 

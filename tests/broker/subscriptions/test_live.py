@@ -1,9 +1,10 @@
 """The feed that live streams follow: recent changes from a ring, older ones from the store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,9 @@ from broker.model.render import Form
 from broker.query.ast import And, Compare, HasType, IdIn, Node, Op, Path
 from broker.store.contract import Change, Committed, Store, Tx
 from broker.store.memory import MemoryStore
-from broker.subscriptions.live import Feed, Follower, Forgotten, Lens, past
+from broker.subscriptions.live import Feed, Follower, Forgotten, Lens, Told, past
+from broker.subscriptions.live.events import FAULT, STOPS
+from broker.subscriptions.live.snapshot import Snapshot
 from broker.subscriptions.live.stream import tell
 from tests.support.asgi import Ticking
 
@@ -282,3 +285,62 @@ async def test_a_stream_ends_with_a_reason_when_its_tenant_is_deleted(store: Mem
     assert [told.name for batch in batches for told in batch] == ["open", "end"]
     assert b"deleted" in batches[-1][0].data
     assert feed.figures()["streams"] == 0
+
+
+def stumbling() -> Lens:
+    """Return a lens that cannot judge entities whose value is 13."""
+    lens = Lens(EVERYTHING, Form(), CORE_CONTEXT)
+
+    def holds(found: Entity) -> bool:
+        if found["attrs"]["urn:a"]["@none"]["value"] == 13:
+            raise ValueError("thirteen")
+        return True
+
+    lens.holds = holds
+    return lens
+
+
+async def named(batches: AsyncIterator[list[Told]], count: int) -> list[tuple[str, Any]]:
+    """Return the names and reasons of the next events."""
+    found: list[Told] = []
+    async with asyncio.timeout(30):
+        while len(found) < count:
+            found += await anext(batches)
+    return [(one.name, orjson.loads(one.data).get("reason")) for one in found]
+
+
+async def test_a_change_that_cannot_be_judged_is_told_as_a_reset_and_logged_once(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = Feed(store)
+    await put(store, 0, 0)
+    reader = Follower(feed, OpenGuard(), ANYONE, "", stumbling(), feed.head)
+    other = follower(feed, feed.head)
+    batches = tell(reader, 30, None, resumed=False)
+    assert await named(batches, 1) == [("open", None)]
+    for number, value, event in (
+        *((1, 1, ("enter", None)), (2, 13, ("reset", FAULT))),
+        *((3, 1, ("enter", None)), (4, 13, ("reset", FAULT))),
+    ):
+        await put(store, number, value)
+        assert await named(batches, 1) == [event]
+    assert len(await other.read()) == 4
+    assert feed.figures()["stream_faults_total"] == 2
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+    feed.close()
+    assert await named(batches, 1) == [("end", STOPS)]
+
+
+async def test_a_snapshot_that_cannot_be_shown_ends_the_stream_with_the_reason(
+    store: MemoryStore,
+) -> None:
+    class Broken(Snapshot):
+        async def show(self, follower: Follower) -> AsyncGenerator[list[Told], None]:
+            raise ValueError("broken")
+            yield []
+
+    feed = Feed(store)
+    await put(store, 1, 1)
+    broken = Broken(store, OpenGuard(), ANYONE)
+    batches = tell(follower(feed, feed.head), 30, broken, resumed=False)
+    assert await named(batches, 2) == [("open", None), ("end", FAULT)]
