@@ -269,10 +269,10 @@ async def test_what_several_readers_ask_alike_is_rendered_once(store: MemoryStor
 async def test_an_audience_ends_with_its_last_reader(store: MemoryStore) -> None:
     feed = Feed(store)
     readers = [follower(feed, 0), follower(feed, 0), follower(feed, 0, where=HasType("urn:t"))]
-    assert feed.figures() == {"streams": 3, "stream_lenses": 2}
+    assert feed.figures() == {"streams": 3, "stream_lenses": 2, "stream_faults_total": 0}
     for reader in readers:
         reader.close()
-    assert feed.figures() == {"streams": 0, "stream_lenses": 0}
+    assert feed.figures() == {"streams": 0, "stream_lenses": 0, "stream_faults_total": 0}
 
 
 async def test_a_stream_ends_with_a_reason_when_its_tenant_is_deleted(store: MemoryStore) -> None:
@@ -315,7 +315,7 @@ async def test_a_change_that_cannot_be_judged_is_told_as_a_reset_and_logged_once
     feed = Feed(store)
     await put(store, 0, 0)
     reader = Follower(feed, OpenGuard(), ANYONE, "", stumbling(), feed.head)
-    other = follower(feed, feed.head)
+    other = follower(feed, feed.head, where=HasType("urn:t"))
     batches = tell(reader, 30, None, resumed=False)
     assert await named(batches, 1) == [("open", None)]
     for number, value, event in (
