@@ -311,6 +311,9 @@ JAPANESE: Final[dict[str, str]] = {
         "模擬の灯りのポート。訓練用の灯りはその次のポートを使う。"
     ),
     "With or without simulated gauges and lights.": "模擬の水位計と灯りを動かすかどうか。",
+    "With an MQTT broker of its own, or with the one that listens on --mqtt-port.": (
+        "自前の MQTT ブローカーを使うか、--mqtt-port で待ち受けているものを使うか。"
+    ),
     "{data} can be written, version {version}.": "{data} に書き込めます（版 {version}）。",
     "{free} left for {data}.": "{data} に {free} の空き。",
     "The clock is not behind the data.": "時計はデータより遅れていません。",

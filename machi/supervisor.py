@@ -41,6 +41,7 @@ class TownSettings:
     data: Path = field(default_factory=lambda: Path("data"))
     devices: bool = True
     staff_port: int = 8081
+    mqtt: bool = True
 
     @property
     def broker(self) -> str:
@@ -51,10 +52,12 @@ class TownSettings:
 def servers(settings: TownSettings) -> list[Role]:
     """Return the processes everything else leans on."""
     broker = ("broker", "--host", HOST, "--port", str(settings.broker_port))
-    return [
-        Role("broker", "machi", (*broker, "--data", str(settings.data), "--auth", "off")),
-        Role("mqtt", "machi.mqtt", ("--host", HOST, "--port", str(settings.mqtt_port))),
-    ]
+    roles = [Role("broker", "machi", (*broker, "--data", str(settings.data), "--auth", "off"))]
+    if settings.mqtt:
+        roles.append(
+            Role("mqtt", "machi.mqtt", ("--host", HOST, "--port", str(settings.mqtt_port)))
+        )
+    return roles
 
 
 def independent(settings: TownSettings) -> list[Role]:
@@ -108,7 +111,8 @@ class Supervisor:
         """
         settings = self._settings
         require_free(HOST, settings.broker_port, "The broker", "--broker-port")
-        require_free(HOST, settings.mqtt_port, "The MQTT broker", "--mqtt-port")
+        if settings.mqtt:
+            require_free(HOST, settings.mqtt_port, "The MQTT broker", "--mqtt-port")
         require_free(HOST, settings.portal_port, "The portal", "--portal-port")
         require_free(HOST, settings.staff_port, "The staff page", "--staff-port")
         if settings.devices:

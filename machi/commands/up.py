@@ -41,6 +41,11 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_
     default=True,
     help=t("With or without simulated gauges and lights."),
 )
+@click.option(
+    "--mqtt/--no-mqtt",
+    default=True,
+    help=t("With an MQTT broker of its own, or with the one that listens on --mqtt-port."),
+)
 def up(
     broker_port: int,
     mqtt_port: int,
@@ -49,12 +54,13 @@ def up(
     light_port: int,
     data: Path,
     devices: bool,
+    mqtt: bool,
 ) -> None:
     """Start the demo town."""
     from machi.supervisor import Supervisor, TownSettings
 
     settings = TownSettings(
-        broker_port, mqtt_port, portal_port, light_port, data, devices, staff_port
+        broker_port, mqtt_port, portal_port, light_port, data, devices, staff_port, mqtt
     )
     asyncio.run(Supervisor(settings, printer()).run())
 

@@ -1,24 +1,47 @@
 """The flood of 4 July 2020, from the gauge's uplinks to the light on the page."""
 
 import asyncio
+import contextlib
 import re
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
+import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from adapters.bridge_light.fake import FakeLight
-from broker.client import Client, value
+from broker.client import Client, Retry, value
 from machi.flood import flood_samples
 from machi.seed.parts import facts
-from tests.e2e.town import Town
+from tests.e2e.town import Town, town_in
+from tests.support import free_port
+from tests.support.mqtt import mosquitto
+from tests.support.receivers import Receiver, receiver
 
 FLOOD = facts("kuma-2020")
 LIGHT = "urn:ngsi-ld:IlluminationControl:432032:mizunote"
 STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
 THRESHOLDS = {"caution": 3.00, "danger": 3.40, "designHighWater": 4.07}
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Run a town whose gauges speak over Mosquitto."""
+    folder: Path = tmp_path_factory.mktemp("town")
+    port = free_port()
+    with mosquitto(port, folder):
+        town = town_in(folder, port)
+        town.server.start(timeout=60)
+        try:
+            yield town
+        finally:
+            town.server.stop()
+
 
 WATCH = """() => {
   window.looks = [];
@@ -60,7 +83,7 @@ def confirmed_at(level: float) -> datetime:
 async def stages(town: Town) -> list[tuple[str, datetime]]:
     """Return the stages the station went through, with the times they show."""
     async with Client(town.broker, tenant="drill") as client:
-        alerts = await client.query(type="Alert")
+        alerts = await client.query(type="Alert", q='subCategory=="flood"')
     found = [
         (value(alert, "stageStep"), datetime.fromisoformat(value(alert, "dateIssued")))
         for alert in alerts
@@ -70,38 +93,20 @@ async def stages(town: Town) -> list[tuple[str, datetime]]:
 
 
 LOOKS = ["#FFB46B off", "#FFFFFF steady", "#FF0000 steady", "#FF0000 blink"]
-COMPLETE = "last => window.looks.slice(-last.length).join() === last.join()"
+BLUE = "#0000FF steady"
+"""The look of no information; a chain that is held up for seconds shows it meanwhile."""
 
 
-@pytest.mark.timeout(180)
-async def test_light_turns_white_red_and_blinking_red_at_the_published_thresholds(
-    town: Town, browser: Browser
-):
-    page = await open_page(browser, town)
-    await page.evaluate(WATCH)
-    replay = await play(town, "--speed", "600", "--from", "03:50", "--until", "06:00")
-    drill = page.locator('[data-situation="drill"]')
-    await expect(page.locator("body")).to_have_attribute("data-drill", "running")
-    output, _ = await replay.communicate()
-    assert replay.returncode == 0
-    await page.wait_for_function(COMPLETE, arg=LOOKS, timeout=30_000)
-    # The light from before this drill may still be on the page when it begins; nothing else may.
-    looks = await page.evaluate("window.looks")
-    assert looks[-len(LOOKS) :] == LOOKS
-    assert len(looks) <= len(LOOKS) + 1
-    await expect(drill.locator(".lamps")).to_have_class("lamps blinking")
-    await expect(drill.locator(".light-words")).to_have_text("blinking red")
-    said = [line for line in output.decode().splitlines() if "the bridge light turns" in line]
-    assert [line.split(" turns ")[1] for line in said] == ["white", "red", "blinking red"]
-    assert await stages(town) == [(step, confirmed_at(level)) for step, level in THRESHOLDS.items()]
+def told(looks: list[str]) -> list[str]:
+    """Return the looks that stood for the water, each once in a row, from the drill's first on."""
+    known = [look for look, _ in groupby(look for look in looks if look != BLUE)]
+    return known[len(known) - 1 - known[::-1].index(LOOKS[0]) :]
 
 
-@pytest.mark.timeout(180)
-async def test_real_packets_carry_the_colours_and_the_light_reports_the_one_it_shows(town: Town):
-    async with (
-        FakeLight(universe=9).running() as light,
-        Client(town.broker, tenant="drill") as drill,
-    ):
+@contextlib.asynccontextmanager
+async def watched(town: Town, drill: Client) -> AsyncIterator[tuple[FakeLight, Receiver]]:
+    """Give fixtures in the bridge's place, and a receiver subscribed to the drill's alerts."""
+    async with FakeLight(universe=9).running() as light, receiver() as subscriber:
         place = {
             "universe": 9,
             "host": "127.0.0.1",
@@ -110,24 +115,91 @@ async def test_real_packets_carry_the_colours_and_the_light_reports_the_one_it_s
         }
         before = await drill.retrieve(LIGHT)
         await drill.append(LIGHT, {"addressing": {"type": "JsonProperty", "json": place}})
-        replay = await play(town, "--speed", "600", "--from", "03:50", "--until", "06:00")
-        await replay.communicate()
-        async with asyncio.timeout(60):
-            while value(await drill.retrieve(LIGHT), "reportedEffect") != "blink":
-                await asyncio.sleep(0.1)
-        shown = await drill.retrieve(LIGHT)
+        subscription = {
+            "id": "urn:ngsi-ld:Subscription:alerts",
+            "type": "Subscription",
+            "entities": [{"type": "Alert"}],
+            "notification": {"endpoint": {"uri": subscriber.url}},
+        }
+        url, tenant = f"{town.broker}/ngsi-ld/v1/subscriptions", {"NGSILD-Tenant": "drill"}
+        async with aiohttp.ClientSession(headers=tenant) as session:
+            async with session.post(url, json=subscription) as answer:
+                assert answer.status == 201
+            yield light, subscriber
+            async with session.delete(f"{url}/{subscription['id']}") as answer:
+                assert answer.status == 204
         await drill.append(LIGHT, {"addressing": before["addressing"]})
-    assert value(shown, "commandStatus") == "confirmed"
-    assert value(shown, "reportedColour") == "#FF0000"
-    colours = [colour for colour, _ in groupby(packet.slots[:3] for packet in light.packets)]
-    start = colours.index(b"\xff\xff\xff")
-    assert colours[start : start + 4] == [
-        b"\xff\xff\xff",
-        b"\xff\x00\x00",
-        bytes(3),
-        b"\xff\x00\x00",
-    ]
-    assert {packet.priority for packet in light.packets} == {100}
+
+
+async def documents(town: Town) -> list[ET.Element]:
+    """Return the drill's CAP documents, oldest first."""
+    async with aiohttp.ClientSession(town.staff) as session:
+        async with session.get("/cap/drill") as answer:
+            listed = await answer.json()
+        found = []
+        for one in reversed(listed):
+            async with session.get(one["href"]) as answer:
+                assert answer.content_type == "application/cap+xml"
+                found.append(ET.fromstring(await answer.text()))
+    return found
+
+
+@pytest.mark.timeout(240)
+async def test_flood_of_2020_at_600_times_its_speed(town: Town, browser: Browser):
+    """Play the night from before the first threshold until half an hour after the gauge was lost.
+
+    Gauge over Mosquitto, light over UDP, page in a browser, alerts by HTTP and as CAP.
+    """
+    async with (
+        Client(town.broker, tenant="drill", retry=Retry(attempts=None)) as drill,
+        watched(town, drill) as (light, subscriber),
+    ):
+        page = await open_page(browser, town)
+        await page.evaluate(WATCH)
+        replay = await play(town, "--speed", "600", "--from", "03:50")
+        shown = page.locator('[data-situation="drill"]')
+        await expect(page.locator("body")).to_have_attribute("data-drill", "running")
+        output, _ = await replay.communicate()
+        assert replay.returncode == 0
+        # The gauge went silent at 08:30: the stage holds, the light says that nothing is known.
+        silence = shown.locator("[data-alerts] li", has_text="Hitoyoshi: the gauge is silent")
+        await expect(silence).to_have_text(re.compile("【訓練】.*its stage is held"))
+        await expect(shown.locator("[data-stage]")).to_contain_text("design high water")
+        await page.wait_for_function("b => window.looks.at(-1) === b", arg=BLUE, timeout=30_000)
+        async with asyncio.timeout(30):
+            while light.colours() != [(0, 0, 153)]:
+                await asyncio.sleep(0.05)
+        steps = [*THRESHOLDS, "silent"]
+        async with asyncio.timeout(30):
+            while not {*steps} <= {*notified(subscriber)}:
+                await asyncio.sleep(0.05)
+        looks = await page.evaluate("window.looks")
+        fixtures = await drill.retrieve(LIGHT)
+    said = [line for line in output.decode().splitlines() if "the bridge light turns" in line]
+    assert [line.split(" turns ")[1] for line in said] == ["white", "red", "blinking red"]
+    assert await stages(town) == [(step, confirmed_at(level)) for step, level in THRESHOLDS.items()]
+    assert told(looks) == LOOKS
+    assert value(fixtures, "reportedColour") == "#0000FF"
+    assert value(fixtures, "commandStatus") == "confirmed"
+    sent = [colour for colour, _ in groupby(packet.slots[:3] for packet in light.packets)]
+    white, red, dark = b"\xff\xff\xff", b"\xff\x00\x00", bytes(3)
+    flood = [colour for colour in sent[sent.index(white) :] if colour != b"\x00\x00\x99"]
+    assert flood[:4] == [white, red, dark, red]
+    assert {packet.priority for packet in light.packets} <= {100, 200}
+    told_as_cap = await documents(town)
+    assert [alert.findtext("{*}status") for alert in told_as_cap] == ["Test"] * 3
+    headlines = [info.findtext("{*}headline") for cap in told_as_cap for info in cap.iter(INFO)]
+    assert len(headlines) == 6
+    assert all(str(headline).startswith("【訓練】") for headline in headlines)
+
+
+INFO = "{urn:oasis:names:tc:emergency:cap:1.2}info"
+
+
+def notified(subscriber: Receiver) -> list[str]:
+    """Return the steps and faults of which an HTTP subscriber was told."""
+    entities = [entity for got in subscriber.got for entity in got.json()["data"]]
+    return [str(value(one, "faultKind") or value(one, "stageStep")) for one in entities]
 
 
 @pytest.mark.timeout(120)
@@ -172,17 +244,3 @@ async def test_blinking_stands_still_for_who_prefers_less_motion(town: Town, bro
     lamps = page.locator('[data-situation="real"] .lamps')
     await lamps.evaluate("element => element.classList.add('blinking')")
     assert await lamps.evaluate("element => getComputedStyle(element).animationName") == "none"
-
-
-@pytest.mark.timeout(120)
-async def test_gauge_that_falls_silent_holds_the_stage_and_the_page_says_so(
-    town: Town, browser: Browser
-):
-    page = await open_page(browser, town, "ja")
-    replay = await play(town, "--speed", "3000", "--from", "08:00", "--until", "09:00")
-    await replay.communicate()
-    drill = page.locator('[data-situation="drill"]')
-    silence = drill.locator("[data-alerts] li", has_text="人吉：水位計からのデータが途絶")
-    await expect(silence).to_have_text(re.compile("【訓練】.*段階は維持"), timeout=60_000)
-    await expect(drill.locator("[data-stage]")).to_contain_text("計画高水位")
-    await expect(drill.locator(".light-words")).to_contain_text("情報なし")

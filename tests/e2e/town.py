@@ -40,11 +40,16 @@ class Town:
         return [sys.executable, "-m", "machi", "replay", "kuma-2020", *where, *options]
 
 
-def town_in(folder: Path) -> Town:
-    """Return a town that is not started yet, with its data in `folder`."""
+def town_in(folder: Path, mqtt_port: int | None = None) -> Town:
+    """Return a town that is not started yet, with its data in `folder`.
+
+    With `mqtt_port` it uses the MQTT broker that listens there instead of one of its own.
+    """
     broker, mqtt, portal, staff = (free_port() for _ in range(4))
+    mqtt = mqtt_port or mqtt
     command = [sys.executable, "-m", "machi", "up", "--data", str(folder / "data")]
     command += ["--broker-port", str(broker), "--mqtt-port", str(mqtt)]
     command += ["--portal-port", str(portal), "--light-port", str(free_port_pair())]
     command += ["--staff-port", str(staff)]
+    command += ["--no-mqtt"] if mqtt_port else []
     return Town(Server(command, portal, folder / "town.log"), broker, mqtt, portal, staff)

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import getpass
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiomqtt
@@ -40,6 +41,21 @@ async def mqtt_broker(kind: str, port: int, folder: Path, **options: str) -> Asy
     finally:
         process.terminate()
         await process.wait()
+
+
+@contextlib.contextmanager
+def mosquitto(port: int, folder: Path) -> Iterator[None]:
+    """Run Mosquitto on a port, for tests that share it between event loops."""
+    config = folder / "mosquitto.conf"
+    config.write_text(f"listener {port} {HOST}\nallow_anonymous true\n")
+    command = [require_tool("mosquitto"), "-c", str(config)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        asyncio.run(asyncio.wait_for(listening(port), 30))
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 async def listening(port: int) -> None:
