@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -86,21 +87,6 @@ def compute(method: str, family: Family, instances: Sequence[Instance]) -> Any:
         return _mean_time(values)
     choose = max if method == "max" else min
     return choose(values, key=_order(family))
-
-
-def of_numbers(method: str, bucket: Bucket) -> Any:
-    """Return the result of a method other than `distinctCount` from a bucket of numbers only."""
-    if method == "totalCount":
-        return bucket.count
-    assert bucket.total is not None
-    assert bucket.squares is not None
-    if method == "avg":
-        return bucket.total / bucket.numbers
-    if method == "stddev":
-        mean = bucket.total / bucket.numbers
-        return sqrt(max(0.0, bucket.squares / bucket.numbers - mean * mean))
-    figures = {"sum": bucket.total, "sumsq": bucket.squares}
-    return figures[method] if method in figures else getattr(bucket, f"{method}imum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +205,31 @@ _NUMBERS: Final[Mapping[str, Callable[[Sequence[Any]], Any]]] = {
     "sum": _sum,
     "sumsq": _squares,
 }
+
+
+def _deviation_of(bucket: Bucket) -> float:
+    assert bucket.total is not None
+    assert bucket.squares is not None
+    mean = bucket.total / bucket.numbers
+    return sqrt(max(0.0, bucket.squares / bucket.numbers - mean * mean))
+
+
+def _mean_of(bucket: Bucket) -> float:
+    assert bucket.total is not None
+    return bucket.total / bucket.numbers
+
+
+OF_NUMBERS: Final[Mapping[str, Callable[[Bucket], Any]]] = {
+    "avg": _mean_of,
+    "max": attrgetter("maximum"),
+    "min": attrgetter("minimum"),
+    "stddev": _deviation_of,
+    "sum": attrgetter("total"),
+    "sumsq": attrgetter("squares"),
+    "totalCount": attrgetter("count"),
+}
+"""The methods that a bucket has the figures for, where all in it is numbers."""
+
 _BY_KIND: Final = {
     "GeoProperty": Family.OBJECT,
     "LanguageProperty": Family.OBJECT,

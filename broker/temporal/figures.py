@@ -11,12 +11,12 @@ from broker.model.names import Names
 from broker.model.times import timestamp
 from broker.store.history import Aggregated, Moment, Window
 from broker.temporal.aggregates import (
+    OF_NUMBERS,
     Family,
     Periods,
     compute,
     eligible,
     family_of,
-    of_numbers,
 )
 from broker.temporal.evolution import Evolution, Told, by_dataset, time_of
 from broker.temporal.render import Look, frame, latest_scope
@@ -96,15 +96,21 @@ def of_told(told: Iterable[Told], periods: Periods, look: Look) -> list[dict[str
 
 def of_buckets(series: Aggregated, periods: Periods, look: Look) -> dict[str, Any] | None:
     """Return the figures of a series of numbers, None where not all of it is numbers."""
-    if any(bucket.count != bucket.numbers for bucket in series.buckets):
+    buckets = series.buckets
+    if any(bucket.count != bucket.numbers for bucket in buckets):
         return None
-    rows = {
-        method: {
-            periods.index(bucket.start): of_numbers(method, bucket) for bucket in series.buckets
-        }
-        for method in look.methods
-    }
-    return _series(series.dataset, Family.NUMBER, rows, periods)
+    shown = _head(series.dataset, Family.NUMBER)
+    if look.period.whole:
+        spans = [(timestamp(periods.origin), timestamp(periods.end))]
+    else:
+        spans = [(timestamp(bucket.start), timestamp(bucket.end)) for bucket in buckets]
+    for method in look.methods:
+        figure = OF_NUMBERS[method]
+        shown[method] = [
+            [figure(bucket), start, stop]
+            for bucket, (start, stop) in zip(buckets, spans, strict=True)
+        ]
+    return shown
 
 
 def _filled(moments: Sequence[Moment], periods: Periods, look: Look) -> dict[int, list[Instance]]:
@@ -115,14 +121,19 @@ def _filled(moments: Sequence[Moment], periods: Periods, look: Look) -> dict[int
     return filled
 
 
-def _series(
-    dataset: str, family: Family, rows: Mapping[str, Mapping[int, Any]], periods: Periods
-) -> dict[str, Any]:
-    """Return one series: by method [figure, start, end] of each period that has any."""
+def _head(dataset: str, family: Family) -> dict[str, Any]:
     relationship = family is Family.RELATIONSHIP
     shown: dict[str, Any] = {"type": "Relationship" if relationship else "Property"}
     if dataset != DEFAULT:
         shown["datasetId"] = dataset
+    return shown
+
+
+def _series(
+    dataset: str, family: Family, rows: Mapping[str, Mapping[int, Any]], periods: Periods
+) -> dict[str, Any]:
+    """Return one series: by method [figure, start, end] of each period that has any."""
+    shown = _head(dataset, family)
     indexes = sorted(next(iter(rows.values())))
     bounds = [(timestamp(periods.start(at)), timestamp(periods.stop(at))) for at in indexes]
     for method, figures in rows.items():

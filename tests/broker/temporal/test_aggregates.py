@@ -10,12 +10,12 @@ from broker.model.entity import PRIMARY, Instance
 from broker.store.buckets import Tally
 from broker.temporal.aggregates import (
     METHODS,
+    OF_NUMBERS,
     Family,
     Periods,
     compute,
     eligible,
     family_of,
-    of_numbers,
 )
 from broker.temporal.duration import WHOLE, Duration
 
@@ -129,7 +129,7 @@ def test_figures_of_a_bucket_equal_those_of_its_values(values: list[float], meth
     instances = [instance(value) for value in values]
     for value in values:
         tally.add(float(value), None)
-    found = of_numbers(method, tally.bucket(0, 1))
+    found = OF_NUMBERS[method](tally.bucket(0, 1))
     expected = compute(method, Family.NUMBER, instances)
     scale = max(abs(value) for value in values) + 1
     assert found == pytest.approx(expected, rel=1e-6, abs=scale * 1e-5)
