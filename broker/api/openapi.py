@@ -23,13 +23,14 @@ _BODY_ERRORS = {
 }
 _BARE = frozenset((411, 415))
 _ERRORS = {
+    401: "No key, or one that is not known, has expired or was revoked.",
     403: "Refused.",
     404: "No such entity, attribute or tenant.",
     409: "It exists already, or a rule of the type refuses.",
     412: "A precondition did not hold.",
     422: "It cannot be done, or the Idempotency-Key was used with another body.",
     426: "The request is no WebSocket handshake.",
-    429: "The caller has too many streams open.",
+    429: "The caller asks more than it may, or has too many streams open.",
     504: "A remote @context could not be fetched.",
 }
 
@@ -165,7 +166,7 @@ def responses(route: Route) -> dict[str, Any]:
     errors = dict(_COMMON_ERRORS)
     if route.body is not None:
         errors |= _BODY_ERRORS
-    more = (403, 404) if route.template.startswith("/ngsi-ld") else ()
+    more = (401, 403, 404, 429) if route.template.startswith("/ngsi-ld") else ()
     errors |= {status: _ERRORS[status] for status in (*more, *route.errors)}
     for status, text in sorted(errors.items()):
         told[str(status)] = {"description": text}
