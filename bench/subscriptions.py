@@ -72,7 +72,7 @@ def _check(requests: Requests) -> None:
     figures = dict(
         line.rsplit(" ", 1) for line in text.decode().splitlines() if line and line[0] != "#"
     )
-    queued = float(figures.get("machi_outbox_queued", "nan"))
+    queued = float(figures.get("machi_outbox_queued_total", "nan"))
     changes = float(figures["machi_changes"]) - ENTITIES
     if status != 200 or queued != EACH * changes:
         raise RequestFailed(f"{queued:.0f} notifications are queued of {changes:.0f} updates")

@@ -19,7 +19,10 @@ class Metrics:
         self._gauges: list[Callable[[], Mapping[str, float]]] = []
 
     def gauge(self, read: Callable[[], Mapping[str, float]]) -> None:
-        """Add a source of figures: name (without prefix) → value, read at each scrape."""
+        """Add a source of figures: name (without prefix) → value, read at each scrape.
+
+        A name that ends in `_total` is a counter's, which never goes back while the broker runs.
+        """
         self._gauges.append(read)
 
     def text(self, more: Mapping[str, float]) -> str:
@@ -45,5 +48,6 @@ class Metrics:
         ]
         for gauges in (*(read() for read in self._gauges), more):
             for name, value in gauges.items():
-                lines += [f"# TYPE machi_{name} gauge", f"machi_{name} {value}"]
+                kind = "counter" if name.endswith("_total") else "gauge"
+                lines += [f"# TYPE machi_{name} {kind}", f"machi_{name} {value}"]
         return "\n".join(lines) + "\n"

@@ -88,7 +88,7 @@ class Fit:
 
     def figures(self) -> Mapping[str, float]:
         """Return figures for /metrics."""
-        return {"model_warnings": self._warned, "model_rejections": self._rejected}
+        return {"model_warnings_total": self._warned, "model_rejections_total": self._rejected}
 
     def _warn(self, finding: Finding) -> None:
         self._warned += 1

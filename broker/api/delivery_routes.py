@@ -61,7 +61,7 @@ DELIVERIES = [
             _LANG, Param("tenant", "The tenant."), Param("page", "Which page, from 1."),
             Param("done", "What was just done."),
         ),
-        answers={200: ("HTML.", None)}, errors=(403,), tag="Operator", tenant_parameter=True,
+        answers={200: ("HTML.", None)}, errors=(403, 404), tag="Operator", tenant_parameter=True,
     ),
     Route(
         "POST", "/operator/replay", operator.replay, "operator_replay",

@@ -39,7 +39,7 @@ _HEADERS: Headers = [
 
 
 async def page(broker: Broker, request: Request) -> Response:
-    """Return the page."""
+    """Return the page; for a tenant that is not there one that says so, with those that are."""
     broker.guard.allow(request.caller, request.tenant, Action.ADMINISTER, None)
     lang = language(request)
     outbox, now = broker.store.outbox, broker.clock()
@@ -51,10 +51,11 @@ async def page(broker: Broker, request: Request) -> Response:
     number = _page_number(request, pages)
     cards = [await _card(broker, one) for one in mine[(number - 1) * PAGE : number * PAGE]]
     oldest = await outbox.oldest()
-    words = _Words(lang, now)
+    words, tenants = _Words(lang, now), await broker.store.tenants()
+    missing = request.tenant not in tenants
     text = _template().render(
         words=words, t=TEXTS[lang], lang=lang, other="en" if lang == "ja" else "ja",
-        tenant=request.tenant, tenants=await broker.store.tenants(),
+        tenant=request.tenant, tenants=tenants, missing=missing,
         books=await outbox.books(),
         waited=None if oldest is None else words.span(seconds_between(oldest, now)),
         servers=[one for one in servers(broker) if one["breaker"] != "closed" or one["note"]],
@@ -63,7 +64,7 @@ async def page(broker: Broker, request: Request) -> Response:
         letters=[_letter(one) for one in letters], dead=dead, page=number, pages=pages,
         done=_done(request),
     )  # fmt: skip
-    return Response(200, text.encode(), list(_HEADERS))
+    return Response(404 if missing else 200, text.encode(), list(_HEADERS))
 
 
 async def replay(broker: Broker, request: Request) -> Response:

@@ -13,6 +13,9 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "tenant": "Tenant",
         "default": "(default)",
         "show": "Show",
+        "missing": "There is no tenant “{tenant}”.",
+        "missing_remedy": "Choose one that is there; a new one comes into being with its first "
+        "entity or subscription.",
         "all_well": "All is well: every receiver takes its notifications.",
         "failing": "{n} of {all} subscriptions fail.",
         "dead": "{n} dead letters wait for a decision.",
@@ -73,6 +76,9 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "tenant": "テナント",
         "default": "(既定)",
         "show": "表示",
+        "missing": "テナント「{tenant}」はありません。",
+        "missing_remedy": "下から選んでください。テナントは最初のエンティティまたはサブスクリプション"
+        "とともに作られます。",
         "all_well": "異常はありません。すべての受信先に届いています。",
         "failing": "{all}件のうち{n}件のサブスクリプションで失敗しています。",
         "dead": "配信不能の通知が{n}件あります。再送か破棄を選んでください。",

@@ -102,11 +102,16 @@ def total(all_books: Iterable[Books]) -> Books:
 
 def figures(books: Books, subscriptions: int) -> dict[str, int]:
     """Return books as figures for /metrics."""
-    told = {f"outbox_{name}": getattr(books, name) for name in _NAMES}
+    told = {
+        f"outbox_{name}" + ("" if name in _GO_BACK else "_total"): getattr(books, name)
+        for name in _NAMES
+    }
     return {"subscriptions": subscriptions, **told}
 
 
 _NAMES = tuple(field.name for field in fields(Books))
+_GO_BACK = ("waiting", "dead")
+"""Figures that can fall: what is delivered waits no longer, what is replayed is not dead."""
 
 
 def no_subscription(id: str) -> ResourceNotFound:

@@ -304,7 +304,7 @@ class MemoryStore:
         return {
             "entities": sum(len(town.documents) for town in self._towns.values()),
             "changes": len(self._feed),
-            "commits": self._commits,
+            "commits_total": self._commits,
             "tenants": len(self._towns),
             "queue": 0,
         }

@@ -84,8 +84,8 @@ async def test_type_that_is_only_warned_of_is_stored_and_counted(client: Client)
     shelter = {"id": "urn:ngsi-ld:EvacuationShelter:1", "type": "EvacuationShelter"}
     assert (await client.post("/ngsi-ld/v1/entities", shelter, headers=LINK)).status == 201
     figures = (await client.get("/metrics")).body.decode()
-    assert "machi_model_warnings 5" in figures
-    assert "machi_model_rejections 0" in figures
+    assert "machi_model_warnings_total 5" in figures
+    assert "machi_model_rejections_total 0" in figures
 
 
 def test_type_without_a_model_is_named() -> None:

@@ -306,11 +306,11 @@ class SqliteStore:
         return {
             "entities": self._entities,
             "changes": newest - oldest + 1,
-            "commits": self._writer.commits,
+            "commits_total": self._writer.commits,
             "tenants": len(self._towns.views),
             "queue": len(self._writer),
             "index_rows_waiting": self._pending.rows,
-            "reads_in_threads": self._reader.offloaded,
+            "reads_in_threads_total": self._reader.offloaded,
         }
 
     def _connect(self) -> None:

@@ -133,7 +133,9 @@ class Delivery:
             "delivery_rows_held": self._held.rows,
         }
         told |= count_states(self._turns.targets())
-        return told | {f"delivery_tries_{fate.name.lower()}": self.tries[fate] for fate in Fate}
+        return told | {
+            f"delivery_tries_{fate.name.lower()}_total": self.tries[fate] for fate in Fate
+        }
 
     def _queue(self, sid: int) -> Queue:
         queue = self._queues.get(sid)

@@ -13,6 +13,7 @@ import pytest
 from broker.api.operator_words import TEXTS, reason
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Books
+from tests.broker.api.data import gauge
 from tests.support.asgi import Answer, Client, Ticking, running
 from tests.support.receivers import Receiver, answer, receiver
 
@@ -187,7 +188,7 @@ async def test_metrics_tell_the_balance_and_the_oldest_that_waits(town: Town) ->
     figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
     assert figures["machi_outbox_waiting"] == "1"
     assert float(figures["machi_outbox_oldest_waiting_seconds"]) > 0
-    assert figures["machi_delivery_tries_delivered"] == "0"
+    assert figures["machi_delivery_tries_delivered_total"] == "0"
 
 
 async def test_a_write_that_a_notification_led_to_is_counted_as_a_round(town: Town) -> None:
@@ -361,3 +362,17 @@ def test_reasons_are_told_in_japanese(words: str) -> None:
 
 def test_a_reason_without_translation_stays() -> None:
     assert reason("Something else.", "ja") == "Something else."
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+async def test_the_page_of_a_tenant_that_is_not_there_says_so_and_offers_those_that_are(
+    lang: str,
+) -> None:
+    async with running(MemoryStore(clock=Ticking())) as client:
+        await client.post(ENTITIES, gauge(), {"ngsild-tenant": "drill"})
+        answered = await client.get(f"/operator?tenant=dril&lang={lang}")
+    page = answered.body.decode()
+    assert (answered.status, answered.header("content-type")) == (404, "text/html; charset=utf-8")
+    assert TEXTS[lang]["missing"].format(tenant="dril") in page
+    assert '<option value="drill">' in page
+    assert TEXTS[lang]["all_well"] not in page

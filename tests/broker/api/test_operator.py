@@ -48,6 +48,18 @@ async def test_metrics_are_in_the_text_format_and_name_routes_only(client: Clien
     assert b"drill" not in answer.body
 
 
+async def test_counters_are_told_from_gauges(client: Client) -> None:
+    text = (await client.get("/metrics")).body.decode()
+    kinds = dict(line.split()[2:] for line in text.splitlines() if line.startswith("# TYPE"))
+    assert {name for name, kind in kinds.items() if kind == "counter"} == {
+        name for name in kinds if name.endswith("_total")
+    }
+    for name in ("commits", "outbox_delivered", "outbox_superseded", "delivery_tries_refused"):
+        assert kinds[f"machi_{name}_total"] == "counter"
+    for name in ("outbox_waiting", "outbox_dead", "streams", "delivery_breakers_open"):
+        assert kinds[f"machi_{name}"] == "gauge"
+
+
 async def test_the_openapi_document_lists_every_route(quick: Client) -> None:
     answer = await quick.get("/openapi.json")
     assert answer.header("content-type") == "application/json"
