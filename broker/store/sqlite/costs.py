@@ -8,18 +8,23 @@ from __future__ import annotations
 from typing import Final
 
 from broker.query.plan import GeoTerm, IndexTerm
+from broker.store.sqlite.candidates import Offer
 
 PROBE: Final = 2000
-BOXES: Final = 3000
+BOXES: Final = 300
 """Rows of an index, and boxes, that are read to learn how selective it is."""
 
 WALK: Final = (500, 4_000, 15_500)
 """Entities a walk looks at, step by step, before it leaves the rest to an index."""
-FIRST: Final = 100
+FIRST: Final = 40
 """The first step of a walk that tests geometries, which take longer."""
 
 TEST: Final = 8.0
 """To test the document of one entity."""
+GEOMETRY: Final = 500.0
+"""To test as many geometries as fit on a page, where all satisfy the condition."""
+BOX: Final = 1.7
+"""To read one box."""
 SORT: Final = 4.0
 """To put one candidate of an index in the order of ids."""
 SIFT: Final = 0.35
@@ -35,9 +40,17 @@ def most_probed(term: IndexTerm | GeoTerm) -> int:
     return BOXES if isinstance(term, GeoTerm) else PROBE
 
 
-def steps(term: IndexTerm | GeoTerm) -> tuple[int, ...]:
-    """Return the steps of a walk beside the index that serves a term."""
-    return (FIRST, *WALK) if isinstance(term, GeoTerm) else WALK
+def steps(best: Offer) -> tuple[int, ...]:
+    """Return the steps of a walk beside an index."""
+    return (FIRST, *WALK) if isinstance(best.probe.term, GeoTerm) and not best.all else WALK
+
+
+def boxes_are_shorter(best: Offer, found: int, walked: int, entities: int) -> bool:
+    """Tell whether to sift the rest of a walk that found so many, and so list what is offered."""
+    if not isinstance(best.probe.term, GeoTerm):
+        return True
+    share = max(1, found) / walked
+    return share * entities * BOX < GEOMETRY / share
 
 
 def _walked(found: int, wanted: int, entities: int) -> float:

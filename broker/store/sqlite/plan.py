@@ -18,10 +18,11 @@ from broker.query.plan import Exact, GeoTerm, IndexTerm
 from broker.store.contract import Kept
 from broker.store.sqlite import ordered
 from broker.store.sqlite.budget import Budget
-from broker.store.sqlite.candidates import Candidates, Offer, Probe, candidates, listed
+from broker.store.sqlite.candidates import Offer, Probe, candidates, listed
 from broker.store.sqlite.conditions import Conditions, Test
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.costs import (
+    boxes_are_shorter,
     index_is_shorter,
     order_index_is_shorter,
     sieve_first,
@@ -328,33 +329,32 @@ class Plan:
         """Walk a bounded way; where that does not fill the page, let the index have its turn."""
         query, walk = self.query, Walk(run, self.tid, self.types)
         wanted, start = query.offset + query.limit, query.after or ""
-        sieve: Candidates | None = None
-        if best.all or self._is_sieve_first(run, best, wanted):
-            sieve = best.candidates
+        sieve = best.candidates if self._is_sieve_first(run, best, wanted) else None
         met: Met = []
-        for step in steps(best.probe.term):
+        for step in steps(best):
             end = walk.end(start, step)
             test = self.conditions.exact() if sieve is None else self.conditions.of_offer(run, best)
             met += walk.tested(test, start, end, wanted - len(met), 0, sieve)
             if end is None or len(met) == wanted:
                 return met[query.offset :]
             start = end
-            if sieve is None:
-                sieve = best.candidates = self._sieve(run, best)
+            if sieve is None and boxes_are_shorter(best, len(met), step, self._entities(run)):
+                self._list(run, best)
+                sieve = best.candidates
         met += self._by_index(run, best, 0, wanted - len(met), start)
         return met[query.offset :]
 
     def _is_sieve_first(self, run: Run, best: Offer, wanted: int) -> bool:
-        if isinstance(best.probe.term, GeoTerm):
-            return False
+        if best.all or isinstance(best.probe.term, GeoTerm):
+            return best.all
         return sieve_first(self._counted(run, best), wanted, self._entities(run))
 
-    def _sieve(self, run: Run, best: Offer) -> Candidates:
-        """Return what an index offers; boxes are dear to ask, and asked once."""
-        offered = best.candidates
-        if isinstance(best.probe.term, IndexTerm):
-            return offered
-        return listed([eid for (eid,) in run(offered.text, offered.bindings).fetchall()])
+    def _list(self, run: Run, best: Offer) -> None:
+        """Ask for all boxes at once, which are dear: the offer has them from now on."""
+        if isinstance(best.probe.term, GeoTerm) and not best.all:
+            rows = run(best.candidates.text, best.candidates.bindings).fetchall()
+            best.candidates = listed([eid for (eid,) in rows])
+            best.count, best.all = len(rows), True
 
 
 def _marks(values: list[int]) -> str:

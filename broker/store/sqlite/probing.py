@@ -9,7 +9,7 @@ from typing import Final
 from broker.query.plan import IndexTerm
 from broker.store.sqlite.candidates import Offer, Probe, candidates, listed
 from broker.store.sqlite.connection import Run
-from broker.store.sqlite.costs import most_probed
+from broker.store.sqlite.costs import PROBE, most_probed
 from broker.store.sqlite.hops import Hop, Resolver
 from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.pending import Pending
@@ -54,8 +54,9 @@ class Probing:
                 eids = list(dict.fromkeys(eid for (eid,) in rows))
                 offered = listed(eids)
                 few = eids if count <= FEW else None
-            if best is None or count < best.count:
-                best = Offer(probe, offered, decided, count, few, count < most)
+            offer = Offer(probe, offered, decided, count, few, count < most)
+            if best is None or _rows(offer) < _rows(best):
+                best = offer
             if few is not None:
                 break
         return best
@@ -78,3 +79,8 @@ class Probing:
             (self.tid, ALL_TYPES, TYPES + 1),
         ).fetchall()
         return [nid for (nid,) in rows] if len(rows) <= TYPES else []
+
+
+def _rows(offer: Offer) -> int:
+    """Return how many rows an index offers, as far as that is known."""
+    return offer.count if offer.all else PROBE

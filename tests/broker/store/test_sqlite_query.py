@@ -150,6 +150,7 @@ def walk_then_sift(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "PROBE", 2)
     monkeypatch.setattr(costs, "BOXES", 2)
     monkeypatch.setattr(plan, "sieve_first", lambda *figures: False)
+    monkeypatch.setattr(plan, "boxes_are_shorter", lambda *figures: True)
 
 
 def sift_first(monkeypatch: pytest.MonkeyPatch) -> None:
