@@ -98,6 +98,17 @@ def test_the_page_on_streams_names_every_parameter_and_event() -> None:
     assert stream.known >= PARAMETERS
 
 
+def test_the_page_on_faults_names_tests_that_exist() -> None:
+    rows = re.findall(
+        r"^\| .* \| `(tests/[\w/]+\.py)::(test_\w+)` \|$",
+        (ROOT / "docs" / "faults.md").read_text(),
+        re.MULTILINE,
+    )
+    assert len(rows) > 25
+    for file, test in rows:
+        assert re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text(), re.MULTILINE), test
+
+
 def test_no_two_decisions_have_one_number() -> None:
     numbers = [page.stem[:4] for page in DECISIONS]
     assert len(numbers) == len(set(numbers))

@@ -34,7 +34,7 @@ from apps.staff.acts import (
 )
 from apps.staff.doors import adapters
 from apps.staff.forms import COOKIE, FormRefused, Seal, host_allowed, staff_number, text, whole
-from apps.staff.view import TYPES, tenant_view
+from apps.staff.view import TYPES, tenant_view, time_shown
 from broker.client import Client, ClientError, Entity, NotFound, Retry
 
 HERE = Path(__file__).parent
@@ -73,6 +73,7 @@ class Staff:
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
         )
+        self._templates.filters["time"] = time_shown
 
     async def page(self, request: Request, told: str = "", status: int = 200) -> Response:
         """Return the page, with a word on what was just done or refused."""

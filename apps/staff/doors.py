@@ -16,15 +16,38 @@ SOCKET = "adapter.sock"
 TIMEOUT = aiohttp.ClientTimeout(total=2)
 
 
+MOST_SHOWN = 20
+"""Held messages of an adapter that the page shows, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message an adapter could not use, and why. Its content stays behind the door.
+
+    The topic stays there too: it may carry a device's key.
+    """
+
+    number: int
+    kind: str
+    reason: str
+    place: str
+    received: str
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """An adapter as its door tells it; not `open` where nobody answers there."""
+    """An adapter as its door tells it; not `open` where nobody answers there.
+
+    `quarantine` counts all that is held by kind, `held` is the newest of it.
+    """
 
     name: str
     open: bool
     connected: bool = False
     fault: str = ""
     quarantine: dict[str, int] = field(default_factory=dict)
+    held: tuple[Held, ...] = ()
 
 
 async def adapters(state: Path | None) -> list[Adapter]:
@@ -57,7 +80,16 @@ async def _ask(folder: Path) -> Adapter:
         connected=bool(health.get("connected")),
         fault=str(health.get("last_fault") or ""),
         quarantine=dict(kinds),
+        held=tuple(map(_held, held[:MOST_SHOWN])),
     )
+
+
+def _held(message: dict[str, Any]) -> Held:
+    kind, reason, place, received = (
+        str(message.get(name, "")) for name in ("kind", "reason", "place", "received")
+    )
+    number, size = int(message.get("id", 0)), int(message.get("size", 0))
+    return Held(number, kind, reason, place, received, size)
 
 
 async def _get(session: aiohttp.ClientSession, path: str) -> Any:

@@ -67,7 +67,7 @@ def _draft(entity: Entity, version: str, language: str) -> View:
         "text_version": value(entity, "textVersion", 1),
         "text_by": _person(value(entity, "textBy")),
         "areas": [area.get("name", "") for area in value(entity, "areas", [])],
-        "at": _time(value(entity, "issuedAt")),
+        "at": time_shown(value(entity, "issuedAt")),
         "approvals": [str(one).rpartition(":")[2] for one in approvals],
         "needed": 2 if level >= TWO_PERSONS_FROM else 1,
     }
@@ -90,9 +90,9 @@ def _light(light: Entity, language: str, now: datetime, words: dict[str, str]) -
         "wrong": status in {"mismatch", "unreachable"},
         "mode": words.get(f"mode_{value(light, 'mode')}", str(value(light, "mode"))),
         "manual": manual,
-        "until": _time(value(light, "overrideUntil")) if manual else "",
+        "until": time_shown(value(light, "overrideUntil")) if manual else "",
         "reason": words.get(f"reason_{value(light, 'overrideReason')}", "") if manual else "",
-        "seen": _time(observed_at(light, "commandStatus")),
+        "seen": time_shown(observed_at(light, "commandStatus")),
     }
 
 
@@ -105,7 +105,7 @@ def _device(device: Entity, by_id: dict[str, Entity], language: str, words: dict
         "id": device["id"].rpartition(":")[2],
         "state": words.get(f"quality_{quality}", quality),
         "wrong": quality not in {"good", "simulated", "atLeast"},
-        "seen": _time(observed_at(asset, "waterLevel")),
+        "seen": time_shown(observed_at(asset, "waterLevel")),
         "battery": f"{battery * 100:.0f} %" if isinstance(battery, int | float) else "",
     }
 
@@ -128,7 +128,7 @@ def _text(entity: Entity, language: str, name: str = "headline") -> str:
     return str(found or entity["id"])
 
 
-def _time(text: object) -> str:
+def time_shown(text: object) -> str:
     if not isinstance(text, str):
         return ""
     return datetime.fromisoformat(text).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")

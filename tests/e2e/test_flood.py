@@ -226,6 +226,14 @@ async def test_drill_is_marked_and_leaves_the_real_river_alone(town: Town, brows
     await replay.communicate()
     async with Client(town.broker) as client:
         assert await client.query(type="Alert") == []
+    async with Client(town.broker, tenant="drill") as client:
+        names = {info["typeName"] for info in await client.types()} - {"StreetlightGroup"}
+        standing = await client.query(type=",".join(sorted(names)))
+    assert {"Alert", "EvacuationInformation", "Drill"} <= names
+    assert {value(entity, "operationStatus") for entity in standing} == {"test"}
+    texts = [text for one in standing for text in value(one, "headline", {}).values()]
+    assert texts
+    assert all(text.startswith("【訓練】") for text in texts)
 
 
 async def test_page_is_usable_by_keyboard_on_a_phone(town: Town, browser: Browser):

@@ -11,6 +11,7 @@ from tests.apps.alerts.chain import (
     STATION,
     Wall,
     measure,
+    noted,
     running,
     shows,
     taken,
@@ -127,6 +128,19 @@ async def test_light_that_stays_wrong_raises_an_alert_until_it_is_right(client: 
     assert value(alert, "headline")["en"].startswith("Recovered: ")
 
 
+async def test_light_that_nobody_drives_raises_an_alert(client: Client):
+    wall = Wall(1)
+    async with running(client, wall=wall):
+        await measure(client, 1, 1.2)
+        await taken(client, 1)
+        await noted(client)
+        wall.minute = 1.5
+        (alert,) = await technical(client, "active", of=LIGHT)
+        assert value(alert, "faultKind") == "unanswered"
+        await report(client, "sent")
+        await technical(client, "ended", of=LIGHT)
+
+
 async def test_third_implausible_sample_in_an_hour_raises_an_alert(client: Client):
     wall = Wall(10)
     async with running(client, wall=wall):
@@ -163,17 +177,30 @@ async def test_gauge_stuck_in_a_flood_is_told_and_holds(client: Client):
         await technical(client, "ended")
 
 
-async def test_drill_tells_silence_by_its_own_clock(client: Client):
+async def begin_drill(client: Client, hours: float) -> None:
+    """Begin a drill of 60 times the speed, in which it is so many hours later than on the wall."""
+    played = START + timedelta(hours=hours)
     drill = {
         "drillState": "running",
         "startedAt": timestamp(START),
         "expectedEnd": timestamp(START + timedelta(hours=1)),
-        "playedFrom": timestamp(START),
-        "playedUntil": timestamp(START + timedelta(hours=60)),
+        "playedFrom": timestamp(played),
+        "playedUntil": timestamp(played + timedelta(hours=60)),
         "speed": 60,
     }
     parts: dict[str, Any] = {n: {"type": "Property", "value": v} for n, v in drill.items()}
     await client.create({"id": "urn:ngsi-ld:Drill:one", "type": "Drill", **parts})
+
+
+async def test_light_of_a_drill_burns_by_the_hour_of_the_flood(client: Client):
+    await begin_drill(client, hours=19)  # 20:00 in Japan while it is 01:00 on the wall
+    async with running(client, drill=True, wall=Wall(0)):
+        await measure(client, 19 * 60, 1.2, drillRun="one")
+        await shows(client, LIGHT, mode="drill", effect="steady", colour="#FFB46B")
+
+
+async def test_drill_tells_silence_by_its_own_clock(client: Client):
+    await begin_drill(client, hours=0)
     wall = Wall(0.1)
     async with running(client, drill=True, wall=wall) as looked:
         for minute in (0, 1):
