@@ -46,7 +46,7 @@ class Handlers:
         options = params.options(request.query, _OPTIONS)
         service = self.service(broker)
         stored = await service.retrieve(request.caller, request.tenant, request.path[0])
-        await broker.delivery.caught_up([stored.sid])
+        await broker.delivery.caught_up(stored.sid)
         stored = await service.retrieve(request.caller, request.tenant, request.path[0])
         told = _told(broker, request, stored, context, options)
         return Response(200, orjson.dumps(told), headers(request, context))
@@ -58,8 +58,6 @@ class Handlers:
         most = broker.settings.max_limit
         limit, offset, count = paging.window(request.query, most, "subscriptions")
         service = self.service(broker)
-        found, _ = await service.page(request.caller, request.tenant, offset, limit)
-        await broker.delivery.caught_up([stored.sid for stored in found])
         found, total = await service.page(request.caller, request.tenant, offset, limit)
         told = [_told(broker, request, stored, context, options) for stored in found]
         fields = headers(request, context)

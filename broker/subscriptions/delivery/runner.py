@@ -105,17 +105,14 @@ class Delivery:
         if self._stops:
             await self._settler.flushed()
 
-    async def caught_up(self, sids: Collection[int]) -> None:
-        """Wait until what is being sent is in the books of some subscriptions, `GRACE` at most."""
-        trying = [
-            queue.trying
-            for sid in sids
-            if (queue := self._queues.get(sid)) is not None and queue.trying is not None
-        ]
+    async def caught_up(self, sid: int) -> None:
+        """Wait until what is being sent to a subscription is in its books, `GRACE` at most."""
+        queue = self._queues.get(sid)
+        trying = None if queue is None else queue.trying
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
-                if trying:
-                    await asyncio.wait(trying)
+                if trying is not None:
+                    await asyncio.wait((trying,))
                 await self.settled()
 
     def breakers(self) -> dict[str, str]:

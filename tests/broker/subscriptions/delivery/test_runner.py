@@ -46,7 +46,7 @@ async def test_who_was_told_reads_that_it_was_told(monkeypatch: pytest.MonkeyPat
         for count in range(1, 20):
             await town.level(count)
             await one.wait_for(count)
-            await town.delivery.caught_up([sid])
+            await town.delivery.caught_up(sid)
             stored = town.store.outbox.find(sid)
             assert stored is not None
             assert stored.books.delivered == count
@@ -61,7 +61,7 @@ async def test_a_receiver_that_reads_before_it_answers_waits_a_moment_only(
         await town.level(1)
         await one.wait_for(1)
         async with asyncio.timeout(30):
-            await town.delivery.caught_up([sid])
+            await town.delivery.caught_up(sid)
 
 
 async def test_what_waited_before_the_start_is_taken_up() -> None:
