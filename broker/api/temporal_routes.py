@@ -76,8 +76,9 @@ TEMPORAL = [
     ),
     Route(
         "POST", _BASE, temporal.upsert, "upsert_history", "Add to the history of an entity",
-        "Each attribute has one instance or a list of them. An instance with the observedAt of one "
-        "that is kept takes its place. The current entity stays as it is, and nobody is notified.",
+        "Each attribute has an instance, a list of them, or its temporalValues. An instance with "
+        "the observedAt of one that is kept takes its place. The current entity stays as it is, "
+        "and nobody is notified.",
         body=Body("EntityTemporal", _EXAMPLE),
         answers={201: ("Begun; Location has its path.", None), 204: ("Added.", None)},
         errors=(409, 504), tag="History",

@@ -29,6 +29,7 @@ from broker.model.primary import HISTORY, is_null
 from broker.model.scopes import parse_scope
 from broker.model.times import check_datetime
 from broker.store.history import SCOPE, Fact
+from broker.temporal.kinds import PLURAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,53 @@ def _facts(iri: str, value: Any, at: At, context: Names) -> Iterator[Fact]:
     """Yield the instances of an attribute: one, or a list of none or more, of any dataset."""
     if value == []:
         return
+    groups = [value] if type(value) is dict else value
+    if type(groups) is list and all(_is_simplified(group) for group in groups):
+        for index, group in enumerate(groups):
+            place = at if type(value) is dict else (at, index)
+            for item in _spelt_out(group, place):
+                yield _fact(iri, item, place, context)
+        return
     if type(value) is not list or not is_multiple(value):
         yield _fact(iri, value, at, context)
         return
     for index, item in enumerate(value):
         yield _fact(iri, item, (at, index), context)
+
+
+def _is_simplified(group: Any) -> bool:
+    """Tell whether this is an attribute with its temporal values (§4.5.9)."""
+    if type(group) is not dict or group.get("type") not in PLURAL:
+        return False
+    return PLURAL[group["type"]] in group and PRIMARY[group["type"]] not in group
+
+
+def _spelt_out(group: dict[str, Any], at: At) -> Iterator[dict[str, Any]]:
+    """Yield an instance for each [value, time] of an attribute with its temporal values."""
+    kind = group["type"]
+    plural, member = PLURAL[kind], PRIMARY[kind]
+    shared = {"type": kind}
+    for name, value in group.items():
+        if name == "datasetId":
+            shared[name] = value
+        elif name not in ("type", plural):
+            raise bad(
+                (at, name),
+                f"An attribute with {plural} has no member {show(name)}.",
+                "Leave it out, or send instances.",
+            )
+    pairs = group[plural]
+    for index, pair in enumerate(pairs if type(pairs) is list else [None]):
+        if type(pair) is not list or len(pair) != 2:
+            raise bad(
+                (at, plural),
+                f"{plural} is a list of [value, time]; {show(pair)} at {index} is none.",
+                f'Send for example "{plural}": [[…, "2020-07-03T19:10:00Z"]].',
+            )
+        value, time = pair
+        if type(value) is dict and value.keys() == {member}:
+            value = value[member]
+        yield {**shared, member: value, "observedAt": time}
 
 
 def _fact(iri: str, value: Any, at: At, context: Names) -> Fact:

@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 from broker.model.entity import DEFAULT, NULL, PRIMARY, Instance
-from broker.model.kinds import RELATIONSHIPS
 from broker.model.names import Names
 from broker.model.reduce import ALL, Projection, in_language
 from broker.model.render import normalized
@@ -19,6 +18,7 @@ from broker.model.times import timestamp
 from broker.store.history import Head, Moment, TimeProperty, Window
 from broker.temporal.duration import WHOLE, Duration
 from broker.temporal.evolution import Evolution, Told, by_dataset, time_of, valid_scopes
+from broker.temporal.kinds import PLURAL
 
 
 class Format(StrEnum):
@@ -154,7 +154,7 @@ def _values(
             group: dict[str, Any] = {"type": kind}
             if dataset != DEFAULT:
                 group["datasetId"] = dataset
-            group[_PLURAL[kind]] = pairs
+            group[PLURAL[kind]] = pairs
             shown.append(group)
     if not shown:
         return {"type": "Property", "values": []}
@@ -197,8 +197,4 @@ def _value(kind: str, instance: Instance, context: Names) -> Any:
     return {member: value}
 
 
-_PLURAL: Final = {
-    kind: "values" if member == "value" else member + "s" for kind, member in PRIMARY.items()
-}
 _WRAPPED: Final = frozenset({"languageMap", "json", "vocab"})
-assert set(_PLURAL) >= RELATIONSHIPS

@@ -172,9 +172,11 @@ class Past:
 
     async def upsert(self, caller: Caller, tenant: str, entity_id: str, told: Told) -> bool:
         """Add to the history of an entity, or begin it; tell whether it was begun (§5.6.11)."""
-        self.guard.allow(caller, tenant, Action.CREATE, entity_id)
         await self._catch_up()
         before = await self._state(tenant, entity_id)
+        seen = None if before is None else self.guard.view(caller, tenant, before)
+        action = Action.CREATE if seen is None else Action.UPDATE
+        self.guard.allow(caller, tenant, action, entity_id)
         await self._check(caller, tenant, before, altered(before, entity_id, told))
         entry = self._entry(entity_id, told)
         (new,) = await self.store.history.record(tenant, [entry], create_tenant=True)

@@ -285,6 +285,24 @@ def test_temporal_values_are_those_of_the_instances_with_their_times(life: Life)
 
 
 @few
+@given(lives())
+def test_temporal_values_can_be_given_again(life: Life) -> None:
+    look = Look(Format.VALUES)
+
+    async def run() -> tuple[dict[str, Any], dict[str, Any]]:
+        past = await filled([life])
+        first = await past.retrieve(ANYONE, "", life.entity["id"], Asked())
+        entity_id, told = parse_evolution(render(first, NAMES, look, EVERYTHING), NAMES)
+        again = await filled([])
+        await again.upsert(ANYONE, "", entity_id, told)
+        second = await again.retrieve(ANYONE, "", entity_id, Asked())
+        return render(first, NAMES, look, EVERYTHING), render(second, NAMES, look, EVERYTHING)
+
+    first, second = asyncio.run(run())
+    assert second == first
+
+
+@few
 @given(lives(), st.integers(1, 3))
 def test_the_last_of_each_attribute_are_the_newest(life: Life, last: int) -> None:
     async def run() -> tuple[Evolution, Evolution]:

@@ -344,6 +344,16 @@ async def test_history_is_compacted_with_the_context_of_the_request(quick: Clien
     assert (await quick.get(ONE, {"accept": "application/geo+json"})).status == 406
 
 
+async def test_a_language_is_chosen_for_each_instance(quick: Client) -> None:
+    names = [{"languageMap": {"ja": "人吉", "en": "Hitoyoshi"}, "observedAt": at(0)}]
+    await quick.post(HISTORY, past(1, name=names))
+    shown = plain(await ask(quick, ONE, lang="en", pick="name"))
+    told = {"type": "Property", "value": "Hitoyoshi", "lang": "en", "observedAt": at(0)}
+    assert shown == {"name": [told]}
+    shown = plain(await ask(quick, ONE, lang="ja", pick="name", format="temporalValues"))
+    assert shown == {"name": {"type": "Property", "values": [["人吉", at(0)]]}}
+
+
 async def test_an_attribute_that_never_was_is_not_found(filled: Client) -> None:
     assert (await ask(filled, ONE, attrs="name")).status == 404
     assert (await ask(filled, ONE, pick="name")).status == 404

@@ -82,6 +82,17 @@ async def test_a_scope_may_have_a_history(quick: Client) -> None:
     assert await told(quick, "scope") == scopes
 
 
+async def test_a_history_may_come_with_its_temporal_values(quick: Client) -> None:
+    groups = [
+        {"type": "Property", "values": [[1, NOON], [2, LATER]]},
+        {"type": "Property", "datasetId": "urn:d:1", "values": [[3, NOON]]},
+    ]
+    names = {"type": "LanguageProperty", "languageMaps": [[{"languageMap": {"ja": "人吉"}}, NOON]]}
+    await quick.post(HISTORY, {**past(), "level": groups, "name": names})
+    shown = (await quick.get(f"{ONE}?format=temporalValues")).json()
+    assert shown == {**past(), "level": groups, "name": names}
+
+
 REFUSED: list[tuple[Any, str]] = [
     ({}, "body:"),
     ({"id": "no-uri", "type": "Gauge"}, "body:/id"),
@@ -94,6 +105,10 @@ REFUSED: list[tuple[Any, str]] = [
     (past(scope={"value": "/A", "unitCode": "X"}), "body:/scope/unitCode"),
     (past(scope=[{"value": "a//b"}]), "body:/scope/0/value"),
     (past(observedAt=1), "body:/observedAt"),
+    (past(name={"type": "Property", "values": [[1]]}), "body:/name/values"),
+    (past(name={"type": "Property", "values": 5}), "body:/name/values"),
+    (past(name={"type": "Property", "values": [[1, "now"]]}), "body:/name/observedAt"),
+    (past(name={"type": "Property", "values": [], "unitCode": "X"}), "body:/name/unitCode"),
     (past(location=level(1)), "body:/location"),
 ]
 
