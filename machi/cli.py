@@ -8,6 +8,7 @@ from machi.commands.broker import broker
 from machi.commands.data import backup, check, restore
 from machi.commands.dead_letters import dead_letters
 from machi.commands.doctor import doctor
+from machi.commands.history import export_group, import_group
 from machi.commands.keys import keys
 from machi.commands.replay import replay_command
 from machi.commands.shared import Group, epilog
@@ -41,6 +42,6 @@ def main() -> None:
 for command in (
     *(up, broker, replay_command, tail, subscriptions, dead_letters, doctor),
     keys,
-    *(check, backup, restore),
+    *(check, backup, restore, import_group, export_group),
 ):
     main.add_command(command)

@@ -43,6 +43,10 @@ SYSTEM_TIMES: Final = ("createdAt", "modifiedAt", "deletedAt")
 Ids: TypeAlias = Sequence[str]
 
 
+Place: TypeAlias = tuple[str, int]
+"""A source that history is read from, by a name that nothing else has, and how far it was read."""
+
+
 class TimeProperty(StrEnum):
     """The time of a moment that a temporal query looks at (§4.11)."""
 
@@ -321,12 +325,23 @@ class History(Protocol):
     """
 
     async def record(
-        self, tenant: str, entries: Iterable[Entry], *, create_tenant: bool = False
+        self,
+        tenant: str,
+        entries: Iterable[Entry],
+        *,
+        create_tenant: bool = False,
+        place: Place | None = None,
     ) -> list[bool]:
         """Keep what is told of entities, all in one commit; tell of each entry whether it is new.
 
         New is an entity that had no head. With `create_tenant` the tenant is made where needed.
+        `place` is kept in the same commit: whoever reads a source, and is interrupted, goes on
+        from there. Place 0 is forgotten.
         """
+        ...
+
+    async def place(self, source: str) -> int:
+        """Return the place up to which a source was recorded, 0 where there is none."""
         ...
 
     async def append(self, tenant: str, entry: Entry) -> bool:

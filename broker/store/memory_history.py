@@ -29,6 +29,7 @@ from broker.store.history import (
     Head,
     Ids,
     Moment,
+    Place,
     Resampled,
     Search,
     Series,
@@ -55,14 +56,26 @@ class MemoryHistory:
         self._enter = enter
         self._towns: dict[str, dict[str, _Past]] = {}
         self._followed = 0
+        self._places: dict[str, int] = {}
         self._number = 0
 
     async def record(
-        self, tenant: str, entries: Iterable[Entry], *, create_tenant: bool = False
+        self,
+        tenant: str,
+        entries: Iterable[Entry],
+        *,
+        create_tenant: bool = False,
+        place: Place | None = None,
     ) -> list[bool]:
         """Keep what is told of entities; tell of each entry whether it is new."""
         town = self._town(tenant, create=create_tenant)
+        if place is not None:
+            self._places[place[0]] = place[1]
         return [self._keep(town, entry) for entry in entries]
+
+    async def place(self, source: str) -> int:
+        """Return the place up to which a source was recorded."""
+        return self._places.get(source, 0)
 
     async def append(self, tenant: str, entry: Entry) -> bool:
         """Keep what is told of an entity with history; False without."""

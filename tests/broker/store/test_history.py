@@ -309,6 +309,17 @@ async def test_record_tells_which_entities_are_new(store: Store) -> None:
     assert await keep(store, told(), told(id="urn:b"), told()) == [True, True, False]
 
 
+async def test_the_place_in_a_source_is_kept_with_what_was_read(store: Store) -> None:
+    history = store.history
+    assert await history.place("levels.csv") == 0
+    await history.record("", [told(level(1))], place=("levels.csv", 5))
+    with pytest.raises(NonexistentTenant):
+        await history.record("gone", [told(level(2))], place=("levels.csv", 9))
+    assert (await history.place("levels.csv"), await history.place("flows.csv")) == (5, 0)
+    await history.record("", [], place=("levels.csv", 0))
+    assert await history.place("levels.csv") == 0
+
+
 async def test_append_needs_an_entity_with_history(store: Store) -> None:
     assert not await store.history.append("", told(level(1)))
     assert await store.history.head("", "urn:a") is None

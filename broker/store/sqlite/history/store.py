@@ -24,6 +24,7 @@ from broker.store.history import (
     Found,
     Head,
     Ids,
+    Place,
     Search,
     Series,
     Span,
@@ -89,16 +90,30 @@ class SqliteHistory:
                 await self._merger
 
     async def record(
-        self, tenant: str, entries: Iterable[Entry], *, create_tenant: bool = False
+        self,
+        tenant: str,
+        entries: Iterable[Entry],
+        *,
+        create_tenant: bool = False,
+        place: Place | None = None,
     ) -> list[bool]:
         """Keep what is told of entities; tell of each entry whether it is new."""
         told = list(entries)
 
         def job(effects: Effects) -> list[bool]:
             town = self._engine.enter(tenant, create_tenant, effects)
+            if place is not None:
+                self._note(*place)
             return self._keep(town, told, effects)
 
         return await self._engine.submit(job)
+
+    async def place(self, source: str) -> int:
+        """Return the place up to which a source was recorded."""
+        place: int | None = self._reader.run(
+            "SELECT value FROM meta WHERE key = ?", (f"source {source}",)
+        ).get
+        return place or 0
 
     async def append(self, tenant: str, entry: Entry) -> bool:
         """Keep what is told of an entity with history; False without."""
@@ -328,6 +343,14 @@ class SqliteHistory:
         count = sum(len(entry.facts) for entry in entries)
         effects.publish.append(partial(self._grown, count))
         return news
+
+    def _note(self, source: str, place: int) -> None:
+        """Write down how far a source was read."""
+        key = f"source {source}"
+        if place:
+            self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, place))
+        else:
+            self._run("DELETE FROM meta WHERE key = ?", (key,))
 
     def _has_followed(self, upto: int) -> None:
         self._followed = upto
