@@ -918,20 +918,33 @@ async def _socket(client: Client, heard: list[dict[str, Any]]) -> None:
     await Sockets(client.broker)(scope, receive, send)
 
 
+def _arrived(heard: list[dict[str, Any]], place: int) -> set[str]:
+    """Return the streams of which a heartbeat has said that they have come to a place."""
+    return {
+        each["stream"]
+        for each in heard
+        if each["event"] == "heartbeat" and each["data"]["seq"] >= place
+    }
+
+
 async def test_no_websocket_tells_what_is_hidden(pair: Pair) -> None:
     told: list[list[dict[str, Any]]] = [[], []]
+    for client in (pair.real, pair.twin):
+        often = replace(client.broker.settings, heartbeat=0.01)
+        object.__setattr__(client.broker, "settings", often)
     sockets = [
         asyncio.ensure_future(_socket(client, heard))
         for client, heard in zip((pair.real, pair.twin), told, strict=True)
     ]
     await _live(pair)
-    for heard in told:
-        while not any(each["data"].get("id") == LAST["id"] for each in heard):
-            await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(30):
+        for client, heard in zip((pair.real, pair.twin), told, strict=True):
+            while len(_arrived(heard, client.broker.feed.told)) < len(FOLLOWED):
+                await asyncio.sleep(0.01)
     for socket in sockets:
         socket.cancel()
-    by_stream = [sorted(heard, key=lambda each: each["stream"]) for heard in told]
+    events = [[each for each in heard if each["event"] != "heartbeat"] for heard in told]
+    by_stream = [sorted(heard, key=lambda each: each["stream"]) for heard in events]
     assert by_stream[0] == by_stream[1]
     assert len(by_stream[0]) > len(FOLLOWED)
     for trace in TRACES:

@@ -284,7 +284,7 @@ async def running(
     """Run a broker on `store` and give a client of it; the broker is stopped at the end."""
     tokens = map("{:032x}".format, itertools.count(1))
     broker = await start(
-        settings or Settings(context_timeout=0.5),
+        settings or Settings(context_timeout=30),
         store,
         guard=guard,
         clock=clock or Ticking(),

@@ -114,6 +114,10 @@ class Wired:
             while not holds():
                 await asyncio.sleep(0.001)
 
+    async def blocked(self) -> None:
+        """Wait until a connection is written to no more because its client does not read."""
+        await self.until(lambda: any(one._blocked is not None for one in self.wire.connections))
+
     def hang_up(self) -> None:
         """Let all clients leave."""
         for caller in self._callers:

@@ -169,8 +169,7 @@ async def test_no_more_is_answered_than_the_client_reads() -> None:
         caller = await running.call()
         caller.stop_reading()
         caller.writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10)
-        await running.until(lambda: large.count)
-        await asyncio.sleep(0.05)
+        await running.blocked()
         assert large.count < 10
         caller.go_on_reading()
         for _ in range(10):
@@ -200,7 +199,7 @@ async def test_a_client_that_reads_nothing_is_let_go() -> None:
     async with wired(route("/large", large)) as running:
         caller = await running.call(b"GET /large HTTP/1.1")
         caller.stop_reading()
-        await running.until(lambda: large.count)
+        await running.blocked()
         running.later(61)
         await running.until(lambda: not running.wire.connections)
 

@@ -73,8 +73,7 @@ async def test_a_stream_waits_for_a_slow_reader() -> None:
     async with wired(route("/parts", parts)) as running:
         caller = await running.call(b"GET /parts HTTP/1.1")
         caller.stop_reading()
-        await running.until(lambda: parts.given)
-        await asyncio.sleep(0.05)
+        await running.blocked()
         assert parts.given < 200
         caller.go_on_reading()
         assert (await caller.reply()).body == PART * 200
@@ -85,8 +84,7 @@ async def test_a_reader_that_stalls_is_let_go_and_its_stream_ends() -> None:
     async with wired(route("/parts", parts)) as running:
         caller = await running.call(b"GET /parts HTTP/1.1")
         caller.stop_reading()
-        await running.until(lambda: parts.given)
-        await asyncio.sleep(0.05)
+        await running.blocked()
         running.later(61)
         await running.until(lambda: parts.closed)
 

@@ -132,7 +132,10 @@ async def test_retry_after_is_heard() -> None:
 
 
 async def test_a_receiver_that_hangs_is_given_up() -> None:
-    async with receiver(hang) as town, sender() as http:
+    async with receiver(answer(200)) as town, sender() as http:
+        # A connection there is already, so that it is the answer that does not come in time.
+        await send(http, town.url)
+        town.reply = hang
         tried = await send(http, town.url, timeout=0.05)
         assert tried == Tried(Fate.NO_ANSWER, "The receiver did not answer in time.")
         town.reply = answer(200)

@@ -23,6 +23,7 @@ class Slow(MemoryStore):
         self.commits: list[list[int]] = []
         self.go = asyncio.Semaphore(0)
         self.full = False
+        self.refused = asyncio.Event()
         self.outbox.settle = self._settle  # type: ignore[method-assign]
 
     async def _settle(
@@ -30,6 +31,7 @@ class Slow(MemoryStore):
     ) -> None:
         await self.go.acquire()
         if self.full:
+            self.refused.set()
             raise ServiceUnavailable("Full.", place="store", remedy="Make room.")
         self.commits.append([one.seq for one in settlements])
 
@@ -68,7 +70,7 @@ async def test_a_full_disk_loses_nothing(monkeypatch) -> None:
     settler = Settler(store.outbox)
     settler.add(end(0), lambda: None)
     store.go.release()
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(store.refused.wait(), 30)
     store.full = False
     store.go.release()
     await asyncio.wait_for(settler.flushed(), 30)
