@@ -17,6 +17,7 @@ from types import FrameType
 
 import uvicorn
 
+from broker.accounts import Accounts
 from broker.api.app import application, start, wire
 from broker.api.broker import Broker
 from broker.api.limits import Limits
@@ -116,10 +117,15 @@ def open_files(limits: Limits) -> Limits:
 
 
 async def _run(
-    settings: Settings, models: Models | None, guard: Guard | None, sock: socket.socket
+    settings: Settings,
+    models: Models | None,
+    guard: Guard | None,
+    accounts: Accounts | None,
+    sock: socket.socket,
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
-    broker = await start(settings, SqliteStore(settings.data), models=models, guard=guard)
+    store = SqliteStore(settings.data)
+    broker = await start(settings, store, models=models, guard=guard, accounts=accounts)
     config = uvicorn.Config(
         application(broker),
         loop="uvloop",
@@ -162,7 +168,12 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def serve(settings: Settings, models: Models | None = None, guard: Guard | None = None) -> None:
+def serve(
+    settings: Settings,
+    models: Models | None = None,
+    guard: Guard | None = None,
+    accounts: Accounts | None = None,
+) -> None:
     """Run a broker until SIGINT or SIGTERM; without `guard` everybody may do everything.
 
     Raises CannotListen, and the store's own errors.
@@ -171,7 +182,7 @@ def serve(settings: Settings, models: Models | None = None, guard: Guard | None 
     sock = listen(settings.host, settings.port)
     try:
         with asyncio.Runner(loop_factory=_uvloop) as runner:
-            runner.run(_run(settings, models, guard, sock))
+            runner.run(_run(settings, models, guard, accounts, sock))
     finally:
         sock.close()
 

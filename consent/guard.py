@@ -85,7 +85,7 @@ class PolicyGuard:
         wait = self._meter.wait(client, self._seconds())
         if wait:
             raise _too_many(client, wait)
-        return Caller(client.name, None, client.roles, _purpose(client, purpose))
+        return Caller(client.name, client.user, client.roles, _purpose(client, purpose))
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
         """Refuse what no rule permits the caller to any entity, or to one of this id."""

@@ -1,7 +1,8 @@
-"""The guard of one town: its identity book, its policies, the pinned context's names."""
+"""Who may do what in one town: its identity book, its policies, the pinned context's names."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -9,9 +10,20 @@ import orjson
 from broker.clock import now
 from consent.guard import PolicyGuard
 from consent.identity.book import IdentityBook
+from consent.identity.passwords import Argon2
+from consent.identity.secret import read_secret, secret_beside
+from consent.identity.signing_in import SigningIn
 from consent.policies.document import Expand
 from consent.policies.load import default_policies, expander, read_policies, rules
 from smart_data_models.vocabulary import pinned
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a broker is given to ask."""
+
+    guard: PolicyGuard
+    accounts: SigningIn
 
 
 def expand() -> Expand:
@@ -19,10 +31,13 @@ def expand() -> Expand:
     return expander(orjson.loads(pinned())["@context"])
 
 
-def town_guard(data: Path, policies: Path | None = None) -> PolicyGuard:
-    """Return the guard of a data folder. `policies` takes the place of those that come with Machi.
+def town_access(data: Path, policies: Path | None = None) -> Access:
+    """Return the access to a data folder. `policies` takes the place of those that come along.
 
     Raises IdentityError, PolicyError.
     """
     documents = default_policies() if policies is None else read_policies(policies)
-    return PolicyGuard(IdentityBook(data), rules(documents, expand()), now)
+    found = rules(documents, expand())
+    book = IdentityBook(data)
+    accounts = SigningIn(book.people, Argon2(), read_secret(secret_beside(data)))
+    return Access(PolicyGuard(book, found, now), accounts)

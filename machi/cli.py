@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from machi.commands.accounts import accounts
 from machi.commands.broker import broker
 from machi.commands.data import backup, check, restore
 from machi.commands.dead_letters import dead_letters
@@ -41,6 +42,7 @@ def main() -> None:
 
 for command in (
     *(up, broker, replay_command, tail, subscriptions, dead_letters, doctor),
+    accounts,
     keys,
     *(check, backup, restore, import_group, export_group),
 ):

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import WebSocketRoute
 
 from broker import __version__
+from broker.accounts import Accounts
 from broker.api.broker import Broker
 from broker.api.identity import own_name
 from broker.api.lane import Lane, nowhere
@@ -65,6 +66,7 @@ async def start(
     clock: Clock = now,
     token: Callable[[], str] = lambda: secrets.token_hex(16),
     models: Models | None = None,
+    accounts: Accounts | None = None,
 ) -> Broker:
     """Open the store and put the parts of a broker together. `token` cannot be guessed."""
     policy = Policy() if settings.history_policy is None else read_policy(settings.history_policy)
@@ -98,6 +100,7 @@ async def start(
         table=TABLE,
         store=store,
         guard=guard,
+        accounts=accounts,
         clock=clock,
         egress=egress,
         entities=entities,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from broker.accounts import Accounts
 from broker.api.rendered import Rendered
 from broker.api.table import Table
 from broker.clock import Clock
@@ -39,6 +40,7 @@ class Broker:
     table: Table
     store: Store
     guard: Guard
+    accounts: Accounts | None
     clock: Clock
     egress: Egress
     entities: Entities

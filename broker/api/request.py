@@ -21,7 +21,7 @@ _ONCE = {
     name.lower().encode(): name
     for name in (
         *("NGSILD-Tenant", "Content-Type", "Content-Length", "Content-Encoding"),
-        *("Idempotency-Key", "Last-Event-ID", "Machi-Client"),
+        *("Authorization", "Idempotency-Key", "Last-Event-ID", "Machi-Client", "Machi-Purpose"),
     )
 }
 

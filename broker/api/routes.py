@@ -14,6 +14,7 @@ from broker.api import (
     purge,
     queries,
     rules,
+    sessions,
     sockets,
     stream,
     tickets,
@@ -309,6 +310,18 @@ _EXTENSIONS = [
         "For pages, whose EventSource and WebSocket send no headers: the stream opened with "
         "`ticket=…` is the caller's. It opens one stream, within 60 s.",
         answers={201: ("The ticket.", "Ticket")}, errors=(404,), tag="Extensions",
+    ),
+    Route(
+        "POST", f"{EX}/sessions", sessions.sign_in, "sign_in", "Sign in",
+        "Gives a person's session for name and password; its token is sent as "
+        "`Authorization: Bearer …`. After some failures a name has to wait, longer each time.",
+        body=Body("Credentials", {"name": "hanako", "password": "…"}),
+        answers={201: ("The session.", "Session")}, errors=(401, 422, 429), tag="Extensions",
+    ),
+    Route(
+        "DELETE", f"{EX}/sessions/current", sessions.sign_out, "sign_out", "Sign out",
+        "Ends the session whose token the request shows.", answers=_NONE, errors=(401, 422),
+        tag="Extensions",
     ),
     Route(
         "GET", f"{EX}/typeRules", rules.list_rules, "list_type_rules", "List rules by type",

@@ -245,6 +245,24 @@ SCHEMAS: dict[str, Any] = {
         "required": ["ticket", "seconds"],
         "properties": {"ticket": {"type": "string"}, "seconds": {"type": "integer"}},
     },
+    "Credentials": {
+        "type": "object",
+        "required": ["name", "password"],
+        "properties": {
+            "name": {"type": "string", "minLength": 1, "maxLength": 1024},
+            "password": {"type": "string", "minLength": 1, "maxLength": 1024},
+        },
+    },
+    "Session": {
+        "type": "object",
+        "required": ["token", "user", "roles", "expires"],
+        "properties": {
+            "token": {"type": "string"},
+            "user": {"type": "string"},
+            "roles": {"type": "array", "items": {"type": "string"}},
+            "expires": {"type": "string", "format": "date-time"},
+        },
+    },
     "TypeRules": {
         "type": "object",
         "properties": {

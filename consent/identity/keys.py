@@ -16,6 +16,8 @@ from hmac import compare_digest
 from typing import Final, TypeAlias
 
 PREFIX: Final = "mk_"
+SESSION: Final = "ms_"
+"""Begins the token of a session, followed by 43 letters."""
 _FORM = re.compile(r"mk_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 Token: TypeAlias = Callable[[int], bytes]

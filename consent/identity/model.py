@@ -33,7 +33,8 @@ class Client:
 
     `roles` may carry the section after a colon: `staff:river` is also `staff`. Without `tenants`
     it may reach every tenant. It may read for one of `purposes`, ids of `DataPurpose`. `rate` is
-    in requests a second, averaged over bursts of `burst`; `quota` in requests a day.
+    in requests a second, averaged over bursts of `burst`; `quota` in requests a day. `user` is the
+    account of a person who is signed in.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Client:
     purposes: frozenset[str] = frozenset()
     tenants: frozenset[str] | None = None
     own: tuple[Own, ...] = ()
+    user: str | None = None
     rate: float | None = None
     quota: int | None = None
 
@@ -68,3 +70,30 @@ class Key:
     def valid(self, now: str) -> bool:
         """Tell whether the key opens anything at a time."""
         return self.revoked is None and (self.expires is None or now < self.expires)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person who signs in. `handle` is a digest of the name, `password` an Argon2 hash.
+
+    `id` is told in subscriptions and logs: a pseudonym.
+    """
+
+    id: str
+    handle: bytes
+    password: str
+    roles: frozenset[str]
+    tenants: frozenset[str] | None = None
+
+    @property
+    def client(self) -> Client:
+        """The account as a caller."""
+        return Client(f"account:{self.id}", self.roles, tenants=self.tenants, user=self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Failures to sign in, one after another; until a moment (s since 1970) no try is taken."""
+
+    failed: int = 0
+    until: float = 0.0

@@ -14,8 +14,8 @@ from machi.errors import DataFaulty, PortBusy
 from machi.language import t
 
 if TYPE_CHECKING:
-    from broker.guard import Guard
     from broker.settings import Settings
+    from consent.town import Access
 
 
 @click.command(
@@ -185,7 +185,11 @@ def broker(
         raise click.UsageError(str(error)) from error
     try:
         with data_errors():
-            serve(settings, offer, _guard(settings, policies))
+            access = _access(settings, policies)
+            if access is None:
+                serve(settings, offer)
+            else:
+                serve(settings, offer, access.guard, access.accounts)
     except UnusablePolicy as error:
         raise click.UsageError(str(error)) from error
     except CannotListen as error:
@@ -195,18 +199,18 @@ def broker(
         ) from error
 
 
-def _guard(settings: Settings, policies: Path | None) -> Guard | None:
-    """Return the guard of `--auth`. Raises DataFaulty, click.UsageError."""
+def _access(settings: Settings, policies: Path | None) -> Access | None:
+    """Return what is asked who may do what, None for nothing. Raises DataFaulty, UsageError."""
     if settings.auth == "off":
         if policies is not None:
             raise click.UsageError(t("--policies goes with --auth embedded."))
         return None
-    from consent.identity.book import IdentityError
+    from consent.identity.file import IdentityError
     from consent.policies.document import PolicyError
-    from consent.town import town_guard
+    from consent.town import town_access
 
     try:
-        return town_guard(settings.data, policies)
+        return town_access(settings.data, policies)
     except PolicyError as error:
         raise click.UsageError(str(error)) from error
     except IdentityError as error:

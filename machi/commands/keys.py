@@ -26,6 +26,23 @@ ROLES = (
 )
 
 
+def _roles(given: tuple[str, ...]) -> tuple[str, ...]:
+    for text in given:
+        if text.partition(":")[0] not in ROLES:
+            raise click.BadParameter(f"{text}: give one of {', '.join(ROLES)}")
+    return given
+
+
+role_option = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    metavar="ROLE[:SECTION]",
+    callback=lambda ctx, option, given: _roles(given),
+    help=t("Role of the client, such as developer or staff:river; repeatable."),
+)
+
+
 @click.group(
     cls=Group,
     epilog=epilog(
@@ -56,14 +73,7 @@ def keys() -> None:
         """),
 )
 @click.argument("client")
-@click.option(
-    "--role",
-    "roles",
-    multiple=True,
-    metavar="ROLE[:SECTION]",
-    callback=lambda ctx, option, given: _roles(given),
-    help=t("Role of the client, such as developer or staff:river; repeatable."),
-)
+@role_option
 @click.option(
     "--purpose", "purposes", multiple=True, metavar="ID", help=t("Purpose it may read for.")
 )
@@ -114,13 +124,21 @@ def create(
 
     key_id, text, digest = make(secrets.token_bytes)
     expires = None if days is None else _in_days(days)
-    with _book(data) as book:
+    with identity_book(data) as book:
         given = (roles, purposes, tenants, own, rate, quota)
         if any(given) or all(known.name != client for known in book.clients()):
             reach = frozenset(tenants) if tenants else None
             owned = tuple(map(_own, own))
             book.put(
-                Client(client, frozenset(roles), frozenset(purposes), reach, owned, rate, quota)
+                Client(
+                    client,
+                    frozenset(roles),
+                    frozenset(purposes),
+                    reach,
+                    owned,
+                    rate=rate,
+                    quota=quota,
+                )
             )
         book.add(Key(key_id, client, digest, now(), expires))
     if as_json:
@@ -139,7 +157,7 @@ def list_(data: Path, as_json: bool) -> None:
     """List keys."""
     from broker.clock import now
 
-    with _book(data) as book:
+    with identity_book(data) as book:
         found, clients, moment = book.keys(), {each.name: each for each in book.clients()}, now()
     if as_json:
         told = [
@@ -171,7 +189,7 @@ def revoke(key_id: str, data: Path) -> None:
     """Revoke a key."""
     from broker.clock import now
 
-    with _book(data) as book:
+    with identity_book(data) as book:
         book.revoke(key_id, now())
     click.echo(t("The key {id} is revoked.", id=key_id))
 
@@ -183,14 +201,16 @@ def revoke(key_id: str, data: Path) -> None:
 @data_option
 def remove(client: str, data: Path) -> None:
     """Remove a client."""
-    with _book(data) as book:
+    with identity_book(data) as book:
         book.remove(client)
     click.echo(t("The client {name} and its keys are gone.", name=client))
 
 
 @contextmanager
-def _book(data: Path) -> Iterator[IdentityBook]:
-    from consent.identity.book import IdentityBook, IdentityError
+def identity_book(data: Path) -> Iterator[IdentityBook]:
+    """Open the identity book of a data folder for a command."""
+    from consent.identity.book import IdentityBook
+    from consent.identity.file import IdentityError
 
     try:
         book = IdentityBook(data)
@@ -204,13 +224,6 @@ def _book(data: Path) -> Iterator[IdentityBook]:
 
 def _in_days(days: int) -> str:
     return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _roles(given: tuple[str, ...]) -> tuple[str, ...]:
-    for text in given:
-        if text.partition(":")[0] not in ROLES:
-            raise click.BadParameter(f"{text}: give one of {', '.join(ROLES)}")
-    return given
 
 
 def _own(text: str) -> Own:

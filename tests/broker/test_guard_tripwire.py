@@ -727,6 +727,8 @@ PROBES: dict[str, list[Probe]] = {
         if probe.method == "GET"
     ],
     "explain_term": [get(f"{EX}/explain/term", term=SECRET), get(f"{EX}/explain/term", term="a")],
+    "sign_in": [Probe("POST", f"{EX}/sessions", {"name": MARK, "password": "x"})],
+    "sign_out": [Probe("DELETE", f"{EX}/sessions/current")],
     "issue_ticket": [Probe("POST", f"{EX}/tickets", headers={"ngsild-tenant": "nowhere"})],
     "query_dead_letters": [
         *_subscribing()[:7],

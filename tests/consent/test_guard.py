@@ -185,7 +185,7 @@ def test_policies_that_come_along_can_be_read_and_give_the_public_no_way_to_writ
 
 
 def test_book_of_a_folder_is_what_the_town_guard_asks(tmp_path: Path):
-    from consent.town import town_guard
+    from consent.town import town_access
 
-    guard = town_guard(tmp_path)
+    guard = town_access(tmp_path / "data").guard
     assert guard.identify({}).client == ""

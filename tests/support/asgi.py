@@ -14,6 +14,7 @@ import orjson
 import uvicorn
 from uvicorn.server import ServerState
 
+from broker.accounts import Accounts
 from broker.api.app import application, start, stop, wire
 from broker.api.broker import Broker
 from broker.guard import Guard
@@ -280,6 +281,7 @@ async def running(
     guard: Guard | None = None,
     clock: Ticking | None = None,
     models: Models | None = None,
+    accounts: Accounts | None = None,
 ) -> AsyncIterator[Client]:
     """Run a broker on `store` and give a client of it; the broker is stopped at the end."""
     tokens = map("{:032x}".format, itertools.count(1))
@@ -290,6 +292,7 @@ async def running(
         clock=clock or Ticking(),
         token=lambda: next(tokens),
         models=models,
+        accounts=accounts,
     )
     try:
         yield Client(broker)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from consent.identity import keys
-from consent.identity.book import FILE, IdentityBook, IdentityError
+from consent.identity.book import IdentityBook
+from consent.identity.file import FILE, IdentityError, IdentityFile
 from consent.identity.model import Client, Key, Own
 
 NOW = "2026-11-26T00:00:00.000000Z"
@@ -101,9 +102,9 @@ def test_unknown_key_and_client_are_said(tmp_path: Path):
 
 
 def test_file_of_a_newer_version_is_left_alone(tmp_path: Path):
-    book = IdentityBook(tmp_path)
-    book._file.pragma("user_version", 99)
-    book.close()
+    file = IdentityFile(tmp_path)
+    file.run("PRAGMA user_version = 99")
+    file.close()
     with pytest.raises(IdentityError, match="newer Machi"):
         IdentityBook(tmp_path)
 
