@@ -28,6 +28,7 @@ from broker.guard import Guard
 from broker.registry.expiry import keep_current
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
+from broker.subscriptions.safe import Safe, key_in
 from broker.temporal.retention import keep_retained
 from broker.validation import Models
 
@@ -124,8 +125,8 @@ async def _run(
     sock: socket.socket,
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
-    store = SqliteStore(settings.data)
-    broker = await start(settings, store, models=models, guard=guard, accounts=accounts)
+    store, safe = SqliteStore(settings.data), Safe(key_in(settings.data))
+    broker = await start(settings, store, models=models, guard=guard, accounts=accounts, safe=safe)
     config = uvicorn.Config(
         application(broker),
         loop="uvloop",

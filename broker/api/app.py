@@ -51,6 +51,7 @@ from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
 from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
+from broker.subscriptions.safe import Safe
 from broker.subscriptions.service import Subscriptions
 from broker.temporal.follower import Follower
 from broker.temporal.policy import Policy, read_policy
@@ -67,8 +68,13 @@ async def start(
     token: Callable[[], str] = lambda: secrets.token_hex(16),
     models: Models | None = None,
     accounts: Accounts | None = None,
+    safe: Safe | None = None,
 ) -> Broker:
-    """Open the store and put the parts of a broker together. `token` cannot be guessed."""
+    """Open the store and put the parts of a broker together. `token` cannot be guessed.
+
+    Secrets of subscriptions are sealed in `safe`; without one they are lost with the broker.
+    """
+    safe = safe or Safe()
     policy = Policy() if settings.history_policy is None else read_policy(settings.history_policy)
     await store.open()
     guard = guard or OpenGuard()
@@ -79,14 +85,14 @@ async def start(
     entities = Entities(store, guard, clock, fit)
     own = OwnContexts(store, clock, token, models.contexts)
     contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout), hosted=own)
-    subscribing = (store, guard, egress, contexts, clock, lambda: str(uuid.uuid4()))
+    subscribing = (store, guard, egress, contexts, clock, lambda: str(uuid.uuid4()), safe)
     subscriptions = Subscriptions(*subscribing)
     registrations = Registrations(store, guard, egress, clock, lambda: str(uuid.uuid4()))
     matching = Matching(None if guard.transparent else guard)
     store.outbox.match_with(ByKind(matching, registrations.audience))
     delivery = Delivery(
         store.outbox,
-        Recipients(entities, contexts, told).know,
+        Recipients(entities, contexts, told, safe).know,
         guard,
         Senders(egress),
         Chains(secrets.token_bytes(16)),

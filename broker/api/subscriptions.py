@@ -95,12 +95,13 @@ def _told(
     context: Context,
     options: frozenset[str],
 ) -> dict[str, Any]:
+    own = is_owner(request.caller, stored)
     told = shown(
-        stored,
+        broker.subscriptions.opened(stored) if own else stored,
         context,
         broker.clock(),
         sys_attrs="sysAttrs" in options,
-        secrets=is_owner(request.caller, stored),
+        secrets=own,
     )
     if request.media == LD:
         told["@context"] = context.source

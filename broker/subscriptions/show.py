@@ -7,10 +7,10 @@ from typing import Any
 from broker.model.names import Names
 from broker.model.times import sortable
 from broker.store.outbox import History, StoredSubscription
-from broker.subscriptions.endpoint import masked
 from broker.subscriptions.members import PROJECTED, compacted_types
 from broker.subscriptions.model import DEFAULT_TRIGGERS, Status
 from broker.subscriptions.parse import Members
+from broker.subscriptions.safe import mask
 
 
 def status(members: Members, now: str) -> Status:
@@ -26,7 +26,7 @@ def shown(
 ) -> dict[str, Any]:
     """Return a subscription with short names, status and counters.
 
-    `secrets` tells that a password in the endpoint may be shown, as to its owner.
+    `secrets` tells that those of the endpoint may be shown, as to its owner.
     """
     members: Members = stored.document["members"]
     told = dict(members)
@@ -61,7 +61,7 @@ def _notification(
                 each if each in PROJECTED else context.compact(each) for each in told[name]
             ]
     if not secrets:
-        told["endpoint"] = {**given["endpoint"], "uri": masked(given["endpoint"]["uri"])}
+        told["endpoint"] = mask(given["endpoint"])
     if not history.times_sent:
         return told
     told["status"] = "ok" if history.last_error is None else "failed"

@@ -14,6 +14,7 @@ from broker.api.app import application, start, wire
 from broker.guard import Guard
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
+from broker.subscriptions.safe import Safe, key_in
 from broker.validation import Models
 
 
@@ -57,7 +58,8 @@ async def live_broker(
 ) -> AsyncIterator[str]:
     """Run a broker on a SQLite file in `data`; give its URL."""
     store = SqliteStore(data)
-    broker = await start(settings or Settings(data=data), store, guard=guard, models=models)
+    settings, safe = settings or Settings(data=data), Safe(key_in(data))
+    broker = await start(settings, store, guard=guard, models=models, safe=safe)
     async with serve(application(broker), wire(broker).protocol) as url:
         try:
             yield url

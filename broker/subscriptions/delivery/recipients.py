@@ -25,6 +25,7 @@ from broker.subscriptions.delivery.render import View
 from broker.subscriptions.delivery.shape import Join, Shape
 from broker.subscriptions.endpoint import NotAnEndpoint, parse_endpoint
 from broker.subscriptions.model import Subscription, Trigger
+from broker.subscriptions.safe import Safe, Sealed
 from broker.subscriptions.stored import load
 
 _TELL_DELETIONS = frozenset((Trigger.ATTRIBUTE_DELETED, Trigger.ENTITY_UPDATED))
@@ -38,8 +39,10 @@ class Recipients:
         entities: Entities,
         contexts: ContextLoader,
         tell: Callable[[Notice, Context, bool, bool], list[dict[str, Any]]],
+        safe: Safe,
     ) -> None:
         """`tell` shows a notice: with which names, with times, with secrets."""
+        self._safe = safe
         self._tell = tell
         self._entities = entities
         self._outbox = entities.store.outbox
@@ -51,13 +54,13 @@ class Recipients:
         stored = self._outbox.find(sid)
         if stored is None:
             return None
-        subscription = load(stored.document)
         try:
+            subscription = load(self._safe.open(stored.tenant, stored.document))
             context = await self._contexts.resolve(subscription.context, tenant=stored.tenant)
             return self._recipient(stored, subscription, context)
         except MachiError as error:
             return Unready(error.detail)
-        except NotAnEndpoint as error:
+        except (NotAnEndpoint, Sealed) as error:
             return Unready(str(error))
 
     def _recipient(

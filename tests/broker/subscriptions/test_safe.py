@@ -1,0 +1,148 @@
+"""Secrets of receivers: sealed in the file, opened for delivery, masked for strangers."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from broker.subscriptions.safe import KEY_FILE, MASK, Safe, Sealed, key_in
+from tests.broker.api.data import EX, V1, gauge
+from tests.support.live import live_broker
+from tests.support.receivers import receiver
+
+S = "urn:ngsi-ld:Subscription:s"
+SUBSCRIPTIONS = f"{V1}/subscriptions"
+TOKEN = "Bearer hitoyoshi-sesame"
+
+
+def document(**endpoint: Any) -> dict[str, Any]:
+    return {"members": {"id": S, "notification": {"endpoint": {"uri": "http://x/n", **endpoint}}}}
+
+
+def endpoint(document: dict[str, Any]) -> Any:
+    return document["members"]["notification"]["endpoint"]
+
+
+SECRET = document(
+    uri="mqtt://town:sesame@x/t",
+    receiverInfo=[{"key": "Authorization", "value": TOKEN}, {"key": "X-Town", "value": "h"}],
+    notifierInfo=[{"key": "MQTT-QoS", "value": "1"}, {"key": "Account", "value": "sesame"}],
+)
+
+
+def test_what_is_sealed_is_hidden_and_opens_again() -> None:
+    safe = Safe()
+    sealed = safe.seal("town", SECRET)
+    assert b"sesame" not in orjson.dumps(sealed)
+    assert endpoint(sealed) == {
+        "uri": f"mqtt://town:{MASK}@x/t",
+        "receiverInfo": [
+            {"key": "Authorization", "value": MASK},
+            {"key": "X-Town", "value": MASK},
+        ],
+        "notifierInfo": [{"key": "MQTT-QoS", "value": "1"}, {"key": "Account", "value": MASK}],
+    }
+    assert endpoint(safe.open("town", sealed)) == endpoint(SECRET)
+
+
+def test_what_has_no_secrets_needs_no_key() -> None:
+    def read() -> bytes:
+        raise AssertionError
+
+    plain = document(notifierInfo=[{"key": "MQTT-QoS", "value": "1"}])
+    assert Safe(read).seal("", plain) == plain
+    assert Safe(read).open("", plain) == plain
+
+
+@pytest.mark.parametrize("tenant", ["town", "other"])
+def test_it_opens_with_its_key_and_in_its_place_only(tenant: str) -> None:
+    safe = Safe()
+    sealed = safe.seal("town", SECRET)
+    with pytest.raises(Sealed):
+        (safe if tenant == "other" else Safe()).open(tenant, sealed)
+
+
+def test_the_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    key = key_in(tmp_path)()
+    assert key_in(tmp_path)() == key
+    assert len(key) == 32
+    assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == [KEY_FILE]
+
+
+async def call(url: str, method: str, path: str, body: Any = None, client: str = "") -> Any:
+    """Return the status and the JSON of an answer to `client`."""
+    headers = {"Machi-Client": client} if client else {}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.request(method, url + path, json=body) as answer,
+    ):
+        content = await answer.read()
+        return answer.status, (orjson.loads(content) if content else None)
+
+
+def subscription(uri: str) -> dict[str, Any]:
+    """Return a subscription to gauges whose receiver wants a token."""
+    where = {"uri": uri, "receiverInfo": [{"key": "Authorization", "value": TOKEN}]}
+    return {
+        "id": S,
+        "type": "Subscription",
+        "entities": [{"type": "Gauge"}],
+        "notification": {"endpoint": where},
+    }
+
+
+async def test_secrets_reach_the_receiver_and_their_owner_and_nobody_else(tmp_path: Path) -> None:
+    async with receiver() as one:
+        body = subscription(one.url)
+        async with live_broker(tmp_path) as url:
+            assert (await call(url, "POST", SUBSCRIPTIONS, body, "town"))[0] == 201
+        async with live_broker(tmp_path) as url:
+            _, own = await call(url, "GET", f"{SUBSCRIPTIONS}/{S}", client="town")
+            assert own["notification"]["endpoint"] == body["notification"]["endpoint"]
+            _, others = await call(url, "GET", SUBSCRIPTIONS, client="visitor")
+            masked = {"key": "Authorization", "value": MASK}
+            assert others[0]["notification"]["endpoint"]["receiverInfo"] == [masked]
+            assert (await call(url, "POST", f"{V1}/entities", gauge()))[0] == 201
+            (got,) = await one.wait_for(1, 30)
+    assert got.headers["Authorization"] == TOKEN
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if b"sesame" in path.read_bytes()] == []
+
+
+async def test_a_change_keeps_secrets_it_does_not_send_and_takes_no_mask_for_one(
+    tmp_path: Path,
+) -> None:
+    async with live_broker(tmp_path) as url:
+        where = f"{SUBSCRIPTIONS}/{S}"
+        await call(url, "POST", SUBSCRIPTIONS, subscription("http://127.0.0.1:9/"))
+        _, others = await call(url, "GET", where, client="visitor")
+        back = {"notification": others["notification"]}
+        status, problem = await call(url, "PATCH", where, back, "visitor")
+        place = "body:/notification/endpoint/receiverInfo/0/value"
+        assert (status, problem["place"]) == (400, place)
+        assert (await call(url, "PATCH", where, {"throttling": 1}, "visitor"))[0] == 204
+        _, own = await call(url, "GET", where)
+        assert own["notification"]["endpoint"]["receiverInfo"][0]["value"] == TOKEN
+
+
+async def test_where_the_key_is_lost_the_subscription_waits_and_says_so(tmp_path: Path) -> None:
+    body = subscription("http://127.0.0.1:9/")
+    async with live_broker(tmp_path) as url:
+        await call(url, "POST", SUBSCRIPTIONS, body)
+    (tmp_path / KEY_FILE).unlink()
+    async with live_broker(tmp_path) as url:
+        assert (await call(url, "POST", f"{V1}/entities", gauge()))[0] == 201
+        asked = f"{EX}/subscriptions/{S}/explain?entity={gauge()['id']}"
+        _, told = await call(url, "GET", asked)
+        assert told["reason"]["code"] == "unready"
+        assert KEY_FILE in told["reason"]["text"]
+        _, shown = await call(url, "GET", f"{SUBSCRIPTIONS}/{S}")
+        assert shown["notification"]["endpoint"]["receiverInfo"][0]["value"] == MASK
+        renewed = {"notification": body["notification"]}
+        assert (await call(url, "PATCH", f"{SUBSCRIPTIONS}/{S}", renewed))[0] == 204
+        _, told = await call(url, "GET", asked)
+        assert told["reason"]["code"] != "unready"
