@@ -53,6 +53,7 @@ from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.safe import Safe
 from broker.subscriptions.service import Subscriptions
+from broker.temporal.amendments import Amendments
 from broker.temporal.follower import Follower
 from broker.temporal.policy import Policy, read_policy
 from broker.temporal.service import Past
@@ -124,6 +125,7 @@ async def start(
         follower=follower,
         policy=policy,
         past=Past(store, guard, clock, follower.catch_up),
+        amendments=Amendments(store, guard, clock, follower.catch_up),
         tickets=Tickets(time.monotonic, secrets.token_urlsafe),
         seats=Seats(settings.max_streams, settings.max_streams_each),
         rendered=Rendered(settings.render_cache),

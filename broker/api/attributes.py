@@ -120,6 +120,6 @@ async def delete(broker: Broker, request: Request) -> Response:
         await broker.entities.change(caller, tenant, wanted, edit)
     except ResourceNotFound:
         every = None if delete_all else dataset
-        if not await broker.past.end_attribute(caller, tenant, wanted, iri, every):
+        if not await broker.amendments.end_attribute(caller, tenant, wanted, iri, every):
             raise
     return no_content()

@@ -27,6 +27,7 @@ from broker.subscriptions.live.tickets import Tickets
 from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
 from broker.subscriptions.service import Subscriptions
+from broker.temporal.amendments import Amendments
 from broker.temporal.follower import Follower
 from broker.temporal.policy import Policy
 from broker.temporal.service import Past
@@ -58,6 +59,7 @@ class Broker:
     follower: Follower
     policy: Policy
     past: Past
+    amendments: Amendments
     tickets: Tickets
     seats: Seats
     rendered: Rendered

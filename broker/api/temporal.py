@@ -89,7 +89,7 @@ async def upsert(broker: Broker, request: Request) -> Response:
     """Add to the history of an entity, or begin one (§5.6.11)."""
     value, context = await json_and_context(broker, request)
     entity_id, told = parse_evolution(value, context)
-    if not await broker.past.upsert(request.caller, request.tenant, entity_id, told):
+    if not await broker.amendments.upsert(request.caller, request.tenant, entity_id, told):
         return no_content()
     where = BASE + quote(entity_id, safe=":@!$&'()*+,;=~")
     return Response(201, b"", [(b"location", where.encode())])
@@ -99,7 +99,7 @@ async def delete(broker: Broker, request: Request) -> Response:
     """Remove the history of an entity (§5.6.16)."""
     entity_id = check_entity_id(request.path[0], "path:entityId")
     await link_context(broker, request)
-    await broker.past.delete(request.caller, request.tenant, entity_id)
+    await broker.amendments.delete(request.caller, request.tenant, entity_id)
     return no_content()
 
 
@@ -108,7 +108,7 @@ async def append(broker: Broker, request: Request) -> Response:
     entity_id = check_entity_id(request.path[0], "path:entityId")
     value, context = await json_and_context(broker, request)
     told = parse_more(value, context)
-    await broker.past.append(request.caller, request.tenant, entity_id, told)
+    await broker.amendments.append(request.caller, request.tenant, entity_id, told)
     return no_content()
 
 
@@ -119,7 +119,7 @@ async def delete_attribute(broker: Broker, request: Request) -> Response:
     dataset: str | None = check_dataset(request.query.get("datasetId", DEFAULT), "query:datasetId")
     if params.boolean(request.query, "deleteAll"):
         dataset = None
-    await broker.past.delete_attribute(
+    await broker.amendments.delete_attribute(
         request.caller, request.tenant, entity_id, _expanded(name, context), dataset
     )
     return no_content()
@@ -131,7 +131,7 @@ async def modify_instance(broker: Broker, request: Request) -> Response:
     instance_id = _instance_of(request)
     value, context = await json_and_context(broker, request)
     fact = parse_replacement(_expanded(name, context), name, value, context)
-    await broker.past.modify(request.caller, request.tenant, entity_id, instance_id, fact)
+    await broker.amendments.modify(request.caller, request.tenant, entity_id, instance_id, fact)
     return no_content()
 
 
@@ -140,7 +140,7 @@ async def delete_instance(broker: Broker, request: Request) -> Response:
     entity_id, name = _attribute_of(request)
     instance_id = _instance_of(request)
     context = await link_context(broker, request)
-    await broker.past.delete_instance(
+    await broker.amendments.delete_instance(
         request.caller, request.tenant, entity_id, _expanded(name, context), instance_id
     )
     return no_content()

@@ -21,6 +21,8 @@ _LAST: Final = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH) // time
 )
 _MICRO: Final = timedelta(microseconds=1)
 SECOND: Final = 1_000_000
+_MONTH: Final = 2_629_746 * SECOND
+"""A month on average: periods counted with it are off by one or two at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,7 @@ class Duration:
         """Return which period after `origin` a moment lies in; the first is 0."""
         if not self.months:
             return (moment - origin) // self.micros
-        rough = (self.months * 30 * 86400 * SECOND) + self.micros
-        index = (moment - origin) // rough
+        index = (moment - origin) // (self.months * _MONTH + self.micros)
         while self.after(origin, index) > moment:
             index -= 1
         while self.after(origin, index + 1) <= min(moment, _LAST - 1):

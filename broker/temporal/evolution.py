@@ -47,15 +47,20 @@ def evolution_of(head: Head, series: Iterable[Series], window: Window, now: int)
     """
     shown = Evolution(head)
     for one in series:
+        living = [(one.dataset, m) for m in one.moments if not _expired(m, now)]
         if one.attribute == SCOPE:
             shown.scopes = one.moments
-        else:
-            told = shown.attributes.setdefault(one.attribute, [])
-            told += [(one.dataset, m) for m in one.moments if not _expired(m, now)]
+        elif living:
+            shown.attributes.setdefault(one.attribute, []).extend(living)
     for told in shown.attributes.values():
         told.sort(key=lambda each: time_of(each[1], window.timeproperty) or 0)
     take_last(shown, window.last)
     return shown
+
+
+def size(evolution: Evolution) -> int:
+    """Return how many instances an evolution holds."""
+    return sum(map(len, evolution.attributes.values()))
 
 
 def by_dataset(told: Iterable[Told]) -> list[tuple[str, list[Moment]]]:

@@ -31,6 +31,7 @@ from broker.query.predicate import compile_predicate
 from broker.store.history import Entry, Fact, TimeProperty, Which, Window
 from broker.store.memory import MemoryStore
 from broker.temporal.aggregates import METHODS
+from broker.temporal.amendments import Amendments
 from broker.temporal.body import Told, parse_evolution
 from broker.temporal.conditions import attributes_of
 from broker.temporal.duration import WHOLE, Duration
@@ -137,10 +138,16 @@ async def filled(town: Iterable[Life]) -> Past:
     ]
     await store.history.record("", entries, create_tenant=True)
 
-    async def catch_up() -> None:
-        return None
+    return Past(store, OpenGuard(), lambda: NOW, caught_up)
 
-    return Past(store, OpenGuard(), lambda: NOW, catch_up)
+
+async def caught_up() -> None:
+    """Do nothing: nothing is followed here."""
+
+
+def amending(past: Past) -> Amendments:
+    """Return what writes the histories that `past` reads."""
+    return Amendments(past.store, past.guard, past.clock, caught_up)
 
 
 def holds(node: Node, life: Life, told: list[Report]) -> bool:
@@ -250,7 +257,7 @@ def test_a_normalized_history_can_be_given_again(life: Life) -> None:
         shown = render(first, NAMES, Look(), EVERYTHING)
         entity_id, told = parse_evolution(render(first, NAMES, Look(), EVERYTHING), NAMES)
         again = await filled([])
-        await again.upsert(ANYONE, "", entity_id, told)
+        await amending(again).upsert(ANYONE, "", entity_id, told)
         second = await again.retrieve(ANYONE, "", entity_id, Asked())
         return shown, render(second, NAMES, Look(), EVERYTHING)
 
@@ -294,7 +301,7 @@ def test_temporal_values_can_be_given_again(life: Life) -> None:
         first = await past.retrieve(ANYONE, "", life.entity["id"], Asked())
         entity_id, told = parse_evolution(render(first, NAMES, look, EVERYTHING), NAMES)
         again = await filled([])
-        await again.upsert(ANYONE, "", entity_id, told)
+        await amending(again).upsert(ANYONE, "", entity_id, told)
         second = await again.retrieve(ANYONE, "", entity_id, Asked())
         return render(first, NAMES, look, EVERYTHING), render(second, NAMES, look, EVERYTHING)
 
@@ -378,7 +385,7 @@ def leaves(value: Any) -> Iterator[Any]:
 def test_what_is_told_of_nothing_changes_nothing() -> None:
     async def run() -> int:
         past = await filled([])
-        await past.upsert(ANYONE, "", "urn:a:b", Told(("urn:t",), ()))
+        await amending(past).upsert(ANYONE, "", "urn:a:b", Told(("urn:t",), ()))
         found = await past.retrieve(ANYONE, "", "urn:a:b", Asked())
         return len(found.attributes)
 

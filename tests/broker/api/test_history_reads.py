@@ -9,6 +9,7 @@ import pytest
 
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
+from broker.temporal import service
 from tests.broker.api.data import ENTITIES, V1, refusal
 from tests.support.asgi import Answer, Client, Ticking, running
 
@@ -342,6 +343,23 @@ async def test_history_is_compacted_with_the_context_of_the_request(quick: Clien
     assert "https://example.org/terms/stage" in answer.json()
     assert answer.json()["@context"].startswith("https://uri.etsi.org/ngsi-ld/v1/")
     assert (await quick.get(ONE, {"accept": "application/geo+json"})).status == 406
+
+
+async def test_what_has_expired_is_no_history_either(quick: Client) -> None:
+    flash = {"value": 1, "observedAt": at(0), "expiresAt": "2021-01-01T00:00:00Z"}
+    await quick.post(HISTORY, past(1, level(1, 0), flash=flash))
+    assert "flash" not in plain(await ask(quick, ONE))
+    assert "flash" not in plain(await ask(quick, ONE, format="temporalValues"))
+
+
+async def test_more_instances_than_can_be_tested_are_refused(
+    filled: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FEW", 1)
+    assert ids(await ask(filled, **AFTER, q="level>4")) == [1, 2]
+    monkeypatch.setattr(service, "MOST_TESTED", 3)
+    answer = await ask(filled, **AFTER, q="level>4")
+    assert refusal(answer) == (403, "TooComplexQuery", "query:")
 
 
 async def test_a_language_is_chosen_for_each_instance(quick: Client) -> None:

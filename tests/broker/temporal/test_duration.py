@@ -49,6 +49,12 @@ def test_months_are_counted_from_the_origin_and_end_with_the_month() -> None:
     assert starts == ["2020-01-31", "2020-02-29", "2020-03-31", "2020-04-30", "2020-05-31"]
 
 
+def test_periods_far_from_their_origin_are_found_at_once() -> None:
+    origin, moment = microseconds("0001-01-01T00:00:00Z"), microseconds("9990-06-15T00:00:00Z")
+    assert Duration(1, 0).index(origin, moment) == 9989 * 12 + 5
+    assert Duration(12, 0).index(origin, moment) == 9989
+
+
 instants = st.integers(0, microseconds("9990-01-01T00:00:00Z"))
 durations = st.builds(Duration, st.integers(0, 30), st.integers(0, 40 * DAY)).filter(
     lambda duration: not duration.whole
