@@ -45,10 +45,11 @@ def steps(best: Offer) -> tuple[int, ...]:
     return (FIRST, *WALK) if isinstance(best.probe.term, GeoTerm) and not best.all else WALK
 
 
-def boxes_are_shorter(best: Offer, found: int, walked: int, entities: int) -> bool:
-    """Tell whether to sift the rest of a walk that found so many, and so list what is offered."""
-    if not isinstance(best.probe.term, GeoTerm):
-        return True
+def boxes_are_shorter(found: int, walked: int, entities: int) -> bool:
+    """Tell whether to read all boxes that meet a condition, to sift the rest of a walk with them.
+
+    So many were found of those the walk has looked at.
+    """
     share = max(1, found) / walked
     return share * entities * BOX < GEOMETRY / share
 

@@ -41,6 +41,9 @@ Row: TypeAlias = tuple[str, int, bytes | None]
 COUNTED: Final = 8_000
 """Rows of an index that are counted where the choice between two ways depends on them."""
 
+SIFTED: Final = 30_000
+"""Rows of an index from which on a walk is not sifted: it would take longer than the walk."""
+
 MANY: Final = 2_000
 """Documents of which it is known that the event loop cannot wait for them."""
 
@@ -244,13 +247,13 @@ class Plan:
             sorted(self.pending.touched(NUMBERS, path)),
         ).page(self.query.limit, self.query.offset)
 
-    def _counted(self, run: Run, best: Offer) -> int:
+    def _counted(self, run: Run, best: Offer, most: int = COUNTED) -> int:
         """Return how many rows an index offers, counted a little further than to probe it."""
         if best.all:
             return best.count
         offered = best.candidates
         counted: int = run(
-            f"SELECT count(*) FROM (SELECT 1 FROM ({offered.text}) LIMIT {COUNTED})",
+            f"SELECT count(*) FROM (SELECT 1 FROM ({offered.text}) LIMIT {most})",
             offered.bindings,
         ).get
         return counted
@@ -338,7 +341,7 @@ class Plan:
             if end is None or len(met) == wanted:
                 return met[query.offset :]
             start = end
-            if sieve is None and boxes_are_shorter(best, len(met), step, self._entities(run)):
+            if sieve is None and self._is_worth_sifting(run, best, len(met), step):
                 self._list(run, best)
                 sieve = best.candidates
         met += self._by_index(run, best, 0, wanted - len(met), start)
@@ -348,6 +351,11 @@ class Plan:
         if best.all or isinstance(best.probe.term, GeoTerm):
             return best.all
         return sieve_first(self._counted(run, best), wanted, self._entities(run))
+
+    def _is_worth_sifting(self, run: Run, best: Offer, found: int, walked: int) -> bool:
+        if isinstance(best.probe.term, GeoTerm):
+            return boxes_are_shorter(found, walked, self._entities(run))
+        return self._counted(run, best, SIFTED) < SIFTED
 
     def _list(self, run: Run, best: Offer) -> None:
         """Ask for all boxes at once, which are dear: the offer has them from now on."""
