@@ -57,10 +57,15 @@ class Validator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What data models give a broker: contexts it serves to all, by name, and a validator."""
+    """What data models give a broker: contexts it serves to all, by name, and a validator.
+
+    `default` names the one of them that counts where a request names none; the core context
+    alone where it is empty.
+    """
 
     contexts: Mapping[str, Json] = field(default_factory=dict)
     validator: Validator | None = None
+    default: str = ""
 
 
 class Fit:

@@ -517,6 +517,9 @@ JAPANESE: Final[dict[str, str]] = {
     "Only what was observed then or later.": "この時刻以後に観測されたものだけ。",
     "Only what was observed earlier.": "この時刻より前に観測されたものだけ。",
     "What was read before it is kept.": "それより前に読んだものは残っています。",
+    "Read requests that name no @context by that of the data models.": (
+        "@context のない要求を、データモデルの @context で読む。"
+    ),
     "Queue notifications and send none, as on a copy of a town that is only looked at.": (
         "通知をためるだけで送らない。見るだけの写しの町などに。"
     ),

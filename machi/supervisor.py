@@ -52,12 +52,16 @@ class TownSettings:
 def servers(settings: TownSettings) -> list[Role]:
     """Return the processes everything else leans on."""
     broker = ("broker", "--host", HOST, "--port", str(settings.broker_port))
-    roles = [Role("broker", "machi", (*broker, "--data", str(settings.data), "--auth", "off"))]
+    roles = [Role("broker", "machi", (*broker, *_broker_options(settings)))]
     if settings.mqtt:
         roles.append(
             Role("mqtt", "machi.mqtt", ("--host", HOST, "--port", str(settings.mqtt_port)))
         )
     return roles
+
+
+def _broker_options(settings: TownSettings) -> tuple[str, ...]:
+    return ("--data", str(settings.data), "--auth", "off", "--pinned-context")
 
 
 def independent(settings: TownSettings) -> list[Role]:

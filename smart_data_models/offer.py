@@ -18,16 +18,20 @@ class UnknownType(ValueError):
     """A type to be checked that no model is known of."""
 
 
-def offered(default: Mode = Mode.OFF, modes: Iterable[tuple[str, Mode]] = ()) -> Models:
+def offered(
+    default: Mode = Mode.OFF, modes: Iterable[tuple[str, Mode]] = (), *, everywhere: bool = False
+) -> Models:
     """Return what a broker is given; `modes` are by type, as a term of the context or an IRI.
 
-    Raises UnknownType, and NoRegistry where something is to be checked and nothing is built.
+    `everywhere` reads requests that name no @context by the pinned one. Raises UnknownType, and
+    NoRegistry where something is to be checked and nothing is built.
     """
     context = orjson.loads(pinned())["@context"]
     given = dict(modes)
     contexts = {CONTEXT: context}
+    fallback = CONTEXT if everywhere else ""
     if default is Mode.OFF and all(mode is Mode.OFF for mode in given.values()):
-        return Models(contexts)
+        return Models(contexts, default=fallback)
     from smart_data_models.registry import Registry
     from smart_data_models.validator import ModelValidator
 
@@ -36,7 +40,7 @@ def offered(default: Mode = Mode.OFF, modes: Iterable[tuple[str, Mode]] = ()) ->
     for name, iri in zip(given, by_iri, strict=True):
         if registry.by_iri(iri) is None:
             raise UnknownType(f"no data model is known of the type {name} ({iri})")
-    return Models(contexts, ModelValidator(registry.by_iri, by_iri, default))
+    return Models(contexts, ModelValidator(registry.by_iri, by_iri, default), fallback)
 
 
 def _iri(context: dict[str, Any], name: str) -> str:

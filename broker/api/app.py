@@ -26,11 +26,13 @@ from broker.api.sockets import Sockets
 from broker.api.wire import Wire
 from broker.clock import Clock, now
 from broker.contexts.directory import Directory
-from broker.contexts.own import OwnContexts
+from broker.contexts.own import OwnContexts, built_in_url
 from broker.egress import Egress
 from broker.entities.service import Entities
 from broker.errors import MachiError, MethodNotAllowed
 from broker.guard import Guard, OpenGuard
+from broker.jsonld.context import Context
+from broker.jsonld.core import CORE_CONTEXT
 from broker.jsonld.limits import Limits
 from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
@@ -112,6 +114,7 @@ async def start(
         egress=egress,
         entities=entities,
         contexts=contexts,
+        default_context=await _default_context(contexts, settings, models),
         subscriptions=subscriptions,
         matching=matching,
         registration_subscriptions=RegistrationSubscriptions(*subscribing),
@@ -149,6 +152,13 @@ async def start(
     broker.metrics.gauge(broker.delivery.figures)
     broker.metrics.gauge(broker.follower.figures)
     return broker
+
+
+async def _default_context(contexts: ContextLoader, settings: Settings, models: Models) -> Context:
+    if not models.default:
+        return CORE_CONTEXT
+    address = settings.public_url.rstrip("/") or f"http://localhost:{settings.port}"
+    return await contexts.resolve(built_in_url(address, models.default), used=False)
 
 
 async def stop(broker: Broker) -> None:

@@ -12,7 +12,6 @@ from broker.api.request import Request
 from broker.api.response import JSON, LD
 from broker.errors import BadRequestData, InvalidRequest, UnsupportedMediaType
 from broker.jsonld.context import Context
-from broker.jsonld.core import CORE_CONTEXT
 
 _LINK = re.compile(
     rb"<([^<>]*)>\s*;[^,<]*?rel\s*=\s*\"?http://www\.w3\.org/ns/json-ld#context\"?", re.IGNORECASE
@@ -22,12 +21,12 @@ _MERGE_PATCH = b"application/merge-patch+json"
 
 
 async def link_context(broker: Broker, request: Request) -> Context:
-    """Return the @context of the Link header, or the core context."""
+    """Return the @context of the Link header, or the broker's default."""
     if b"link" not in request.headers:
-        return CORE_CONTEXT
+        return broker.default_context
     url = _link(request)
     if url is None:
-        return CORE_CONTEXT
+        return broker.default_context
     tenant = request.tenant
     return broker.contexts.ready(url, tenant) or await broker.contexts.resolve(
         url, place="header:Link", tenant=tenant

@@ -13,6 +13,7 @@ from broker.contexts.own import OwnContexts
 from broker.egress import Egress
 from broker.entities.service import Entities
 from broker.guard import Guard
+from broker.jsonld.context import Context
 from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
 from broker.registry.service import Registrations
@@ -46,6 +47,7 @@ class Broker:
     egress: Egress
     entities: Entities
     contexts: ContextLoader
+    default_context: Context
     subscriptions: Subscriptions
     matching: Matching
     registration_subscriptions: RegistrationSubscriptions

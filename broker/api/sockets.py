@@ -13,7 +13,6 @@ from broker.api.response import problem
 from broker.api.session import Session
 from broker.errors import BadRequestData, InvalidRequest, MachiError, UpgradeRequired
 from broker.jsonld.context import Context
-from broker.jsonld.core import CORE_CONTEXT
 from broker.subscriptions.live.tickets import Holder
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -69,7 +68,7 @@ class Sockets:
                 )
         known = Holder(broker.guard.identify(headers), _tenant(headers, query))
         url = query.get("context")
-        context = CORE_CONTEXT
+        context = broker.default_context
         if url:
             context = await broker.contexts.resolve(url, place="query:context", tenant=known.tenant)
         return await listening.listener(broker, headers, query, known, socket=True), context

@@ -35,6 +35,11 @@ _PREFIX = "urn:ngsi-ld:Context:"
 _URL = re.compile(rf"https?://[^/?#]+{PATH}([^/?#]+)")
 
 
+def built_in_url(address: str, name: str) -> str:
+    """Return the URL of a context that comes with the program, at a broker's address."""
+    return f"{address}{PATH}{_PREFIX}{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class OwnContext:
     """A context the broker serves; `source` is the value of its @context."""

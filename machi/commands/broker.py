@@ -119,6 +119,11 @@ if TYPE_CHECKING:
     help=t("The same for one type, such as RiverLevelStation=reject; repeatable."),
 )
 @click.option(
+    "--pinned-context",
+    is_flag=True,
+    help=t("Read requests that name no @context by that of the data models."),
+)
+@click.option(
     "--no-delivery",
     is_flag=True,
     help=t("Queue notifications and send none, as on a copy of a town that is only looked at."),
@@ -149,6 +154,7 @@ def broker(
     max_instances: int,
     models: str,
     modes: tuple[tuple[str, str], ...],
+    pinned_context: bool,
     no_delivery: bool,
     no_history: bool,
     history_policy: Path | None,
@@ -180,7 +186,8 @@ def broker(
         history_policy=history_policy,
     )
     try:
-        offer = offered(Mode(models), [(name, Mode(mode)) for name, mode in modes])
+        given = [(name, Mode(mode)) for name, mode in modes]
+        offer = offered(Mode(models), given, everywhere=pinned_context)
     except (UnknownType, NoRegistry) as error:
         raise click.UsageError(str(error)) from error
     try:

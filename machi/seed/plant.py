@@ -12,6 +12,8 @@ from machi.seed.town import drill_entities, town_entities
 
 CURSOR = "FeedCursor"
 """The type of what apps remember of the change feed."""
+NO_VOCABULARY = "https://uri.etsi.org/ngsi-ld/default-context/"
+"""What NGSI-LD puts before a name that no @context knows."""
 FIRST_RUN = "none"
 """The drill run stations belong to before any drill was played."""
 
@@ -62,10 +64,13 @@ async def reset_drill(drill: Client, run: str, extra: Sequence[Entity], now: dat
 
 
 async def _create_missing(client: Client, entities: list[Entity], tries: int = 3) -> Planted:
+    """Create what is missing; put anew what was planted in another vocabulary's terms."""
     present = await _present(client, entities)
     missing = [entity for entity in entities if entity["id"] not in present]
-    if missing:
-        operations = [{"op": "create", "entity": e, "ifNoneMatch": "*"} for e in missing]
+    old = [e for e in entities if not {*_types(e)} & {*_types(present.get(e["id"], e))}]
+    operations = [{"op": "create", "entity": e, "ifNoneMatch": "*"} for e in missing]
+    operations += [{"op": "replace", "entity": e} for e in old]
+    if operations:
         try:
             await client.transactions(operations)
         except (AlreadyExists, PreconditionFailed):
@@ -77,9 +82,10 @@ async def _create_missing(client: Client, entities: list[Entity], tries: int = 3
 
 
 async def _present(client: Client, entities: Sequence[Entity]) -> dict[str, Entity]:
-    types = {name for entity in entities for name in _types(entity)}
+    terms = {name for entity in entities for name in _types(entity)}
+    types = sorted(terms | {f"{NO_VOCABULARY}{term}" for term in terms})
     try:
-        found = await client.query(type=",".join(sorted(types)))
+        found = await client.query(type=",".join(types))
     except NotFound:
         return {}
     return {entity["id"]: entity for entity in found}

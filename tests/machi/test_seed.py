@@ -12,6 +12,8 @@ from broker.client import Client, value
 from machi.seed.parts import facts
 from machi.seed.plant import plant, reset_drill
 from machi.seed.town import drill_entities, gauges, town_entities
+from smart_data_models.offer import offered
+from smart_data_models.own import NAMESPACE
 from tests.support.live import live_broker
 
 NOW = datetime(2026, 7, 4, tzinfo=UTC)
@@ -110,6 +112,26 @@ async def test_planting_again_leaves_what_was_changed(tmp_path: Path):
         assert (first.present, second.created) == (0, 1)
         assert second.present == first.created - 1
         assert value(await town.retrieve(LIGHT), "mode") == "manual"
+
+
+async def test_town_planted_without_the_pinned_context_is_planted_anew_in_its_terms(
+    tmp_path: Path,
+):
+    async with (
+        live_broker(tmp_path) as url,
+        Client(url) as town,
+        Client(url, tenant="drill") as drill,
+    ):
+        await plant(town, drill)
+    async with (
+        live_broker(tmp_path, models=offered(everywhere=True)) as url,
+        Client(url) as town,
+        Client(url, tenant="drill") as drill,
+    ):
+        first, second = await plant(town, drill), await plant(town, drill)
+        (station,) = await town.query(id=STATION, type=f"{NAMESPACE}RiverLevelStation")
+    assert (first.created, second.created) == (0, 0)
+    assert station["type"] == ["FloodMonitoring", "RiverLevelStation"]
 
 
 async def test_memory_of_the_apps_is_not_among_the_types_of_the_town(tmp_path: Path):

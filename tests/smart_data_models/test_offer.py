@@ -54,6 +54,18 @@ async def test_names_are_expanded_with_the_pinned_context_without_http(client: C
     assert [entity["id"] for entity in found.json()] == ["urn:ngsi-ld:Wallet:1"]
 
 
+async def test_names_are_read_by_the_pinned_context_where_a_broker_is_told_so() -> None:
+    async with running(MemoryStore(), models=offered(everywhere=True)) as client:
+        assert (await client.post("/ngsi-ld/v1/entities", wallet(**FITS))).status == 201
+        found = await client.get("/ngsi-ld/v1/entities?type=https://machi.example/ns%23Wallet")
+        assert found.json()[0]["type"] == "Wallet"
+        assert URL in str(found.header("link"))
+        core = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
+        link = {"Link": f'<{core}>; rel="http://www.w3.org/ns/json-ld#context"'}
+        named = await client.get("/ngsi-ld/v1/entities?type=Wallet", headers=link)
+        assert named.json() == []
+
+
 async def test_entity_that_does_not_fit_is_refused_with_the_attribute(client: Client) -> None:
     refused = await client.post(
         "/ngsi-ld/v1/entities", wallet(**{**FITS, "walletKind": "purse"}), headers=LINK
