@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import machine
 from bench.delivery import measure_delivery
 from bench.figures import Figure, Rate
+from bench.history import measure_history
 from bench.queries import measure_queries
 from bench.race import measure_race
 from bench.rates import COUNT, TARGETS, Say, measure_rates, replaced, seeded_broker
@@ -31,6 +32,7 @@ PARTS = [
     "streams",
     "subscriptions",
     "delivery",
+    "history",
 ]
 
 EPILOGUE = """\
@@ -45,6 +47,7 @@ others (wall time, memory):
   streams   2,000 listeners: memory, one change told to all, back after a kill
   subscriptions   an update that 4 of 10,000 match, against one without
   delivery        ages at receivers, beside one that hangs, deliveries a second
+  history         what it costs an update, its lag, a million instances, their bytes, reads
 
 examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
@@ -89,7 +92,7 @@ def measure(
 ) -> None:
     """Measure the parts asked for; put what is measured into `rates` and `figures`."""
     operations = [name for name in TARGETS if name in parts]
-    apart = ("rates", "race", "scale", "queries", "streams", "subscriptions", "delivery")
+    apart = ("rates", "race", "scale", "queries", "streams", "subscriptions", "delivery", "history")
     places = {name: folder / name for name in apart}
     for place in places.values():
         place.mkdir()
@@ -114,6 +117,8 @@ def measure(
         figures += measure_subscriptions(places["subscriptions"], rounds, seconds, say)
     if "delivery" in parts:
         figures += measure_delivery(places["delivery"], rounds, seconds, say)
+    if "history" in parts:
+        figures += measure_history(places["history"], rounds, seconds, say)
     if "start" in parts:
         figures.append(measure_empty_start(folder))
 

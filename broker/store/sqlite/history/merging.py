@@ -17,11 +17,14 @@ from broker.store.sqlite.history.rows import HOT, Row, from_hot
 
 SLICE_SECONDS = 0.004
 
+FEWEST = 32
+"""Hot rows of a series that are worth the packing of a chunk."""
 
-def fullest(run: Run, limit: int) -> list[int]:
-    """Return the series with the most hot rows."""
+
+def fullest(run: Run) -> list[int]:
+    """Return the series that have hot rows enough to be merged, the fullest last."""
     rows = run(
-        "SELECT sid FROM moment GROUP BY sid ORDER BY count(*) DESC, sid LIMIT ?", (limit,)
+        "SELECT sid FROM moment GROUP BY sid HAVING count(*) >= ? ORDER BY count(*), sid", (FEWEST,)
     ).fetchall()
     return [sid for (sid,) in rows]
 

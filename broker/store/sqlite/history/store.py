@@ -45,8 +45,8 @@ from broker.store.sqlite.town import Town
 
 T = TypeVar("T")
 
-HOT: Final = 20_000
-"""Hot rows from which on they are merged, until a quarter is left."""
+GROWTH: Final = 20_000
+"""Hot rows after which those series are merged that have many."""
 
 AT_ONCE: Final = 500
 """Series looked up to be merged."""
@@ -80,6 +80,7 @@ class SqliteHistory:
         self._writing = Writing(connection)
         self._followed: int = self._run("SELECT value FROM meta WHERE key = 'followed'").get
         self._hot: int = self._run("SELECT count(*) FROM moment").get
+        self._new = self._hot
         self._merger: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
@@ -356,22 +357,21 @@ class SqliteHistory:
         self._followed = upto
 
     def _grown(self, count: int) -> None:
-        """Note more hot rows, and begin to merge where there are many."""
+        """Note more hot rows, and begin to merge where many came."""
         self._hot += count
-        if self._hot > HOT and (self._merger is None or self._merger.done()):
+        self._new += count
+        if self._new > GROWTH and (self._merger is None or self._merger.done()):
+            self._new = 0
             self._merger = asyncio.get_running_loop().create_task(self._merge_some())
 
     async def _merge_some(self) -> None:
-        """Merge the fullest series until few rows are hot."""
+        """Merge the series that have many hot rows."""
         try:
-            while self._hot > HOT // 4:
-                sids = await self._engine.submit(lambda _: merging.fullest(self._run, AT_ONCE))
-                sids.reverse()
-                while sids and self._hot > HOT // 4:
-                    await self.merge(sids, whole=False)
-                self._hot = await self._engine.submit(
-                    lambda _: self._run("SELECT count(*) FROM moment").get
-                )
+            sids = await self._reader.bounded(
+                lambda budget: merging.fullest(runner(budget.connection))
+            )
+            while sids:
+                await self.merge(sids, whole=False)
         except ServiceUnavailable:
             pass
         except MachiError as error:
