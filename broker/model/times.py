@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,
 _LONGEST = len("2020-07-04T06:00:00.000000Z")
 _SECONDS = len("2020-07-04T06:00:00Z")
 _MILLISECONDS = len("2020-07-04T06:00:00.000Z")
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (all times are UTC, and written without an offset)
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def is_datetime(value: Any) -> bool:
@@ -71,7 +71,15 @@ def is_plain(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _text(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+    days, clock = divmod(seconds, 86400)
+    minutes, second = divmod(clock, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{_day(days)}T{hour:02}:{minute:02}:{second:02}"
+
+
+@lru_cache(maxsize=4096)
+def _day(days: int) -> str:
+    return date.fromordinal(_EPOCH + days).isoformat()
 
 
 @lru_cache(maxsize=4096)

@@ -104,6 +104,13 @@ class Periods:
         """Return which period a moment lies in; there is one only where the duration is zero."""
         return 0 if self.duration.whole else self.duration.index(self.origin, moment)
 
+    def bounds(self, last: int) -> list[int]:
+        """Return where the periods up to the last one begin, and where that ends."""
+        if self.duration.months or self.duration.whole:
+            return [*(self.start(index) for index in range(last + 1)), self.stop(last)]
+        step = self.duration.micros
+        return list(range(self.origin, self.origin + step * (last + 2), step))
+
     def start(self, index: int) -> int:
         """Return where a period begins."""
         return self.origin if self.duration.whole else self.duration.after(self.origin, index)

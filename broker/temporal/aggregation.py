@@ -43,9 +43,7 @@ async def _together(
     last = periods.index(extent[1])
     if last >= MOST_PERIODS:
         return {one: await _read(history, tenant, one, which, window, periods, look) for one in ids}
-    bounds = [*(periods.start(at) for at in range(last + 1)), periods.stop(last)]
-    if look.period.whole:
-        bounds = [periods.origin, extent[1] + 1]
+    bounds = [periods.origin, extent[1] + 1] if look.period.whole else periods.bounds(last)
     found: dict[str, Figures] = {}
     aggregated = await history.aggregate(tenant, ids, bounds, which, window)
     for one, all_series in aggregated.items():

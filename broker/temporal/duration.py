@@ -16,9 +16,8 @@ _FORM = re.compile(
 )
 _WEEKS = re.compile(r"P([0-9]{1,6})W")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST: Final = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH) // timedelta(
-    microseconds=1
-)
+LAST: Final = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+"""The last moment that a DateTime can name, in whole seconds."""
 _MICRO: Final = timedelta(microseconds=1)
 SECOND: Final = 1_000_000
 _MONTH: Final = 2_629_746 * SECOND
@@ -46,7 +45,7 @@ class Duration:
         moment = origin
         if self.months:
             moment = _add_months(origin, self.months * times)
-        return min(moment + self.micros * times, _LAST)
+        return min(moment + self.micros * times, LAST)
 
     def index(self, origin: int, moment: int) -> int:
         """Return which period after `origin` a moment lies in; the first is 0."""
@@ -55,7 +54,7 @@ class Duration:
         index = (moment - origin) // (self.months * _MONTH + self.micros)
         while self.after(origin, index) > moment:
             index -= 1
-        while self.after(origin, index + 1) <= min(moment, _LAST - 1):
+        while self.after(origin, index + 1) <= min(moment, LAST - 1):
             index += 1
         return index
 
@@ -85,6 +84,6 @@ def _add_months(origin: int, months: int) -> int:
     begun = _EPOCH + timedelta(microseconds=origin)
     year, month = divmod(begun.year * 12 + begun.month - 1 + months, 12)
     if year > 9999:
-        return _LAST
+        return LAST
     day = min(begun.day, monthrange(year, month + 1)[1])
     return (begun.replace(year=year, month=month + 1, day=day) - _EPOCH) // _MICRO

@@ -18,6 +18,7 @@ from broker.temporal.aggregates import (
     eligible,
     family_of,
 )
+from broker.temporal.duration import LAST
 from broker.temporal.evolution import Evolution, Told, by_dataset, time_of
 from broker.temporal.render import Look, frame, latest_scope
 
@@ -103,7 +104,7 @@ def of_buckets(series: Aggregated, periods: Periods, look: Look) -> dict[str, An
     if look.period.whole:
         spans = [(timestamp(periods.origin), timestamp(periods.end))]
     else:
-        spans = [(timestamp(bucket.start), timestamp(bucket.end)) for bucket in buckets]
+        spans = [(timestamp(one.start), timestamp(min(one.end, LAST))) for one in buckets]
     for method in look.methods:
         figure = OF_NUMBERS[method]
         shown[method] = [

@@ -362,6 +362,16 @@ async def test_more_instances_than_can_be_tested_are_refused(
     assert refusal(answer) == (403, "TooComplexQuery", "query:")
 
 
+@pytest.mark.parametrize("duration", ["PT0S", "PT1H", "P1M", "P999999Y", "PT1S"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+async def test_figures_reach_to_the_ends_of_time(client: Client, duration: str, time: str) -> None:
+    await client.post(HISTORY, past(1, level(1, 0, observedAt=time)))
+    asked = {"timerel": "after", "timeAt": "0001-01-01T00:00:00Z", "aggrPeriodDuration": duration}
+    for methods in ("max", "max,distinctCount"):
+        answer = await ask(client, ONE, **asked, aggrMethods=methods)
+        assert answer.status == 200, answer
+
+
 async def test_a_language_is_chosen_for_each_instance(quick: Client) -> None:
     names = [{"languageMap": {"ja": "人吉", "en": "Hitoyoshi"}, "observedAt": at(0)}]
     await quick.post(HISTORY, past(1, name=names))
