@@ -25,6 +25,9 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
     "noInformation": {"colour": "#0000FF", "effect": "steady"},
 }
 
+ALERT_LOOKS: Final = frozenset(("white", "red", "blinkingRed", "noInformation"))
+"""Looks that say something about the river: no event may borrow them."""
+
 Attributes = dict[str, Any]
 
 
@@ -110,7 +113,12 @@ async def discard(client: Client, entity_id: str, version: str, staff: str) -> s
 
 
 async def override(client: Client, light: str, wish: Override, staff: str, now: datetime) -> str:
-    """Give a light a look for a time. Raises ActRefused where there is no such light."""
+    """Give a light a look for a time.
+
+    Raises ActRefused where there is no such light, and for an event in a look of the river's.
+    """
+    if wish.reason == "event" and wish.look in ALERT_LOOKS:
+        raise ActRefused("alert_look")
     until = now + timedelta(minutes=wish.minutes)
     values = {
         "mode": "manual",

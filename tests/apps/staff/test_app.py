@@ -224,6 +224,20 @@ async def test_form_that_is_not_right_changes_nothing(broker: Client, page, fiel
     assert value(await broker.retrieve(LIGHT), "mode") == "ordinary"
 
 
+@pytest.mark.parametrize(
+    ("look", "status"),
+    [("white", 409), ("red", 409), ("blinkingRed", 409), ("warmWhite", 200), ("off", 200)],
+)
+async def test_event_has_no_look_that_says_something_of_the_river(
+    broker: Client, page, look, status
+):
+    wish = {"look": look, "minutes": "5", "reason": "event", "staff": "17", "id": LIGHT}
+    assert (await send(page, "override", **wish))[0] == status
+    assert value(await broker.retrieve(LIGHT), "mode") == (
+        "ordinary" if status == 409 else "manual"
+    )
+
+
 async def test_form_of_another_site_is_refused(broker: Client, page):
     form = {"tenant": "real", "token": await token(page), "id": LIGHT}
     headers = {"Origin": "http://evil.example"}
