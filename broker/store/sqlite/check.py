@@ -11,6 +11,7 @@ import apsw
 
 from broker.model.entity import Entity
 from broker.model.expiry import first_expiry
+from broker.store.sqlite.check_history import history_problems
 from broker.store.sqlite.check_outbox import outbox_problems
 from broker.store.sqlite.connection import Run, connect, runner
 from broker.store.sqlite.documents import parse
@@ -57,6 +58,7 @@ def _problems(connection: apsw.Connection) -> Iterator[str]:
     yield from _feed(connection)
     yield from _Documents(connection).problems()
     yield from outbox_problems(runner(connection))
+    yield from history_problems(runner(connection))
 
 
 def _feed(connection: apsw.Connection) -> Iterator[str]:

@@ -1,0 +1,124 @@
+"""History in the file: what its check finds, and how merging goes about it."""
+
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from broker.model.times import microseconds, timestamp
+from broker.store.history import Entry, Fact
+from broker.store.sqlite import SqliteStore
+from broker.store.sqlite.connection import DATA_FILE
+from broker.store.sqlite.history import merging
+from broker.store.sqlite.history import store as engine
+from broker.store.sqlite.maintenance import check
+from tests.broker.store.helpers import LEVEL, SHELTER
+
+START = microseconds("2020-07-04T00:00:00Z")
+
+
+def told(start: int, count: int, entity_id: str = "urn:a") -> Entry:
+    """Return levels observed a second apart."""
+    facts = (
+        Fact(
+            LEVEL,
+            {"type": "Property", "value": n, "observedAt": timestamp(START + n * 1_000_000)},
+        )
+        for n in range(start, start + count)
+    )
+    return Entry(entity_id, (SHELTER,), START, tuple(facts))
+
+
+def raw(tmp_path: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement on the file."""
+    connection = apsw.Connection(str(tmp_path / "data" / DATA_FILE))
+    rows: list[tuple[Any, ...]] = connection.execute(statement).fetchall()
+    connection.close()
+    return rows
+
+
+async def test_series_with_many_new_rows_are_merged_by_themselves(
+    sqlite: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "GROWTH", 40)
+    history = sqlite.history
+    await history.record("", [told(0, 41), told(0, 3, "urn:b")])
+    assert history._merger is not None
+    await history._merger
+    assert raw(tmp_path, "SELECT n FROM chunk") == [(41,)]
+    assert raw(tmp_path, "SELECT count(*) FROM moment") == [(3,)]
+
+
+async def test_small_chunks_do_not_pile_up(
+    sqlite: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "MOST", 32)
+    for turn in range(40):
+        await sqlite.history.record("", [told(turn * 2, 2)])
+        await sqlite.history.merge([1], whole=False)
+    sizes = [n for (n,) in raw(tmp_path, "SELECT n FROM chunk ORDER BY first")]
+    assert sum(sizes) == 80
+    assert len(sizes) <= 2 + 5
+    await sqlite.history.compact()
+    assert raw(tmp_path, "SELECT n FROM chunk ORDER BY first") == [(32,), (32,), (16,)]
+
+
+async def test_a_sound_history_has_no_faults(sqlite: SqliteStore, tmp_path: Path) -> None:
+    await sqlite.history.record("", [told(0, 9)])
+    await sqlite.history.compact()
+    await sqlite.history.record("", [told(4, 9)])
+    assert check(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("UPDATE chunk SET total = total + 1", "what its header says"),
+        ("UPDATE chunk SET first = first - 1", "what its header says"),
+        ("DELETE FROM series", "belong to nothing"),
+        ("DELETE FROM past", "belong to nothing"),
+        ("UPDATE past SET tid = 99", "tenant number 99"),
+        ("UPDATE meta SET value = 7 WHERE key = 'followed'", "followed change 7"),
+        (
+            "INSERT INTO chunk SELECT NULL, sid, first, last, low_iid, high_iid, oldest, newest, n,"
+            " flags, period, live, numbers, minimum, maximum, total, squares, body FROM chunk",
+            "before the one before it ends",
+        ),
+    ],
+)
+async def test_the_check_finds_what_does_not_agree(
+    sqlite: SqliteStore, tmp_path: Path, damage: str, words: str
+) -> None:
+    await sqlite.history.record("", [told(0, 9)])
+    await sqlite.history.compact()
+    await sqlite.history.record("", [told(9, 1)])
+    raw(tmp_path, damage)
+    assert words in " ".join(check(tmp_path / "data"))
+
+
+async def test_a_dropped_tenant_leaves_nothing_of_its_history(
+    sqlite: SqliteStore, tmp_path: Path
+) -> None:
+    await sqlite.history.record("town", [told(0, 9)], create_tenant=True)
+    await sqlite.history.compact()
+    await sqlite.history.record("town", [told(9, 2)])
+    await sqlite.drop_tenant("town")
+    for table in ("past", "ptype", "series", "moment", "chunk"):
+        assert raw(tmp_path, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+async def test_history_goes_on_after_a_restart(tmp_path: Path) -> None:
+    for turn in range(3):
+        store = SqliteStore(tmp_path)
+        await store.open()
+        assert store.history.followed() == turn
+        await store.history.follow(turn + 1, {"": [told(turn * 5, 5)]})
+        await store.history.compact()
+        await store.close()
+    store = SqliteStore(tmp_path)
+    await store.open()
+    (series,) = (await store.history.read("", ["urn:a"]))["urn:a"]
+    assert [moment.number for moment in series.moments] == list(range(15))
+    assert len({moment.instance_id for moment in series.moments}) == 15
+    await store.close()
