@@ -6,23 +6,20 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from apps.portal.developers import developers_page, download
-from apps.portal.headers import SecurityHeaders
 from apps.portal.hub import Hub
 from apps.portal.models import models_page
-from apps.portal.scale import Sketch
-from apps.portal.texts import LANGUAGES, TEXTS, language_of
-from apps.portal.view import View, town_view
+from apps.portal.pages import KEPT, Pages
+from apps.shell.headers import SecurityHeaders
+from apps.shell.language import language_of
+from apps.shell.pages import equip, trouble
 from broker.client import Client
 from smart_data_models.registry import BUILT
 
@@ -43,47 +40,6 @@ class PortalSettings:
     ready: Callable[[], None] = lambda: None
     public_broker: str = ""
     registry: Path = BUILT
-
-
-class Pages:
-    """Renders the page from the hub's state."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=select_autoescape(["html"]),
-            undefined=StrictUndefined,
-        )
-
-    def view(self, language: str) -> View:
-        """Return the changing part of the page."""
-        return town_view(self._hub.real, self._hub.drill, language, datetime.now(UTC))
-
-    def page(self, language: str) -> str:
-        """Return the page."""
-        view = self.view(language)
-        other = next(name for name in LANGUAGES if name != language)
-        return self._templates.get_template("page.html").render(
-            t=TEXTS[language],
-            language=language,
-            other=other,
-            view=view,
-            sketch=_sketch(view),
-            words=orjson.dumps(
-                {key: TEXTS[language][key] for key in ("seconds", "minutes", "hours", "days")}
-            ).decode(),
-        )
-
-    def template(self, name: str) -> Template:
-        """Return a page's template."""
-        return self._templates.get_template(name)
-
-    def missing(self, language: str) -> str:
-        """Return the page for a path that leads nowhere."""
-        return self._templates.get_template("missing.html").render(
-            t=TEXTS[language], language=language
-        )
 
 
 def portal(settings: PortalSettings) -> FastAPI:
@@ -109,16 +65,18 @@ def portal(settings: PortalSettings) -> FastAPI:
     app = FastAPI(title="Machi portal", docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)  # fmt: skip
     app.add_route("/", _page, methods=["GET", "HEAD"])
+    app.add_route("/snapshot", _snapshot, methods=["GET", "HEAD"])
     app.add_route("/developers", developers_page, methods=["GET", "HEAD"])
     app.add_route("/download", download, methods=["GET"])
     app.add_route("/models", models_page, methods=["GET", "HEAD"])
     app.add_route("/live", _live, methods=["GET"])
+    app.add_route("/curves/{kind}", _curves, methods=["GET"])
     app.add_route("/town.json", _town, methods=["GET"])
     app.add_route("/health", _health, methods=["GET"])
     app.add_route("/ready", _ready, methods=["GET"])
     app.add_route("/robots.txt", _robots, methods=["GET"])
+    equip(app)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
-    app.add_exception_handler(404, _missing)
     app.add_middleware(SecurityHeaders, forms=True)
     return app
 
@@ -129,6 +87,25 @@ async def _page(request: Request) -> Response:
         request.app.state.pages.page(language),
         headers={"Content-Language": language, "Vary": "Accept-Language"},
     )
+
+
+async def _snapshot(request: Request) -> Response:
+    language = language_of(request)
+    return HTMLResponse(
+        request.app.state.pages.snapshot(language),
+        headers={
+            "Content-Language": language,
+            "Vary": "Accept-Language",
+            "Cache-Control": f"public, max-age={KEPT:.0f}",
+        },
+    )
+
+
+async def _curves(request: Request) -> Response:
+    kind = request.path_params["kind"]
+    if kind not in ("real", "drill"):
+        return trouble(404, language_of(request))
+    return HTMLResponse(request.app.state.pages.curves(kind, language_of(request)))
 
 
 async def _town(request: Request) -> Response:
@@ -150,11 +127,10 @@ async def _events(hub: Hub, pages: Pages, language: str) -> AsyncIterator[bytes]
     while True:
         version = await hub.wait(seen, HEARTBEAT)
         if version == seen:
-            yield b": still here\n\n"
+            yield b"event: still\ndata:\n\n"
             continue
         seen = version
-        view = {key: part for key, part in pages.view(language).items() if key != "shelters"}
-        yield b"event: town\ndata: " + orjson.dumps(view) + b"\n\n"
+        yield pages.event(language)
 
 
 async def _health(request: Request) -> Response:
@@ -170,26 +146,3 @@ async def _ready(request: Request) -> Response:
 
 async def _robots(request: Request) -> Response:
     return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
-
-
-async def _missing(request: Request, error: Exception) -> Response:
-    return HTMLResponse(request.app.state.pages.missing(language_of(request)), status_code=404)
-
-
-def _sketch(view: View) -> dict[str, Any] | None:
-    """Return the map's drawing: shelters, gauges and bridge as points, the river as a line."""
-    shelters = [s for s in view["shelters"] if s["position"]]
-    if not shelters:
-        return None
-    sketch = Sketch([s["position"] for s in shelters])
-    real = view["situations"]["real"]
-    gauges = [s for s in real["stations"] if s["position"] and sketch.holds(s["position"])]
-    bridge = real["light"]["position"] if real["light"] else None
-    course = sorted(g["position"] for g in gauges) + ([bridge] if bridge else [])
-    return {
-        "height": sketch.height,
-        "shelters": [{**s, "point": sketch.point(s["position"])} for s in shelters],
-        "gauges": [{**g, "point": sketch.point(g["position"])} for g in gauges],
-        "bridge": sketch.point(bridge) if bridge else None,
-        "river": " ".join(f"{x},{y}" for x, y in map(sketch.point, course)),
-    }

@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from apps.portal.catalogue import TownType, catalogue
 from apps.portal.downloads import FORMATS, begun, file_name
 from apps.portal.recipes import query_recipes, stream_recipes
-from apps.portal.texts import LANGUAGES, TEXTS, language_of
+from apps.portal.texts import TEXTS
+from apps.shell.language import language_of
 from broker.client import ClientError
 
 FIRST: Final = "RiverLevelStation"
@@ -28,7 +29,6 @@ async def developers_page(request: Request) -> Response:
     page = state.pages.template("developers.html").render(
         t=TEXTS[language],
         language=language,
-        other=next(name for name in LANGUAGES if name != language),
         lost=lost,
         broker=state.public_broker,
         start=_start(types, state.public_broker),

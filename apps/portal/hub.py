@@ -71,7 +71,7 @@ class Hub:
         elif event.kind == "lost":
             state.connected = False
         elif event.entity is not None:
-            state.entities[event.id] = event.entity
+            state.put(event.entity)
         else:
             state.entities.pop(event.id, None)
         self.wake()

@@ -7,7 +7,9 @@ from typing import Any, Final, TypeVar
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
-from apps.portal.texts import LANGUAGES, TEXTS, language_of
+from apps.portal.texts import TEXTS
+from apps.shell.language import language_of
+from apps.shell.pages import trouble
 from smart_data_models.model import Attribute, Model
 from smart_data_models.registry import NoRegistry, Registry
 
@@ -36,7 +38,7 @@ async def models_page(request: Request) -> Response:
     finally:
         registry.close()
     if found is None:
-        return HTMLResponse(request.app.state.pages.missing(language), status_code=404)
+        return trouble(404, language)
     return _page(request, language, 200, found)
 
 
@@ -115,7 +117,6 @@ def _page(request: Request, language: str, status: int, found: dict[str, Any]) -
     page = request.app.state.pages.template("models.html").render(
         t=TEXTS[language],
         language=language,
-        other=next(name for name in LANGUAGES if name != language),
         asked=asked,
         found={**dict.fromkeys(PARTS), **found},
     )

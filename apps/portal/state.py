@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from apps.portal.levels import SeenLevels
 from broker.client import Entity
 
-TYPES = ("RiverLevelStation", "IlluminationControl", "EvacuationShelter", "Alert", "Drill")
+STATION = "RiverLevelStation"
+TYPES = (STATION, "IlluminationControl", "EvacuationShelter", "Alert", "Drill")
 
 
 @dataclass(slots=True)
 class TenantState:
-    """Entities of the types the page shows."""
+    """Entities of the types the page shows, and the levels that have passed."""
 
     entities: dict[str, Entity] = field(default_factory=dict)
     connected: bool = False
+    levels: SeenLevels = field(default_factory=SeenLevels)
 
     def of_type(self, name: str) -> list[Entity]:
         """Return the entities that have a type among theirs, by id."""
@@ -24,7 +27,15 @@ class TenantState:
 
     def replace(self, entities: Iterable[Entity]) -> None:
         """Take these entities for all there is."""
-        self.entities = {entity["id"]: entity for entity in entities}
+        self.entities = {}
+        for entity in entities:
+            self.put(entity)
+
+    def put(self, entity: Entity) -> None:
+        """Take an entity as it is now."""
+        self.entities[entity["id"]] = entity
+        if STATION in _types(entity):
+            self.levels.take(entity)
 
 
 def _types(entity: Entity) -> list[str]:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
-import orjson
-from starlette.requests import Request
-
+from apps.shell.language import words
 from broker.client import Entity, value
 
-LANGUAGES: Final = ("ja", "en")
-
-
-def _words(language: str) -> dict[str, str]:
-    words: dict[str, str] = orjson.loads(
-        files("apps.portal").joinpath("words", f"{language}.json").read_bytes()
-    )
-    return words
-
-
-TEXTS: Final = {language: _words(language) for language in LANGUAGES}
+TEXTS: Final = words(Path(__file__).parent / "words")
 """The page's sentences by language and key, from the folder `words`."""
 
 HAZARDS: Final[dict[str, dict[str, str]]] = {
@@ -84,6 +72,8 @@ PROVENANCES: Final[dict[str, dict[str, str]]] = {
     "published": {"ja": "公表値", "en": "published value"},
     "interpolated": {"ja": "公表値の間を補間", "en": "interpolated between published values"},
     "assumed": {"ja": "仮定した値", "en": "assumed value"},
+    "measured": {"ja": "実測", "en": "measured"},
+    "doubted": {"ja": "要確認の値", "en": "doubtful value"},
 }
 
 QUALITIES: Final[dict[str, dict[str, str]]] = {
@@ -92,15 +82,6 @@ QUALITIES: Final[dict[str, dict[str, str]]] = {
     "outOfRange": {"ja": "測定範囲外", "en": "out of range"},
     "suspect": {"ja": "要確認", "en": "suspect"},
 }
-
-
-def language_of(request: Request) -> str:
-    """Return the page's language: `?lang=`, else what the browser prefers, else Japanese."""
-    asked = request.query_params.get("lang")
-    if asked in LANGUAGES:
-        return asked
-    first = request.headers.get("accept-language", "").split(",")[0][:2].lower()
-    return first if first in LANGUAGES else "ja"
 
 
 def word(table: dict[str, dict[str, str]], key: str, language: str) -> str:

@@ -27,6 +27,7 @@ from apps.portal.texts import (
     word,
 )
 from apps.portal.times import age_text, local_time
+from apps.portal.town_map import numbered
 from broker.client import Entity, observed_at, value
 
 View = dict[str, Any]
@@ -48,7 +49,9 @@ def town_view(real: TenantState, drill: TenantState, language: str, now: datetim
             "real": situation(real, language, now),
             "drill": situation(drill, language, clock.time(now) if clock else now, now),
         },
-        "shelters": [_shelter(shelter, language) for shelter in real.of_type("EvacuationShelter")],
+        "shelters": numbered(
+            [_shelter(shelter, language) for shelter in real.of_type("EvacuationShelter")]
+        ),
     }
 
 
@@ -67,6 +70,7 @@ def situation(
     main = next((s for s in stations if s["id"] == lit), stations[0] if stations else None)
     return {
         "known": main is not None,
+        "curve": state.levels.version,
         "station": None if main is None else _station(main, language, now),
         "stage": None if main is None else _stage(main, language),
         "light": None if light is None else light_view(light, language, real or now),

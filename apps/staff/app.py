@@ -14,11 +14,11 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from apps.alerts import cap
-from apps.portal.headers import SecurityHeaders
-from apps.portal.texts import language_of
+from apps.shell.headers import SecurityHeaders
+from apps.shell.language import LANGUAGES, language_of, words
+from apps.shell.pages import equip, templates
 from apps.staff.acts import (
     LONGEST,
     LOOKS,
@@ -38,11 +38,7 @@ from apps.staff.view import TYPES, tenant_view, time_shown
 from broker.client import Client, ClientError, Entity, NotFound, Retry
 
 HERE = Path(__file__).parent
-LANGUAGES = ("ja", "en")
-TEXTS: dict[str, dict[str, str]] = {
-    language: orjson.loads((HERE / "words" / f"{language}.json").read_bytes())
-    for language in LANGUAGES
-}
+TEXTS = words(HERE / "words")
 LONGEST_LINE, LONGEST_TEXT = 200, 600
 """Characters of a headline and of a text."""
 SOON = Retry(attempts=2)
@@ -68,17 +64,13 @@ class Staff:
         self._settings = settings
         self._clients = clients
         self.seal = Seal()
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=select_autoescape(["html"]),
-            undefined=StrictUndefined,
-        )
+        self._templates = templates(HERE / "templates")
         self._templates.filters["time"] = time_shown
 
     async def page(self, request: Request, told: str = "", status: int = 200) -> Response:
         """Return the page, with a word on what was just done or refused."""
         language = language_of(request)
-        words, now = TEXTS[language], self._settings.clock()
+        own_words, now = TEXTS[language], self._settings.clock()
         reached = True
         tenants = {}
         for name, client in self._clients.items():
@@ -87,16 +79,15 @@ class Staff:
                 found = await _all(client)
             except ClientError:
                 reached = False
-            tenants[name] = tenant_view(found, language, now, words)
+            tenants[name] = tenant_view(found, language, now, own_words)
         cookie = self.seal.cookie(request)
         content = self._templates.get_template("page.html").render(
-            t=words,
+            t=own_words,
             language=language,
-            other="en" if language == "ja" else "ja",
             tenants=tenants,
             adapters=await adapters(self._settings.adapters),
             reached=reached,
-            told=words.get(f"told_{told}", "") if told else "",
+            told=own_words.get(f"told_{told}", "") if told else "",
             refused=status >= 400,
             token=self.seal.token(cookie),
             looks=list(LOOKS),
@@ -224,7 +215,7 @@ def staff(settings: StaffSettings) -> FastAPI:
     app.add_route("/cap/{tenant}/{id}", _guarded(_document), methods=["GET"])
     app.add_route("/health", _health, methods=["GET"])
     app.mount("/static/staff", StaticFiles(directory=HERE / "static"))
-    app.mount("/static", StaticFiles(directory=HERE.parent / "portal" / "static"))
+    equip(app)
     app.add_middleware(SecurityHeaders, forms=True)
     return app
 

@@ -75,8 +75,14 @@ function drawStations(root, stations) {
   }
 }
 
+function drawMap(light) {
+  const bridge = document.querySelector("[data-map-bridge]");
+  if (!bridge || !light) return;
+  bridge.setAttribute("fill", light.swatch);
+  write(document.querySelector("[data-map-words]"), light.words);
+}
+
 function draw(town) {
-  const first = latest === null;
   latest = town;
   skew = Date.parse(town.now) - Date.now();
   for (const root of document.querySelectorAll("[data-situation]")) {
@@ -93,7 +99,9 @@ function draw(town) {
   document.body.dataset.drill = town.drill;
   document.querySelector('[data-situation="drill"]').hidden = town.drill === "none";
   document.getElementById("broker-lost").hidden = town.connected;
-  if (first) document.getElementById("live").hidden = false;
+  drawMap(town.situations.real.light);
+  drawCurves("real", town.situations.real.curve);
+  if (town.drill !== "none") drawCurves("drill", town.situations.drill.curve);
   tick();
 }
 
@@ -134,15 +142,75 @@ function tick() {
   }
 }
 
-const events = new EventSource(`/live?lang=${language}`);
-events.addEventListener("town", (event) => draw(JSON.parse(event.data)));
-events.addEventListener("open", () => { document.getElementById("page-lost").hidden = true; });
-events.addEventListener("error", () => {
-  document.getElementById("page-lost").hidden = false;
-  document.getElementById("live").hidden = true;
-  latest = null;
-});
+const drawn = {};
+
+async function drawCurves(kind, version) {
+  const place = document.querySelector(`[data-curves="${kind}"]`);
+  if (!place || place.dataset.version === String(version) || drawn[kind]) return;
+  drawn[kind] = setTimeout(() => { drawn[kind] = 0; drawCurves(kind, latest.situations[kind].curve); }, CURVES_EVERY);
+  const answer = await fetch(`/curves/${kind}?lang=${language}`).catch(() => null);
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of [".curves-drawing", "tbody"]) {
+    place.querySelector(part).replaceChildren(...fresh.querySelector(part).childNodes);
+  }
+  place.dataset.version = version;
+}
+
+const CUTS = 3;
+const PATIENCE = 40_000;
+const POLL_EVERY = 10_000;
+const POLLS = 6;
+const CURVES_EVERY = 5_000;
+let cuts = 0;
+let heard = Date.now();
+let source = null;
+
+function show(state) {
+  const pill = document.querySelector("[data-connection]");
+  if (pill.dataset.connection === state) return;
+  pill.dataset.connection = state;
+  const since = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Tokyo", timeStyle: "medium" });
+  write(document.getElementById("outdated"), words.state_stale.replace("{time}", since.format(heard)));
+  document.getElementById("live").hidden = state !== "live";
+  document.getElementById("polling").hidden = state !== "poll";
+  document.getElementById("outdated").hidden = state !== "stale";
+  document.getElementById("page-lost").hidden = state !== "stale";
+}
+
+function take(town, state) {
+  heard = Date.now();
+  draw(town);
+  show(state);
+}
+
+function listen() {
+  source = new EventSource(`/live?lang=${language}`);
+  source.addEventListener("town", (event) => { cuts = 0; take(JSON.parse(event.data), "live"); });
+  source.addEventListener("still", () => { heard = Date.now(); });
+  source.addEventListener("error", cut);
+}
+
+function cut() {
+  cuts += 1;
+  if (document.querySelector("[data-connection]").dataset.connection !== "poll") show("stale");
+  if (cuts < CUTS && source.readyState !== EventSource.CLOSED) return;
+  source.close();
+  source = null;
+  poll(POLLS);
+}
+
+async function poll(left) {
+  const answer = await fetch(`/town.json?lang=${language}`).catch(() => null);
+  if (answer?.ok) take(await answer.json(), "poll");
+  else show("stale");
+  if (left > 1) setTimeout(poll, POLL_EVERY, left - 1);
+  else setTimeout(() => { cuts = CUTS - 1; listen(); }, POLL_EVERY);
+}
+
+listen();
 setInterval(() => { if (latest) tick(); }, 1000);
+setInterval(() => { if (source && Date.now() - heard > PATIENCE) cut(); }, 5000);
 
 document.getElementById("only-flood")?.addEventListener("change", (event) => {
   document.querySelectorAll(".shelters li").forEach((item) => {

@@ -28,7 +28,7 @@ FORM_HEADERS: Final = {
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds `HEADERS` to every response; pages are never cached.
+    """ASGI middleware that adds `HEADERS` to every response; none is cached that does not say so.
 
     `forms` allows the pages' forms to be sent to their own origin, which they then name: without
     a referrer browsers send `Origin: null`.
@@ -44,7 +44,9 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 static = scope["path"].startswith("/static/")
                 caching = (b"cache-control", b"no-cache" if static else b"no-store")
-                message["headers"] = [*message["headers"], *self._headers, caching]
+                own = any(name == b"cache-control" for name, _ in message["headers"])
+                more = self._headers if own else [*self._headers, caching]
+                message["headers"] = [*message["headers"], *more]
             await send(message)
 
         await self._app(scope, receive, add)

@@ -1,0 +1,71 @@
+"""No page has a barrier that axe-core finds, on a phone and on a desk, in Japanese and English."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page
+
+from tests.apps.pages import Pages, pages
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PATHS = {
+    "the town": "{0.portal}/?lang={1}",
+    "light page": "{0.portal}/snapshot?lang={1}",
+    "developers": "{0.portal}/developers?lang={1}",
+    "models": "{0.portal}/models?lang={1}",
+    "a model": "{0.portal}/models?subject=Machi&model=RiverLevelStation&lang={1}",
+    "a path that leads nowhere": "{0.portal}/nowhere?lang={1}",
+    "staff": "{0.staff}/?lang={1}",
+    "operator": "{0.broker}/operator?lang={1}",
+    "API": "{0.broker}/docs",
+}
+
+STICKING_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+  [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth)
+    .map((one) => one.outerHTML.slice(0, 120))"""
+"""What makes the page wider than the window."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pages]:
+    async with pages(tmp_path_factory.mktemp("pages")) as running:
+        yield running
+
+
+async def barriers(page: Page) -> list[str]:
+    """Return what axe-core objects to: the rule, where, and why."""
+    found = await Axe().run(page)
+    violations: list[dict[str, Any]] = found.response["violations"]
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in violations
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("language", ["ja", "en"])
+async def test_page_has_no_barrier_at_either_width(town: Pages, name: str, language: str):
+    page = await town.browser.new_page()
+    await page.goto(PATHS[name].format(town, language))
+    await page.evaluate("document.querySelectorAll('details').forEach((e, i) => e.open = i < 3)")
+    found = []
+    for width in (390, 1280):
+        await page.set_viewport_size({"width": width, "height": 900})
+        assert await page.evaluate(STICKING_OUT) == []
+        found += [f"{width}: {barrier}" for barrier in await barriers(page)]
+    await page.close()
+    assert found == []
+
+
+async def test_a_barrier_would_be_found(town: Pages):
+    page = await town.browser.new_page()
+    await page.goto(f"{town.portal}/snapshot?lang=en")
+    await page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    assert any(barrier.startswith("button-name") for barrier in await barriers(page))
+    await page.close()
