@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 MODELS := $(VENV)/models
+COVERAGE := --cov
 REGISTRY := smart_data_models/built/registry.sqlite
 
 .DEFAULT_GOAL := help
@@ -29,7 +30,7 @@ run: setup ## start the town: broker on 1026, MQTT on 1883, page on http://local
 	$(BIN)/machi up
 
 test: setup ## run every check of behaviour, with coverage (ARGS="-k name" narrows it)
-	$(BIN)/python -m pytest --cov $(ARGS)
+	$(BIN)/python -m pytest $(COVERAGE) --numprocesses auto --dist worksteal $(ARGS)
 
 lint: setup ## check style, format, types, import directions and licences
 	$(BIN)/ruff check .

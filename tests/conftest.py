@@ -1,11 +1,13 @@
-"""Settings of the whole suite: Hypothesis profile, reference tests."""
+"""Settings of the whole suite: Hypothesis profile, reference tests, what workers count."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.runs import load_hypothesis_profile
+from tests.support.tally import TALLY
 
 REFERENCE = "MACHI_REFERENCE_DATA"
 
@@ -20,6 +22,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a worker tell what it has counted."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["requests"] = TALLY.count
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a worker has counted."""
+    TALLY.count += getattr(node, "workeroutput", {}).get("requests", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how many requests were made up and sent."""
+    if TALLY.count:
+        terminalreporter.write_line(f"fuzzing sent {TALLY.count} requests")
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
 from broker.client import Client, value
 from tests.e2e.town import Town
 
@@ -37,7 +35,6 @@ async def shows(client: Client, entity_id: str, **values: object) -> None:
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.timeout(180)
 async def test_light_ends_in_the_right_look_although_the_adapters_were_killed_twice(town: Town):
     replay = await asyncio.create_subprocess_exec(
         *town.replay_command("--speed", "600", "--from", "03:50", "--until", "06:00"),

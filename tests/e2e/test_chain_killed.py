@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
-import pytest
 
 from adapters.bridge_light.fake import FakeLight
 from adapters.contract import Message
@@ -68,7 +67,6 @@ async def shows(client: Client, entity_id: str, **wanted: Any) -> Entity:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.timeout(240)
 async def test_chain_killed_at_any_point_ends_in_the_right_state_and_says_so(tmp_path: Path):
     chance = random.Random(SEED)
     deaths = dict(zip(chance.sample(range(4, 32), len(VICTIMS)), VICTIMS, strict=True))

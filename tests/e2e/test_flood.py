@@ -144,7 +144,6 @@ async def documents(town: Town) -> list[ET.Element]:
     return found
 
 
-@pytest.mark.timeout(240)
 async def test_flood_of_2020_at_600_times_its_speed(town: Town, browser: Browser):
     """Play the night from before the first threshold until half an hour after the gauge was lost.
 
@@ -202,7 +201,6 @@ def notified(subscriber: Receiver) -> list[str]:
     return [str(value(one, "faultKind") or value(one, "stageStep")) for one in entities]
 
 
-@pytest.mark.timeout(120)
 async def test_second_replay_starts_from_the_beginning(town: Town, browser: Browser):
     for _ in range(2):
         replay = await play(town, "--speed", "3000", "--from", "05:20", "--until", "05:55")
@@ -211,7 +209,6 @@ async def test_second_replay_starts_from_the_beginning(town: Town, browser: Brow
         assert [step for step, _ in await stages(town)] == ["danger", "designHighWater"]
 
 
-@pytest.mark.timeout(120)
 async def test_drill_is_marked_and_leaves_the_real_river_alone(town: Town, browser: Browser):
     page = await open_page(browser, town, "ja")
     replay = await play(town, "--speed", "3000", "--from", "05:20", "--until", "05:55")

@@ -1,6 +1,5 @@
 """The staff page of a running town: an order drafted by the flood, decided on by keyboard."""
 
-import pytest
 from playwright.async_api import Browser, Page, expect
 
 from broker.client import Client, value
@@ -17,7 +16,6 @@ async def focus_next(page: Page, selector: str) -> None:
     raise AssertionError(f"{selector} is not reached by Tab")
 
 
-@pytest.mark.timeout(180)
 async def test_two_persons_publish_the_drafted_order_by_keyboard_alone(
     town: Town, browser: Browser
 ):

@@ -6,7 +6,6 @@ import signal
 import time
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from broker.client import Client
@@ -21,7 +20,6 @@ def crowding() -> float:
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-@pytest.mark.timeout(120)
 async def test_second_start_finds_the_town_as_it_was_left(tmp_path: Path):
     town = town_in(tmp_path)
     town.server.start(timeout=60)
@@ -42,7 +40,6 @@ async def test_second_start_finds_the_town_as_it_was_left(tmp_path: Path):
     assert "stopped" in town.server.tail()
 
 
-@pytest.mark.timeout(120)
 async def test_page_shows_the_loss_of_the_broker_and_its_return(tmp_path: Path, browser: Browser):
     town = town_in(tmp_path)
     with town.server:
@@ -56,7 +53,6 @@ async def test_page_shows_the_loss_of_the_broker_and_its_return(tmp_path: Path, 
         await expect(page.locator("#page-lost")).to_be_visible(timeout=30_000)
 
 
-@pytest.mark.timeout(60)
 def test_town_stops_while_it_is_starting(tmp_path: Path):
     town = town_in(tmp_path)
     town.server.spawn()

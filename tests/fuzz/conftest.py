@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,30 +9,15 @@ import pytest
 from tests.fuzz.wire import Wire
 from tests.support import free_port
 from tests.support.server import Server
+from tests.support.tally import TALLY, Tally
 
 SERVE = Path(__file__).with_name("serve.py")
-
-
-@dataclass
-class Tally:
-    """How many requests were made up and sent."""
-
-    count: int = 0
-
-
-_TALLY = Tally()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how many requests were sent."""
-    if _TALLY.count:
-        terminalreporter.write_line(f"fuzzing sent {_TALLY.count} requests")
 
 
 @pytest.fixture(scope="session")
 def tally() -> Tally:
     """Return the count of made-up requests of this run."""
-    return _TALLY
+    return TALLY
 
 
 @pytest.fixture(scope="module")

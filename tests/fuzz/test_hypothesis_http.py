@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from broker.api.routes import TABLE
 from broker.api.table import Route
-from tests.fuzz.conftest import Tally
 from tests.fuzz.documents import ID, INSTANCE, bodies, query_strings, template
 from tests.fuzz.wire import Wire, check
 from tests.support import effort
+from tests.support.tally import Tally
 
 fuzz = settings(
     max_examples=effort(quick=220, long=3600),

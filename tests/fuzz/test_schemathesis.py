@@ -13,10 +13,10 @@ from broker import __version__
 from broker.api.openapi import document, path_parameters
 from broker.api.routes import TABLE
 from broker.api.table import Route
-from tests.fuzz.conftest import Tally
 from tests.fuzz.wire import Reply, check
 from tests.support import effort
 from tests.support.server import Server
+from tests.support.tally import Tally
 
 SCHEMA = schemathesis.openapi.from_dict(document(TABLE, __version__)).exclude(operation_id="stream")
 """Without the stream: it has no end, and tests of its own."""

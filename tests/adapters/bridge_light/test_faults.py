@@ -123,7 +123,6 @@ async def test_light_without_a_broker_holds_and_then_fails_safe(tmp_path: Path):
     server.stop()
 
 
-@pytest.mark.timeout(120)
 async def test_light_is_right_again_after_the_adapter_was_killed(client: Client, tmp_path: Path):
     async def start() -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(

@@ -3,33 +3,18 @@
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
-
-import pytest
 
 from adapters.common.spool import Spool
 from broker.client import Client, Retry, value
 from tests.adapters.river_gauge.town import STATION, gauges, plant_gauge, uplink
 from tests.support import free_port
+from tests.support.adapters import adapter_process
 from tests.support.live import live_broker
 from tests.support.mqtt import mqtt_broker, publish
 from tests.support.server import broker
 
 MINUTES = [f"2026-07-04T05:{minute:02d}:00+09:00" for minute in range(30)]
-
-
-async def adapter_process(url: str, mqtt_port: int, folder: Path) -> asyncio.subprocess.Process:
-    """Start the adapter as the supervisor does; return when it is ready."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "adapters", "river_gauge", "--broker", url),
-        *("--mqtt-port", str(mqtt_port), "--state", str(folder)),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    while b"ready:" not in await asyncio.wait_for(process.stderr.readline(), 30):
-        pass
-    return process
 
 
 async def levels(client: Client) -> list[float]:
@@ -54,7 +39,6 @@ async def shows(client: Client, level: float) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.timeout(120)
 async def test_no_uplink_is_lost_when_the_broker_is_killed_and_comes_back(tmp_path: Path):
     mqtt_port, broker_port = free_port(), free_port()
     server = broker(tmp_path / "data", tmp_path / "broker.log", broker_port)
@@ -64,7 +48,7 @@ async def test_no_uplink_is_lost_when_the_broker_is_killed_and_comes_back(tmp_pa
         Client(server.url, retry=Retry(attempts=None)) as client,
     ):
         await plant_gauge(client)
-        process = await adapter_process(server.url, mqtt_port, tmp_path / "state")
+        process = await adapter_process("river_gauge", server.url, mqtt_port, tmp_path / "state")
         try:
             await publish(mqtt_port, *(uplink(at, i / 10) for i, at in enumerate(MINUTES[:10])))
             await shows(client, 0.9)
@@ -79,7 +63,6 @@ async def test_no_uplink_is_lost_when_the_broker_is_killed_and_comes_back(tmp_pa
             server.stop()
 
 
-@pytest.mark.timeout(120)
 async def test_no_uplink_is_lost_when_the_adapter_is_killed_while_they_come(tmp_path: Path):
     mqtt_port = free_port()
     async with (
@@ -88,13 +71,13 @@ async def test_no_uplink_is_lost_when_the_adapter_is_killed_while_they_come(tmp_
         mqtt_broker("mosquitto", mqtt_port, tmp_path),
     ):
         await plant_gauge(client)
-        process = await adapter_process(url, mqtt_port, tmp_path / "state")
+        process = await adapter_process("river_gauge", url, mqtt_port, tmp_path / "state")
         for first in range(0, 30, 10):
             some = enumerate(MINUTES[first : first + 10], first)
             await publish(mqtt_port, *(uplink(at, i / 10) for i, at in some))
             os.kill(process.pid, signal.SIGKILL)
             await process.wait()
-            process = await adapter_process(url, mqtt_port, tmp_path / "state")
+            process = await adapter_process("river_gauge", url, mqtt_port, tmp_path / "state")
         await shows(client, 2.9)
         assert await levels(client) == [i / 10 for i in range(30)]
         process.send_signal(signal.SIGTERM)
@@ -106,12 +89,12 @@ async def test_mqtt_broker_that_restarts_delivers_what_was_not_acknowledged(tmp_
     async with live_broker(tmp_path / "data") as url, Client(url) as client:
         await plant_gauge(client)
         async with mqtt_broker("mosquitto", port, tmp_path, persistence="true"):
-            process = await adapter_process(url, port, tmp_path / "state")
+            process = await adapter_process("river_gauge", url, port, tmp_path / "state")
             process.kill()
             await process.wait()
             await publish(port, uplink("2026-07-04T05:50:00+09:00", 4.07))
         async with mqtt_broker("mosquitto", port, tmp_path, persistence="true"):
-            process = await adapter_process(url, port, tmp_path / "state")
+            process = await adapter_process("river_gauge", url, port, tmp_path / "state")
             await shows(client, 4.07)
             process.kill()
             await process.wait()

@@ -1,16 +1,13 @@
 """The lock with parts away, wrong or killed: the door does what was asked once, or says why not."""
 
-import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
-
-import pytest
 
 from broker.client import Client, value
 from tests.adapters.zigbee_lock.gym import Gym, gym
 from tests.support import free_port
+from tests.support.adapters import adapter_process
 from tests.support.live import live_broker
 from tests.support.mqtt import mqtt_broker, publish
 
@@ -43,20 +40,6 @@ async def test_late_state_never_overwrites_a_newer_one(tmp_path: Path):
         await town.shows(availability="online", lockState="locked", batteryLevel=0.8)
 
 
-async def adapter_process(url: str, port: int, folder: Path) -> asyncio.subprocess.Process:
-    """Start the adapter as an operator does; return when it is ready."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "adapters", "zigbee_lock", "--broker", url),
-        *("--mqtt-port", str(port), "--state", str(folder / "state")),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    while b"ready:" not in await asyncio.wait_for(process.stderr.readline(), 30):
-        pass
-    return process
-
-
-@pytest.mark.timeout(120)
 async def test_adapter_killed_with_a_command_under_way_sends_it_no_second_time(tmp_path: Path):
     port = free_port()
     async with (
@@ -66,7 +49,7 @@ async def test_adapter_killed_with_a_command_under_way_sends_it_no_second_time(t
     ):
         town = Gym(client, port, tmp_path)
         await town.plant()
-        process = await adapter_process(url, port, tmp_path)
+        process = await adapter_process("zigbee_lock", url, port, tmp_path / "state")
         async with town.door():
             await town.ordered("unlock", "OK")
             town.lock.deaf = True
@@ -75,7 +58,7 @@ async def test_adapter_killed_with_a_command_under_way_sends_it_no_second_time(t
             os.kill(process.pid, signal.SIGKILL)
             await process.wait()
             town.lock.deaf = False
-            process = await adapter_process(url, port, tmp_path)
+            process = await adapter_process("zigbee_lock", url, port, tmp_path / "state")
             await town.ordered("unlock", "OK")
             assert town.lock.lock_state == "unlocked"
             await publish(port, town.lock.message("", lock_state="locked"))
@@ -84,7 +67,6 @@ async def test_adapter_killed_with_a_command_under_way_sends_it_no_second_time(t
         assert await process.wait() == 0
 
 
-@pytest.mark.timeout(120)
 async def test_state_sent_while_the_adapter_is_away_is_not_lost(tmp_path: Path):
     port = free_port()
     async with (
@@ -94,11 +76,11 @@ async def test_state_sent_while_the_adapter_is_away_is_not_lost(tmp_path: Path):
     ):
         town = Gym(client, port, tmp_path)
         await town.plant()
-        process = await adapter_process(url, port, tmp_path)
+        process = await adapter_process("zigbee_lock", url, port, tmp_path / "state")
         process.kill()
         await process.wait()
         await publish(port, town.lock.message("", battery=33))
-        process = await adapter_process(url, port, tmp_path)
+        process = await adapter_process("zigbee_lock", url, port, tmp_path / "state")
         await town.shows(batteryLevel=0.33)
         process.kill()
         await process.wait()
