@@ -14,7 +14,7 @@ from tests.support.browser import chromium
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder: Path = tmp_path_factory.mktemp("town")
     town = town_in(folder)
-    town.server.start(timeout=60)
+    town.server.start()
     try:
         yield town
     finally:

@@ -47,6 +47,12 @@ class Server:
         """Say whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def processor_time(self) -> float:
+        """Return the seconds of processor time the process has had (Linux)."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def spawn(self) -> None:
         """Start the process and return at once."""
         with self.log.open("ab") as log:
@@ -58,14 +64,14 @@ class Server:
                 start_new_session=True,
             )
 
-    def start(self, timeout: float = 30.0) -> float:
+    def start(self, timeout: float = 60.0) -> float:
         """Start the process, wait until it is ready, and return the seconds that took."""
         begun = time.perf_counter()
         self.spawn()
         self.wait_ready(timeout)
         return time.perf_counter() - begun
 
-    def wait_ready(self, timeout: float = 30.0) -> None:
+    def wait_ready(self, timeout: float = 60.0) -> None:
         """Wait until `ready` answers 200. Raises ServerFailed."""
         deadline = time.monotonic() + timeout
         while not self._answers():
@@ -79,7 +85,7 @@ class Server:
         """End the process group by SIGKILL and reap it."""
         self._end(signal.SIGKILL)
 
-    def stop(self, timeout: float = 15.0) -> None:
+    def stop(self, timeout: float = 60.0) -> None:
         """End the process by SIGTERM, as an operator would; by SIGKILL where that does not do."""
         if self.alive:
             os.kill(self.pid, signal.SIGTERM)
