@@ -71,7 +71,7 @@ def session() -> Iterator[requests.Session]:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=effort(quick=12, long=300),
+    max_examples=effort(quick=8, long=300),
     # Not Phase.explicit: cases made of examples are made while tests are collected, for a minute.
     phases=[Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
     suppress_health_check=[*HealthCheck],

@@ -11,9 +11,11 @@ from typing import Any
 
 import orjson
 
+from tests.support.crowding import crowding
+
 HOST = "127.0.0.1"
 LONGEST = 2.0
-"""Seconds an answer may take."""
+"""Seconds an answer may take on a machine that has nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Wire:
 
     def _exchange(self, data: bytes, begun: float) -> Reply:
         if self._socket is None:
-            self._socket = socket.create_connection((HOST, self.port), timeout=10)
+            self._socket = socket.create_connection((HOST, self.port), timeout=60)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             # A server may answer and close before it has read all of a large body.
@@ -109,7 +111,7 @@ def check(reply: Reply) -> Reply:
 
     Of the 5xx only 504 is sound, for an @context that could not be fetched.
     """
-    assert reply.seconds < LONGEST, reply
+    assert reply.seconds < LONGEST or reply.seconds < LONGEST * crowding(), reply
     assert reply.status < 500 or reply.status == 504, reply
     if reply.status in (411, 415):
         assert reply.body == b"", reply
