@@ -64,7 +64,8 @@ TEMPORAL = [
         "GET", _BASE, temporal.query, "query_history", "Query the history of entities",
         "A time range is needed, and at least one of type, attrs, q, georel or local=true. `q`, "
         "geographical conditions and scopes are asked of the instances within the time range. "
-        "Where there are more instances than fit, the answer is 206: go on with timeAt.",
+        "Where there are more instances than fit, the answer is 206: go on after the end of the "
+        "time range that Content-Range names.",
         query=(
             params.TYPE, params.ID, params.ID_PATTERN, params.ATTRS, params.Q, params.GEOREL,
             params.GEOMETRY, params.COORDINATES, params.GEOPROPERTY, params.SCOPE_Q, params.CSF,

@@ -313,6 +313,37 @@ async def test_what_does_not_fit_is_answered_in_parts_of_time(
     assert [one["value"] for one in answer.json()["level"]] == values
 
 
+def collected(answer: Answer, seen: list[tuple[str, str]]) -> str:
+    """Add the instances of a part to those seen; return where its time range ends."""
+    for name in ("level", "name"):
+        seen += [(name, one["observedAt"]) for one in answer.json().get(name, [])]
+    said = answer.header("content-range")
+    return "" if said is None else said.partition("Z-")[2].partition("/")[0]
+
+
+ALL_TOLD = sorted(
+    [*(("level", at(i * 10)) for i in range(6)), *(("name", at(i)) for i in (0, 20, 40))]
+)
+
+
+async def test_who_goes_on_after_each_part_has_every_instance_once(paging: Client) -> None:
+    seen: list[tuple[str, str]] = []
+    end = collected(await ask(paging, ONE), seen)
+    while end:
+        more = {"timerel": "after", "timeAt": end.replace("Z", ".000001Z")}
+        end = collected(await ask(paging, ONE, **more), seen)
+    assert sorted(seen) == ALL_TOLD
+
+
+async def test_who_goes_back_before_each_part_has_every_instance_once(paging: Client) -> None:
+    seen: list[tuple[str, str]] = []
+    end = collected(await ask(paging, ONE, lastN="9"), seen)
+    while end:
+        more = {"timerel": "before", "timeAt": end, "lastN": "9"}
+        end = collected(await ask(paging, ONE, **more), seen)
+    assert sorted(seen) == ALL_TOLD
+
+
 async def test_an_attribute_outside_of_the_part_is_there_and_empty(paging: Client) -> None:
     answer = await ask(paging, ONE, timerel="after", timeAt=at(20), lastN="5", attrs="level,name")
     assert answer.status == 206
