@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from broker.errors import InvalidRequest
-from broker.model.entity import DEFAULT, Instance
+from broker.model.entity import DEFAULT
 from broker.model.names import Names
 from broker.model.times import timestamp
+from broker.store.buckets import Tally
 from broker.store.history import Aggregated, Moment, Window
 from broker.temporal.aggregates import (
     OF_NUMBERS,
@@ -88,11 +89,25 @@ def of_told(told: Iterable[Told], periods: Periods, look: Look) -> list[dict[str
         if methods:
             filled = _filled(moments, periods, look)
             rows = {
-                method: {at: compute(method, family, some) for at, some in filled.items()}
+                method: {at: _figure(method, family, some) for at, some in filled.items()}
                 for method in methods
             }
             shown.append(_series(dataset, family, rows, periods))
     return shown
+
+
+def _figure(method: str, family: Family, moments: Sequence[Moment]) -> Any:
+    """Return the figure of instances; what was made of several counts as all of them."""
+    if method == "distinctCount":
+        return compute(method, family, [moment.instance for moment in moments])
+    if method == "totalCount":
+        return sum(1 if one.resampled is None else one.resampled.count for one in moments)
+    if any(moment.number is None for moment in moments):
+        return compute(method, family, [moment.instance for moment in moments])
+    tally = Tally()
+    for moment in moments:
+        tally.add(moment.number, moment.resampled)
+    return OF_NUMBERS[method](tally.bucket(0, 0))
 
 
 def of_buckets(series: Aggregated, periods: Periods, look: Look) -> dict[str, Any] | None:
@@ -114,11 +129,11 @@ def of_buckets(series: Aggregated, periods: Periods, look: Look) -> dict[str, An
     return shown
 
 
-def _filled(moments: Sequence[Moment], periods: Periods, look: Look) -> dict[int, list[Instance]]:
-    filled: dict[int, list[Instance]] = {}
+def _filled(moments: Sequence[Moment], periods: Periods, look: Look) -> dict[int, list[Moment]]:
+    filled: dict[int, list[Moment]] = {}
     for moment in moments:
         at = time_of(moment, look.timeproperty)
-        filled.setdefault(periods.index(at or 0), []).append(moment.instance)
+        filled.setdefault(periods.index(at or 0), []).append(moment)
     return filled
 
 
