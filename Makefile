@@ -30,7 +30,7 @@ run: setup ## start the town: broker on 1026, MQTT on 1883, page on http://local
 	$(BIN)/machi up
 
 test: setup ## run every check of behaviour, with coverage (ARGS="-k name" narrows it)
-	$(BIN)/python -m pytest $(COVERAGE) --numprocesses auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest $(COVERAGE) --numprocesses logical --dist worksteal $(ARGS)
 
 lint: setup ## check style, format, types, import directions and licences
 	$(BIN)/ruff check .
