@@ -6,6 +6,7 @@ what is left out is the kernel and the transport. The store is SQLite in a tempo
 
 import asyncio
 import itertools
+import random
 import sys
 import tempfile
 import time
@@ -96,6 +97,8 @@ def operations() -> dict[str, Iterator[bytes]]:
     step = b'{"relativeHumidity":{"type":"Property","value":%d.5}}'
     target = ENTITIES + b"/%b/attrs"
     found = ENTITIES + b"?type=%b&q=temperature%%3E%b.%06d&limit=20"
+    draw = random.Random(14)
+    tails = itertools.cycle([orjson.dumps(data.cold(draw))[1:] for _ in range(512)])
     warm = b"%d" % (data.TEMPERATURE_STEP * (COUNT - 21))
     return {
         "health": itertools.repeat(request(b"GET", b"/health")),
@@ -105,6 +108,10 @@ def operations() -> dict[str, Iterator[bytes]]:
             for _ in values
         ),
         "update": (request(b"PATCH", target % one, step % next(values)) for one in ids),
+        "create": (
+            request(b"POST", ENTITIES, b'{"id":"urn:ngsi-ld:New:%d",' % n + next(tails))
+            for n in values
+        ),
     }
 
 

@@ -9,24 +9,51 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
 
-from broker.store.sqlite.connection import Run
+from broker.store.sqlite.budget import Budget
+from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.history.chunks import MOST, pieces, unpack
 from broker.store.sqlite.history.removing import replace_chunk
 from broker.store.sqlite.history.rows import HOT, Row, from_hot
 
 SLICE_SECONDS = 0.004
 
-FEWEST = 32
+FEWEST: Final = 32
 """Hot rows of a series that are worth the packing of a chunk."""
 
+AT_ONCE: Final = 2_000
+"""Series that are looked through in one read."""
 
-def fullest(run: Run) -> list[int]:
-    """Return the series that have hot rows enough to be merged, the fullest last."""
-    rows = run(
-        "SELECT sid FROM moment GROUP BY sid HAVING count(*) >= ? ORDER BY count(*), sid", (FEWEST,)
-    ).fetchall()
-    return [sid for (sid,) in rows]
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is found of some series: up to which number, how many hot rows, who has enough."""
+
+    last: int
+    hot: int
+    sids: list[int]
+
+
+def look(budget: Budget, after: int) -> Look | None:
+    """Look through the series behind a number; None where there are no more."""
+    run = runner(budget.connection)
+    last = run(
+        "SELECT max(sid) FROM (SELECT sid FROM series WHERE sid > ? ORDER BY sid LIMIT ?)",
+        (after, AT_ONCE),
+    ).get
+    if last is None:
+        return None
+    hot = run("SELECT count(*) FROM moment WHERE sid > ? AND sid <= ?", (after, last)).get
+    sids = []
+    if hot >= FEWEST:
+        sids = run(
+            "SELECT sid FROM moment WHERE sid > ? AND sid <= ? "
+            "GROUP BY sid HAVING count(*) >= ? ORDER BY sid DESC",
+            (after, last, FEWEST),
+        ).fetchall()
+    return Look(last, hot, [sid for (sid,) in sids])
 
 
 def merge_slice(run: Run, sids: list[int], *, whole: bool) -> int:

@@ -20,6 +20,9 @@ from broker.store.sqlite.town import Town
 MOST: Final = 200_000
 """Heads, and series, that are remembered."""
 
+NEVER: Final = -(1 << 62)
+"""Earlier than any time."""
+
 NO_TYPES: Final[tuple[int, ...]] = ()
 
 K = TypeVar("K")
@@ -75,21 +78,37 @@ class Numbers:
             self._run("UPDATE past SET deleted = ? WHERE pid = ?", (entry.at, pid))
         return pid, known is None
 
-    def series(self, pid: int, attribute: int, dataset: str, undo: Undo) -> int:
-        """Return the number of a series, making it if need be."""
+    def series(
+        self, pid: int, attribute: int, dataset: str, undo: Undo, *, fresh: bool = False
+    ) -> int:
+        """Return the number of a series, making it if need be.
+
+        It is not looked up first where its head is `fresh`, made in the same unit of work.
+        """
         key = (pid, attribute, dataset)
         sid = self._series.get(key)
         if sid is None:
-            sid = self._run(
-                "SELECT sid FROM series WHERE pid = ? AND attribute = ? AND dataset = ?", key
-            ).get
-            if sid is None:
-                self._run("INSERT INTO series (pid, attribute, dataset) VALUES (?, ?, ?)", key)
-                sid = self._connection.last_insert_rowid()
+            sid = (None if fresh else self._look_up(key)) or self._make(key)
             if len(self._series) >= MOST:
                 self._series.clear()
             self._series[key] = sid
             undo.append(_forgetting(self._series, key))
+        return sid
+
+    def _look_up(self, key: Key) -> int | None:
+        sid: int | None = self._run(
+            "SELECT sid FROM series WHERE pid = ? AND attribute = ? AND dataset = ?", key
+        ).get
+        return sid
+
+    def _make(self, key: Key) -> int:
+        self._run("INSERT OR IGNORE INTO series (pid, attribute, dataset) VALUES (?, ?, ?)", key)
+        if not self._connection.changes():
+            sid = self._look_up(key)
+            assert sid is not None
+            return sid
+        sid = self._connection.last_insert_rowid()
+        self.observed(sid, NEVER)
         return sid
 
     def newest(self, sid: int) -> int | None:

@@ -46,7 +46,7 @@ from broker.store.sqlite.town import Town
 T = TypeVar("T")
 
 GROWTH: Final = 20_000
-"""Hot rows after which those series are merged that have many."""
+"""New hot rows, if a quarter of all, after which series that have enough of them are merged."""
 
 AT_ONCE: Final = 500
 """Series looked up to be merged."""
@@ -79,7 +79,9 @@ class SqliteHistory:
         self._reader = reader
         self._writing = Writing(connection)
         self._followed: int = self._run("SELECT value FROM meta WHERE key = 'followed'").get
-        self._hot: int = self._run("SELECT count(*) FROM moment").get
+        self._hot: int = self._run(
+            "SELECT count(*) FROM (SELECT 1 FROM moment LIMIT ?)", (GROWTH,)
+        ).get
         self._new = self._hot
         self._merger: asyncio.Task[None] | None = None
 
@@ -357,28 +359,32 @@ class SqliteHistory:
         self._followed = upto
 
     def _grown(self, count: int) -> None:
-        """Note more hot rows, and begin to merge where many came."""
+        """Note more hot rows, and begin to merge where there are many that are new."""
         self._hot += count
         self._new += count
-        if self._new > GROWTH and (self._merger is None or self._merger.done()):
-            self._new = 0
+        idle = self._merger is None or self._merger.done()
+        if self._new >= max(GROWTH, self._hot // 4) and idle:
             self._merger = asyncio.get_running_loop().create_task(self._merge_some())
 
     async def _merge_some(self) -> None:
-        """Merge the series that have many hot rows."""
+        """Merge the series that have enough hot rows; the others wait until they have."""
+        self._new = hot = after = 0
         try:
-            sids = await self._reader.bounded(
-                lambda budget: merging.fullest(runner(budget.connection))
-            )
-            while sids:
-                await self.merge(sids, whole=False)
+            while look := await self._reader.bounded(partial(merging.look, after=after)):
+                after, hot = look.last, hot + look.hot
+                while look.sids:
+                    hot -= await self.merge(look.sids, whole=False)
+            self._hot = hot
         except ServiceUnavailable:
             pass
         except MachiError as error:
             log.warning("history was not merged: %s", error)
 
-    async def merge(self, sids: list[int], *, whole: bool) -> None:
-        """Merge a slice of the last of `sids`, and take what is done from the list."""
+    async def merge(self, sids: list[int], *, whole: bool) -> int:
+        """Merge a slice of the last of `sids`, and take what is done from the list.
+
+        Returns how many rows were merged.
+        """
         left = list(sids)
 
         def job(effects: Effects) -> int:
@@ -388,6 +394,7 @@ class SqliteHistory:
         moved = await self._engine.submit(job)
         self._hot -= moved
         sids[:] = left
+        return moved
 
     async def _bounded(self, tenant: str, read: Callable[[Budget, int, Names], T]) -> T:
         """Run a read of a tenant in one read transaction, with names of its own."""

@@ -46,7 +46,7 @@ class Writing:
             touched[pid] = entry.at
             for fact in entry.facts:
                 nid = town.names.intern(fact.attribute)
-                sid = self.numbers.series(pid, nid, fact.dataset, undo)
+                sid = self.numbers.series(pid, nid, fact.dataset, undo, fresh=new)
                 self._iid += 1
                 row = from_fact(fact, entry.at, self._iid, keys)
                 if self._is_late(sid, row):
