@@ -94,23 +94,12 @@ class _Watch:
         """Wait until history has caught up; return how far it was behind at most."""
         self._over.set()
         self._thread.join()
-        end = time.monotonic() + 30
-        while self._behind():
-            if time.monotonic() > end:
-                raise RequestFailed("history did not catch up within 30 s")
-            time.sleep(0.02)
+        self._requests.await_history(30)
         return self._most
 
     def _look(self) -> None:
         while not self._over.wait(0.1):
-            self._most = max(self._most, self._behind())
-
-    def _behind(self) -> float:
-        _, text = self._requests.send("GET", "/metrics")
-        for line in text.decode().splitlines():
-            if line.startswith("machi_history_behind "):
-                return float(line.rsplit(" ", 1)[1])
-        raise RequestFailed("the broker does not say how far its history is behind")
+            self._most = max(self._most, self._requests.history_behind())
 
 
 async def _import(folder: Path, say: Say) -> list[Figure]:

@@ -20,6 +20,8 @@ LARGE, OTHERS, OTHER_TYPES = 60_000, 40_000, 19
 DEVICES = 5_000
 """Of the others, those that the large type's `refDevice` leads to."""
 FAR = 50_000
+HISTORY = 300.0
+"""Seconds that history may take to catch up with the load, before anything is measured."""
 QUICK = Target(20, at_least=False)
 SLOW = Target(60, at_least=False)
 
@@ -97,6 +99,7 @@ def measure_queries(folder: Path, rounds: int, say: Say) -> list[Figure]:
         for _ in range((LARGE + OTHERS) // BATCH):
             requests.upsert(orjson.dumps([next(every) for _ in range(BATCH)]))
         say("100,000 entities of 20 types loaded")
+        requests.await_history(HISTORY)
         figures = []
         for name, target, draw in CASES:
             figure = Figure(f"query: {name}", "ms", target)

@@ -57,5 +57,21 @@ class Requests:
             if status not in {204, 207}:
                 raise self._failed("batch delete", status, answer)
 
+    def history_behind(self) -> float:
+        """Return how many changes history is behind."""
+        _, text = self.send("GET", "/metrics")
+        for line in text.decode().splitlines():
+            if line.startswith("machi_history_behind "):
+                return float(line.rsplit(" ", 1)[1])
+        raise RequestFailed("the broker does not say how far its history is behind")
+
+    def await_history(self, seconds: float) -> None:
+        """Wait until history has caught up. Raises RequestFailed where it takes longer."""
+        end = time.monotonic() + seconds
+        while self.history_behind():
+            if time.monotonic() > end:
+                raise RequestFailed(f"history did not catch up within {seconds:.0f} s")
+            time.sleep(0.02)
+
     def _failed(self, what: str, status: int, answer: bytes) -> RequestFailed:
         return RequestFailed(f"{what}: {status} {answer[:500].decode()}\n{self._server.tail()}")

@@ -26,8 +26,8 @@ PAUSE: Final = 0.2
 BATCH: Final = 500
 """Attribute instances, or changes, written in one commit."""
 
-PAST: Final = 100
-"""Changes read back from the feed, and written, at a time."""
+PAST: Final = 40
+"""Changes read back from the feed, and written, at a time: few, for others wait meanwhile."""
 
 RING: Final = 4000
 """Changes kept for the follower after their commit; beyond, it reads them back."""
