@@ -62,9 +62,12 @@ def seed(requests: Requests, bodies: Bodies, generation: int = 0) -> list[float]
 
 @contextmanager
 def seeded_broker(folder: Path, count: int) -> Iterator[tuple[Server, Requests, Bodies, Figure]]:
-    """Run a broker that holds `count` entities; also yield the speed of the batches."""
+    """Run a broker that holds `count` entities; also yield the speed of the batches.
+
+    It keeps no history, whose cost `bench.history` measures.
+    """
     bodies = Bodies(folder, count)
-    with broker(folder / "data", folder / "broker.log") as server:
+    with broker(folder / "data", folder / "broker.log", None, "--no-history") as server:
         requests = Requests(server)
         created = Figure("batch upsert of 1,000, new entities", "entities/s", BATCH_TARGET)
         created.values = seed(requests, bodies)
