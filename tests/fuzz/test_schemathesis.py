@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS, load_all_checks
 
 from broker import __version__
@@ -18,7 +18,13 @@ from tests.support import effort
 from tests.support.server import Server
 from tests.support.tally import Tally
 
-SCHEMA = schemathesis.openapi.from_dict(document(TABLE, __version__)).exclude(operation_id="stream")
+CONFIG = schemathesis.Config.from_dict({"phases": {"examples": {"enabled": False}}})
+"""Without the cases made of examples, which takes a minute whenever tests are collected: the
+examples are sent as they are, by a test of their own."""
+
+SCHEMA = schemathesis.openapi.from_dict(document(TABLE, __version__), config=CONFIG).exclude(
+    operation_id="stream"
+)
 """Without the stream: it has no end, and tests of its own."""
 
 EXISTING = "urn:x:exists"
@@ -72,8 +78,6 @@ def session() -> Iterator[requests.Session]:
 @SCHEMA.parametrize()
 @settings(
     max_examples=effort(quick=8, long=300),
-    # Not Phase.explicit: cases made of examples are made while tests are collected, for a minute.
-    phases=[Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
     suppress_health_check=[*HealthCheck],
     deadline=None,
 )
