@@ -18,6 +18,7 @@ from bench.requests import RequestFailed
 from bench.scale import measure_empty_start, measure_scale
 from bench.streams import measure_streams
 from bench.subscriptions import measure_subscriptions
+from bench.town import measure_town
 from bench.wrk import CONNECTIONS, LoadFailed
 from tests.support.server import ServerFailed, broker
 
@@ -33,7 +34,11 @@ PARTS = [
     "subscriptions",
     "delivery",
     "history",
+    "town",
 ]
+
+TOWN_ROUNDS = 3
+"""Rounds of 20 messages, one a second."""
 
 EPILOGUE = """\
 operations (requests per CPU-second, as a ratio to a bare server):
@@ -48,6 +53,7 @@ others (wall time, memory):
   subscriptions   an update that 4 of 10,000 match, against one without
   delivery        ages at receivers, beside one that hangs, deliveries a second
   history         what it costs an update, its lag, a million instances, their bytes, reads
+  town            a message a second to ten open pages, hop by hop, and a town's start
 
 examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
@@ -92,7 +98,17 @@ def measure(
 ) -> None:
     """Measure the parts asked for; put what is measured into `rates` and `figures`."""
     operations = [name for name in TARGETS if name in parts]
-    apart = ("rates", "race", "scale", "queries", "streams", "subscriptions", "delivery", "history")
+    apart = (
+        "rates",
+        "race",
+        "scale",
+        "queries",
+        "streams",
+        "subscriptions",
+        "delivery",
+        "history",
+        "town",
+    )
     places = {name: folder / name for name in apart}
     for place in places.values():
         place.mkdir()
@@ -119,6 +135,8 @@ def measure(
         figures += measure_delivery(places["delivery"], rounds, seconds, say)
     if "history" in parts:
         figures += measure_history(places["history"], rounds, seconds, say)
+    if "town" in parts:
+        figures += measure_town(places["town"], min(rounds, TOWN_ROUNDS), say)
     if "start" in parts:
         figures.append(measure_empty_start(folder))
 

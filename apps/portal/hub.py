@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from time import monotonic
 
 from apps.portal.state import TYPES, TenantState
 from broker.client import Client, ClientError, Event
@@ -14,7 +15,7 @@ log = logging.getLogger("apps.portal")
 
 PAUSE = 2.0
 CALM = 0.04
-"""Seconds in which changes are gathered before the pages are told."""
+"""Seconds after a change has been told in which further ones are gathered."""
 
 
 class Hub:
@@ -36,13 +37,14 @@ class Hub:
     async def wait(self, seen: int, timeout: float) -> int:
         """Wait until there is news since version `seen`, or `timeout` seconds; return the version.
 
-        Changes close together are told once.
+        A change after a calm is told at once; those close behind it are told together.
         """
+        begun = monotonic()
         if self.version == seen:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), timeout)
-        if self.version != seen:
-            await asyncio.sleep(CALM)
+        if self.version != seen and (left := CALM - (monotonic() - begun)) > 0:
+            await asyncio.sleep(left)
         return self.version
 
     def wake(self) -> None:

@@ -65,13 +65,19 @@ class SeenLevels:
             self.version += 1
 
 
+def quality_of(station: Entity) -> str:
+    """Return a station's quality: what the alerts app judged where it has an objection."""
+    judged = value(station, "judgedQuality")
+    return str(judged if judged not in (None, "good") else value(station, "quality", "missing"))
+
+
 def _point(station: Entity) -> Point | None:
     level, at = value(station, "waterLevel"), observed_at(station, "waterLevel")
     if not isinstance(level, int | float) or at is None:
         return None
     instance = station.get("waterLevel")
     known = value(instance, "provenance") if isinstance(instance, dict) else None
-    doubted = value(station, "quality") in DOUBTED
+    doubted = quality_of(station) in DOUBTED
     origin = "doubted" if doubted else str(known or MEASURED)
     return Point(datetime.fromisoformat(at), float(level), origin)
 

@@ -12,6 +12,7 @@ from apps.alerts.drill import DrillClock, drill_clock
 from apps.alerts.lights import look_for
 from apps.alerts.stage import table_at, tables_from
 from apps.alerts.texts import step_name
+from apps.portal.levels import quality_of
 from apps.portal.light import alert_legend, light_view
 from apps.portal.scale import gauge_scale
 from apps.portal.state import TenantState
@@ -92,7 +93,7 @@ def _station(station: Entity, language: str, now: datetime) -> View:
     stale_after = int(value(station, "staleAfterSeconds", 1800))
     age = (now - moment).total_seconds() if moment else None
     stale = age is not None and age > stale_after
-    quality = str(value(station, "quality", "missing"))
+    quality = quality_of(station)
     return {
         "id": station["id"],
         "name": name_of(station, "name", language),

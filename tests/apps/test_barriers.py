@@ -1,16 +1,14 @@
 """No page has a barrier that axe-core finds, on a phone and on a desk, in Japanese and English."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
-from tests.apps.pages import Pages, pages
+from tests.apps.pages import Pages
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PATHS = {
     "the town": "{0.portal}/?lang={1}",
@@ -31,12 +29,6 @@ STICKING_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] 
 """What makes the page wider than the window."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pages]:
-    async with pages(tmp_path_factory.mktemp("pages")) as running:
-        yield running
-
-
 async def barriers(page: Page) -> list[str]:
     """Return what axe-core objects to: the rule, where, and why."""
     found = await Axe().run(page)
@@ -50,9 +42,9 @@ async def barriers(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize("language", ["ja", "en"])
-async def test_page_has_no_barrier_at_either_width(town: Pages, name: str, language: str):
-    page = await town.browser.new_page()
-    await page.goto(PATHS[name].format(town, language))
+async def test_page_has_no_barrier_at_either_width(looked_at: Pages, name: str, language: str):
+    page = await looked_at.browser.new_page()
+    await page.goto(PATHS[name].format(looked_at, language))
     await page.evaluate("document.querySelectorAll('details').forEach((e, i) => e.open = i < 3)")
     found = []
     for width in (390, 1280):
@@ -63,9 +55,9 @@ async def test_page_has_no_barrier_at_either_width(town: Pages, name: str, langu
     assert found == []
 
 
-async def test_a_barrier_would_be_found(town: Pages):
-    page = await town.browser.new_page()
-    await page.goto(f"{town.portal}/snapshot?lang=en")
+async def test_a_barrier_would_be_found(looked_at: Pages):
+    page = await looked_at.browser.new_page()
+    await page.goto(f"{looked_at.portal}/snapshot?lang=en")
     await page.evaluate("document.querySelector('main').append(document.createElement('button'))")
     assert any(barrier.startswith("button-name") for barrier in await barriers(page))
     await page.close()
