@@ -62,7 +62,7 @@ ENTRIES = st.builds(
     st.sampled_from([(SHELTER,), (RIVER,), (RIVER, SHELTER)]),
     TIMES.map(lambda at: at * 1_000_000 + 7),
     st.lists(facts(), max_size=5).map(tuple),
-    st.integers(0, 9).map(lambda n: n == 0),
+    st.booleans(),
     st.integers(0, 9).map(lambda n: n == 0),
 )
 

@@ -37,6 +37,7 @@ def _strays(run: Run) -> Iterator[str]:
         yield f"Head {pid} of history belongs to tenant number {tid}, which does not exist."
     for table, key, owner in (
         ("series", "pid", "past"),
+        ("birth", "pid", "past"),
         ("ptype", "pid", "past"),
         ("moment", "sid", "series"),
         ("chunk", "sid", "series"),

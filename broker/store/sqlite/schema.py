@@ -23,7 +23,8 @@ them.
 `ledger` holds the books as of change `upto`: later changes are in `outbox` and not yet counted as
 queued. Number 0 adds up what was removed.
 
-`past` has the heads of history, `ptype` finds them by type, `series` numbers their series. New
+`past` has the heads of history, `ptype` finds them by type, `birth` has what a creation told, and
+`series` numbers their series. New
 moments are rows of `moment`, in order of series and time, until they are merged into a `chunk`
 (`broker.store.sqlite.history`); `instance` has the instanceIds that clients gave. `meta` says up to
 which change history has `followed`, and which number was given to the newest `moment`.
@@ -162,6 +163,9 @@ CREATE TABLE ptype (
 CREATE TABLE series (
   sid INTEGER PRIMARY KEY, pid INTEGER NOT NULL, attribute INTEGER NOT NULL,
   dataset TEXT NOT NULL, UNIQUE (pid, attribute, dataset)
+);
+CREATE TABLE birth (
+  pid INTEGER PRIMARY KEY, at INTEGER NOT NULL, iid INTEGER NOT NULL, body BLOB NOT NULL
 );
 CREATE TABLE moment (
   sid INTEGER NOT NULL, time INTEGER NOT NULL, iid INTEGER NOT NULL, flags INTEGER NOT NULL,

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from broker.store.history import Moment, Window
+from broker.store.history import ALL, Moment, Window
 from broker.store.refusals import nonexistent
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.connection import DATA_FILE, connect, runner
 from broker.store.sqlite.errors import NotADataFile
-from broker.store.sqlite.history.reading import Reading
-from broker.store.sqlite.history.rows import to_moment
+from broker.store.sqlite.history.reading import Line, Reading, lines_of
+from broker.store.sqlite.history.rows import Row, to_moment
 from broker.store.sqlite.history.searching import iris_of
 from broker.store.sqlite.names import Names
 
@@ -33,6 +33,7 @@ class Told:
     types: tuple[str, ...]
     attribute: str
     dataset: str
+    born: Row | None = None
 
 
 class Archive:
@@ -59,22 +60,20 @@ class Archive:
 
     def series(self) -> Iterator[Told]:
         """Yield all series, by entity."""
-        last = ("", 0)
+        last = ""
         while True:
-            rows = runner(self._connection)(
-                "SELECT p.id, s.sid, p.types, s.attribute, s.dataset FROM past p "
-                "CROSS JOIN series s ON s.pid = p.pid "
-                "WHERE p.tid = ?1 AND (p.id > ?2 OR (p.id = ?2 AND s.sid > ?3)) "
-                "ORDER BY p.id, s.sid LIMIT ?4",
-                (self._tid, *last, PAGE),
+            run = runner(self._connection)
+            heads = run(
+                "SELECT id, types FROM past WHERE tid = ? AND id > ? ORDER BY id LIMIT ?",
+                (self._tid, last, PAGE),
             ).fetchall()
-            iris = self._names.iris
-            for entity_id, sid, types, nid, dataset in rows:
+            for entity_id, types in heads:
                 listed = iris_of(types, self._names)
-                yield Told(sid, entity_id, listed, iris[str(nid)], dataset)
-            if len(rows) < PAGE:
+                for line in lines_of(run, self._tid, entity_id, ALL, self._names):
+                    yield Told(line.sid, entity_id, listed, line.attribute, line.dataset, line.born)
+            if len(heads) < PAGE:
                 return
-            last = rows[-1][:2]
+            last = heads[-1][0]
 
     def moments(self, told: Told, window: Window) -> Iterator[Moment]:
         """Yield the moments of a series in a window on their place, or on when they were observed.
@@ -83,10 +82,11 @@ class Archive:
         """
         after: tuple[int, int] | None = None
         size = PAGE
+        line = Line(told.sid, told.attribute, told.dataset, told.born)
         while True:
             rest = window if after is None else replace(window, start=after[0])
             with Budget(self._connection, LONGEST, inline=False) as budget:
-                rows, more = Reading(budget, replace(rest, last=None)).rows(told.sid, size)
+                rows, more = Reading(budget, replace(rest, last=None)).rows(line, size)
             fresh = [row for row in rows if after is None or row.key > after]
             for row in fresh:
                 yield to_moment(row, self._names)

@@ -16,6 +16,7 @@ from broker.store.buckets import Tally
 from broker.store.history import Bucket, TimeProperty, Which, Window
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.connection import Run, runner
+from broker.store.sqlite.history.births import pending
 from broker.store.sqlite.history.chunks import ALL_OBSERVED, HEADER, Header, numbers, unpack
 from broker.store.sqlite.history.rows import DELETED, HOT, OBSERVED, Row, from_hot
 from broker.store.sqlite.names import Names
@@ -31,21 +32,23 @@ LOWEST, HIGHEST = -(1 << 62), 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A series by its number."""
+    """A series by its number. One that is in the entity's birth has that row, and no number."""
 
     sid: int
     attribute: str
     dataset: str
+    born: Row | None = None
 
 
 def lines_of(run: Run, tid: int, entity_id: str, which: Which, names: Names) -> list[Line]:
     """Return the series of an entity that are meant, in the order they are told in."""
-    rows = run(
-        "SELECT s.sid, s.attribute, s.dataset FROM past p CROSS JOIN series s ON s.pid = p.pid "
-        "WHERE p.tid = ? AND p.id = ?",
-        (tid, entity_id),
-    ).fetchall()
-    lines = [Line(sid, names.iris[str(nid)], dataset) for sid, nid, dataset in rows]
+    pid = run("SELECT pid FROM past WHERE tid = ? AND id = ?", (tid, entity_id)).get
+    if pid is None:
+        return []
+    rows = run("SELECT attribute, dataset, sid FROM series WHERE pid = ?", (pid,)).fetchall()
+    iris = names.iris
+    lines = [Line(sid, iris[str(nid)], dataset) for nid, dataset, sid in rows]
+    lines += [Line(0, iris[str(one.attribute)], one.dataset, one.row) for one in pending(run, pid)]
     chosen = [line for line in lines if which.has(line.attribute, line.dataset)]
     return sorted(chosen, key=lambda line: (line.attribute, line.dataset != DEFAULT, line.dataset))
 
@@ -61,9 +64,11 @@ class Reading:
         self._start = LOWEST if window.start is None else window.start
         self._end = HIGHEST if window.end is None else window.end
 
-    def rows(self, sid: int, limit: int | None) -> tuple[list[Row], bool]:
+    def rows(self, line: Line, limit: int | None) -> tuple[list[Row], bool]:
         """Return the rows of a series in the window, in order, and whether some were left out."""
-        last = self._window.last
+        if line.born is not None:
+            return self._meant([line.born]), False
+        sid, last = line.sid, self._window.last
         most = min((each for each in (last, limit) if each is not None), default=None)
         if most is None:
             return self._sorted(self._hot(sid), self._from_chunks(sid)), False
@@ -78,18 +83,21 @@ class Reading:
         left_out = len(rows) > most and (last is None or most < last)
         return (rows[-most:] if backward else rows[:most]), left_out
 
-    def any(self, sid: int) -> bool:
+    def any(self, line: Line) -> bool:
         """Tell whether a series has a row in the window."""
+        if line.born is not None:
+            return bool(self._meant([line.born]))
+        sid = line.sid
         if not self._in_place:
             return bool(self._hot(sid) or self._from_chunks(sid))
         return bool(self._hot(sid, 1) or self._from_chunks(sid, 1))
 
-    def extent(self, sid: int) -> tuple[int, int] | None:
+    def extent(self, line: Line) -> tuple[int, int] | None:
         """Return the earliest and the latest time in the window."""
         ends = []
         for backward in (False, True):
             one = Reading(self._budget, replace(self._window, last=1 if backward else None))
-            rows, _ = one.rows(sid, 1)
+            rows, _ = one.rows(line, 1)
             if not rows:
                 return None
             ends.append(self.time(rows[0]))
@@ -105,12 +113,12 @@ class Reading:
             case _:
                 return row.time
 
-    def fold(self, sid: int, bounds: Sequence[int]) -> list[Bucket]:
+    def fold(self, line: Line, bounds: Sequence[int]) -> list[Bucket]:
         """Return a series in figures."""
         tallies: dict[int, Tally] = {}
-        for row in self._hot(sid):
+        for row in self._hot(line.sid) if line.born is None else self._meant([line.born]):
             self._tally(tallies, row, bounds)
-        for one, blob in self._opened(sid):
+        for one, blob in self._opened(line.sid) if line.born is None else ():
             index = bisect_right(bounds, one.first) - 1
             if self._covers(one) and 0 <= index < len(bounds) - 1 and one.last < bounds[index + 1]:
                 one.add_to(tallies.setdefault(index, Tally()))

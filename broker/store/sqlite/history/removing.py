@@ -82,6 +82,7 @@ def remove_head(run: Run, pid: int) -> None:
         "(SELECT value FROM json_each((SELECT types FROM past WHERE pid = ?1)))",
         (pid,),
     )
+    run("DELETE FROM birth WHERE pid = ?", (pid,))
     run("DELETE FROM past WHERE pid = ?", (pid,))
 
 

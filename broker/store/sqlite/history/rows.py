@@ -22,6 +22,8 @@ NAME: Final = "instanceId"
 OBSERVED: Final = 1
 DELETED: Final = 2
 
+INSERT: Final = "INSERT OR REPLACE INTO moment VALUES (?, ?, ?, ?, ?, ?, ?)"
+
 HOT: Final = "time, iid, flags, created, modified, body"
 """Columns of a hot row, as `from_hot` takes them."""
 
@@ -72,19 +74,27 @@ def from_hot(time: int, iid: int, flags: int, created: int, modified: int, body:
 
 def from_fact(fact: Fact, at: int, iid: int, keys: Mapping[str, str]) -> Row:
     """Return a fact told at a time as a row; `keys` intern names."""
-    instance = {m: value for m, value in fact.instance.items() if m not in SYSTEM_TIMES}
+    instance = {**fact.instance}
+    for member in SYSTEM_TIMES:
+        instance.pop(member, None)
     if "attrs" in instance:
         instance = interned(instance, keys)
     if fact.instance_id is not None:
         instance[NAME] = fact.instance_id
-    flags, time = DELETED if fact.deleted else 0, at
+    row = from_instance(instance, at, iid)
+    if fact.deleted:
+        row.flags |= DELETED
+    return row
+
+
+def from_instance(instance: Instance, at: int, iid: int) -> Row:
+    """Return an instance told at a time as a row, which keeps it."""
     text: str | None = instance.get("observedAt")
-    if text is not None:
-        flags |= OBSERVED
-        time = microseconds(text)
-        if is_plain(text):
-            del instance["observedAt"]
-    return Row(time, iid, flags, at, at, instance)
+    if text is None:
+        return Row(at, iid, 0, at, at, instance)
+    if is_plain(text):
+        del instance["observedAt"]
+    return Row(microseconds(text), iid, OBSERVED, at, at, instance)
 
 
 def to_moment(row: Row, names: Names) -> Moment:

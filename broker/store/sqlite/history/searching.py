@@ -39,7 +39,7 @@ def search_heads(budget: Budget, tid: int, names: Names, search: Search) -> Foun
             continue
         if demanding:
             lines = lines_of(run, tid, head.id, search.which, names)
-            if not any(reading.any(line.sid) for line in lines):
+            if not any(reading.any(line) for line in lines):
                 continue
         count += 1
         if search.offset < count <= search.offset + search.limit:

@@ -5,27 +5,27 @@ What was looked up is remembered, and forgotten again where the transaction fail
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
 
 import apsw
 import orjson
 
 from broker.store.history import Entry
 from broker.store.sqlite.connection import Run, runner
-from broker.store.sqlite.history.rows import OBSERVED
+from broker.store.sqlite.history.births import pending, take
+from broker.store.sqlite.history.rows import INSERT, OBSERVED
 from broker.store.sqlite.names import Undo
 from broker.store.sqlite.town import Town
 
-MOST: Final = 200_000
+MOST: Final = 30_000
 """Heads, and series, that are remembered."""
-
-NEVER: Final = -(1 << 62)
-"""Earlier than any time."""
 
 NO_TYPES: Final[tuple[int, ...]] = ()
 
-K = TypeVar("K")
+EMPTY: Final = -(1 << 62)
+"""Before any time."""
+
 Key = tuple[int, int, str]
 """Number of the head, number of the attribute's name, dataset."""
 
@@ -47,13 +47,15 @@ class Numbers:
         self._heads: dict[tuple[int, str], Known] = {}
         self._series: dict[Key, int] = {}
         self._newest: dict[int, int] = {}
+        self._added: list[Key] = []
+        self._changed: list[tuple[int, str]] = []
 
     def head(self, tid: int, entity_id: str) -> int | None:
         """Return the number of an entity's head."""
         known = self._known(tid, entity_id)
         return None if known is None else known.pid
 
-    def keep_head(self, town: Town, entry: Entry, undo: Undo) -> tuple[int, bool]:
+    def keep_head(self, town: Town, entry: Entry) -> tuple[int, bool]:
         """Return the number of an entity's head, and whether it is new, after it is told of."""
         key = (town.tid, entry.entity_id)
         known = self._known(*key)
@@ -71,48 +73,47 @@ class Numbers:
         types = tuple(dict.fromkeys(told if entry.born else (*had, *told)))
         if types != had:
             self._retype(pid, entry.entity_id, had, types)
-        self._remember(key, Known(pid, types, entry.types), undo)
+        self._remember(key, Known(pid, types, entry.types))
         if entry.born:
             self._run("UPDATE past SET created = ?, deleted = NULL WHERE pid = ?", (entry.at, pid))
         if entry.gone:
             self._run("UPDATE past SET deleted = ? WHERE pid = ?", (entry.at, pid))
         return pid, known is None
 
-    def series(
-        self, pid: int, attribute: int, dataset: str, undo: Undo, *, fresh: bool = False
-    ) -> int:
-        """Return the number of a series, making it if need be.
-
-        It is not looked up first where its head is `fresh`, made in the same unit of work.
-        """
+    def series(self, pid: int, attribute: int, dataset: str) -> int:
+        """Return the number of a series, making it if need be."""
         key = (pid, attribute, dataset)
         sid = self._series.get(key)
         if sid is None:
-            sid = (None if fresh else self._look_up(key)) or self._make(key)
-            if len(self._series) >= MOST:
-                self._series.clear()
+            sid = self._run(
+                "SELECT sid FROM series WHERE pid = ? AND attribute = ? AND dataset = ?", key
+            ).get
+            if sid is None:
+                sid = self._begin(key)
             self._series[key] = sid
-            undo.append(_forgetting(self._series, key))
+            self._added.append(key)
         return sid
 
-    def _look_up(self, key: Key) -> int | None:
-        sid: int | None = self._run(
-            "SELECT sid FROM series WHERE pid = ? AND attribute = ? AND dataset = ?", key
-        ).get
-        return sid
+    def settle(self, pid: int, attributes: Collection[int]) -> None:
+        """Give numbers to all series of some attributes that an entity's birth tells of."""
+        for one in pending(self._run, pid):
+            if one.attribute in attributes:
+                self.series(pid, one.attribute, one.dataset)
 
-    def _make(self, key: Key) -> int:
-        self._run("INSERT OR IGNORE INTO series (pid, attribute, dataset) VALUES (?, ?, ?)", key)
-        if not self._connection.changes():
-            sid = self._look_up(key)
-            assert sid is not None
-            return sid
+    def _begin(self, key: Key) -> int:
+        """Begin a series, with what the entity's birth tells of it."""
+        self._run("INSERT INTO series (pid, attribute, dataset) VALUES (?, ?, ?)", key)
         sid = self._connection.last_insert_rowid()
-        self.observed(sid, NEVER)
+        self._newest[sid] = EMPTY
+        row = take(self._run, *key)
+        if row is not None:
+            self._run(INSERT, row.hot(sid))
+            if row.flags & OBSERVED:
+                self._newest[sid] = row.time
         return sid
 
-    def newest(self, sid: int) -> int | None:
-        """Return a time no observed row of a series is later than, None for a new series."""
+    def newest(self, sid: int) -> int:
+        """Return a time no observed row of a series is later than, `EMPTY` where there is none."""
         newest = self._newest.get(sid)
         if newest is None:
             newest = self._run(
@@ -120,12 +121,10 @@ class Numbers:
                 "UNION ALL SELECT max(time) FROM moment WHERE sid = ?1 AND flags & ?2)",
                 (sid, OBSERVED),
             ).get
-        return newest
+        return EMPTY if newest is None else newest
 
     def observed(self, sid: int, time: int) -> None:
         """Note that a series has a row of this time, and none later."""
-        if len(self._newest) >= MOST:
-            self._newest.clear()
         self._newest[sid] = time
 
     def forget(self) -> None:
@@ -142,14 +141,29 @@ class Numbers:
             ).get
             if row is not None:
                 known = Known(row[0], tuple(orjson.loads(row[1])), ())
-                self._remember((tid, entity_id), known, [])
+                self._remember((tid, entity_id), known)
         return known
 
-    def _remember(self, key: tuple[int, str], known: Known, undo: Undo) -> None:
-        if len(self._heads) >= MOST:
-            self._heads.clear()
+    def begin(self, undo: Undo) -> None:
+        """Begin a piece of work: what it adds is forgotten where `undo` is called."""
+        for cache in (self._heads, self._series, self._newest):
+            if len(cache) >= MOST:
+                cache.clear()
+        added: list[Key] = []
+        changed: list[tuple[int, str]] = []
+        self._added, self._changed = added, changed
+
+        def forget() -> None:
+            for series in added:
+                self._series.pop(series, None)
+            for head in changed:
+                self._heads.pop(head, None)
+
+        undo.append(forget)
+
+    def _remember(self, key: tuple[int, str], known: Known) -> None:
         self._heads[key] = known
-        undo.append(_forgetting(self._heads, key))
+        self._changed.append(key)
 
     def _retype(self, pid: int, entity_id: str, had: Iterable[int], types: Iterable[int]) -> None:
         for nid in set(had).difference(types):
@@ -158,10 +172,3 @@ class Numbers:
             self._run("INSERT INTO ptype VALUES (?, ?, ?)", (nid, entity_id, pid))
         listed = orjson.dumps(list(types)).decode()
         self._run("UPDATE past SET types = ? WHERE pid = ?", (listed, pid))
-
-
-def _forgetting(known: dict[K, Any], key: K) -> Callable[[], None]:
-    def forget() -> None:
-        known.pop(key, None)
-
-    return forget

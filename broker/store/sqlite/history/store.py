@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -24,6 +24,7 @@ from broker.store.history import (
     Found,
     Head,
     Ids,
+    Keeping,
     Place,
     Search,
     Series,
@@ -35,6 +36,7 @@ from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.history import merging, removing, thinning
+from broker.store.sqlite.history.births import Born, born
 from broker.store.sqlite.history.reading import Reading, lines_of
 from broker.store.sqlite.history.rows import to_moment
 from broker.store.sqlite.history.searching import HEAD, iris_of, search_heads, to_head
@@ -123,6 +125,7 @@ class SqliteHistory:
 
         def job(effects: Effects) -> bool:
             town = self._engine.enter(tenant, False, effects)
+            self._writing.numbers.begin(effects.undo)
             if self._writing.numbers.head(town.tid, entry.entity_id) is None:
                 return False
             self._keep(town, [entry], effects)
@@ -148,7 +151,7 @@ class SqliteHistory:
 
         def job(effects: Effects) -> bool:
             town = self._engine.enter(tenant, False, effects)
-            found = self._writing.find(town, entity_id, attribute, instance_id)
+            found = self._writing.find(town, entity_id, attribute, instance_id, effects)
             if found is not None:
                 removing.remove_row(self._run, *found)
             return found is not None
@@ -162,6 +165,7 @@ class SqliteHistory:
 
         def job(effects: Effects) -> bool:
             town = self._engine.enter(tenant, False, effects)
+            self._writing.settle(town, entity_id, attribute, effects)
             which = Which((attribute,), None if dataset is None else (dataset,))
             lines = lines_of(self._run, town.tid, entity_id, which, town.names)
             gone = [removing.remove_series(self._run, line.sid) for line in lines]
@@ -175,6 +179,7 @@ class SqliteHistory:
 
         def job(effects: Effects) -> bool:
             town = self._engine.enter(tenant, False, effects)
+            self._writing.numbers.begin(effects.undo)
             pid = self._writing.numbers.head(town.tid, entity_id)
             if pid is not None:
                 removing.remove_head(self._run, pid)
@@ -217,7 +222,7 @@ class SqliteHistory:
             answer: dict[str, list[Series]] = {}
             for entity_id in dict.fromkeys(ids):
                 for line in lines_of(run, tid, entity_id, which, names):
-                    rows, more = reading.rows(line.sid, limit)
+                    rows, more = reading.rows(line, limit)
                     if rows:
                         moments = [to_moment(row, names) for row in rows]
                         series = Series(line.attribute, line.dataset, moments, more)
@@ -234,7 +239,7 @@ class SqliteHistory:
         def read(budget: Budget, tid: int, names: Names) -> tuple[int, int] | None:
             run, reading = runner(budget.connection), Reading(budget, window)
             extents = [
-                reading.extent(line.sid)
+                reading.extent(line)
                 for entity_id in dict.fromkeys(ids)
                 for line in lines_of(run, tid, entity_id, which, names)
             ]
@@ -259,7 +264,7 @@ class SqliteHistory:
             answer: dict[str, list[Aggregated]] = {}
             for entity_id in dict.fromkeys(ids):
                 for line in lines_of(run, tid, entity_id, which, names):
-                    buckets = reading.fold(line.sid, bounds)
+                    buckets = reading.fold(line, bounds)
                     if buckets:
                         one = Aggregated(line.attribute, line.dataset, buckets)
                         answer.setdefault(entity_id, []).append(one)
@@ -284,6 +289,7 @@ class SqliteHistory:
     async def retain(self, tenant: str, decide: Decide, now: int) -> int:
         """Resample and forget what is due; return how many moments are fewer."""
         tid, fewer, last = self._engine.number(tenant), 0, 0
+        await self._settle_due(tenant, decide, now)
         while lines := await self._bounded(tenant, partial(_lines_after, sid=last)):
             for sid, types, attribute in lines:
                 keeping = decide(types, attribute)
@@ -292,6 +298,24 @@ class SqliteHistory:
                     fewer += await self._retain(tid, sid, spans, attribute == SCOPE)
             last = lines[-1][0]
         return fewer
+
+    async def _settle_due(self, tenant: str, decide: Decide, now: int) -> None:
+        """Make series of what is due in births."""
+        last = 0
+        while births := await self._bounded(tenant, partial(_births_after, pid=last)):
+            for pid, types, every, names in births:
+                due = {
+                    one.attribute
+                    for one in every
+                    if _is_due(decide(types, names[one.attribute]), one.row.time, now)
+                }
+                if due:
+                    await self._engine.submit(partial(self._settle, pid, due))
+            last = births[-1][0]
+
+    def _settle(self, pid: int, attributes: Collection[int], effects: Effects) -> None:
+        self._writing.numbers.begin(effects.undo)
+        self._writing.numbers.settle(pid, attributes)
 
     async def _retain(self, tid: int, sid: int, spans: Sequence[Span], scope: bool) -> int:
         """Resample and forget what is due of one series, slice by slice."""
@@ -343,7 +367,7 @@ class SqliteHistory:
 
     def _keep(self, town: Town, entries: Sequence[Entry], effects: Effects) -> list[bool]:
         news = self._writing.keep(town, entries, effects)
-        count = sum(len(entry.facts) for entry in entries)
+        count = sum(len(entry.facts) for entry in entries if not entry.born)
         effects.publish.append(partial(self._grown, count))
         return news
 
@@ -416,6 +440,28 @@ def _lines_after(
         (sid, tid, AT_ONCE),
     ).fetchall()
     return [(n, iris_of(types, names), names.iris[str(nid)]) for n, types, nid in rows]
+
+
+def _births_after(
+    budget: Budget, tid: int, names: Names, pid: int
+) -> list[tuple[int, tuple[str, ...], list[Born], dict[int, str]]]:
+    """Return the next births of a tenant: of which head, its types, what was born, its names."""
+    rows: list[tuple[Any, ...]] = budget.connection.execute(
+        "SELECT p.pid, p.types, b.at, b.iid, b.body FROM birth b CROSS JOIN past p "
+        "ON p.pid = b.pid WHERE b.pid > ? AND p.tid = ? ORDER BY b.pid LIMIT ?",
+        (pid, tid, AT_ONCE),
+    ).fetchall()
+    found = []
+    for number, types, *birth in rows:
+        every = list(born(*birth))
+        iris = {one.attribute: names.iris[str(one.attribute)] for one in every}
+        found.append((number, iris_of(types, names), every, iris))
+    return found
+
+
+def _is_due(keeping: Keeping | None, time: int, now: int) -> bool:
+    spans = [] if keeping is None else keeping.spans(now)
+    return bool(spans) and time < spans[-1].end
 
 
 def _within(window: Window, bounds: Sequence[int]) -> Window:

@@ -15,13 +15,20 @@ from broker.model.entity import DEFAULT
 from broker.store.history import INSTANCE, Entry, Fact
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.effects import Effects
-from broker.store.sqlite.history import removing
+from broker.store.sqlite.history import births, removing
 from broker.store.sqlite.history.chunks import unpack
-from broker.store.sqlite.history.rows import HOT, NAME, OBSERVED, Row, from_fact, from_hot, same
+from broker.store.sqlite.history.rows import (
+    HOT,
+    INSERT,
+    NAME,
+    OBSERVED,
+    Row,
+    from_fact,
+    from_hot,
+    same,
+)
 from broker.store.sqlite.history.series import Numbers
 from broker.store.sqlite.town import Town
-
-INSERT = "INSERT OR REPLACE INTO moment VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class Writing:
@@ -35,18 +42,23 @@ class Writing:
 
     def keep(self, town: Town, entries: Iterable[Entry], effects: Effects) -> list[bool]:
         """Keep what is told of entities; tell of each entry whether the entity is new."""
-        undo = town.names.undo = effects.undo
+        town.names.undo = effects.undo
+        self.numbers.begin(effects.undo)
         keys = town.names.keys
         news, touched = [], {}
         fresh: list[tuple[int, Row]] = []
         late: dict[int, list[Row]] = {}
         for entry in entries:
-            pid, new = self.numbers.keep_head(town, entry, undo)
+            pid, new = self.numbers.keep_head(town, entry)
             news.append(new)
             touched[pid] = entry.at
+            if new and entry.born and births.is_plain(entry.facts):
+                births.keep_birth(self._run, pid, entry.at, self._iid + 1, entry.facts, town.names)
+                self._iid += len(entry.facts)
+                continue
             for fact in entry.facts:
                 nid = town.names.intern(fact.attribute)
-                sid = self.numbers.series(pid, nid, fact.dataset, undo, fresh=new)
+                sid = self.numbers.series(pid, nid, fact.dataset)
                 self._iid += 1
                 row = from_fact(fact, entry.at, self._iid, keys)
                 if self._is_late(sid, row):
@@ -66,16 +78,15 @@ class Writing:
         self, town: Town, entity_id: str, instance_id: str, fact: Fact, at: int, effects: Effects
     ) -> bool:
         """Put a fact in the place of a moment of its attribute; False where there is none."""
-        found = self.find(town, entity_id, fact.attribute, instance_id)
+        found = self.find(town, entity_id, fact.attribute, instance_id, effects)
         if found is None:
             return False
-        undo = town.names.undo = effects.undo
         old_sid, old = found
         removing.remove_row(self._run, old_sid, old)
         pid = self.numbers.head(town.tid, entity_id)
         assert pid is not None
         nid = town.names.intern(fact.attribute)
-        sid = self.numbers.series(pid, nid, fact.dataset, undo)
+        sid = self.numbers.series(pid, nid, fact.dataset)
         row = from_fact(fact, at, old.iid, town.names.keys)
         row.created = old.created
         gone = []
@@ -85,16 +96,17 @@ class Writing:
             self._run("INSERT OR REPLACE INTO instance VALUES (?, ?, ?)", (sid, name, row.iid))
         if row.flags & OBSERVED:
             gone.append(self._of_times(sid, [row.time]).get(row.time))
-            self.numbers.observed(sid, max(row.time, self.numbers.newest(sid) or row.time))
+            self.numbers.observed(sid, max(row.time, self.numbers.newest(sid)))
         removing.remove_rows(self._run, sid, [other for other in gone if other is not None])
         self._insert([(sid, row)])
         self._run("UPDATE past SET modified = ? WHERE pid = ?", (at, pid))
         return True
 
     def find(
-        self, town: Town, entity_id: str, attribute: str, instance_id: str
+        self, town: Town, entity_id: str, attribute: str, instance_id: str, effects: Effects
     ) -> tuple[int, Row] | None:
         """Return the moment of an attribute that has this instanceId, and its series."""
+        self.settle(town, entity_id, attribute, effects)
         pid, nid = self.numbers.head(town.tid, entity_id), town.names.nid(attribute)
         if pid is None or nid is None:
             return None
@@ -107,13 +119,20 @@ class Writing:
                 return sid, row
         return None
 
+    def settle(self, town: Town, entity_id: str, attribute: str, effects: Effects) -> None:
+        """Give numbers to all series of an attribute."""
+        town.names.undo = effects.undo
+        self.numbers.begin(effects.undo)
+        pid, nid = self.numbers.head(town.tid, entity_id), town.names.nid(attribute)
+        if pid is not None and nid is not None:
+            self.numbers.settle(pid, (nid,))
+
     def _is_late(self, sid: int, row: Row) -> bool:
         """Tell whether a row may take the place of another; note what is the newest."""
         named = NAME in row.instance
         if not row.flags & OBSERVED:
             return named
-        newest = self.numbers.newest(sid)
-        if newest is not None and row.time <= newest:
+        if row.time <= self.numbers.newest(sid):
             return True
         self.numbers.observed(sid, row.time)
         return named
