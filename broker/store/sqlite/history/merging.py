@@ -64,46 +64,56 @@ def merge_slice(run: Run, sids: list[int], *, whole: bool) -> int:
     """
     end, moved = time.monotonic() + SLICE_SECONDS, 0
     while sids:
-        moved += merge_series(run, sids[-1], whole=whole)
-        sids.pop()
+        count, done = merge_series(run, sids[-1], whole=whole)
+        moved += count
+        if done:
+            sids.pop()
         if time.monotonic() > end:
             break
     return moved
 
 
-def merge_series(run: Run, sid: int, *, whole: bool) -> int:
-    """Merge the hot rows of one series; return how many there were."""
+def merge_series(run: Run, sid: int, *, whole: bool) -> tuple[int, bool]:
+    """Merge the earliest hot rows of a series, a chunk's worth at most.
+
+    Returns how many, and whether the series is done.
+    """
     rows = [
         from_hot(*values)
-        for values in run(f"SELECT {HOT} FROM moment WHERE sid = ? ORDER BY time, iid", (sid,))
+        for values in run(
+            f"SELECT {HOT} FROM moment WHERE sid = ? ORDER BY time, iid LIMIT ?", (sid, MOST)
+        )
     ]
-    if not rows and not whole:
-        return 0
-    run("DELETE FROM moment WHERE sid = ?", (sid,))
-    count = len(rows)
-    later = _into_their_chunks(run, sid, rows) if rows else []
-    if later or whole:
+    done = len(rows) < MOST
+    later = _into_their_chunks(run, sid, rows)
+    if later and later[0] is not rows[0]:
+        rows, done = rows[: len(rows) - len(later)], False
+    elif later or (whole and done):
         _behind_the_last(run, sid, later, whole=whole)
-    return count
+    if rows:
+        run("DELETE FROM moment WHERE sid = ? AND (time, iid) <= (?, ?)", (sid, *rows[-1].key))
+    return len(rows), done
 
 
 def _into_their_chunks(run: Run, sid: int, rows: list[Row]) -> list[Row]:
-    """Put rows into the chunks that end at their time or later; return the rest."""
-    at = 0
-    for cid, last, blob in run(
-        "SELECT cid, last, body FROM chunk WHERE sid = ? AND last >= ? ORDER BY first, cid",
+    """Put the first rows into the chunk that ends at their time or later; return the rest.
+
+    All are the rest where there is no such chunk.
+    """
+    if not rows:
+        return []
+    chunk = run(
+        "SELECT cid, last, body FROM chunk WHERE sid = ? AND last >= ? ORDER BY first, cid LIMIT 1",
         (sid, rows[0].time),
-    ).fetchall():
-        start = at
-        while at < len(rows) and rows[at].time <= last:
-            at += 1
-        if at > start:
-            merged = sorted([*unpack(blob), *rows[start:at]], key=lambda row: row.key)
-            half = MOST if len(merged) <= MOST else (len(merged) + 1) // 2
-            write_chunks(run, sid, [cid], pieces(merged, half))
-        if at == len(rows):
-            break
-    return rows[at:]
+    ).get
+    if chunk is None:
+        return rows
+    cid, last, blob = chunk
+    count = sum(row.time <= last for row in rows)
+    merged = sorted([*unpack(blob), *rows[:count]], key=lambda row: row.key)
+    half = MOST if len(merged) <= MOST else (len(merged) + 1) // 2
+    write_chunks(run, sid, [cid], pieces(merged, half))
+    return rows[count:]
 
 
 def _behind_the_last(run: Run, sid: int, rows: list[Row], *, whole: bool) -> None:

@@ -320,8 +320,8 @@ class SqliteHistory:
     async def _retain(self, tid: int, sid: int, spans: Sequence[Span], scope: bool) -> int:
         """Resample and forget what is due of one series, slice by slice."""
         fewer, after, end = 0, thinning.LOWEST, spans[-1].end
-        if not await self._engine.submit(lambda _: self._begin_retaining(sid, end)):
-            return 0
+        while await self._engine.submit(partial(self._merge_due, sid, end)):
+            pass
         while after < end:
             done = await self._engine.submit(partial(self._thin, sid, spans, after, scope))
             after, fewer = done.upto, fewer + done.fewer
@@ -332,18 +332,12 @@ class SqliteHistory:
     ) -> thinning.Done:
         return thinning.thin_slice(self._run, sid, spans, after, scope)
 
-    def _begin_retaining(self, sid: int, end: int) -> bool:
-        """Merge hot rows that are due; tell whether anything of a series may be."""
-        if self._run(
-            "SELECT EXISTS (SELECT 1 FROM moment WHERE sid = ? AND time < ?)", (sid, end)
-        ).get:
+    def _merge_due(self, sid: int, end: int, effects: Effects) -> bool:
+        """Merge a slice of the hot rows of a series; tell whether more are before `end`."""
+        due = "SELECT EXISTS (SELECT 1 FROM moment WHERE sid = ? AND time < ?)"
+        if self._run(due, (sid, end)).get:
             merging.merge_series(self._run, sid, whole=False)
-            return True
-        return bool(
-            self._run(
-                "SELECT EXISTS (SELECT 1 FROM chunk WHERE sid = ? AND first < ?)", (sid, end)
-            ).get
-        )
+        return bool(self._run(due, (sid, end)).get)
 
     def followed(self) -> int:
         """Return the newest change that history has followed."""

@@ -13,12 +13,15 @@ from broker.store.history import Resampled, Span
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.history.chunks import MOST, pieces, unpack
 from broker.store.sqlite.history.merging import write_chunks
-from broker.store.sqlite.history.removing import remove_rows, replace_chunk
-from broker.store.sqlite.history.rows import DELETED, HOT, NAME, OBSERVED, Row, from_hot
+from broker.store.sqlite.history.removing import replace_chunk
+from broker.store.sqlite.history.rows import DELETED, NAME, OBSERVED, Row
 from broker.store.thinning import thin
 
 CHUNKS = 4
 """Chunks opened in one slice."""
+
+FORGOTTEN = 64
+"""Chunks removed in one slice."""
 
 LOWEST = -(1 << 62)
 
@@ -39,7 +42,7 @@ def thin_slice(run: Run, sid: int, spans: Sequence[Span], after: int, scope: boo
     index = next(i for i, span in enumerate(spans) if span.end > after)
     span = spans[index]
     if span.period is None:
-        return _forget(run, sid, span.end)
+        return _forget(run, sid, after, span.end)
     if scope:
         return Done(span.end, 0)
     first = run(
@@ -52,12 +55,17 @@ def thin_slice(run: Run, sid: int, spans: Sequence[Span], after: int, scope: boo
     return _resample(run, sid, start, span.end, span.period)
 
 
-def _forget(run: Run, sid: int, end: int) -> Done:
-    """Remove what is before `end`, opening at most the one chunk that reaches over it."""
-    fewer: int = run(
-        "SELECT coalesce(sum(n), 0) FROM chunk WHERE sid = ? AND last < ?", (sid, end)
-    ).get
-    run("DELETE FROM chunk WHERE sid = ? AND last < ?", (sid, end))
+def _forget(run: Run, sid: int, after: int, end: int) -> Done:
+    """Remove some chunks that are before `end`, then what is in the one that reaches over it."""
+    chunks = run(
+        "SELECT cid, n FROM chunk WHERE sid = ? AND last < ? ORDER BY first LIMIT ?",
+        (sid, end, FORGOTTEN),
+    ).fetchall()
+    for cid, _ in chunks:
+        run("DELETE FROM chunk WHERE cid = ?", (cid,))
+    fewer = sum(n for _, n in chunks)
+    if len(chunks) == FORGOTTEN:
+        return Done(after, fewer)
     for cid, blob in run(
         "SELECT cid, body FROM chunk WHERE sid = ? AND first < ?", (sid, end)
     ).fetchall():
@@ -65,14 +73,7 @@ def _forget(run: Run, sid: int, end: int) -> Done:
         kept = [row for row in rows if row.time >= end]
         replace_chunk(run, cid, sid, kept)
         fewer += len(rows) - len(kept)
-    hot = [
-        from_hot(*values)
-        for values in run(
-            f"SELECT {HOT} FROM moment WHERE sid = ? AND time < ?", (sid, end)
-        ).fetchall()
-    ]
-    remove_rows(run, sid, hot)
-    return Done(end, fewer + len(hot))
+    return Done(end, fewer)
 
 
 def _resample(run: Run, sid: int, start: int, end: int, period: int) -> Done:
