@@ -64,7 +64,10 @@ def account(broker: Broker, stored: StoredSubscription) -> dict[str, Any]:
 
 
 def servers(broker: Broker) -> list[dict[str, str]]:
-    """Return the servers receivers are on, as far as they are in use: breaker, and notes."""
+    """Return the servers receivers are on, as far as they are in use, and notes on them.
+
+    Each endpoint has a breaker; that of a server is the one furthest from closed.
+    """
     notes = broker.delivery.senders.mqtt.notes
     states = broker.delivery.breakers()
     return [

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import aiomqtt
 import orjson
@@ -60,7 +60,26 @@ class _Closed(aiomqtt.MqttError):
 
 
 class _Client(aiomqtt.Client):
-    """Notices at once that it is refused by being closed; aiomqtt itself waits for its time-out."""
+    """Notices at once that it is refused by being closed, and leaves nothing open where it fails.
+
+    aiomqtt itself waits for its time-out, and then forgets the socket.
+    """
+
+    _failed = False
+
+    async def __aenter__(self) -> Self:
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            self._failed = True
+            self._client._sock_close()
+            raise
+
+    def _on_connect(self, *args: Any, **options: Any) -> None:
+        if self._failed:
+            self._client._sock_close()
+        else:
+            super()._on_connect(*args, **options)
 
     def _on_disconnect(self, *args: Any, **options: Any) -> None:
         if not self._connected.done():
@@ -79,7 +98,7 @@ class _Link:
     async def _watch(self) -> None:
         with suppress(aiomqtt.MqttError):
             async for _ in self.client.messages:
-                pass
+                tls.close()
 
     async def close(self) -> None:
         self.lost.cancel()
@@ -213,6 +232,7 @@ class MqttSender:
         return await self._connect_to(last, key, address, version)
 
     async def _connect_to(self, target: str, key: _Key, address: Address, version: str) -> _Link:
+        tls = _checking(address.host) if key.secure else None
         client = _Client(
             target,
             key.port,
@@ -220,11 +240,16 @@ class MqttSender:
             password=key.password,
             protocol=_PROTOCOLS[version],
             clean_session=True if version == V311 else None,
-            tls_context=_checking(address.host) if key.secure else None,
+            tls_context=tls,
             timeout=CONNACK,
             logger=_quiet,
         )
-        await client.__aenter__()
+        try:
+            await client.__aenter__()
+        except BaseException:
+            if tls is not None:
+                tls.close()
+            raise
         return _Link(client)
 
 
@@ -232,12 +257,19 @@ class _Named(ssl.SSLContext):
     """Checks the certificate against the receiver's name though its address is connected to."""
 
     name = ""
+    made: ssl.SSLSocket | None = None
 
     def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
-        return super().wrap_socket(*args, **{**options, "server_hostname": self.name})
+        self.made = super().wrap_socket(*args, **{**options, "server_hostname": self.name})
+        return self.made
+
+    def close(self) -> None:
+        """Close the connection, which paho leaves open where the handshake fails."""
+        if self.made is not None:
+            self.made.close()
 
 
-def _checking(name: str) -> ssl.SSLContext:
+def _checking(name: str) -> _Named:
     context = _Named(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     context.name = name

@@ -176,10 +176,13 @@ async def test_a_broker_without_version_5_is_spoken_to_in_3_1_1_and_that_is_told
 
 
 @contextlib.asynccontextmanager
-async def old_broker(refusal: bytes | None) -> AsyncIterator[tuple[str, list[int]]]:
+async def old_broker(
+    refusal: bytes | None, left: asyncio.Semaphore | None = None
+) -> AsyncIterator[tuple[str, list[int]]]:
     """Run a broker that knows 3.1.1 only; give its URI and the versions it was spoken to in.
 
-    To another version it answers `refusal`, and closes; with None it does nothing at all.
+    To another version it answers `refusal`, and closes; with None it does nothing at all. `left`
+    is released for each client that left.
     """
     versions: list[int] = []
 
@@ -194,6 +197,8 @@ async def old_broker(refusal: bytes | None) -> AsyncIterator[tuple[str, list[int
             return
         await reader.read()
         writer.close()
+        if left is not None:
+            left.release()
 
     async with await asyncio.start_server(serve, HOST, 0) as server:
         yield f"mqtt://{HOST}:{server.sockets[0].getsockname()[1]}/t", versions
@@ -214,10 +219,13 @@ async def test_a_broker_that_only_says_nothing_is_not_taken_for_an_old_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("broker.subscriptions.delivery.mqtt.CONNACK", 0.1)
-    async with old_broker(None) as (uri, versions), sender() as mqtt:
+    left = asyncio.Semaphore(0)
+    async with old_broker(None, left) as (uri, versions), sender() as mqtt:
         for count in (1, 2):
             assert (await send(mqtt, uri)).fate is Fate.NO_ANSWER
             assert versions == [5] * count
+            async with asyncio.timeout(30):
+                await left.acquire()
         assert mqtt.notes == {}
 
 

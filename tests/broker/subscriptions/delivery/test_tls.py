@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -20,6 +21,15 @@ from tests.support import free_port, require_tool
 from tests.support.receivers import HOST, mosquitto
 
 MESSAGE = Message(b"{}", (("Content-Type", "application/json"),))
+
+
+def sockets() -> set[str]:
+    """Return what names the sockets this process has open."""
+    named = set()
+    for file in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            named.add(str(file.readlink()))
+    return {name for name in named if name.startswith("socket:")}
 
 
 @pytest.fixture
@@ -81,6 +91,9 @@ async def test_mqtts_wants_the_brokers_own_certificate(
     mqtt = MqttSender(Resolver(Egress(local=True)))
     async with mosquitto(port, keys, *settings):
         address = parse_endpoint(f"mqtts://{name}:{port}/t")
+        gc.collect()
+        before = sockets()
         tried = await mqtt.send(address, MESSAGE, Quality(qos=1), attempt=1, timeout=30)
         await mqtt.close()
+        assert sockets() <= before
     assert tried.fate is (Fate.DELIVERED if trusted else Fate.NO_ANSWER)
