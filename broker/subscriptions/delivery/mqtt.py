@@ -98,7 +98,7 @@ class _Link:
     async def _watch(self) -> None:
         with suppress(aiomqtt.MqttError):
             async for _ in self.client.messages:
-                tls.close()
+                pass
 
     async def close(self) -> None:
         self.lost.cancel()
