@@ -82,7 +82,7 @@ class _Client(aiomqtt.Client):
             super()._on_connect(*args, **options)
 
     def _on_disconnect(self, *args: Any, **options: Any) -> None:
-        if not self._connected.done():
+        if not self._failed and not self._connected.done():
             self._connected.set_exception(_Closed("closed"))
         super()._on_disconnect(*args, **options)
 
