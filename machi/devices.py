@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import math
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
@@ -30,6 +31,14 @@ def ordinary_level(gauge: Gauge, moment: datetime) -> float:
     return round(gauge.ordinary_level + SWELL * math.sin(phase), 3)
 
 
+def pauses(every: float) -> Iterator[float]:
+    """Yield the seconds between reports: one, then twice as long each time, up to `every`."""
+    pause = 1.0
+    while True:
+        yield min(pause, every)
+        pause = min(pause * 2, every)
+
+
 async def run(host: str, port: int, every: float, first_light: int) -> None:
     """Run all devices until cancelled."""
     async with AsyncExitStack() as stack:
@@ -41,13 +50,16 @@ async def run(host: str, port: int, every: float, first_light: int) -> None:
 
 
 async def report(host: str, port: int, every: float) -> None:
-    """Report all gauges every so many seconds until cancelled; wait out an absent MQTT broker."""
+    """Report all gauges every so many seconds until cancelled; wait out an absent MQTT broker.
+
+    The first pauses are short, so that who begins to listen a little later need not wait for long.
+    """
     devices = [(g, FakeGauge(g.dev_eui, g.local, g.sensor_height)) for g in gauges()]
     told = False
     while True:
         try:
             async with aiomqtt.Client(host, port, protocol=aiomqtt.ProtocolVersion.V311) as client:
-                while True:
+                for pause in pauses(every):
                     now = datetime.now(UTC)
                     for gauge, device in devices:
                         message = _report(gauge, device, now)
@@ -59,7 +71,7 @@ async def report(host: str, port: int, every: float) -> None:
                             every,
                         )
                         told = True
-                    await asyncio.sleep(every)
+                    await asyncio.sleep(pause)
         except aiomqtt.MqttError as error:
             log.warning("MQTT at %s:%d is away: %s", host, port, error)
             await asyncio.sleep(2.0)
