@@ -112,21 +112,19 @@ class Follower:
             self._news.clear()
             self._hurry.clear()
             try:
-                while await self._follow():
-                    pass
+                newest = self._store.span()[1]
+                while self._store.history.followed() < newest:
+                    await self._follow()
             except (MachiError, OSError) as error:
                 log.warning("history is behind, next try in %g s: %s", RETRY, error)
                 self._fail(error)
                 await self._sleep(RETRY)
                 self._news.set()
 
-    async def _follow(self) -> bool:
-        """Write the next batch; return whether there was one."""
+    async def _follow(self) -> None:
+        """Write the next batch."""
         store = self._store
         after, newest = store.history.followed(), store.span()[1]
-        if after >= newest:
-            self._settle(after)
-            return False
         while self._ring and self._ring[0][0].seq <= after:
             self._ring.popleft()
         if self._ring and self._ring[0][0].seq == after + 1:
@@ -138,7 +136,6 @@ class Follower:
             told.setdefault(tenant, []).append(entry)
         await store.history.follow(upto, told)
         self._settle(upto)
-        return True
 
     def _recent(self) -> tuple[int, list[tuple[str, Entry]]]:
         """Return the next changes from memory: how far they go, and what they tell."""
