@@ -38,6 +38,12 @@ processor time counts until history has caught up. A million instances of 2,000 
 turn, 4,000 in each commit, which is the worst order for series that lie together; their times have
 microseconds. The rate is that of the engine, merging into chunks included, and the bytes are those
 of all pages of history's tables. Reads are over HTTP, one after the other, of that file.
+
+Town: a whole town in processes of its own beside Mosquitto; a gauge's uplink a second, after three
+that do not count, and one Chromium with ten open pages, all on the same cores. Times count from
+before the uplink is handed to Mosquitto: to the broker's stream, to the portal's event stream, and
+in the pages to the first task after the frame that draws the level. Each round is the 95th
+percentile of 20 messages, in the pages of 200. The start has a town's own MQTT broker and devices.
 """
 
 

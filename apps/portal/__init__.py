@@ -1,7 +1,8 @@
-"""The town's page: shelters, river, stage and bridge light, live.
+"""The town's page: river, stage, bridge light, level curves, shelters on a map, live.
 
-`view.py` turns entities into what the page shows (pure), `hub.py` follows the broker,
-`app.py` serves the page and its event stream. `developers.py` is the page for developers and its
-files, from `catalogue.py`, `recipes.py`, `downloads.py` and `table.py`;
-`models.py` browses the data models.
+`view.py` turns entities into what the page shows, `curve.py` and `town_map.py` into drawings (all
+pure); `hub.py` follows the broker, `state.py` and `levels.py` keep what it hears; `pages.py`
+renders the page and its light copy, `app.py` serves them with the event stream. `developers.py` is
+the page for developers and its files, from `catalogue.py`, `recipes.py`, `downloads.py` and
+`table.py`; `models.py` browses the data models.
 """
