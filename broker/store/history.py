@@ -260,7 +260,7 @@ class Series:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bucket:
     """The moments of one period, `start <= time < end`, in figures.
 

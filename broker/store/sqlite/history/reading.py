@@ -245,15 +245,17 @@ def _tally_runs(
     end = bisect_left(times, bounds[-1])
     while at < end:
         index = bisect_right(bounds, times[at]) - 1
-        until = bisect_left(times, bounds[index + 1], at, end)
-        run = values[at:until]
-        tally = tallies.setdefault(index, Tally())
-        tally.count += len(run)
-        tally.add_numbers(
-            len(run),
-            float(min(run)),
-            float(max(run)),
-            float(sum(run)),
-            float(sum(map(mul, run, run))),
-        )
+        tally = tallies.get(index)
+        if tally is None:
+            tally = tallies[index] = Tally()
+        limit, until = bounds[index + 1], at + 1
+        if until == end or times[until] >= limit:
+            number = float(values[at])
+            tally.add_numbers(1, number, number, number, number * number)
+        else:
+            until = bisect_left(times, limit, until, end)
+            run = values[at:until]
+            total, squares = float(sum(run)), float(sum(map(mul, run, run)))
+            tally.add_numbers(len(run), float(min(run)), float(max(run)), total, squares)
+        tally.count += until - at
         at = until
