@@ -178,7 +178,7 @@ def _deviation(values: Sequence[Any]) -> float:
 
 def _sum(values: Iterable[Any]) -> Any:
     total = sum(values)
-    return total if abs(total) < _EXACT else float(total)
+    return _plainly(total) if abs(total) < _EXACT else float(total)
 
 
 def _squares(values: Sequence[Any]) -> Any:
@@ -187,7 +187,7 @@ def _squares(values: Sequence[Any]) -> Any:
 
 def _whole(choose: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
     """Return a choice among numbers that gives 1 or 0 for a boolean."""
-    return lambda values: +choose(values)
+    return lambda values: _plainly(+choose(values))
 
 
 def _mean_time(values: Sequence[Any]) -> str:
@@ -214,6 +214,17 @@ _NUMBERS: Final[Mapping[str, Callable[[Sequence[Any]], Any]]] = {
 }
 
 
+def _plainly(figure: Any) -> Any:
+    """Return a number as it is written whichever way it was made: 1, not 1.0."""
+    if type(figure) is float and figure.is_integer() and abs(figure) < _EXACT:
+        return int(figure)
+    return figure
+
+
+def _of(figure: Callable[[Bucket], Any]) -> Callable[[Bucket], Any]:
+    return lambda bucket: _plainly(figure(bucket))
+
+
 def _deviation_of(bucket: Bucket) -> float:
     assert bucket.total is not None
     assert bucket.squares is not None
@@ -228,11 +239,11 @@ def _mean_of(bucket: Bucket) -> float:
 
 OF_NUMBERS: Final[Mapping[str, Callable[[Bucket], Any]]] = {
     "avg": _mean_of,
-    "max": attrgetter("maximum"),
-    "min": attrgetter("minimum"),
+    "max": _of(attrgetter("maximum")),
+    "min": _of(attrgetter("minimum")),
     "stddev": _deviation_of,
-    "sum": attrgetter("total"),
-    "sumsq": attrgetter("squares"),
+    "sum": _of(attrgetter("total")),
+    "sumsq": _of(attrgetter("squares")),
     "totalCount": attrgetter("count"),
 }
 """The methods that a bucket has the figures for, where all in it is numbers."""
