@@ -24,7 +24,7 @@ PAUSE: Final = 0.2
 """Seconds in which changes gather, unless somebody waits for them."""
 
 BATCH: Final = 500
-"""Attribute instances, or changes, written in one commit."""
+"""Attribute instances, or changes, written in one commit; a birth is a row whatever it has."""
 
 PAST: Final = 40
 """Changes read back from the feed, and written, at a time: few, for others wait meanwhile."""
@@ -148,7 +148,7 @@ class Follower:
             if self._keeps(change.tenant, types):
                 entry = entry_of(change, types)
                 entries.append((change.tenant, entry))
-                weight += len(entry.facts)
+                weight += 1 if entry.born else len(entry.facts)
         return upto, entries
 
     async def _past(self, after: int, newest: int) -> tuple[int, list[tuple[str, Entry]]]:
