@@ -22,7 +22,6 @@ from broker.store.history import (
     SCOPE,
     SYSTEM_TIMES,
     Aggregated,
-    Decide,
     Entry,
     Fact,
     Found,
@@ -33,11 +32,11 @@ from broker.store.history import (
     Resampled,
     Search,
     Series,
-    Span,
     Which,
     Window,
     counts_as,
 )
+from broker.store.keeping import Decide, Span
 from broker.store.thinning import thin
 
 

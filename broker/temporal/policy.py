@@ -21,7 +21,7 @@ from typing import Any, Final
 import orjson
 
 from broker.errors import BadRequestData
-from broker.store.history import Keeping, Step
+from broker.store.keeping import Keeping, Step
 from broker.temporal.duration import SECOND, parse_duration
 
 _MONTH: Final = 2_629_746 * SECOND

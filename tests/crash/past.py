@@ -14,7 +14,7 @@ from broker.jsonld.core import CORE_CONTEXT
 from broker.model.entity import DEFAULT, Entity
 from broker.model.times import microseconds, timestamp
 from broker.store.contract import Tx
-from broker.store.history import Keeping, Step
+from broker.store.keeping import Keeping, Step
 from broker.store.sqlite import SqliteStore
 from broker.store.sqlite.history import merging, thinning
 from broker.store.sqlite.history import store as engine

@@ -21,13 +21,12 @@ from broker.store.history import (
     Aggregated,
     Entry,
     Fact,
-    Keeping,
     Search,
-    Step,
     TimeProperty,
     Which,
     Window,
 )
+from broker.store.keeping import Keeping, Step
 from broker.store.memory import MemoryStore
 from broker.store.sqlite import SqliteStore
 from broker.store.sqlite.history import SqliteHistory, merging

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from broker.store.history import Keeping, Span, Step
+from broker.store.keeping import Keeping, Span, Step
 from broker.temporal.policy import Policy, UnusablePolicy, parse_policy, read_policy
 
 SECOND = 1_000_000

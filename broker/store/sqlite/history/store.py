@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import apsw
 
@@ -16,30 +16,27 @@ from broker.model.entity import DEFAULT
 from broker.store.history import (
     ALL,
     EVERYTHING,
-    SCOPE,
     Aggregated,
-    Decide,
     Entry,
     Fact,
     Found,
     Head,
     Ids,
-    Keeping,
     Place,
     Search,
     Series,
-    Span,
     Which,
     Window,
 )
+from broker.store.keeping import Decide
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.effects import Effects
-from broker.store.sqlite.history import merging, removing, thinning
-from broker.store.sqlite.history.births import Born, born
+from broker.store.sqlite.history import merging, removing
 from broker.store.sqlite.history.reading import Reading, lines_of
+from broker.store.sqlite.history.retaining import Retaining
 from broker.store.sqlite.history.rows import to_moment
-from broker.store.sqlite.history.searching import HEAD, iris_of, search_heads, to_head
+from broker.store.sqlite.history.searching import HEAD, search_heads, to_head
 from broker.store.sqlite.history.writing import Writing
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.reader import Reader
@@ -49,9 +46,6 @@ T = TypeVar("T")
 
 GROWTH: Final = 20_000
 """New hot rows, if a quarter of all, after which series that have enough of them are merged."""
-
-AT_ONCE: Final = 500
-"""Series looked up to be merged."""
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +80,7 @@ class SqliteHistory:
         ).get
         self._new = self._hot
         self._merger: asyncio.Task[None] | None = None
+        self._retaining = Retaining(self._run, engine, self._writing.numbers, self._bounded)
 
     async def close(self) -> None:
         """Let merging that is under way end after its slice."""
@@ -288,56 +283,7 @@ class SqliteHistory:
 
     async def retain(self, tenant: str, decide: Decide, now: int) -> int:
         """Resample and forget what is due; return how many moments are fewer."""
-        tid, fewer, last = self._engine.number(tenant), 0, 0
-        await self._settle_due(tenant, decide, now)
-        while lines := await self._bounded(tenant, partial(_lines_after, sid=last)):
-            for sid, types, attribute in lines:
-                keeping = decide(types, attribute)
-                spans = [] if keeping is None else keeping.spans(now)
-                if spans:
-                    fewer += await self._retain(tid, sid, spans, attribute == SCOPE)
-            last = lines[-1][0]
-        return fewer
-
-    async def _settle_due(self, tenant: str, decide: Decide, now: int) -> None:
-        """Make series of what is due in births."""
-        last = 0
-        while births := await self._bounded(tenant, partial(_births_after, pid=last)):
-            for pid, types, every, names in births:
-                due = {
-                    one.attribute
-                    for one in every
-                    if _is_due(decide(types, names[one.attribute]), one.row.time, now)
-                }
-                if due:
-                    await self._engine.submit(partial(self._settle, pid, due))
-            last = births[-1][0]
-
-    def _settle(self, pid: int, attributes: Collection[int], effects: Effects) -> None:
-        self._writing.numbers.begin(effects.undo)
-        self._writing.numbers.settle(pid, attributes)
-
-    async def _retain(self, tid: int, sid: int, spans: Sequence[Span], scope: bool) -> int:
-        """Resample and forget what is due of one series, slice by slice."""
-        fewer, after, end = 0, thinning.LOWEST, spans[-1].end
-        while await self._engine.submit(partial(self._merge_due, sid, end)):
-            pass
-        while after < end:
-            done = await self._engine.submit(partial(self._thin, sid, spans, after, scope))
-            after, fewer = done.upto, fewer + done.fewer
-        return fewer
-
-    def _thin(
-        self, sid: int, spans: Sequence[Span], after: int, scope: bool, effects: Effects
-    ) -> thinning.Done:
-        return thinning.thin_slice(self._run, sid, spans, after, scope)
-
-    def _merge_due(self, sid: int, end: int, effects: Effects) -> bool:
-        """Merge a slice of the hot rows of a series; tell whether more are before `end`."""
-        due = "SELECT EXISTS (SELECT 1 FROM moment WHERE sid = ? AND time < ?)"
-        if self._run(due, (sid, end)).get:
-            merging.merge_series(self._run, sid, whole=False)
-        return bool(self._run(due, (sid, end)).get)
+        return await self._retaining.retain(tenant, decide, now)
 
     def followed(self) -> int:
         """Return the newest change that history has followed."""
@@ -422,40 +368,6 @@ class SqliteHistory:
             return read(budget, tid, Names(budget.connection, tid, tenant))
 
         return await self._reader.bounded(within)
-
-
-def _lines_after(
-    budget: Budget, tid: int, names: Names, sid: int
-) -> list[tuple[int, tuple[str, ...], str]]:
-    """Return the next series of a tenant: their number, the types of the entity, the attribute."""
-    rows: list[tuple[Any, ...]] = budget.connection.execute(
-        "SELECT s.sid, p.types, s.attribute FROM series s CROSS JOIN past p ON p.pid = s.pid "
-        "WHERE s.sid > ? AND p.tid = ? ORDER BY s.sid LIMIT ?",
-        (sid, tid, AT_ONCE),
-    ).fetchall()
-    return [(n, iris_of(types, names), names.iris[str(nid)]) for n, types, nid in rows]
-
-
-def _births_after(
-    budget: Budget, tid: int, names: Names, pid: int
-) -> list[tuple[int, tuple[str, ...], list[Born], dict[int, str]]]:
-    """Return the next births of a tenant: of which head, its types, what was born, its names."""
-    rows: list[tuple[Any, ...]] = budget.connection.execute(
-        "SELECT p.pid, p.types, b.at, b.iid, b.body FROM birth b CROSS JOIN past p "
-        "ON p.pid = b.pid WHERE b.pid > ? AND p.tid = ? ORDER BY b.pid LIMIT ?",
-        (pid, tid, AT_ONCE),
-    ).fetchall()
-    found = []
-    for number, types, *birth in rows:
-        every = list(born(*birth))
-        iris = {one.attribute: names.iris[str(one.attribute)] for one in every}
-        found.append((number, iris_of(types, names), every, iris))
-    return found
-
-
-def _is_due(keeping: Keeping | None, time: int, now: int) -> bool:
-    spans = [] if keeping is None else keeping.spans(now)
-    return bool(spans) and time < spans[-1].end
 
 
 def _within(window: Window, bounds: Sequence[int]) -> Window:

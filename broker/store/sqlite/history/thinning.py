@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from broker.store.history import Resampled, Span
+from broker.store.history import Resampled
+from broker.store.keeping import Span
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.history.chunks import MOST, pieces, unpack
 from broker.store.sqlite.history.merging import write_chunks
