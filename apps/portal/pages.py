@@ -13,7 +13,7 @@ from jinja2 import Template
 from apps.alerts.drill import drill_clock
 from apps.portal.curve import curve
 from apps.portal.hub import Hub
-from apps.portal.state import STATION
+from apps.portal.state import STATION, TenantState
 from apps.portal.texts import TEXTS
 from apps.portal.times import local_time
 from apps.portal.town_map import town_map
@@ -43,7 +43,7 @@ class Pages:
         self._hub = hub
         self._clock = clock
         self._templates = templates(HERE / "templates")
-        self._kept: dict[tuple[str, str], tuple[datetime, str]] = {}
+        self._kept: dict[tuple[str, str], tuple[datetime, int, str]] = {}
         self._told: dict[str, tuple[int, bytes]] = {}
 
     def template(self, name: str) -> Template:
@@ -84,6 +84,7 @@ class Pages:
         """Return the curves of the real river or of the drill's, as a part of the page."""
         return self._once(
             (kind, language),
+            self._state(kind).levels.version,
             lambda: self.template("curves.html").render(
                 t=TEXTS[language], kind=kind, curves=self._curves(kind, language)
             ),
@@ -91,7 +92,7 @@ class Pages:
 
     def snapshot(self, language: str) -> str:
         """Return the light page: the same for all who ask within a few seconds."""
-        return self._once(("snapshot", language), lambda: self._snapshot(language))
+        return self._once(("snapshot", language), 0, lambda: self._snapshot(language))
 
     def _snapshot(self, language: str) -> str:
         return self.template("snapshot.html").render(
@@ -101,17 +102,21 @@ class Pages:
             made=local_time(self._clock()),
         )
 
-    def _once(self, key: tuple[str, str], render: Callable[[], str]) -> str:
+    def _once(self, key: tuple[str, str], version: int, render: Callable[[], str]) -> str:
+        """Render what is asked for, or return what was rendered of this version moments ago."""
         now = self._clock()
-        at, text = self._kept.get(key, (now, ""))
-        if not text or not 0 <= (now - at).total_seconds() < KEPT:
+        at, known, text = self._kept.get(key, (now, version, ""))
+        if not text or known != version or not 0 <= (now - at).total_seconds() < KEPT:
             text = render()
-            self._kept[key] = now, text
+            self._kept[key] = now, version, text
         return text
+
+    def _state(self, kind: str) -> TenantState:
+        return self._hub.drill if kind == "drill" else self._hub.real
 
     def _curves(self, kind: str, language: str) -> list[dict[str, Any]]:
         """Return the curves of a tenant's stations; those with thresholds first."""
-        state, now = (self._hub.drill if kind == "drill" else self._hub.real), self._clock()
+        state, now = self._state(kind), self._clock()
         for entity in state.of_type("Drill"):
             clock = drill_clock(entity)
             now = clock.time(now) if clock else now

@@ -162,6 +162,7 @@ const PATIENCE = 40_000;
 const POLL_EVERY = 10_000;
 const POLLS = 6;
 const CURVES_EVERY = 5_000;
+const CURVES_AT_LEAST_EVERY = 60_000;
 let cuts = 0;
 let heard = Date.now();
 let source = null;
@@ -210,6 +211,13 @@ async function poll(left) {
 
 listen();
 setInterval(() => { if (latest) tick(); }, 1000);
+setInterval(() => {
+  if (!latest) return;
+  for (const place of document.querySelectorAll("[data-curves]")) {
+    place.dataset.version = "";
+    if (!place.closest("[hidden]")) drawCurves(place.dataset.curves, latest.situations[place.dataset.curves].curve);
+  }
+}, CURVES_AT_LEAST_EVERY);
 setInterval(() => { if (source && Date.now() - heard > PATIENCE) cut(); }, 5000);
 
 document.getElementById("only-flood")?.addEventListener("change", (event) => {

@@ -1,0 +1,47 @@
+"""What all pages share: pages for what goes wrong."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from fastapi import FastAPI, Request, Response
+
+from apps.shell.headers import SecurityHeaders
+from apps.shell.pages import TEXTS, equip
+from tests.support.live import serve
+
+
+async def _fail(request: Request) -> Response:
+    raise RuntimeError("secret detail")
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    app = FastAPI(openapi_url=None)
+    app.add_route("/fails", _fail, methods=["GET"])
+    equip(app)
+    app.add_middleware(SecurityHeaders)
+    async with serve(app) as url, aiohttp.ClientSession(url) as session:
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("DELETE", "/fails", 405), ("GET", "/fails", 500)],
+)
+@pytest.mark.parametrize("language", ["ja", "en"])
+async def test_trouble_is_told_on_a_page_that_keeps_the_rules(
+    session: aiohttp.ClientSession, method: str, path: str, status: int, language: str
+):
+    async with session.request(method, path, params={"lang": language}) as answer:
+        text = await answer.text()
+        assert answer.status == status
+        assert "noindex" in answer.headers["X-Robots-Tag"]
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert TEXTS[language][f"error_{status}"] in text
+    assert TEXTS[language]["demo"] in text
+    assert "secret" not in text
+
+
+def test_both_languages_have_the_same_words():
+    assert set(TEXTS["ja"]) == set(TEXTS["en"])
