@@ -4,6 +4,7 @@ The rate of the import and the bytes are the engine's own, in this process; read
 """
 
 import asyncio
+import itertools
 import random
 import threading
 import time
@@ -16,7 +17,7 @@ from bench.figures import Figure, Target
 from bench.process import cpu_seconds
 from bench.rates import Bodies, Say, seed
 from bench.requests import API, RequestFailed, Requests
-from bench.wrk import load
+from bench.wrk import Cell, load
 from broker.model.times import microseconds, timestamp
 from broker.store.history import Entry, Fact
 from broker.store.sqlite import SqliteStore
@@ -57,25 +58,27 @@ def _follow(folder: Path, rounds: int, seconds: int, say: Say) -> list[Figure]:
             server = broker(folder / name, folder / f"{name}.log", None, *options)
             servers.append(stack.enter_context(server))
             seed(Requests(server), bodies)
+        cells = itertools.count(1)
+
+        def updates(server: Server) -> Cell:
+            number = next(cells)
+            return load(
+                server, "update", count=ENTITIES, cell=number, seconds=seconds, bodies=bodies.file
+            )
+
         for turn in range(rounds):
             spent = {}
             for place in (0, 1) if turn % 2 else (1, 0):
-                server = servers[place]
-                watched = _Watch(server) if place == 0 else None
-                before = cpu_seconds(server.pid)
-                done = load(
-                    server,
-                    "update",
-                    count=ENTITIES,
-                    cell=2 * turn + place + 1,
-                    seconds=seconds,
-                    bodies=bodies.file,
-                )
-                if watched is not None:
-                    lag.values.append(watched.stop() / done.per_second)
-                    rate.values.append(done.per_second)
-                spent[place] = (cpu_seconds(server.pid) - before) / done.requests
+                before = cpu_seconds(servers[place].pid)
+                done = updates(servers[place])
+                if place == 0:
+                    Requests(servers[0]).await_history(30)
+                spent[place] = (cpu_seconds(servers[place].pid) - before) / done.requests
             ratio.values.append(spent[1] / spent[0])
+            watch = _Watch(servers[0])
+            done = updates(servers[0])
+            rate.values.append(done.per_second)
+            lag.values.append(watch.stop() / done.per_second)
             say(f"history, round {turn + 1}/{rounds}: {ratio.values[-1]:.2f} of the rate without")
     return [ratio, rate, lag]
 
