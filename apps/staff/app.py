@@ -137,7 +137,7 @@ class Staff:
         for one in await self._published(request.path_params["tenant"]):
             if one["id"] == wanted and cap.is_public(one):
                 return Response(cap.document(one), media_type=cap.MEDIA_TYPE)
-        return Response(b'{"title":"No such document"}', 404, media_type="application/json")
+        return _problem(404, "There is no such document.", "See the list at /cap/real.")
 
     async def _published(self, tenant: str) -> list[Entity]:
         client = self._clients.get(tenant)
@@ -244,13 +244,31 @@ async def _act(request: Request) -> Response:
 
 
 async def _documents(request: Request) -> Response:
-    answer: Response = await request.app.state.staff.documents(request)
+    try:
+        answer: Response = await request.app.state.staff.documents(request)
+    except ClientError:
+        return _away()
     return answer
 
 
 async def _document(request: Request) -> Response:
-    answer: Response = await request.app.state.staff.document(request)
+    try:
+        answer: Response = await request.app.state.staff.document(request)
+    except ClientError:
+        return _away()
     return answer
+
+
+def _away() -> Response:
+    response = _problem(503, "The broker gives no answer.", "Ask again in a few seconds.")
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _problem(status: int, detail: str, remedy: str) -> Response:
+    """Return a ProblemDetails document (RFC 9457)."""
+    body = orjson.dumps({"status": status, "title": detail, "detail": detail, "remedy": remedy})
+    return Response(body, status, media_type="application/problem+json")
 
 
 async def _health(request: Request) -> Response:

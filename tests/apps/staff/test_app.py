@@ -13,6 +13,7 @@ import pytest
 from apps.staff.app import TEXTS, StaffSettings, staff
 from broker.client import Client, value
 from machi.seed.town import town_entities
+from tests.support import free_port
 from tests.support.live import live_broker, serve
 
 NOW = datetime(2026, 7, 4, tzinfo=UTC)
@@ -269,3 +270,20 @@ async def test_page_works_without_the_broker_and_says_so(tmp_path: Path):
 
 async def test_every_word_is_there_in_both_languages():
     assert TEXTS["ja"].keys() == TEXTS["en"].keys()
+
+
+async def test_cap_says_that_the_broker_is_away_and_when_to_ask_again():
+    settings = StaffSettings(f"http://127.0.0.1:{free_port()}", "drill", clock=lambda: NOW)
+    async with serve(staff(settings)) as url, aiohttp.ClientSession(url) as session:
+        for path in ("/cap/real", f"/cap/real/{DRAFT}"):
+            async with session.get(path) as answer:
+                assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+                assert (await answer.json(content_type=None))["remedy"]
+
+
+async def test_cap_document_that_is_not_there_is_a_problem_with_the_way_to_the_list(
+    page: aiohttp.ClientSession,
+):
+    async with page.get("/cap/real/urn:ngsi-ld:Alert:none") as answer:
+        assert answer.status == 404
+        assert "/cap/real" in (await answer.json(content_type=None))["remedy"]
