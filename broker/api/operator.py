@@ -12,7 +12,7 @@ from broker.api.language import language
 from broker.api.operator_words import TEXTS, reason
 from broker.api.request import Request
 from broker.api.response import Headers, Response
-from broker.errors import BadRequestData, Forbidden, UnsupportedMediaType
+from broker.errors import BadRequestData, Forbidden, NonexistentTenant, UnsupportedMediaType
 from broker.guard import Action
 from broker.store.outbox import DeadLetter, StoredSubscription
 from broker.subscriptions.delivery.clock import seconds_between
@@ -39,8 +39,19 @@ _HEADERS: Headers = [
 
 
 async def page(broker: Broker, request: Request) -> Response:
-    """Return the page; for a tenant that is not there one that says so, with those that are."""
+    """Return the page; for a tenant that is not there one that says so, with those that are.
+
+    A program, which does not ask for HTML, is told so as by any other operation.
+    """
     broker.guard.allow(request.caller, request.tenant, Action.ADMINISTER, None)
+    tenants = await broker.store.tenants()
+    missing = request.tenant not in tenants
+    if missing and b"text/html" not in request.headers.get(b"accept", b""):
+        raise NonexistentTenant(
+            f"There is no tenant {request.tenant!r}.",
+            place="query:tenant",
+            remedy="Check the name; the page without it offers the tenants that are there.",
+        )
     lang = language(request)
     outbox, now = broker.store.outbox, broker.clock()
     letters, dead = await outbox.dead_letters(request.tenant, limit=LETTERS)
@@ -51,8 +62,7 @@ async def page(broker: Broker, request: Request) -> Response:
     number = _page_number(request, pages)
     cards = [await _card(broker, one) for one in mine[(number - 1) * PAGE : number * PAGE]]
     oldest = await outbox.oldest()
-    words, tenants = _Words(lang, now), await broker.store.tenants()
-    missing = request.tenant not in tenants
+    words = _Words(lang, now)
     text = _template().render(
         words=words, t=TEXTS[lang], lang=lang, other="en" if lang == "ja" else "ja",
         tenant=request.tenant, tenants=tenants, missing=missing,

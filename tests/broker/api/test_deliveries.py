@@ -370,9 +370,12 @@ async def test_the_page_of_a_tenant_that_is_not_there_says_so_and_offers_those_t
 ) -> None:
     async with running(MemoryStore(clock=Ticking())) as client:
         await client.post(ENTITIES, gauge(), {"ngsild-tenant": "drill"})
-        answered = await client.get(f"/operator?tenant=dril&lang={lang}")
+        place = f"/operator?tenant=dril&lang={lang}"
+        answered = await client.get(place, {"accept": "text/html,*/*"})
+        program = await client.get(place)
     page = answered.body.decode()
     assert (answered.status, answered.header("content-type")) == (404, "text/html; charset=utf-8")
+    assert (program.status, program.problem["place"]) == (404, "query:tenant")
     assert TEXTS[lang]["missing"].format(tenant="dril") in page
     assert '<option value="drill">' in page
     assert TEXTS[lang]["all_well"] not in page
