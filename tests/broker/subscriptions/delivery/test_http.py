@@ -56,6 +56,9 @@ async def raw_server(
         yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}/raw"
     finally:
         server.close()
+        # A connection accepted a moment ago has no handler yet that would close it.
+        for _ in range(10):
+            await asyncio.sleep(0)
         for task in handling:
             task.cancel()
         await asyncio.gather(*handling, return_exceptions=True)
