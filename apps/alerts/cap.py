@@ -70,7 +70,10 @@ def document(entity: Entity) -> bytes:
         _add(alert, "note", "訓練 / Drill: not a real event")
     if references:
         _add(alert, "references", " ".join(references))
-    for language, text in value(entity, "headline", {}).items():
+    headline = value(entity, "headline", {})
+    # Others may write a plain text, without a language: the town's is Japanese.
+    texts = headline if isinstance(headline, dict) else {"ja": str(headline)}
+    for language, text in texts.items():
         _info(alert, entity, language, text, over=kind == "Cancel")
     written: bytes = ET.tostring(alert, encoding="utf-8", xml_declaration=True)
     return written

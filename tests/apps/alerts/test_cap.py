@@ -77,6 +77,11 @@ def test_each_language_has_its_info():
     ]
 
 
+def test_headline_that_names_no_language_is_told_as_the_towns():
+    (info,) = read(entity(headline="避難指示")).findall(f"{{{NAMESPACE}}}info")
+    assert (text(info, "language"), text(info, "headline")) == ("ja", "避難指示")
+
+
 @pytest.mark.parametrize(
     ("level", "told"),
     [
