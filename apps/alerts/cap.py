@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
+from apps.alerts.tongues import by_language
 from broker.client import Entity, value
 
 NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
@@ -70,10 +71,7 @@ def document(entity: Entity) -> bytes:
         _add(alert, "note", "訓練 / Drill: not a real event")
     if references:
         _add(alert, "references", " ".join(references))
-    headline = value(entity, "headline", {})
-    # Others may write a plain text, without a language: the town's is Japanese.
-    texts = headline if isinstance(headline, dict) else {"ja": str(headline)}
-    for language, text in texts.items():
+    for language, text in by_language(entity, "headline").items():
         _info(alert, entity, language, text, over=kind == "Cancel")
     written: bytes = ET.tostring(alert, encoding="utf-8", xml_declaration=True)
     return written

@@ -15,6 +15,7 @@ from typing import Any, Final
 from apps.alerts.cap import identifier, is_public
 from apps.alerts.channels.config import Channel
 from apps.alerts.texts import DRILL_MARK, Texts
+from apps.alerts.tongues import by_language
 from broker.client import Entity, timestamp, value
 
 MOST_TRIES: Final = 8
@@ -95,7 +96,7 @@ def settled(entry: Entry, *, sent: bool, final: bool, detail: str, now: datetime
 
 def said(entity: Entity, name: str) -> Texts:
     """Return a text (`headline`, `body`) by language; in a drill it begins with 【訓練】 always."""
-    texts: Texts = {str(k): str(v) for k, v in (value(entity, name) or {}).items()}
+    texts: Texts = by_language(entity, name)
     if value(entity, "operationStatus", "normal") == "normal":
         return texts
     return {
