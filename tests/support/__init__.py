@@ -6,7 +6,8 @@
 - The fixture `reference_data` is the folder of the reference data; mark its tests `reference`.
 
 Set `MACHI_REQUIRE_SYSTEM_TOOLS=1` to turn "tool absent" skips into failures,
-`MACHI_HYPOTHESIS=long` for the long run, `MACHI_REFERENCE_DATA=folder` for the reference tests.
+`MACHI_HYPOTHESIS=long` for the long run or `repeatable` for the gate's,
+`MACHI_REFERENCE_DATA=folder` for the reference tests.
 """
 
 from tests.support.ports import free_port

@@ -1,10 +1,11 @@
-"""Quick and long runs: the same tests with more or less effort."""
+"""Quick, repeatable and long runs: the same tests with more or less effort."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-LONG = os.environ.get("MACHI_HYPOTHESIS") == "long"
+EFFORT = os.environ.get("MACHI_HYPOTHESIS", "quick")
+LONG = EFFORT == "long"
 
 
 def effort(*, quick: int, long: int) -> int:
@@ -13,7 +14,10 @@ def effort(*, quick: int, long: int) -> int:
 
 
 def load_hypothesis_profile() -> None:
-    """Register the profiles `quick` and `long` and load the one of this run.
+    """Register the profiles and load the one of this run: `quick`, `repeatable` or `long`.
+
+    `quick` and `long` draw new examples in every run; `repeatable` draws those of the source, so
+    that a gate says the same of the same commit.
 
     No deadline per example: the machine may be busy, and time-outs are tested on their own.
     """
@@ -24,4 +28,5 @@ def load_hypothesis_profile() -> None:
     settings.register_profile(
         "long", max_examples=2000, stateful_step_count=80, deadline=None, suppress_health_check=slow
     )
-    settings.load_profile("long" if LONG else "quick")
+    settings.register_profile("repeatable", settings.get_profile("quick"), derandomize=True)
+    settings.load_profile(EFFORT)
