@@ -29,7 +29,7 @@ from broker.model.primary import HISTORY, is_null
 from broker.model.scopes import parse_scope
 from broker.model.times import check_datetime
 from broker.store.history import SCOPE, Fact
-from broker.temporal.kinds import PLURAL
+from broker.temporal.kinds import PLURAL, WRAPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _spelt_out(group: dict[str, Any], at: At) -> Iterator[dict[str, Any]]:
                 f'Send for example "{plural}": [[…, "2020-07-03T19:10:00Z"]].',
             )
         value, time = pair
-        if type(value) is dict and value.keys() == {member}:
+        if member in WRAPPED and type(value) is dict and value.keys() == {member}:
             value = value[member]
         yield {**shared, member: value, "observedAt": time}
 

@@ -10,3 +10,6 @@ PLURAL: Final = {
     kind: "values" if member == "value" else member + "s" for kind, member in PRIMARY.items()
 }
 """Attribute kind → the member that holds [value, time] of each instance."""
+
+WRAPPED: Final = frozenset({"languageMap", "json", "vocab"})
+"""Primary members that stand as an object of their own before the time: {"json": …}."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from broker.model.entity import DEFAULT, NULL, PRIMARY, Instance
 from broker.model.names import Names
@@ -18,7 +18,7 @@ from broker.model.times import timestamp
 from broker.store.history import Head, Moment, TimeProperty, Window
 from broker.temporal.duration import WHOLE, Duration
 from broker.temporal.evolution import Evolution, Told, by_dataset, time_of, valid_scopes
-from broker.temporal.kinds import PLURAL
+from broker.temporal.kinds import PLURAL, WRAPPED
 
 
 class Format(StrEnum):
@@ -189,12 +189,9 @@ def _time(moment: Moment, timeproperty: TimeProperty | None) -> str:
 def _value(kind: str, instance: Instance, context: Names) -> Any:
     member = PRIMARY[kind]
     value = instance[member]
-    if member not in _WRAPPED:
+    if member not in WRAPPED:
         return value
     if member == "vocab" and value != NULL:
         some = type(value) is list
         value = [context.compact(iri) for iri in value] if some else context.compact(value)
     return {member: value}
-
-
-_WRAPPED: Final = frozenset({"languageMap", "json", "vocab"})

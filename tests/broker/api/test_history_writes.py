@@ -93,6 +93,23 @@ async def test_a_history_may_come_with_its_temporal_values(quick: Client) -> Non
     assert shown == {**past(), "level": groups, "name": names}
 
 
+LIKE_INSTANCES: list[tuple[str, str, Any]] = [
+    ("Property", "values", {"value": False}),
+    ("Property", "values", {"value": None}),
+    ("JsonProperty", "jsons", {"json": {"json": {}}}),
+    ("LanguageProperty", "languageMaps", {"languageMap": {}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "member", "value"), LIKE_INSTANCES)
+async def test_a_temporal_value_that_looks_like_an_instance_stays_as_it_is(
+    quick: Client, kind: str, member: str, value: Any
+) -> None:
+    given = {"type": kind, member: [[value, NOON]]}
+    await quick.post(HISTORY, {**past(), "level": given})
+    assert (await quick.get(f"{ONE}?format=temporalValues")).json()["level"] == given
+
+
 REFUSED: list[tuple[Any, str]] = [
     ({}, "body:"),
     ({"id": "no-uri", "type": "Gauge"}, "body:/id"),
