@@ -22,13 +22,14 @@ from broker.api.app import application, start, wire
 from broker.api.broker import Broker
 from broker.api.limits import Limits
 from broker.api.session import MAX_MESSAGE
+from broker.api.websocket import WebSocket
 from broker.entities.sweeper import keep_swept
 from broker.errors import MachiError
 from broker.guard import Guard
 from broker.registry.expiry import keep_current
+from broker.safe import KeyFile, Safe
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
-from broker.subscriptions.safe import Safe, key_in
 from broker.temporal.retention import keep_retained
 from broker.validation import Models
 
@@ -125,13 +126,13 @@ async def _run(
     sock: socket.socket,
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
-    store, safe = SqliteStore(settings.data), Safe(key_in(settings.data))
+    store, safe = SqliteStore(settings.data), Safe(KeyFile(settings.data))
     broker = await start(settings, store, models=models, guard=guard, accounts=accounts, safe=safe)
     config = uvicorn.Config(
         application(broker),
         loop="uvloop",
         http=wire(broker, open_files(Limits())).protocol,  # type: ignore[arg-type]
-        ws="websockets-sansio",
+        ws=WebSocket,
         ws_max_size=MAX_MESSAGE,
         ws_per_message_deflate=False,
         ws_ping_interval=None,
@@ -177,8 +178,9 @@ def serve(
 ) -> None:
     """Run a broker until SIGINT or SIGTERM; without `guard` everybody may do everything.
 
-    Raises CannotListen, and the store's own errors.
+    Raises CannotListen, KeyFaulty, and the store's own errors.
     """
+    KeyFile(settings.data).read()
     _allow_files()
     sock = listen(settings.host, settings.port)
     try:

@@ -151,6 +151,9 @@ JAPANESE: Final[dict[str, str]] = {
         "フォルダーのデータ（ファイル、索引、変更フィード）が無傷か調べる。"
     ),
     "{source} is copied to {target}": "{source} を {target} に写しました",
+    "{key} is not in it: keep a copy apart, or tokens of receivers cannot be read.": (
+        "{key} は含まれません。別に保管してください。なければ受信先のトークンを読めません。"
+    ),
     "Copy the data folder SOURCE of a running or stopped broker to the file TARGET.": (
         "ブローカーのデータフォルダー SOURCE をファイル TARGET に写す（動作中でもよい）。"
     ),
@@ -269,6 +272,7 @@ JAPANESE: Final[dict[str, str]] = {
     "TO": "宛先",
     "List all subscriptions of a tenant.": "テナントのサブスクリプションを一覧する。",
     "Show one subscription whole, as JSON.": "サブスクリプションを JSON で全部示す。",
+    "Show tokens and passwords too, not ***.": "トークンやパスワードも *** にせずに示す。",
     "Make a subscription, and print its id.": (
         """サブスクリプションを作り、その ID を表示する。
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
@@ -38,6 +39,7 @@ from broker.jsonld.loader import ContextLoader
 from broker.metrics import Metrics
 from broker.registry.service import Registrations
 from broker.registry.subscriptions import RegistrationSubscriptions, told
+from broker.safe import Safe
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.subscriptions.delivery.clock import LoopTicker
@@ -53,7 +55,6 @@ from broker.subscriptions.live.seats import Seats
 from broker.subscriptions.live.tickets import Tickets
 from broker.subscriptions.matching import Matching
 from broker.subscriptions.periods import Periods
-from broker.subscriptions.safe import Safe
 from broker.subscriptions.service import Subscriptions
 from broker.temporal.amendments import Amendments
 from broker.temporal.follower import Follower
@@ -75,7 +76,8 @@ async def start(
 ) -> Broker:
     """Open the store and put the parts of a broker together. `token` cannot be guessed.
 
-    Secrets of subscriptions are sealed in `safe`; without one they are lost with the broker.
+    Secrets of subscriptions and registrations are sealed in `safe`; without one they are lost with
+    the broker.
     """
     safe = safe or Safe()
     policy = Policy() if settings.history_policy is None else read_policy(settings.history_policy)
@@ -90,12 +92,12 @@ async def start(
     contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout), hosted=own)
     subscribing = (store, guard, egress, contexts, clock, lambda: str(uuid.uuid4()), safe)
     subscriptions = Subscriptions(*subscribing)
-    registrations = Registrations(store, guard, egress, clock, lambda: str(uuid.uuid4()))
+    registrations = Registrations(store, guard, egress, clock, lambda: str(uuid.uuid4()), safe)
     matching = Matching(None if guard.transparent else guard)
     store.outbox.match_with(ByKind(matching, registrations.audience))
     delivery = Delivery(
         store.outbox,
-        Recipients(entities, contexts, told, safe).know,
+        Recipients(entities, contexts, partial(told, safe), safe).know,
         guard,
         Senders(egress),
         Chains(secrets.token_bytes(16)),

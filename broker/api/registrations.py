@@ -101,12 +101,10 @@ def _told(
     context: Context,
     options: frozenset[str],
 ) -> dict[str, Any]:
-    told = shown(
-        registration,
-        context,
-        sys_attrs="sysAttrs" in options,
-        secrets=broker.registrations.shows_secrets(request.caller, request.tenant),
-    )
+    secrets = broker.registrations.shows_secrets(request.caller, request.tenant)
+    if secrets:
+        registration = broker.registrations.opened(request.tenant, registration)
+    told = shown(registration, context, sys_attrs="sysAttrs" in options, secrets=secrets)
     if request.media == LD:
         told["@context"] = context.source
     return told

@@ -43,12 +43,15 @@ class Session:
         context: Context,
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
+        abort: Callable[[], None],
     ) -> None:
+        """`abort` ends the connection without waiting for the client to read."""
         self._broker = broker
         self._holder = holder
         self._context = context
         self._receive = receive
         self._send = send
+        self._abort = abort
         self._streams: dict[str, asyncio.Task[None]] = {}
         self._closed = False
 
@@ -177,7 +180,11 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        try:
+            async with asyncio.timeout(self._broker.settings.patience):
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except TimeoutError:
+            self._abort()
 
 
 def _parsed(text: str | bytes) -> dict[str, Any]:

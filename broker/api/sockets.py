@@ -11,6 +11,7 @@ from broker.api.broker import Broker
 from broker.api.request import TENANT, Request
 from broker.api.response import problem
 from broker.api.session import Session
+from broker.api.websocket import ABORT
 from broker.errors import BadRequestData, InvalidRequest, MachiError, UpgradeRequired
 from broker.jsonld.context import Context
 from broker.subscriptions.live.tickets import Holder
@@ -50,7 +51,8 @@ class Sockets:
         broker.metrics.requests["websocket", 101] += 1
         with broker.seats.taken(holder.caller):
             await send({"type": "websocket.accept"})
-            await Session(broker, holder, context, receive, send).run()
+            abort = scope["extensions"][ABORT]
+            await Session(broker, holder, context, receive, send, abort).run()
 
     async def _meet(self, scope: Message) -> tuple[Holder, Context]:
         """Return who listens to which tenant, and the context names are read by."""

@@ -50,7 +50,7 @@ class Registration:
     """One registration. `expires_at` is sortable.
 
     `members` is what a client is shown, names expanded; members that are the client's own
-    (Context Source Properties) are in `properties`, by IRI.
+    (Context Source Properties) are in `properties`, by IRI. Secrets are masked, and in `sealed`.
     """
 
     id: str
@@ -62,6 +62,7 @@ class Registration:
     observation: Interval | None = None
     management: Interval | None = None
     members: dict[str, Any] = field(default_factory=dict, compare=False)
+    sealed: str | None = field(default=None, compare=False)
     properties: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property

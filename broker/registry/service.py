@@ -22,8 +22,10 @@ from broker.registry.conflicts import check_others, check_own, named, own_data, 
 from broker.registry.match import Wanted, matches
 from broker.registry.model import Mode, Registration
 from broker.registry.parse import TYPE, parse_fragment, parse_registration
+from broker.registry.safe import INFO, opened, refuse_masks, seal
 from broker.registry.stored import KIND, load, resource
 from broker.registry.subscriptions import Audience, matching, wanted_of
+from broker.safe import Safe
 from broker.store.contract import Resource, Store, Tx
 from broker.store.outbox import Notice, StoredSubscription
 from broker.subscriptions.parse import Members
@@ -38,7 +40,13 @@ class Registrations:
     """Registrations through guard, egress rule and store. `token` makes ids."""
 
     def __init__(
-        self, store: Store, guard: Guard, egress: Egress, clock: Clock, token: Callable[[], str]
+        self,
+        store: Store,
+        guard: Guard,
+        egress: Egress,
+        clock: Clock,
+        token: Callable[[], str],
+        safe: Safe,
     ) -> None:
         self.audience = Audience()
         self._store = store
@@ -46,6 +54,7 @@ class Registrations:
         self._egress = egress
         self._clock = clock
         self._token = token
+        self._safe = safe
         self._due: dict[tuple[str, str], str] = {}
         """When registrations expire, by tenant and id; one that changed may be here in vain."""
 
@@ -61,7 +70,9 @@ class Registrations:
         now = self._clock()
         members = parse_registration(body, context, now)
         members = {"id": members.get("id") or _URN + self._token(), **members}
-        kept = resource(members, now, now)
+        refuse_masks(members)
+        members, sealed = seal(self._safe, tenant, members)
+        kept = resource(members, now, now, sealed)
 
         async def work(tx: Tx) -> None:
             before = await tx.resource(KIND, kept.id)
@@ -107,8 +118,8 @@ class Registrations:
             known = _known(before, now)
             if before is None or known is None:
                 raise _none(id)
-            members = parse_fragment(body, _members(known), context, now)
-            kept = resource(members, known.created_at, now)
+            members, sealed = self._changed(tenant, known, body, context, now)
+            kept = resource(members, known.created_at, now, sealed)
             await self._check(caller, tenant, load(kept))
             if await self._replace(caller, tenant, before, kept):
                 self._note(tenant, load(kept))
@@ -132,6 +143,10 @@ class Registrations:
     def shows_secrets(self, caller: Caller, tenant: str) -> bool:
         """Tell whether a caller may see the headers that go to a source."""
         return administers(self._guard, caller, tenant)
+
+    def opened(self, tenant: str, registration: Registration) -> Registration:
+        """Return a registration with the headers that go to its source."""
+        return opened(self._safe, tenant, registration)
 
     async def notice(self, stored: StoredSubscription) -> Notice | None:
         """Return what a subscription to registrations is told of at an interval."""
@@ -161,6 +176,17 @@ class Registrations:
                 self._due.pop(key, None)
             else:
                 self._due[key] = left
+
+    def _changed(
+        self, tenant: str, known: Registration, body: Any, context: Context, now: str
+    ) -> tuple[Members, str | None]:
+        """Return the members after a change, and the sealed secrets: as they were, or new."""
+        members = parse_fragment(body, _members(known), context, now)
+        if INFO not in body and known.sealed is not None:
+            return members, known.sealed
+        if INFO in body:
+            refuse_masks(members)
+        return seal(self._safe, tenant, members)
 
     async def _put(self, tx: Tx, caller: Caller, kept: Resource, now: str) -> None:
         """Store a registration beside those that are there. Raises Conflict, BadRequestData."""

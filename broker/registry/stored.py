@@ -15,9 +15,14 @@ from broker.subscriptions.parse import Members
 KIND: Final = "csourceRegistration"
 
 
-def resource(members: Members, created_at: str, modified_at: str) -> Resource:
-    """Return what the store keeps of a registration."""
-    body = orjson.dumps({"members": members, "modifiedAt": modified_at})
+def resource(
+    members: Members, created_at: str, modified_at: str, sealed: str | None = None
+) -> Resource:
+    """Return what the store keeps of a registration; `members` are masked."""
+    kept: dict[str, Any] = {"members": members, "modifiedAt": modified_at}
+    if sealed is not None:
+        kept["sealed"] = sealed
+    body = orjson.dumps(kept)
     return Resource(KIND, members["id"], created_at, body)
 
 
@@ -38,6 +43,7 @@ def load(kept: Resource) -> Registration:
         management=_interval(members.get("managementInterval")),
         members={name: value for name, value in members.items() if name != "properties"},
         properties=members.get("properties", {}),
+        sealed=document.get("sealed"),
     )
 
 

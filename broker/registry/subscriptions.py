@@ -11,8 +11,10 @@ from broker.query.kept import load_node
 from broker.query.temporal import parse_temporal
 from broker.registry.match import Wanted, matches, relevant
 from broker.registry.model import Registration
+from broker.registry.safe import opened
 from broker.registry.show import shown
 from broker.registry.stored import KIND, load, resource
+from broker.safe import Safe
 from broker.store.contract import Resource
 from broker.store.outbox import Notice, Opening, StoredSubscription
 from broker.subscriptions.members import PROJECTED
@@ -91,18 +93,23 @@ def notice(reason: str, told: Sequence[Registration], wanted: Wanted) -> Notice:
             },
             "createdAt": one.created_at,
             "modifiedAt": one.modified_at,
+            "sealed": one.sealed,
         }
         for one in told
     ]
     return {"triggerReason": reason, "registrations": kept}
 
 
-def told(kept: Notice, context: Names, sys_attrs: bool, secrets: bool) -> list[dict[str, Any]]:
-    """Return the registrations of a notice as its receiver is shown them."""
+def told(
+    safe: Safe, tenant: str, kept: Notice, context: Names, sys_attrs: bool, secrets: bool
+) -> list[dict[str, Any]]:
+    """Return the registrations of a tenant's notice as its receiver is shown them."""
     found = [
-        load(resource(one["members"], one["createdAt"], one["modifiedAt"]))
+        load(resource(one["members"], one["createdAt"], one["modifiedAt"], one.get("sealed")))
         for one in kept["registrations"]
     ]
+    if secrets:
+        found = [opened(safe, tenant, one) for one in found]
     return [shown(one, context, sys_attrs=sys_attrs, secrets=secrets) for one in found]
 
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from broker.safe import MASK
+
 PORTS: Final = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
+INFOS: Final = ("receiverInfo", "notifierInfo")
+"""Members of an endpoint that are lists of keys and values."""
+
+_PLAIN: Final = frozenset(("MQTT-Version", "MQTT-QoS"))
 _UNUSABLE = re.compile(r"[\s\x00-\x20\x7f]")
 
 
@@ -78,16 +84,32 @@ def parse_endpoint(uri: str) -> Address:
 
 
 def masked(uri: str) -> str:
-    """Return a URI with its password, if it has one, as `***`: for logs, pages and strangers."""
+    """Return a URI with its password as `***`: for logs, pages and strangers.
+
+    So is a user name that comes alone, which is how many MQTT brokers take a token.
+    """
     try:
         parts = urlsplit(uri)
-        if parts.password is None:
+        if parts.username is None:
             return uri
     except ValueError:
-        return "***"
-    place = parts.netloc.rpartition("@")[2]
-    user = parts.netloc.partition(":")[0]
-    return urlunsplit((parts.scheme, f"{user}:***@{place}", parts.path, parts.query, ""))
+        return MASK
+    account, _, place = parts.netloc.rpartition("@")
+    user, colon, _ = account.partition(":")
+    account = f"{user}:{MASK}" if colon else MASK
+    return urlunsplit((parts.scheme, f"{account}@{place}", parts.path, parts.query, ""))
+
+
+def mask(endpoint: dict[str, Any]) -> dict[str, Any]:
+    """Return an endpoint as strangers are shown it: with `***` for secrets."""
+    told = {**endpoint, "uri": masked(endpoint["uri"])}
+    for name in INFOS:
+        if name in endpoint:
+            told[name] = [
+                pair if pair["key"] in _PLAIN else {**pair, "value": MASK}
+                for pair in endpoint[name]
+            ]
+    return told
 
 
 def _target(parts: SplitResult) -> str:

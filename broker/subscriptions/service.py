@@ -20,13 +20,14 @@ from broker.guard import Action, Caller, Guard, administers
 from broker.jsonld.context import Context
 from broker.jsonld.loader import ContextLoader
 from broker.model.names import check_uri
+from broker.safe import Safe, Sealed
 from broker.store.books import no_subscription
 from broker.store.contract import Store
 from broker.store.outbox import Opening, StoredSubscription
 from broker.subscriptions.endpoint import parse_endpoint
 from broker.subscriptions.model import Status
 from broker.subscriptions.parse import Members, parse_fragment, parse_subscription
-from broker.subscriptions.safe import MASK, Safe, Sealed
+from broker.subscriptions.safe import opened, refuse_masks, seal
 from broker.subscriptions.show import status
 from broker.subscriptions.stored import document, renewed
 
@@ -68,9 +69,9 @@ class Subscriptions:
         members = parse_subscription(body, context, self._clock())
         members = {"id": members.get("id") or URN + self._token(), **members}
         self._check_endpoint(members)
-        _refuse_masks(members)
+        refuse_masks(members)
         told_with = await self._context(tenant, members, context.source)
-        kept = self._safe.seal(tenant, document(members, context, told_with, caller))
+        kept = seal(self._safe, tenant, document(members, context, told_with, caller))
         opening = self._opening(kept)
         return await self._outbox.create(
             tenant, members["id"], kept, kind=self.kind, opening=opening
@@ -126,7 +127,7 @@ class Subscriptions:
     def opened(self, stored: StoredSubscription) -> StoredSubscription:
         """Return a subscription with its secrets, for its owner; without where they are lost."""
         with suppress(Sealed):
-            return stored.with_document(self._safe.open(stored.tenant, stored.document))
+            return stored.with_document(opened(self._safe, stored.tenant, stored.document))
         return stored
 
     def _opening(self, kept: dict[str, Any]) -> Opening | None:
@@ -143,9 +144,9 @@ class Subscriptions:
         self._check_endpoint(members)
         kept = renewed(old, members, context, body.keys())
         if "notification" in body:
-            _refuse_masks(members)
+            refuse_masks(members)
         if "notification" in body or "sealed" not in kept:
-            kept = self._safe.seal(tenant, kept)
+            kept = seal(self._safe, tenant, kept)
         if "jsonldContext" in body:
             kept["context"] = await self._context(tenant, members, context.source)
         cancel = status(members, now) is Status.PAUSED or (
@@ -178,26 +179,6 @@ class Subscriptions:
             raise BadRequestData(
                 f"The receiver cannot be notified. {refusal}", place=_URI, remedy=REMEDY
             ) from None
-
-
-def _refuse_masks(members: Members) -> None:
-    """Refuse what was shown in the place of a secret: it would take the secret's place."""
-    endpoint = members["notification"]["endpoint"]
-    at = "body:/notification/endpoint"
-    places = [
-        f"{at}/{name}/{index}/value"
-        for name in ("receiverInfo", "notifierInfo")
-        for index, pair in enumerate(endpoint.get(name, ()))
-        if pair["value"] == MASK
-    ]
-    if parse_endpoint(endpoint["uri"]).password == MASK:
-        places.append(f"{at}/uri")
-    if places:
-        raise BadRequestData(
-            f"`{MASK}` only stands for a secret that was not shown to you.",
-            place=places[0],
-            remedy="Send the secret itself, or leave notification out to keep what is there.",
-        )
 
 
 def is_owner(caller: Caller, stored: StoredSubscription) -> bool:

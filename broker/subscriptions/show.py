@@ -7,10 +7,10 @@ from typing import Any
 from broker.model.names import Names
 from broker.model.times import sortable
 from broker.store.outbox import History, StoredSubscription
+from broker.subscriptions.endpoint import mask
 from broker.subscriptions.members import PROJECTED, compacted_types
 from broker.subscriptions.model import DEFAULT_TRIGGERS, Status
 from broker.subscriptions.parse import Members
-from broker.subscriptions.safe import mask
 
 
 def status(members: Members, now: str) -> Status:

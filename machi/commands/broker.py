@@ -161,6 +161,7 @@ def broker(
 ) -> None:
     """Run the broker."""
     from broker.main import CannotListen, serve
+    from broker.safe import KeyFaulty
     from broker.settings import Settings
     from broker.temporal.policy import UnusablePolicy
     from broker.validation import Mode
@@ -199,6 +200,8 @@ def broker(
                 serve(settings, offer, access.guard, access.accounts)
     except UnusablePolicy as error:
         raise click.UsageError(str(error)) from error
+    except KeyFaulty as error:
+        raise DataFaulty(error.detail, remedy=error.remedy) from error
     except CannotListen as error:
         raise PortBusy(
             str(error),

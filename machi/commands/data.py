@@ -41,6 +41,7 @@ def check(data: Path) -> None:
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def backup(source: Path, target: Path) -> None:
     """Copy a data folder."""
+    from broker.safe import KEY_FILE
     from broker.store.sqlite.maintenance import backup as backup_data
 
     def progress(done: int, pages: int) -> None:
@@ -50,6 +51,12 @@ def backup(source: Path, target: Path) -> None:
     with data_errors():
         backup_data(source, target, progress)
     click.echo(t("{source} is copied to {target}", source=source, target=target))
+    key = source / KEY_FILE
+    if key.exists():
+        said = t(
+            "{key} is not in it: keep a copy apart, or tokens of receivers cannot be read.", key=key
+        )
+        click.echo(said, err=True)
 
 
 @click.command(

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 import click
 import orjson
 
+from broker.subscriptions.endpoint import mask, masked
 from machi.api import V1, Api
 from machi.commands.explain_subscription import explain
 from machi.commands.shared import Group, broker_options, epilog, json_option, table
@@ -44,7 +45,7 @@ def list_(as_json: bool, url: str, tenant: str, context: str | None) -> None:
     """List subscriptions."""
     found = every(Api(url, tenant, context))
     if as_json:
-        click.echo(_json(found))
+        click.echo(_json(list(map(_masked, found))))
         return
     if not found:
         click.echo(t("There are no subscriptions."))
@@ -60,11 +61,12 @@ def list_(as_json: bool, url: str, tenant: str, context: str | None) -> None:
     help=t("Show one subscription whole, as JSON."),
 )
 @click.argument("id_", metavar="ID")
+@click.option("--secrets", is_flag=True, help=t("Show tokens and passwords too, not ***."))
 @broker_options
-def show(id_: str, url: str, tenant: str, context: str | None) -> None:
+def show(id_: str, secrets: bool, url: str, tenant: str, context: str | None) -> None:
     """Show a subscription."""
     found, _ = Api(url, tenant, context).call("GET", _path(id_), query={"options": "sysAttrs"})
-    click.echo(_json(found))
+    click.echo(_json(found if secrets else _masked(found)))
 
 
 @subscriptions.command(
@@ -251,6 +253,12 @@ def _near(text: str) -> dict[str, Any]:
     }
 
 
+def _masked(one: dict[str, Any]) -> dict[str, Any]:
+    """Return a subscription without secrets: what a terminal shows gets copied elsewhere."""
+    notification = one["notification"]
+    return {**one, "notification": {**notification, "endpoint": mask(notification["endpoint"])}}
+
+
 def _row(one: dict[str, Any]) -> list[str]:
     notification = one["notification"]
     types = ", ".join(str(each.get("type", "*")) for each in one.get("entities", ()))
@@ -263,7 +271,7 @@ def _row(one: dict[str, Any]) -> list[str]:
         str(notification.get("timesSent", 0)),
         str(notification.get("timesFailed", 0)),
         what,
-        notification["endpoint"]["uri"],
+        masked(notification["endpoint"]["uri"]),
     ]
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from broker.subscriptions.endpoint import masked
 from machi.api import EX, V1, Api
 from machi.doctor.finding import Finding, note, ok, problem
 from machi.doctor.machine import CLOCK_SLACK
@@ -154,7 +155,7 @@ def subscriptions(found: list[dict[str, Any]], why: Callable[[str], str]) -> Ite
             t(
                 "{id}: {uri} has not taken a notification since {since}. {why}",
                 id=one["id"],
-                uri=sent["endpoint"]["uri"],
+                uri=masked(sent["endpoint"]["uri"]),
                 since=since,
                 why=why(one["id"]),
             ),

@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.client import Event
+from broker.safe import KEY_FILE
 from machi.api import Api
 from machi.cli import main
 from machi.commands import doctor
@@ -115,7 +116,18 @@ def test_every_option_of_create_has_its_member(machi: Machi):
     assert shown["notificationTrigger"] == ["entityDeleted"]
     told = shown["notification"]
     assert (told["format"], told["pick"]) == ("simplified", ["level"])
-    assert told["endpoint"]["receiverInfo"] == [{"key": "Authorization", "value": "x"}]
+    assert told["endpoint"]["receiverInfo"] == [{"key": "Authorization", "value": "***"}]
+
+
+def test_tokens_and_passwords_are_shown_where_that_is_asked_for_only(machi: Machi):
+    made = machi("subscriptions", "create", "--type", "Gauge", "--header", "Authorization: sesame",
+                 "--to", "mqtt://town:sesame@127.0.0.1:9/n").output.strip()  # fmt: skip
+    asked = (["list"], ["list", "--json"], ["show", made])
+    assert [one for one in asked if "sesame" in machi("subscriptions", *one).output] == []
+    whole = json.loads(machi("subscriptions", "show", made, "--secrets").output)
+    endpoint = whole["notification"]["endpoint"]
+    assert endpoint["uri"] == "mqtt://town:sesame@127.0.0.1:9/n"
+    assert endpoint["receiverInfo"] == [{"key": "Authorization", "value": "sesame"}]
 
 
 @pytest.mark.parametrize(
@@ -301,6 +313,12 @@ def test_subscriptions_that_fail_and_their_dead_letters_are_found():
     assert "--allow-egress" in found[0].remedy
 
 
+def test_the_doctor_shows_no_password():
+    failed = {"status": "failed", "endpoint": {"uri": "mqtt://town:sesame@x/t"}}
+    (found,) = service.subscriptions([{"id": "urn:s:1", "notification": failed}], str.upper)
+    assert "mqtt://town:***@x/t" in found.text
+
+
 def test_a_broker_that_is_away_is_found_and_what_has_its_port(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -321,6 +339,14 @@ def test_doctor_ends_with_exit_code_8_where_something_is_wrong(tmp_path: Path):
     assert {one["check"] for one in json.loads(done.stdout)} == {
         "data", "disk", "clock", "broker", "port", "mqtt",
     }  # fmt: skip
+
+
+def test_a_broker_does_not_start_on_a_key_that_is_none(tmp_path: Path):
+    (tmp_path / KEY_FILE).write_text("no key")
+    given = ["broker", "--data", str(tmp_path), "--port", str(free_port())]
+    done = CliRunner().invoke(main, given, env=EN)
+    assert done.exit_code == 6
+    assert f"{tmp_path / KEY_FILE} is no key" in done.stderr
 
 
 def test_a_data_file_that_is_none_or_newer_is_found(tmp_path: Path):

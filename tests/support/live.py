@@ -11,10 +11,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from broker.api.app import application, start, wire
+from broker.api.websocket import WebSocket
 from broker.guard import Guard
+from broker.safe import KeyFile, Safe
 from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
-from broker.subscriptions.safe import Safe, key_in
 from broker.validation import Models
 
 
@@ -36,7 +37,7 @@ async def serve(app: ASGIApp, http: Any = "auto") -> AsyncIterator[str]:
         lifespan="on",
         log_config=None,
         timeout_graceful_shutdown=1,
-        ws="websockets-sansio",
+        ws=WebSocket,
     )
     server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -58,7 +59,7 @@ async def live_broker(
 ) -> AsyncIterator[str]:
     """Run a broker on a SQLite file in `data`; give its URL."""
     store = SqliteStore(data)
-    settings, safe = settings or Settings(data=data), Safe(key_in(data))
+    settings, safe = settings or Settings(data=data), Safe(KeyFile(data))
     broker = await start(settings, store, guard=guard, models=models, safe=safe)
     async with serve(application(broker), wire(broker).protocol) as url:
         try:

@@ -17,6 +17,7 @@ from broker.model.entity import Entity
 from broker.model.language import parse_languages
 from broker.model.reduce import ALL, Projection
 from broker.model.render import Form
+from broker.safe import Safe, Sealed
 from broker.store.outbox import Notice, StoredSubscription
 from broker.subscriptions.conditions import Conditions
 from broker.subscriptions.delivery.mqtt import quality_of
@@ -25,7 +26,7 @@ from broker.subscriptions.delivery.render import View
 from broker.subscriptions.delivery.shape import Join, Shape
 from broker.subscriptions.endpoint import NotAnEndpoint, parse_endpoint
 from broker.subscriptions.model import Subscription, Trigger
-from broker.subscriptions.safe import Safe, Sealed
+from broker.subscriptions.safe import opened
 from broker.subscriptions.stored import load
 
 _TELL_DELETIONS = frozenset((Trigger.ATTRIBUTE_DELETED, Trigger.ENTITY_UPDATED))
@@ -38,10 +39,10 @@ class Recipients:
         self,
         entities: Entities,
         contexts: ContextLoader,
-        tell: Callable[[Notice, Context, bool, bool], list[dict[str, Any]]],
+        tell: Callable[[str, Notice, Context, bool, bool], list[dict[str, Any]]],
         safe: Safe,
     ) -> None:
-        """`tell` shows a notice: with which names, with times, with secrets."""
+        """`tell` shows a tenant's notice: with which names, with times, with secrets."""
         self._safe = safe
         self._tell = tell
         self._entities = entities
@@ -55,7 +56,7 @@ class Recipients:
         if stored is None:
             return None
         try:
-            subscription = load(self._safe.open(stored.tenant, stored.document))
+            subscription = load(opened(self._safe, stored.tenant, stored.document))
             context = await self._contexts.resolve(subscription.context, tenant=stored.tenant)
             return self._recipient(stored, subscription, context)
         except MachiError as error:
@@ -85,7 +86,7 @@ class Recipients:
             view=self._view(shape, subscription, context),
             follow=self._follower(shape, stored.tenant),
             shown=lambda notice, secrets: self._tell(
-                notice, context, shape.form.sys_attrs, secrets
+                stored.tenant, notice, context, shape.form.sys_attrs, secrets
             ),
             concerns=conditions.concerns,
             wants=conditions.wants,

@@ -8,6 +8,7 @@ import orjson
 
 from broker.api.session import MOST_STREAMS
 from broker.api.sockets import Sockets
+from broker.api.websocket import ABORT
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from tests.support.asgi import Client, running
@@ -25,7 +26,8 @@ class Line:
         for message in messages:
             text = orjson.dumps(message).decode()
             self._messages.append({"type": "websocket.receive", "text": text})
-        scope = {"type": "websocket", "headers": [], "query_string": b""}
+        scope: MutableMapping[str, Any] = {"type": "websocket", "headers": [], "query_string": b""}
+        scope["extensions"] = {ABORT: self.left.set}
         sockets = Sockets(client.broker)
         self.task = asyncio.ensure_future(sockets(scope, self._receive, self._send))
 

@@ -242,6 +242,38 @@ async def test_who_asks_for_nothing_is_sent_away(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+async def test_who_takes_nothing_any_more_is_disconnected(tmp_path: Path) -> None:
+    """All that lies between is full: not even the close gets through."""
+    settings = Settings(data=tmp_path, patience=0.5)
+    async with running(tmp_path, settings) as town:
+        for number in range(14):
+            await town.client.create(gauge(number, "x" * 1_000_000))
+        address = town.url.replace("http", "ws", 1) + WS
+        async with connect(address, max_queue=1, max_size=None, compression=None) as connection:
+            await Socket(connection).say("subscribe", snapshot=True)
+            assert await streams(town) == 1
+            async with asyncio.timeout(30):
+                while await streams(town):
+                    await asyncio.sleep(0.01)
+            with pytest.raises(ConnectionClosed) as closed:
+                await read_on(connection)
+    assert closed.value.rcvd is None
+
+
+async def read_on(connection: ClientConnection) -> None:
+    """Read to the end."""
+    while True:
+        await connection.recv()
+
+
+async def streams(town: Town) -> int:
+    """Return how many streams the broker serves."""
+    async with aiohttp.ClientSession() as session, session.get(f"{town.url}/metrics") as answer:
+        text = await answer.text()
+    (line,) = [line for line in text.splitlines() if line.startswith("machi_streams ")]
+    return int(float(line.split()[1]))
+
+
 async def test_a_broker_that_stops_says_so(tmp_path: Path) -> None:
     async with running(tmp_path) as town:
         connection = await connect(town.url.replace("http", "ws", 1) + WS)
