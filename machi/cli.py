@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from machi.commands.accounts import accounts
+from machi.commands.audit import audit
 from machi.commands.broker import broker
 from machi.commands.data import backup, check, restore
 from machi.commands.dead_letters import dead_letters
@@ -44,6 +45,7 @@ for command in (
     *(up, broker, replay_command, tail, subscriptions, dead_letters, doctor),
     accounts,
     keys,
+    audit,
     *(check, backup, restore, import_group, export_group),
 ):
     main.add_command(command)
