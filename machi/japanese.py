@@ -566,10 +566,12 @@ JAPANESE: Final[dict[str, str]] = {
     "Nothing was due to it yet. Ask why of an entity: --entity ID": (
         "まだ通知すべき変化がありません。実体について調べるには: --entity ID"
     ),
-    "Look after the log of who was shown which person's data.": """開示の記録を調べる（だれのデータを、だれが見たか）。
+    "Look after the log of who was shown which person's data.": (
+        """開示の記録を調べる（だれのデータを、だれが見たか）。
 
         データのフォルダーに対して働く。ブローカーが動いていてもよい。
-        """,
+        """
+    ),
     "Check that nothing in the disclosure log was changed since it was written.": (
         """開示の記録が書かれた後に変えられていないかを調べる。
 
