@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from adapters.common.base import DeviceAdapter
 from adapters.common.host import Host
 from adapters.common.orders import Orders
+from adapters.common.redact import redact
 from adapters.common.registry import Registration, Registry, by_attribute
 from adapters.common.writer import write_newest
 from adapters.contract import (
@@ -19,7 +20,7 @@ from adapters.contract import (
     UnknownDevice,
 )
 from adapters.zigbee_lock.codes import Codes
-from adapters.zigbee_lock.lock import BRIDGE, attributes, order, read, redact, set_topic
+from adapters.zigbee_lock.lock import BRIDGE, attributes, order, read, set_topic
 from adapters.zigbee_lock.manifest import MANIFEST
 from broker.client import Client
 

@@ -8,13 +8,12 @@
     zigbee2mqtt/<name>/set            {"state": "UNLOCK"}, {"pin_code": {"user": 1, …}}
 
 Zigbee2MQTT can be set to show PIN codes in its messages. They are taken out before a message is
-kept anywhere (`redact`), and nothing here reads them.
+kept anywhere (`adapters.common.redact`), and nothing here reads them.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -36,18 +35,10 @@ CRITICAL: Final = 20
 """Battery in percent below which a lock wants a new one."""
 SLOTS: Final = range(1, 251)
 PIN: Final = re.compile(r"[1-9][0-9]{3,9}")
-SECRET: Final = re.compile(
-    rb'("(?:pin_?code|pin|code)"\s*:\s*)("(?:[^"\\]|\\.)*"|-?[0-9]+)', re.IGNORECASE
-)
 
 
 class BadCode(ValueError):
     """A PIN code or slot that a Zigbee lock cannot take; the text does not repeat it."""
-
-
-def redact(message: Message) -> Message:
-    """Return the message without PIN codes."""
-    return replace(message, payload=SECRET.sub(rb"\1null", message.payload))
 
 
 def set_topic(name: str) -> str:

@@ -170,16 +170,19 @@ def grant_id(key: str, city: str) -> str:
 
 
 class Vault(Protocol):
-    """Where PINs are kept: encrypted, one key for each holder, forgotten with the holder."""
+    """Where PINs are kept: encrypted, one key for each holder, forgotten with the holder.
 
-    async def put(self, holder: str, name: str, secret: str) -> None:
-        """Keep a secret under a name, replacing what is there. Durable when it returns."""
+    `consent.vault` is one; the kind of a PIN is `pin:` and the id of its grant.
+    """
+
+    async def put(self, holder: str, kind: str, secret: str, /) -> None:
+        """Keep a secret, replacing what is there. Durable when it returns."""
         ...
 
-    async def get(self, holder: str, name: str) -> str | None:
+    async def get(self, holder: str, kind: str, /) -> str | None:
         """Return a secret, None where there is none."""
         ...
 
-    async def forget(self, holder: str, name: str) -> None:
+    async def forget(self, holder: str, kind: str, /) -> None:
         """Forget a secret; nothing happens where there is none."""
         ...

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.common.redact import redact
 from adapters.contract import BadPayload, Message
 from adapters.zigbee_lock.lock import (
     BadCode,
@@ -14,7 +15,6 @@ from adapters.zigbee_lock.lock import (
     clear_code,
     order,
     read,
-    redact,
     set_code,
 )
 

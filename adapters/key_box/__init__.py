@@ -1,0 +1,1 @@
+"""Key boxes without network: PINs computed from a shared key and the clock."""

@@ -1,0 +1,1 @@
+"""RemoteLOCK door locks, through the vendor's cloud."""
