@@ -178,7 +178,7 @@ JAPANESE: Final[dict[str, str]] = {
     "DIED": "時刻",
     "TRIES": "回数",
     "ENTITY": "実体",
-    "SUBSCRIPTION": "宛先",
+    "SUBSCRIPTION": "サブスクリプション",
     "WHY": "理由",
     "Mend the receiver, then: machi dead-letters replay LETTER": (
         "受信側を直してから: machi dead-letters replay 不達"
@@ -448,7 +448,7 @@ JAPANESE: Final[dict[str, str]] = {
     "Some client sends {name!r} without the context. See: {EX}/explain/term?term={name}": (
         "@context なしで {name!r} を送る相手がいます。参照: {EX}/explain/term?term={name}"
     ),
-    "it was made": "作成以来",
+    "it was made": "作成時",
     "{count} notifications could not be delivered.": (
         "届けられなかった通知が {count} 件あります。"
     ),

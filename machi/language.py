@@ -27,6 +27,13 @@ def t(text: str, /, **values: Any) -> str:
     return text.format(**values) if values else text
 
 
+def failure(words: str) -> str:
+    """Return why a delivery failed, as the broker says it, in the language of the terminal."""
+    from broker.subscriptions.reasons import reason
+
+    return reason(words, "ja" if japanese() else "en")
+
+
 def first_line(text: str) -> str:
     """Return by what `machi.japanese` knows a text."""
     return text.strip("\b \n").partition("\n")[0]

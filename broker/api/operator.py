@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from broker.api.books import servers
 from broker.api.broker import Broker
 from broker.api.language import language
-from broker.api.operator_words import TEXTS, reason
+from broker.api.operator_words import TEXTS
 from broker.api.request import Request
 from broker.api.response import Headers, Response
 from broker.errors import BadRequestData, Forbidden, NonexistentTenant, UnsupportedMediaType
@@ -17,6 +17,7 @@ from broker.guard import Action
 from broker.store.outbox import DeadLetter, StoredSubscription
 from broker.subscriptions.delivery.clock import seconds_between
 from broker.subscriptions.endpoint import masked
+from broker.subscriptions.reasons import reason
 from broker.subscriptions.show import status
 
 if TYPE_CHECKING:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, TypeAlias
 
+from broker.subscriptions.reasons import reason
+
 Language: TypeAlias = Literal["ja", "en"]
 
 _TEXTS: Final[dict[str, tuple[str, str]]] = {
@@ -190,6 +192,8 @@ CODES: Final = frozenset(_TEXTS)
 def in_words(code: str, values: dict[str, Any], language: Language) -> str:
     """Return the sentence of a code, with its values."""
     joint = "、" if language == "ja" else ", "
+    if "why" in values:
+        values = {**values, "why": reason(values["why"], language)}
     shown = {
         name: joint.join(map(str, value)) if isinstance(value, list) else value
         for name, value in values.items()

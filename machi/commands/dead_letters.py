@@ -10,7 +10,7 @@ import orjson
 
 from machi.api import EX, Api
 from machi.commands.shared import Group, broker_options, epilog, json_option, table
-from machi.language import t
+from machi.language import failure, t
 
 PATH = f"{EX}/dead-letters"
 
@@ -145,5 +145,5 @@ def _row(one: dict[str, Any]) -> list[str]:
         str(one.get("attempts", "")),
         str(one.get("entityId", "")),
         str(one.get("subscriptionId", "")),
-        str(one.get("reason", "")),
+        failure(str(one.get("reason", ""))),
     ]

@@ -11,7 +11,7 @@ import orjson
 
 from machi.api import EX, Api
 from machi.commands.shared import broker_options, epilog, json_option
-from machi.language import t
+from machi.language import failure, t
 
 
 @click.command(
@@ -93,8 +93,7 @@ def deliveries(found: dict[str, Any]) -> Iterator[str]:
         **{name: count for name, count in books.items() if name != "balanced"},
     )
     if found.get("lastError"):
-        yield t(
-            "The newest failure, at {at}: {why}", at=found["lastFailure"], why=found["lastError"]
-        )
+        why = failure(found["lastError"])
+        yield t("The newest failure, at {at}: {why}", at=found["lastFailure"], why=why)
     elif not books["queued"]:
         yield t("Nothing was due to it yet. Ask why of an entity: --entity ID")

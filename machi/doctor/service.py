@@ -12,7 +12,7 @@ from machi.api import EX, V1, Api
 from machi.doctor.finding import Finding, note, ok, problem
 from machi.doctor.machine import CLOCK_SLACK
 from machi.errors import NotReachable, Refusal
-from machi.language import t
+from machi.language import failure, t
 
 LOOKED_AT: Final = 200
 """Entities whose names are looked at."""
@@ -157,7 +157,7 @@ def subscriptions(found: list[dict[str, Any]], why: Callable[[str], str]) -> Ite
                 id=one["id"],
                 uri=masked(sent["endpoint"]["uri"]),
                 since=since,
-                why=why(one["id"]),
+                why=failure(why(one["id"])),
             ),
             t(
                 "Mend the receiver or its address; a private address needs machi broker "

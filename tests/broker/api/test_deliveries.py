@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from broker.api.operator_words import TEXTS, reason
+from broker.api.operator_words import TEXTS
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Books
+from broker.subscriptions.reasons import reason
 from tests.broker.api.data import gauge
 from tests.support.asgi import Answer, Client, Ticking, running
 from tests.support.receivers import Receiver, answer, receiver
@@ -341,27 +342,6 @@ def test_both_languages_say_the_same_things() -> None:
         assert {part for part in ("{n}", "{all}", "{age}") if part in text} == {
             part for part in ("{n}", "{all}", "{age}") if part in TEXTS["ja"][name]
         }
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "The receiver answers 503 Service Unavailable. Tried 60 times in 24 hours.",
-        "The receiver answers 599.",
-        "The receiver answers 301 Moved Permanently; notifications do not follow redirects. "
-        "Refused 8 times.",
-        "The receiver did not connect within 0.5 s.",
-    ],
-)
-def test_reasons_are_told_in_japanese(words: str) -> None:
-    told = reason(words, "ja")
-    assert told != words
-    assert all(ord(letter) > 127 or not letter.isalpha() for letter in told.split("と")[-1])
-    assert reason(words, "en") == words
-
-
-def test_a_reason_without_translation_stays() -> None:
-    assert reason("Something else.", "ja") == "Something else."
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
