@@ -1,0 +1,1 @@
+"""The edge of the bookings app: payment providers and mail."""
