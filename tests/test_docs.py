@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -10,6 +11,11 @@ import pytest
 
 from broker.api.routes import TABLE
 from broker.api.session import PARAMETERS
+from broker.store.outbox import Books
+from broker.subscriptions.endpoint import PORTS
+from broker.subscriptions.model import Trigger
+from broker.subscriptions.notification import ACCEPTED, FORMATS
+from broker.subscriptions.parse import _PARSERS as MEMBERS
 from machi.cli import main
 from machi.commands.shared import EXIT_CODES
 
@@ -96,6 +102,12 @@ def test_the_page_on_streams_names_every_parameter_and_event() -> None:
     for name in stream.known:
         assert re.search(rf"`{name}\b", page), name
     assert stream.known >= PARAMETERS
+
+
+def test_the_page_on_subscriptions_names_every_member_and_word() -> None:
+    text = (ROOT / "docs" / "subscriptions.md").read_text()
+    words = {*MEMBERS, *Trigger, *FORMATS, *ACCEPTED, *PORTS, *asdict(Books())}
+    assert {word for word in words - {"keyValues"} if not re.search(rf"\b{word}\b", text)} == set()
 
 
 def test_the_page_on_faults_names_tests_that_exist() -> None:

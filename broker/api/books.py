@@ -28,7 +28,8 @@ async def books(broker: Broker, request: Request) -> Response:
     outbox = broker.store.outbox
     named = request.query.get("subscriptionId")
     if named is not None:
-        stored = await broker.subscriptions.named(request.caller, request.tenant, named)
+        place = "query:subscriptionId"
+        stored = await broker.subscriptions.named(request.caller, request.tenant, named, place)
         return json_response(account(broker, stored))
     found, total = await outbox.page(request.tenant, offset=offset, limit=limit)
     told = {

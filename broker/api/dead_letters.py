@@ -121,7 +121,8 @@ async def _letters(
     outbox = broker.store.outbox
     sid = None
     if named is not None:
-        sid = (await broker.subscriptions.named(request.caller, tenant, named)).sid
+        place = "query:subscriptionId"
+        sid = (await broker.subscriptions.named(request.caller, tenant, named, place)).sid
     else:
         await broker.subscriptions.page(request.caller, tenant, 0, 0)
     if broker.guard.transparent:
@@ -167,13 +168,14 @@ async def _named(broker: Broker, request: Request) -> StoredSubscription:
     """Return the subscription a body names, for all of whose letters the caller may decide."""
     body, _ = await json_and_context(broker, request)
     named = body.get("subscriptionId") if isinstance(body, dict) else None
+    place = "body:/subscriptionId"
     if not isinstance(named, str):
         raise BadRequestData(
             "The body names no subscription.",
-            place="body:/subscriptionId",
+            place=place,
             remedy='Send {"subscriptionId": "urn:…"}; for one letter use its own path.',
         )
-    return await broker.subscriptions.named(request.caller, request.tenant, named)
+    return await broker.subscriptions.named(request.caller, request.tenant, named, place)
 
 
 def _seen_by(known: Recipient, request: Request) -> Recipient:

@@ -92,7 +92,9 @@ async def _decide(broker: Broker, request: Request, *, replaying: bool) -> Respo
     form = await _form(request)
     tenant = form.get("tenant", "")
     broker.guard.allow(request.caller, tenant, Action.ADMINISTER, None)
-    stored = await broker.subscriptions.named(request.caller, tenant, form["subscriptionId"])
+    stored = await broker.subscriptions.named(
+        request.caller, tenant, form["subscriptionId"], "body:/subscriptionId"
+    )
     outbox = broker.store.outbox
     act = outbox.replay if replaying else outbox.discard
     seq = form.get("seq", "")

@@ -114,11 +114,11 @@ _GO_BACK = ("waiting", "dead")
 """Figures that can fall: what is delivered waits no longer, what is replayed is not dead."""
 
 
-def no_subscription(id: str) -> ResourceNotFound:
-    """Return the error for a subscription that is not there."""
+def no_subscription(id: str, place: str = "path:id") -> ResourceNotFound:
+    """Return the error for a subscription that is not there; `place` is where it was named."""
     return ResourceNotFound(
         f"There is no subscription {id}.",
-        place="path:id",
+        place=place,
         remedy="Check the id and the tenant (header NGSILD-Tenant).",
     )
 

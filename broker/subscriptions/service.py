@@ -84,13 +84,15 @@ class Subscriptions:
             raise no_subscription(id)
         return stored
 
-    async def named(self, caller: Caller, tenant: str, id: str) -> StoredSubscription:
+    async def named(
+        self, caller: Caller, tenant: str, id: str, place: str = "path:id"
+    ) -> StoredSubscription:
         """Return a subscription of any kind. Raises ResourceNotFound."""
         self._guard.allow(caller, tenant, Action.SUBSCRIBE, None)
-        check_uri(id, "path:id", "A subscription id", "urn:ngsi-ld:Subscription:1")
+        check_uri(id, place, "A subscription id", "urn:ngsi-ld:Subscription:1")
         stored = await self._outbox.get(tenant, id)
         if stored is None or not self.may_see(caller, stored):
-            raise no_subscription(id)
+            raise no_subscription(id, place)
         return stored
 
     async def page(

@@ -14,7 +14,7 @@ from broker.api.operator_words import TEXTS
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Books
 from broker.subscriptions.reasons import reason
-from tests.broker.api.data import gauge
+from tests.broker.api.data import gauge, refusal
 from tests.support.asgi import Answer, Client, Ticking, running
 from tests.support.receivers import Receiver, answer, receiver
 
@@ -359,3 +359,12 @@ async def test_the_page_of_a_tenant_that_is_not_there_says_so_and_offers_those_t
     assert TEXTS[lang]["missing"].format(tenant="dril") in page
     assert '<option value="drill">' in page
     assert TEXTS[lang]["all_well"] not in page
+
+
+async def test_a_subscription_that_is_not_there_is_refused_where_it_was_named(town: Town) -> None:
+    none = "urn:ngsi-ld:Subscription:none"
+    for path in (BOOKS, LETTERS):
+        refused = await town.client.get(f"{path}?subscriptionId={none}")
+        assert refusal(refused) == (404, "ResourceNotFound", "query:subscriptionId")
+    refused = await town.client.post(f"{LETTERS}/replay", {"subscriptionId": none})
+    assert refusal(refused) == (404, "ResourceNotFound", "body:/subscriptionId")
