@@ -21,6 +21,7 @@ import pytest
 
 from broker.api.routes import TABLE
 from broker.api.sockets import Sockets
+from broker.api.websocket import ABORT
 from broker.api.table import Route
 from broker.clock import now
 from broker.entities.service import Entities
@@ -916,7 +917,8 @@ async def _socket(client: Client, heard: list[dict[str, Any]]) -> None:
         if "text" in message:
             heard.append(orjson.loads(message["text"]))
 
-    scope = {"type": "websocket", "headers": [], "query_string": b""}
+    scope: MutableMapping[str, Any] = {"type": "websocket", "headers": [], "query_string": b""}
+    scope["extensions"] = {ABORT: lambda: None}
     await Sockets(client.broker)(scope, receive, send)
 
 
