@@ -10,7 +10,7 @@ SCHOOL: Final = "学校"
 
 
 def facility_entities() -> list[Entity]:
-    """Return a Building, a BookableSpace and a SmartLock for each facility.
+    """Return a Building, its BookableSpaces and a SmartLock for each facility.
 
     No lock is connected, so that the state of each is `unknown`.
     """
@@ -20,7 +20,7 @@ def facility_entities() -> list[Entity]:
         for facility in known["facilities"]
         for entity in (
             _building(facility, known),
-            _space(facility, known),
+            *_spaces(facility, known),
             _lock(facility, known),
         )
     ]
@@ -42,13 +42,33 @@ def _building(facility: dict[str, Any], known: dict[str, Any]) -> Entity:
     }
 
 
-def _space(facility: dict[str, Any], known: dict[str, Any]) -> Entity:
+def _spaces(facility: dict[str, Any], known: dict[str, Any]) -> list[Entity]:
+    """Return the whole of a facility, and its parts where it has any."""
+    whole = _space(facility, known, facility["spaceKind"])
+    parts = []
+    for part in facility.get("parts", ()):
+        entity = _space(facility, known, "half")
+        entity["id"] = f"{whole['id']}-{part['local']}"
+        names = {
+            "ja": f"{facility['name']['ja']}（{part['name']['ja']}）",
+            "en": f"{facility['name']['en']}, {part['name']['en']}",
+        }
+        parts.append(entity | {"name": texts(names)})
+    if parts:
+        whole["refPart"] = relation([part["id"] for part in parts])
+    return [whole, *parts]
+
+
+def _space(facility: dict[str, Any], known: dict[str, Any], price: str) -> Entity:
     return {
         "id": _urn("BookableSpace", facility, known),
         "type": "BookableSpace",
         "name": texts(facility["name"]),
         "spaceKind": prop(facility["spaceKind"]),
         "slotMinutes": prop(known["slotMinutes"]),
+        "openingHours": prop(known["openingHours"]),
+        "bookingRules": prop(known["bookingRules"]),
+        "priceRules": prop(known["priceRules"][price]),
         "refBuilding": relation(_urn("Building", facility, known)),
         "refLock": relation([_urn("SmartLock", facility, known)]),
     }

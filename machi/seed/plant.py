@@ -10,8 +10,8 @@ from typing import Any
 from broker.client import AlreadyExists, Client, Entity, NotFound, PreconditionFailed
 from machi.seed.town import drill_entities, town_entities
 
-CURSOR = "FeedCursor"
-"""The type of what apps remember of the change feed."""
+UNLISTED = ("FeedCursor", "SlotClaim")
+"""Types of what apps remember for themselves."""
 NO_VOCABULARY = "https://uri.etsi.org/ngsi-ld/default-context/"
 """What NGSI-LD puts before a name that no @context knows."""
 FIRST_RUN = "none"
@@ -32,7 +32,8 @@ async def plant(town: Client, drill: Client) -> Planted:
     The apps' own memory is in no list of the town's types.
     """
     for client in (town, drill):
-        await client.set_type_rules(CURSOR, {"unlisted": True})
+        for name in UNLISTED:
+            await client.set_type_rules(name, {"unlisted": True})
     first = await _create_missing(town, town_entities())
     second = await _create_missing(drill, drill_entities(FIRST_RUN))
     return Planted(first.created + second.created, first.present + second.present)

@@ -35,7 +35,7 @@ ISSUED: Final = frozenset({GrantStatus.ACTIVE, GrantStatus.CANNOT_REVOKE})
 
 def booking_from(entity: Entity) -> Booking:
     """Return the booking an entity keeps."""
-    told = value(entity, "process", {})
+    told = value(entity, "progress", {})
     fee = value(entity, "fee", {})
     return Booking(
         id=entity["id"],
@@ -67,14 +67,14 @@ def booking_from(entity: Entity) -> Booking:
 
 def payment_ids(entity: Entity) -> list[str]:
     """Return the ids of the payments that belong to a booking's entity."""
-    told = value(entity, "process", {})
+    told = value(entity, "progress", {})
     charge = [told["charge"]] if told.get("charge") else []
     return [*charge, *told.get("past", ()), *told.get("refunds", ())]
 
 
 def case_from(entity: Entity, payments: Mapping[str, Entity]) -> Case:
     """Return the case of a booking's entity and its payments by id."""
-    told = value(entity, "process", {})
+    told = value(entity, "progress", {})
     charge = told.get("charge")
     return Case(
         booking=booking_from(entity),
@@ -170,7 +170,7 @@ def _attributes(case: Case) -> dict[str, Any]:
     found = {name: _property(part) for name, part in values.items()}
     found["refSpace"] = _relation(booking.space)
     found["refHolder"] = _relation(booking.holder)
-    found["process"] = {"type": "JsonProperty", "json": _process(case)}
+    found["progress"] = {"type": "JsonProperty", "json": _process(case)}
     if case.charge is not None:
         found["refPayment"] = _relation(case.charge.id)
     if booking.keys:

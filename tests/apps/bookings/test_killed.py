@@ -179,7 +179,7 @@ async def _check(town: Stage, where: str) -> None:
         assert (kept, claims, grants) == (0, [], []), where
         return
     [booking] = bookings
-    letters = [one["status"] for one in value(booking, "process")["letters"]]
+    letters = [one["status"] for one in value(booking, "progress")["letters"]]
     assert set(letters) == {"sent"}, where
     if value(booking, "status") == "confirmed":
         assert (kept, len(claims), len(grants)) == (600, 8, 1), where
