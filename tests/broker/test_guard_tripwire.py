@@ -21,8 +21,8 @@ import pytest
 
 from broker.api.routes import TABLE
 from broker.api.sockets import Sockets
-from broker.api.websocket import ABORT
 from broker.api.table import Route
+from broker.api.websocket import ABORT
 from broker.clock import now
 from broker.entities.service import Entities
 from broker.guard import Guard, OpenGuard
