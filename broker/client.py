@@ -7,17 +7,20 @@
 Entities travel in normalized form. One client stands for one tenant and one @context.
 
 Errors: `ClientError` is the root. `Unreachable` says that no answer came; `Refused` and its
-kinds (`BadRequest`, `Forbidden`, `NotFound`, `AlreadyExists`, `PreconditionFailed`,
-`Unprocessable`, `Unavailable`) carry the broker's problem document.
+kinds (`BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `AlreadyExists`,
+`PreconditionFailed`, `Unprocessable`, `Unavailable`) carry the broker's problem document.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
+import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -56,6 +59,10 @@ class BadRequest(Refused):
     """400: the request breaks a rule of the data model or of a grammar."""
 
 
+class Unauthorized(Refused):
+    """401: a key is needed, or the one shown opens nothing."""
+
+
 class Forbidden(Refused):
     """403: the guard refuses this caller, or the query is too complex."""
 
@@ -82,6 +89,7 @@ class Unavailable(Refused):
 
 KINDS: Final[dict[int, type[Refused]]] = {
     400: BadRequest,
+    401: Unauthorized,
     403: Forbidden,
     404: NotFound,
     409: AlreadyExists,
@@ -158,11 +166,23 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
+def key_of(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the key this process was handed for a client, None where it was handed none.
+
+    It is `MACHI_KEY_<NAME>`, else `MACHI_KEY`, else what is in the file `MACHI_KEY_FILE` names.
+    """
+    own = environment.get(f"MACHI_KEY_{name.upper()}") or environment.get("MACHI_KEY")
+    if not own and (file := environment.get("MACHI_KEY_FILE")):
+        own = Path(file).read_text().strip()
+    return own or None
+
+
 class Client:
     """A connection to one tenant of a broker. Use as an async context manager.
 
     `context` is the URL of the @context to send as Link header; None means the core context.
-    `name` goes out as `Machi-Client`. `sleep` is replaceable so that tests need not wait.
+    `name` goes out as `Machi-Client`, `key` as bearer token. `sleep` is replaceable so that tests
+    need not wait.
     """
 
     def __init__(
@@ -172,6 +192,7 @@ class Client:
         tenant: str = "",
         context: str | None = None,
         name: str = "",
+        key: str | None = None,
         retry: Retry = Retry(),
         timeout: float = 15.0,
         silence: float = 45.0,
@@ -191,7 +212,14 @@ class Client:
         if context:
             rel = "http://www.w3.org/ns/json-ld#context"
             self._headers["Link"] = f'<{context}>; rel="{rel}"; type="application/ld+json"'
+        self._bearer = _bearer(key)
         self._session: aiohttp.ClientSession | None = None
+
+    def acting_for(self, key: str | None) -> Client:
+        """Return a client of the same connections with another key, or with none."""
+        other = copy.copy(self)
+        other._bearer = _bearer(key)
+        return other
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(headers=self._headers)
@@ -344,6 +372,10 @@ class Client:
         results: list[dict[str, Any]] = answer["results"]
         return results
 
+    async def call(self, method: str, path: str, body: Json = None) -> Json:
+        """Call an operation that has no method here; return its answer. Sent once."""
+        return (await self._call(method, path, body=body))[0]
+
     async def stream(
         self,
         *,
@@ -395,7 +427,7 @@ class Client:
     async def _connected(
         self, params: Mapping[str, str], after: int | None
     ) -> AsyncIterator[tuple[int | None, Event | None]]:
-        headers = {"Accept": "text/event-stream"}
+        headers = {"Accept": "text/event-stream", **self._bearer}
         if after is not None:
             headers["Last-Event-ID"] = str(after)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=self._silence)
@@ -418,7 +450,7 @@ class Client:
         idempotent: bool = False,
     ) -> tuple[Any, Mapping[str, str]]:
         data = None if body is None else orjson.dumps(body)
-        sent = {**(headers or {})}
+        sent = {**self._bearer, **(headers or {})}
         if data is not None:
             sent["Content-Type"] = "application/json"
         attempt = 0
@@ -452,6 +484,10 @@ class Client:
         if self._session is None:
             raise ClientError("the client is not open: use `async with Client(...)`")
         return self._session
+
+
+def _bearer(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
 def _refusal(status: int, content: bytes) -> Refused:

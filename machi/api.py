@@ -10,6 +10,7 @@ import aiohttp
 import orjson
 
 from machi.errors import NotReachable, Refusal
+from machi.key import key_for
 from machi.language import japanese, t
 
 V1 = "/ngsi-ld/v1"
@@ -30,6 +31,9 @@ class Api:
             "Accept-Language": "ja" if japanese() else "en",
             "Machi-Client": "machi",
         }
+        key = key_for(url)
+        if key is not None:
+            self._headers["Authorization"] = f"Bearer {key}"
         if tenant:
             self._headers["NGSILD-Tenant"] = tenant
         if context:

@@ -48,6 +48,12 @@ JAPANESE: Final[dict[str, str]] = {
     "Who may do what: off lets everybody do everything, embedded asks keys and policies.": (
         "誰が何をできるか: off は誰でも何でも、embedded は鍵とポリシーで決める。"
     ),
+    "Who may do what: embedded asks keys and policies, off lets everybody do everything.": (
+        "誰が何をできるか: embedded は鍵とポリシーで決め、off は誰でも何でも。"
+    ),
+    "The file of MACHI_KEY_FILE cannot be read: {why}.": (
+        "MACHI_KEY_FILE のファイルが読めません: {why}。"
+    ),
     "JSON file with the policies of --auth embedded, instead of those that come along.": (
         "--auth embedded のポリシーの JSON ファイル（付属のものの代わり）。"
     ),

@@ -9,8 +9,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 READY = re.compile(r"\bready(:| on )")
 GRACE = 8.0
@@ -21,18 +21,25 @@ PR_SET_PDEATHSIG = 1
 class Role:
     """What a process does: its short name in the log, its Python module and arguments.
 
+    `environment` is added to that of this process: keys go there, never into the arguments.
     A process says a line with `ready:` or `ready on` when it can do its work.
     """
 
     name: str
     module: str
     arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def _end_with_parent() -> None:
     """Have the kernel stop this process when the supervisor is gone, however it ended (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _own_environment() -> dict[str, str]:
+    """Return this process's environment without keys: each process is handed its own."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("MACHI_KEY")}
 
 
 class Child:
@@ -55,7 +62,7 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**_own_environment(), "PYTHONUNBUFFERED": "1", **self.role.environment},
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )

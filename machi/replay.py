@@ -23,6 +23,7 @@ from apps.portal.texts import light_words
 from broker.client import Client, ClientError, Entity, NotFound, Retry, observed_at, value
 from machi.errors import NotReachable
 from machi.flood import FloodSample
+from machi.key import key_for
 from machi.seed.parts import urn
 from machi.seed.plant import reset_drill
 from machi.seed.town import DRILL_ID, gauges
@@ -202,7 +203,8 @@ async def replay(
     say: Callable[[str], None],
 ) -> list[Transition]:
     """Play samples into a running town. Raises NotReachable where a part of it is not running."""
-    async with Client(broker, tenant=tenant, name="replay", retry=Retry(attempts=3)) as drill:
+    retry, key = Retry(attempts=3), key_for(broker)
+    async with Client(broker, tenant=tenant, name="replay", key=key, retry=retry) as drill:
         try:
             await drill.query(type="RiverLevelStation", limit=1)
         except ClientError as error:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from broker.client import Client, ClientError
-from machi.errors import ChildFailed
+from consent.identity.file import IdentityError
+from machi.access import Handed, hand_out, settle
+from machi.errors import ChildFailed, DataFaulty
 from machi.ports import require_free
 from machi.process import Child, Role
 from machi.seed.lights import connect_light, light_port
 from machi.seed.plant import plant
 from machi.seed.town import DRILL_TENANT
+from machi.settings import HOST, TownSettings
+from machi.welcome import welcome
 
-HOST = "127.0.0.1"
 START_LIMIT = 30.0
 HEALTHY = 60.0
 LONGEST_PAUSE = 30.0
@@ -28,25 +27,6 @@ CHANNELS = "channels.json"
 """File in the data folder that names mail and webhook receivers; without it nothing is sent."""
 
 Say = Callable[[str, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TownSettings:
-    """Ports, data folder and what to leave out."""
-
-    broker_port: int = 1026
-    mqtt_port: int = 1883
-    portal_port: int = 8080
-    light_port: int = 5568
-    data: Path = field(default_factory=lambda: Path("data"))
-    devices: bool = True
-    staff_port: int = 8081
-    mqtt: bool = True
-
-    @property
-    def broker(self) -> str:
-        """Return the URL of the town's broker."""
-        return f"http://{HOST}:{self.broker_port}"
 
 
 def servers(settings: TownSettings) -> list[Role]:
@@ -61,7 +41,9 @@ def servers(settings: TownSettings) -> list[Role]:
 
 
 def _broker_options(settings: TownSettings) -> tuple[str, ...]:
-    return ("--data", str(settings.data), "--auth", "off", "--pinned-context")
+    # Who reaches the broker reaches this machine: receivers on it tell nobody anything new.
+    here = ("--allow-egress", "127.0.0.0/8", "--allow-egress", "::1/128")
+    return ("--data", str(settings.data), "--auth", settings.auth, "--pinned-context", *here)
 
 
 def independent(settings: TownSettings) -> list[Role]:
@@ -71,7 +53,9 @@ def independent(settings: TownSettings) -> list[Role]:
     """
     where = ("--broker", settings.broker, "--port", str(settings.staff_port))
     doors = ("--adapters", str(settings.data / "adapters"))
-    return [Role("staff", "apps.staff", (*where, "--drill-tenant", DRILL_TENANT, *doors))]
+    sign_in = ("--sign-in",) if settings.auth == "embedded" else ()
+    drill = ("--drill-tenant", DRILL_TENANT)
+    return [Role("staff", "apps.staff", (*where, *drill, *doors, *sign_in))]
 
 
 def workers(settings: TownSettings) -> list[Role]:
@@ -144,11 +128,43 @@ class Supervisor:
     async def _bring_up(self, begun: float) -> None:
         settings = self._settings
         self._say("machi", f"starting the town; its data are in {settings.data.resolve()}")
-        await self._start_all([*servers(settings), *independent(settings)])
+        handed = await self._hand_out()
+        settling = asyncio.create_task(self._settle())
+        try:
+            await self._start_all([*servers(settings), *independent(settings)], handed)
+            await self._plant(handed)
+            await self._start_all(workers(settings), handed)
+            people = await settling
+        finally:
+            settling.cancel()
+        for line in welcome(settings, handed, people, time.monotonic() - begun):
+            self._say("machi", line)
+
+    async def _hand_out(self) -> Handed | None:
+        """Return the keys of the town's processes, None where nobody needs any."""
+        if self._settings.auth == "off":
+            return None
+        try:
+            return await asyncio.to_thread(hand_out, self._settings.data)
+        except IdentityError as error:
+            raise DataFaulty(str(error)) from error
+
+    async def _settle(self) -> list[tuple[str, str, str]]:
+        """Make the demo's accounts, beside everything else."""
+        if self._settings.auth == "off":
+            return []
+        try:
+            return await asyncio.to_thread(settle, self._settings.data)
+        except IdentityError as error:
+            raise DataFaulty(str(error)) from error
+
+    async def _plant(self, handed: Handed | None) -> None:
+        settings = self._settings
+        key = None if handed is None else handed.keys["seed"]
         try:
             async with (
-                Client(settings.broker, name="seed") as town,
-                Client(settings.broker, tenant=DRILL_TENANT, name="seed") as drill,
+                Client(settings.broker, name="seed", key=key) as town,
+                Client(settings.broker, tenant=DRILL_TENANT, name="seed", key=key) as drill,
             ):
                 planted = await plant(town, drill)
                 if settings.devices:
@@ -160,12 +176,10 @@ class Supervisor:
                 remedy="The lines above marked `broker` say more.",
             ) from error
         self._say("machi", f"{planted.created} entities planted, {planted.present} were there")
-        await self._start_all(workers(settings))
-        for line in _welcome(settings, time.monotonic() - begun):
-            self._say("machi", line)
 
-    async def _start_all(self, roles: list[Role]) -> None:
-        starts = [asyncio.create_task(self._start(role)) for role in roles]
+    async def _start_all(self, roles: list[Role], handed: Handed | None) -> None:
+        ready = roles if handed is None else [handed.to(role) for role in roles]
+        starts = [asyncio.create_task(self._start(role)) for role in ready]
         try:
             await asyncio.gather(*starts)
         finally:
@@ -217,27 +231,3 @@ class Supervisor:
         await asyncio.gather(*(child.stop() for child in children))
         if children:
             self._say("machi", "stopped")
-
-
-def _welcome(settings: TownSettings, seconds: float) -> list[str]:
-    ports = ""
-    if (settings.broker_port, settings.mqtt_port) != (1026, 1883):
-        ports = f" --broker {settings.broker} --mqtt-port {settings.mqtt_port}"
-    return [
-        f"the town is up in {seconds:.1f} s",
-        f"  page     http://localhost:{settings.portal_port}",
-        f"  staff    http://localhost:{settings.staff_port}",
-        f"  broker   http://localhost:{settings.broker_port}/ngsi-ld/v1/entities?type=EvacuationShelter",
-        f"  MQTT     {HOST}:{settings.mqtt_port}",
-        f"play the flood of 4 July 2020:  {_program()} replay kuma-2020 --speed 600{ports}",
-        "stop with Ctrl-C",
-    ]
-
-
-def _program() -> str:
-    """Return how this command can be called again from here."""
-    if shutil.which("machi"):
-        return "machi"
-    own = Path(sys.executable).parent / "machi"
-    here = Path.cwd()
-    return str(own.relative_to(here) if own.is_relative_to(here) else own)

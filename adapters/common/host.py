@@ -22,7 +22,7 @@ from adapters.common.reach import Reach
 from adapters.common.readiness import Readiness
 from adapters.common.spool import Spool
 from adapters.contract import Adapter, Health, Manifest, Message
-from broker.client import Client, Retry
+from broker.client import Client, Retry, key_of
 
 log = logging.getLogger("adapters")
 
@@ -85,6 +85,7 @@ async def run(
     `ready` is called once, when messages are taken and commands followed.
     """
     folder = settings.state / manifest.name
+    key = key_of(manifest.name)
     health = Health()
     readiness = Readiness(ready)
     connected = readiness.part()
@@ -94,9 +95,15 @@ async def run(
         quarantine = stack.enter_context(contextlib.closing(Quarantine(folder / "quarantine")))
         clients = [
             await stack.enter_async_context(
-                Client(settings.broker, tenant=t, name=manifest.name, retry=Retry(attempts=None))
+                Client(
+                    settings.broker,
+                    tenant=tenant,
+                    name=manifest.name,
+                    key=key,
+                    retry=Retry(attempts=None),
+                )
             )
-            for t in settings.tenants
+            for tenant in settings.tenants
         ]
 
         async def take(messages: Any) -> None:

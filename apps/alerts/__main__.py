@@ -11,7 +11,7 @@ from pathlib import Path
 from apps.alerts.channels.config import Channel, ChannelsRefused, read_channels
 from apps.alerts.channels.messenger import Messenger
 from apps.alerts.service import Alerts
-from broker.client import Client, Retry
+from broker.client import Client, Retry, key_of
 
 log = logging.getLogger("apps.alerts")
 
@@ -29,7 +29,13 @@ async def run(broker: str, drills: tuple[str, ...], channels: tuple[Channel, ...
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         for tenant in ("", *drills):
             client = await stack.enter_async_context(
-                Client(broker, tenant=tenant, name="alerts", retry=Retry(attempts=None))
+                Client(
+                    broker,
+                    tenant=tenant,
+                    name="alerts",
+                    key=key_of("alerts"),
+                    retry=Retry(attempts=None),
+                )
             )
             app = Alerts(client, drill=tenant in drills, ready=partial(connected, tenant))
             tasks.create_task(app.run())

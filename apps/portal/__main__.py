@@ -6,6 +6,7 @@ import logging
 import uvicorn
 
 from apps.portal.app import PortalSettings, portal
+from broker.client import key_of
 
 log = logging.getLogger("apps.portal")
 
@@ -29,7 +30,14 @@ def main() -> None:
             told.append(True)
             log.info("ready: the page is on http://%s:%d", options.host, options.port)
 
-    app = portal(PortalSettings(options.broker, options.drill_tenant, ready, options.public_broker))
+    settings = PortalSettings(
+        options.broker,
+        options.drill_tenant,
+        ready,
+        options.public_broker,
+        key=key_of("portal"),
+    )
+    app = portal(settings)
     uvicorn.run(
         app,
         host=options.host,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
@@ -32,7 +32,7 @@ class PortalSettings:
     """Where the broker is, which tenant holds the drills, and what to do once all is ready.
 
     `public_broker` is the broker's address as developers reach it, where that is another one;
-    `registry` is the file of data models.
+    `registry` is the file of data models, `key` what the portal shows the broker.
     """
 
     broker: str
@@ -40,6 +40,7 @@ class PortalSettings:
     ready: Callable[[], None] = lambda: None
     public_broker: str = ""
     registry: Path = BUILT
+    key: str | None = field(default=None, repr=False)
 
 
 def portal(settings: PortalSettings) -> FastAPI:
@@ -48,8 +49,10 @@ def portal(settings: PortalSettings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            Client(settings.broker, name="portal") as real,
-            Client(settings.broker, tenant=settings.drill_tenant, name="portal") as drill,
+            Client(settings.broker, name="portal", key=settings.key) as real,
+            Client(
+                settings.broker, tenant=settings.drill_tenant, name="portal", key=settings.key
+            ) as drill,
         ):
             app.state.town = real
             app.state.registry = settings.registry

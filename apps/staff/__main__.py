@@ -7,6 +7,7 @@ from pathlib import Path
 import uvicorn
 
 from apps.staff.app import StaffSettings, staff
+from broker.client import key_of
 
 log = logging.getLogger("apps.staff")
 
@@ -18,13 +19,22 @@ def main() -> None:
     parser.add_argument("--broker", default="http://127.0.0.1:1026", help="URL of the broker")
     parser.add_argument("--drill-tenant", default="drill", help="tenant whose events are drills")
     parser.add_argument("--adapters", type=Path, help="folder with the adapters' private doors")
+    parser.add_argument("--sign-in", action="store_true", help="let only staff in, by accounts")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
 
     def ready() -> None:
         log.info("ready: the staff page is on http://localhost:%d", options.port)
 
-    app = staff(StaffSettings(options.broker, options.drill_tenant, options.adapters, ready))
+    settings = StaffSettings(
+        options.broker,
+        options.drill_tenant,
+        options.adapters,
+        options.sign_in,
+        key_of("staff"),
+        ready,
+    )
+    app = staff(settings)
     uvicorn.run(
         app,
         host="127.0.0.1",

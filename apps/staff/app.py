@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import orjson
@@ -16,6 +16,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from apps.alerts import cap
+from apps.shell.entrance import Entrance, Person
+from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal, host_allowed
 from apps.shell.headers import SecurityHeaders
 from apps.shell.language import LANGUAGES, language_of, words
 from apps.shell.pages import equip, templates
@@ -33,7 +35,7 @@ from apps.staff.acts import (
     reword,
 )
 from apps.staff.doors import adapters
-from apps.staff.forms import COOKIE, FormRefused, Seal, host_allowed, staff_number, text, whole
+from apps.staff.forms import staff_number, text, whole
 from apps.staff.view import TYPES, tenant_view, time_shown
 from broker.client import Client, ClientError, Entity, NotFound, Retry
 
@@ -48,11 +50,17 @@ OUTCOMES = frozenset({"published", "approved", "reworded", "discarded", "overrid
 
 @dataclass(frozen=True, slots=True)
 class StaffSettings:
-    """Where the broker is, which tenant holds the drills, where the adapters' folders are."""
+    """Where the broker is, which tenant holds the drills, where the adapters' folders are.
+
+    With `sign_in` people sign in; what they decide is written by the page, with its own `key`, so
+    that nobody gets around the rules of the page.
+    """
 
     broker: str
     drill_tenant: str
     adapters: Path | None = None
+    sign_in: bool = False
+    key: str | None = field(default=None, repr=False)
     ready: Callable[[], None] = lambda: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -64,11 +72,25 @@ class Staff:
         self._settings = settings
         self._clients = clients
         self.seal = Seal()
+        self.entrance = Entrance(clients["real"], self.seal)
         self._templates = templates(HERE / "templates")
         self._templates.filters["time"] = time_shown
 
-    async def page(self, request: Request, told: str = "", status: int = 200) -> Response:
-        """Return the page, with a word on what was just done or refused."""
+    async def person(self, request: Request) -> Person | None:
+        """Return who is signed in, None where nobody signs in. Raises Outside, ClientError."""
+        if not self._settings.sign_in:
+            return None
+        person = await self.entrance.person(request)
+        if person is None:
+            raise Outside(RedirectResponse(f"/sign-in?lang={language_of(request)}", 303))
+        if not person.has("staff", "officer", "administrator"):
+            raise Outside(self.entrance.form(request, "not_here", 403))
+        return person
+
+    async def page(
+        self, request: Request, person: Person | None, told: str = "", status: int = 200
+    ) -> Response:
+        """Return the page as a person may see it, with a word on what was just done or refused."""
         language = language_of(request)
         own_words, now = TEXTS[language], self._settings.clock()
         reached = True
@@ -76,7 +98,7 @@ class Staff:
         for name, client in self._clients.items():
             found: list[tuple[Entity, str]] = []
             try:
-                found = await _all(client)
+                found = await _all(client.acting_for(person.token) if person else client)
             except ClientError:
                 reached = False
             tenants[name] = tenant_view(found, language, now, own_words)
@@ -89,7 +111,8 @@ class Staff:
             reached=reached,
             told=own_words.get(f"told_{told}", "") if told else "",
             refused=status >= 400,
-            token=self.seal.token(cookie),
+            token=self.seal.token(cookie, request.cookies.get(SESSION, "")),
+            person=person,
             looks=list(LOOKS),
             reasons=REASONS,
             minutes=(5, 15, 30, 60, LONGEST),
@@ -97,10 +120,10 @@ class Staff:
             longest=(LONGEST_LINE, LONGEST_TEXT),
         )
         answer = HTMLResponse(content, status, headers={"Content-Language": language})
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
+        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
         return answer
 
-    async def act(self, request: Request) -> Response:
+    async def act(self, request: Request, person: Person | None) -> Response:
         """Do what a form asks for, then show the page anew."""
         try:
             fields = await self.seal.read(request)
@@ -108,13 +131,17 @@ class Staff:
             deed = DEEDS.get(request.path_params["deed"])
             if client is None or deed is None:
                 raise FormRefused("bad_form")
-            outcome = await deed(client, fields, self._settings.clock())
+            if person is not None:
+                if not person.has(*deed.roles):
+                    raise FormRefused("not_yours")
+                fields["staff"] = person.user
+            outcome = await deed.do(client, fields, self._settings.clock())
         except FormRefused as refusal:
-            return await self.page(request, str(refusal), 403)
+            return await self.page(request, person, str(refusal), 403)
         except ActRefused as refusal:
-            return await self.page(request, str(refusal), 409)
+            return await self.page(request, person, str(refusal), 409)
         except ClientError:
-            return await self.page(request, "broker_away", 503)
+            return await self.page(request, person, "broker_away", 503)
         language = language_of(request)
         return RedirectResponse(f"/?lang={language}&told={outcome}", 303)
 
@@ -144,12 +171,25 @@ class Staff:
         if client is None:
             return []
         try:
-            return await client.query(type="Alert,EvacuationInformation")
+            return await client.acting_for(None).query(type="Alert,EvacuationInformation")
         except NotFound:
             return []
 
 
-Deed = Callable[[Client, dict[str, str], datetime], Awaitable[str]]
+class Outside(Exception):
+    """Nobody is signed in who may see the page; `answer` is what is shown instead."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that staff do, and the roles of those who may."""
+
+    do: Callable[[Client, dict[str, str], datetime], Awaitable[str]]
+    roles: tuple[str, ...]
 
 
 async def _approve(client: Client, fields: dict[str, str], now: datetime) -> str:
@@ -183,12 +223,14 @@ async def _release(client: Client, fields: dict[str, str], now: datetime) -> str
     return await release(client, fields.get("id", ""), now)
 
 
-DEEDS: dict[str, Deed] = {
-    "approve": _approve,
-    "reword": _reword,
-    "discard": _discard,
-    "override": _override,
-    "release": _release,
+ORDERS: Final = ("staff:disaster", "administrator")
+LIGHTS: Final = ("staff:disaster", "staff:river", "administrator")
+DEEDS: Final[dict[str, Deed]] = {
+    "approve": Deed(_approve, ORDERS),
+    "reword": Deed(_reword, ORDERS),
+    "discard": Deed(_discard, ORDERS),
+    "override": Deed(_override, LIGHTS),
+    "release": Deed(_release, LIGHTS),
 }
 
 
@@ -198,9 +240,13 @@ def staff(settings: StaffSettings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            Client(settings.broker, name="staff", retry=SOON) as real,
+            Client(settings.broker, name="staff", key=settings.key, retry=SOON) as real,
             Client(
-                settings.broker, tenant=settings.drill_tenant, name="staff", retry=SOON
+                settings.broker,
+                tenant=settings.drill_tenant,
+                name="staff",
+                key=settings.key,
+                retry=SOON,
             ) as drill,
         ):
             app.state.staff = Staff(settings, {"drill": drill, "real": real})
@@ -210,6 +256,8 @@ def staff(settings: StaffSettings) -> FastAPI:
     app = FastAPI(title="Machi staff", docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)  # fmt: skip
     app.add_route("/", _guarded(_page), methods=["GET", "HEAD"])
+    app.add_route("/sign-in", _guarded(_entrance), methods=["GET", "HEAD", "POST"])
+    app.add_route("/sign-out", _guarded(_leave), methods=["POST"])
     app.add_route("/act/{deed}", _guarded(_act), methods=["POST"])
     app.add_route("/cap/{tenant}", _guarded(_documents), methods=["GET"])
     app.add_route("/cap/{tenant}/{id}", _guarded(_document), methods=["GET"])
@@ -227,20 +275,43 @@ def _guarded(handler: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         if not host_allowed(request):
             return Response("This name is not served here.", 421, media_type="text/plain")
-        return await handler(request)
+        try:
+            return await handler(request)
+        except Outside as outside:
+            return outside.answer
 
     return answer
 
 
 async def _page(request: Request) -> Response:
+    desk: Staff = request.app.state.staff
     told = request.query_params.get("told", "")
-    page: Response = await request.app.state.staff.page(request, told if told in OUTCOMES else "")
-    return page
+    try:
+        person = await desk.person(request)
+    except ClientError:
+        return desk.entrance.form(request, "away", 503)
+    return await desk.page(request, person, told if told in OUTCOMES else "")
 
 
 async def _act(request: Request) -> Response:
-    answer: Response = await request.app.state.staff.act(request)
-    return answer
+    desk: Staff = request.app.state.staff
+    try:
+        person = await desk.person(request)
+    except ClientError:
+        return desk.entrance.form(request, "away", 503)
+    return await desk.act(request, person)
+
+
+async def _entrance(request: Request) -> Response:
+    desk: Staff = request.app.state.staff
+    if request.method == "POST":
+        return await desk.entrance.enter(request)
+    return desk.entrance.form(request)
+
+
+async def _leave(request: Request) -> Response:
+    desk: Staff = request.app.state.staff
+    return await desk.entrance.leave(request)
 
 
 async def _documents(request: Request) -> Response:

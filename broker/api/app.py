@@ -17,6 +17,7 @@ from starlette.routing import WebSocketRoute
 from broker import __version__
 from broker.accounts import Accounts
 from broker.api.broker import Broker
+from broker.api.forms import Forms
 from broker.api.identity import own_name
 from broker.api.lane import Lane, nowhere
 from broker.api.limits import Limits as Bounds
@@ -134,6 +135,7 @@ async def start(
         tickets=Tickets(time.monotonic, secrets.token_urlsafe),
         seats=Seats(settings.max_streams, settings.max_streams_each),
         rendered=Rendered(settings.render_cache),
+        forms=Forms(secrets.token_bytes(32)),
         metrics=Metrics(),
         started=started,
         name=await own_name(store, clock, token),

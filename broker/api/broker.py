@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.accounts import Accounts
+from broker.api.forms import Forms
 from broker.api.rendered import Rendered
 from broker.api.table import Table
 from broker.clock import Clock
@@ -65,6 +66,7 @@ class Broker:
     tickets: Tickets
     seats: Seats
     rendered: Rendered
+    forms: Forms
     metrics: Metrics
     started: str
     name: str

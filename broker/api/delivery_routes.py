@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.api import books, dead_letters, operator, params
+from broker.api import books, dead_letters, operator, operator_entry, params
 from broker.api.table import Body, Param, Route
 
 _EX = "/ngsi-ld/ex/v1"
@@ -12,7 +12,7 @@ _NONE: dict[int, tuple[str, str | None]] = {204: ("Done.", None)}
 _ONE = {"subscriptionId": "urn:ngsi-ld:Subscription:river"}
 _LANG = Param("lang", "`ja` or `en`; else as Accept-Language says.", {"enum": ["ja", "en"]})
 _FORM = Body(
-    "OperatorForm", {"subscriptionId": _ONE["subscriptionId"]},
+    "OperatorForm", {"subscriptionId": _ONE["subscriptionId"], "token": "…"},
     types=("application/x-www-form-urlencoded",),
 )  # fmt: skip
 
@@ -61,16 +61,37 @@ DELIVERIES = [
             _LANG, Param("tenant", "The tenant."), Param("page", "Which page, from 1."),
             Param("done", "What was just done."),
         ),
-        answers={200: ("HTML.", None)}, errors=(403, 404), tag="Operator", tenant_parameter=True,
+        answers={200: ("HTML.", None)}, errors=(401, 403, 404), tag="Operator",
+        tenant_parameter=True, page=True,
     ),
     Route(
         "POST", "/operator/replay", operator.replay, "operator_replay",
         "Replay dead letters by a button of the page", body=_FORM,
-        answers={303: ("Back to the page.", None)}, errors=(403, 404), tag="Operator",
+        answers={303: ("Back to the page.", None)}, errors=(403, 404), tag="Operator", page=True,
     ),
     Route(
         "POST", "/operator/discard", operator.discard, "operator_discard",
         "Discard dead letters by a button of the page", body=_FORM,
-        answers={303: ("Back to the page.", None)}, errors=(403, 404), tag="Operator",
+        answers={303: ("Back to the page.", None)}, errors=(403, 404), tag="Operator", page=True,
+    ),
+    Route(
+        "POST", "/operator/sign-in", operator_entry.sign_in, "operator_sign_in",
+        "Sign in by a form of the page",
+        "Keeps the session in a cookie: HttpOnly, SameSite=Strict.",
+        query=(_LANG,),
+        body=Body(
+            "SignInForm", {"name": "administrator", "password": "…", "token": "…"},
+            types=("application/x-www-form-urlencoded",),
+        ),
+        answers={303: ("To the page.", None)}, errors=(401, 403, 422, 429), tag="Operator",
+        page=True,
+    ),
+    Route(
+        "POST", "/operator/sign-out", operator_entry.sign_out, "operator_sign_out",
+        "Sign out by a form of the page",
+        body=Body(
+            "TokenForm", {"token": "…"}, types=("application/x-www-form-urlencoded",),
+        ),
+        answers={303: ("To the page.", None)}, errors=(403, 422), tag="Operator", page=True,
     ),
 ]  # fmt: skip

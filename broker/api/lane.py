@@ -13,6 +13,7 @@ from time import perf_counter
 from broker.api.broker import Broker
 from broker.api.chain import HEADER, chained
 from broker.api.cors import Origins
+from broker.api.forms import session_of
 from broker.api.negotiate import media_type
 from broker.api.request import TENANT, Request
 from broker.api.response import JSON, Response, problem
@@ -25,7 +26,9 @@ from broker.errors import (
     MethodNotAllowed,
     PayloadTooLarge,
     ResourceNotFound,
+    Unauthorized,
 )
+from broker.guard import Caller
 
 log = logging.getLogger("machi.broker")
 
@@ -129,7 +132,7 @@ class Lane:
                     request.answer = self._options(request, found)
                     return
                 route = _stand_in(found, request.method)
-            request.read(route, found.values, self._broker.guard.identify(headers))
+            request.read(route, found.values, self._caller(route, headers))
             accept = headers.get(b"accept")
             if accept is None:
                 request.media = JSON
@@ -144,6 +147,18 @@ class Lane:
                 )
         if length is not None and (len(length) > 18 or int(length) > self.max_body):
             raise self.too_large()
+
+    def _caller(self, route: Route, headers: dict[bytes, bytes]) -> Caller:
+        """Return who asks: by a key, on pages also by a session's cookie that is still good."""
+        guard = self._broker.guard
+        if not route.page or b"authorization" in headers:
+            return guard.identify(headers)
+        session = session_of(headers)
+        shown = {**headers, b"authorization": b"Bearer " + session.encode()} if session else headers
+        try:
+            return guard.identify(shown)
+        except Unauthorized:
+            return guard.identify(headers)
 
     def _options(self, request: Request, found: Found) -> Response:
         """Tell which methods a resource has, and a browser whether a page may use them."""

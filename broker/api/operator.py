@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from broker.api.books import servers
 from broker.api.broker import Broker
+from broker.api.forms import session_of
 from broker.api.language import language
+from broker.api.operator_entry import HEADERS, entrance, wants_html
 from broker.api.operator_words import TEXTS
 from broker.api.request import Request
-from broker.api.response import Headers, Response
-from broker.errors import BadRequestData, Forbidden, NonexistentTenant, UnsupportedMediaType
+from broker.api.response import Response
+from broker.errors import BadRequestData, Forbidden, NonexistentTenant, Unauthorized
 from broker.guard import Action
 from broker.store.outbox import DeadLetter, StoredSubscription
 from broker.subscriptions.delivery.clock import seconds_between
@@ -25,29 +27,23 @@ if TYPE_CHECKING:
 
 PAGE: Final = 25
 LETTERS: Final = 20
-_FORM = b"application/x-www-form-urlencoded"
-_HEADERS: Headers = [
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (
-        b"content-security-policy",
-        b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-        b"frame-ancestors 'none'; base-uri 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-]
 
 
 async def page(broker: Broker, request: Request) -> Response:
     """Return the page; for a tenant that is not there one that says so, with those that are.
 
-    A program, which does not ask for HTML, is told so as by any other operation.
+    A program, which does not ask for HTML, is told so as by any other operation. Who may not
+    administer is asked to sign in.
     """
-    broker.guard.allow(request.caller, request.tenant, Action.ADMINISTER, None)
+    try:
+        broker.guard.allow(request.caller, request.tenant, Action.ADMINISTER, None)
+    except (Forbidden, Unauthorized) as error:
+        if broker.accounts is None or not wants_html(request):
+            raise
+        return entrance(broker, request, error.status)
     tenants = await broker.store.tenants()
     missing = request.tenant not in tenants
-    if missing and b"text/html" not in request.headers.get(b"accept", b""):
+    if missing and not wants_html(request):
         raise NonexistentTenant(
             f"There is no tenant {request.tenant!r}.",
             place="query:tenant",
@@ -74,8 +70,9 @@ async def page(broker: Broker, request: Request) -> Response:
         total=len(mine), failing=sum(one.history.last_error is not None for one in mine),
         letters=[_letter(one) for one in letters], dead=dead, page=number, pages=pages,
         done=_done(request),
+        token=broker.forms.token(request), signed_in=bool(session_of(request.headers)),
     )  # fmt: skip
-    return Response(404 if missing else 200, text.encode(), list(_HEADERS))
+    return Response(404 if missing else 200, text.encode(), list(HEADERS))
 
 
 async def replay(broker: Broker, request: Request) -> Response:
@@ -89,7 +86,7 @@ async def discard(broker: Broker, request: Request) -> Response:
 
 
 async def _decide(broker: Broker, request: Request, *, replaying: bool) -> Response:
-    form = await _form(request)
+    form = _form(broker, request)
     tenant = form.get("tenant", "")
     broker.guard.allow(request.caller, tenant, Action.ADMINISTER, None)
     stored = await broker.subscriptions.named(
@@ -106,31 +103,8 @@ async def _decide(broker: Broker, request: Request, *, replaying: bool) -> Respo
     return Response(303, b"", [(b"location", f"/operator?{query}".encode())])
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """Return the fields of a form that this very page sent.
-
-    A browser says where a form comes from; one of another site is refused, since it would be
-    sent with the rights of whoever sits at this browser.
-    """
-    origin = request.headers.get(b"origin")
-    host = request.headers.get(b"host", b"").decode("latin-1")
-    site = request.headers.get(b"sec-fetch-site", b"same-origin")
-    foreign = origin is not None and urlsplit(origin.decode("latin-1")).netloc != host
-    if foreign or site not in (b"same-origin", b"none"):
-        raise Forbidden(
-            "This form comes from another site.",
-            place="header:Origin",
-            remedy="Open /operator on the broker itself and use its buttons.",
-        )
-    if request.headers.get(b"content-type", b"").split(b";")[0].strip().lower() != _FORM:
-        raise UnsupportedMediaType(
-            "The body is no form.",
-            place="header:Content-Type",
-            remedy="Use the buttons of /operator, or the API under /ngsi-ld/ex/v1/dead-letters.",
-            accept=[_FORM.decode()],
-        )
-    fields = parse_qs(request.body.decode("utf-8", "replace"), max_num_fields=20)
-    form = {name: values[0] for name, values in fields.items()}
+def _form(broker: Broker, request: Request) -> dict[str, str]:
+    form = broker.forms.read(request)
     if "subscriptionId" not in form:
         raise BadRequestData(
             "The form names no subscription.",

@@ -319,6 +319,11 @@ _EXTENSIONS = [
         answers={201: ("The session.", "Session")}, errors=(401, 422, 429), tag="Extensions",
     ),
     Route(
+        "GET", f"{EX}/sessions/current", sessions.current, "current_session", "Who is signed in",
+        "The account and roles of the session whose token the request shows.",
+        answers={200: ("The account.", "CurrentSession")}, errors=(401, 422), tag="Extensions",
+    ),
+    Route(
         "DELETE", f"{EX}/sessions/current", sessions.sign_out, "sign_out", "Sign out",
         "Ends the session whose token the request shows.", answers=_NONE, errors=(401, 422),
         tag="Extensions",

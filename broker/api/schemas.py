@@ -263,6 +263,14 @@ SCHEMAS: dict[str, Any] = {
             "expires": {"type": "string", "format": "date-time"},
         },
     },
+    "CurrentSession": {
+        "type": "object",
+        "required": ["user", "roles"],
+        "properties": {
+            "user": {"type": "string"},
+            "roles": {"type": "array", "items": {"type": "string"}},
+        },
+    },
     "TypeRules": {
         "type": "object",
         "properties": {
@@ -339,7 +347,18 @@ SCHEMAS: dict[str, Any] = {
             "seq": {"type": "string"},
             "tenant": {"type": "string"},
             "lang": {"type": "string"},
+            "token": {"type": "string"},
         },
+    },
+    "SignInForm": {
+        "type": "object",
+        "required": ["name", "password", "token"],
+        "properties": {name: {"type": "string"} for name in ("name", "password", "token", "lang")},
+    },
+    "TokenForm": {
+        "type": "object",
+        "required": ["token"],
+        "properties": {"token": {"type": "string"}, "lang": {"type": "string"}},
     },
     "Replayed": {"type": "object", "properties": {"replayed": {"type": "integer"}}},
     "Discarded": {"type": "object", "properties": {"discarded": {"type": "integer"}}},

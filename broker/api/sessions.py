@@ -1,7 +1,8 @@
-"""`/ngsi-ld/ex/v1/sessions`: people sign in and out."""
+"""`/ngsi-ld/ex/v1/sessions`: people sign in and out, and programs ask who is signed in."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -19,12 +20,12 @@ _LONGEST = 1024
 
 async def sign_in(broker: Broker, request: Request) -> Response:
     """Open a session for a name and a password."""
-    accounts = _accounts(broker)
+    accounts = accounts_of(broker)
     media(request)
     told = parse_json(request.body)
     if not isinstance(told, dict):
         raise _wrong("", "The body is not a JSON object.")
-    name, password = (_text(told, member) for member in ("name", "password"))
+    name, password = (taken_text(told, member) for member in ("name", "password"))
     session = await accounts.sign_in(name, password)
     body = {
         "token": session.token,
@@ -36,21 +37,35 @@ async def sign_in(broker: Broker, request: Request) -> Response:
     return Response(201, orjson.dumps(body), headers)
 
 
+async def current(broker: Broker, request: Request) -> Response:
+    """Tell whose session the request shows."""
+    accounts_of(broker)
+    _require(request)
+    body = {"user": request.caller.user, "roles": sorted(request.caller.roles)}
+    headers = [(b"content-type", JSON), (b"cache-control", b"no-store")]
+    return Response(200, orjson.dumps(body), headers)
+
+
 async def sign_out(broker: Broker, request: Request) -> Response:
     """End the session that the request shows."""
-    accounts = _accounts(broker)
+    accounts = accounts_of(broker)
+    _require(request)
+    shown = request.headers[b"authorization"].decode("latin-1")
+    await accounts.sign_out(shown.partition(" ")[2].strip())
+    return no_content()
+
+
+def _require(request: Request) -> None:
     if request.caller.user is None:
         raise Unauthorized(
             "The request shows no session.",
             place="header:Authorization",
             remedy="Send the session's token: Authorization: Bearer ms_…",
         )
-    shown = request.headers[b"authorization"].decode("latin-1")
-    await accounts.sign_out(shown.partition(" ")[2].strip())
-    return no_content()
 
 
-def _accounts(broker: Broker) -> Accounts:
+def accounts_of(broker: Broker) -> Accounts:
+    """Return where people sign in. Raises OperationNotSupported."""
     if broker.accounts is None:
         raise OperationNotSupported(
             "This broker knows no people.",
@@ -60,7 +75,8 @@ def _accounts(broker: Broker) -> Accounts:
     return broker.accounts
 
 
-def _text(told: dict[str, Any], member: str) -> str:
+def taken_text(told: Mapping[str, Any], member: str) -> str:
+    """Return a member that is a text of ordinary length. Raises BadRequestData."""
     value = told.get(member)
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
         raise _wrong(member, f"`{member}` is not a text of 1 to {_LONGEST} characters.")

@@ -43,7 +43,8 @@ class Route:
     `answers` maps success statuses to (text, component schema or None); `errors` lists the
     statuses of its problem documents beyond those every operation can have. `geojson` tells
     that GeoJSON can be produced, `tenant_parameter` that the tenant may come as a parameter
-    (for browsers, which cannot set headers on an EventSource). `known` are the names of its
+    (for browsers, which cannot set headers on an EventSource), `page` that it is a page for people,
+    who are known by a session's cookie. `known` are the names of its
     parameters, `negotiated` tells that it answers in a type chosen by Accept.
     """
 
@@ -62,6 +63,7 @@ class Route:
     idempotent_key: bool = False
     geojson: bool = False
     tenant_parameter: bool = False
+    page: bool = False
     known: frozenset[str] = field(init=False, default=frozenset())
     negotiated: bool = field(init=False, default=False)
 

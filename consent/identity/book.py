@@ -48,6 +48,15 @@ class IdentityBook:
         except apsw.ConstraintError as error:
             raise IdentityError(f"There is no client {key.client}. Make it first.") from error
 
+    def renew(self, client: Client, key: Key) -> None:
+        """Keep a client with this key, in place of all keys it had."""
+        body = _written_client(client)
+        row = (key.id, client.name, key.digest, key.created, key.expires, key.revoked)
+        with self._file.written():
+            self._file.run("INSERT OR REPLACE INTO client VALUES (?, ?)", client.name, body)
+            self._file.run("DELETE FROM key WHERE client = ?", client.name)
+            self._file.run("INSERT INTO key VALUES (?, ?, ?, ?, ?, ?)", *row)
+
     def revoke(self, key_id: str, now: str) -> None:
         """Let a key open nothing from now on. Raises IdentityError for one that is not known."""
         revoked = "UPDATE key SET revoked = coalesce(revoked, ?) WHERE id = ?"

@@ -6,7 +6,7 @@ A policy is a flat (key-values) `DataUsePolicy`:
      "policyKind": "publicOpen" | "internal" | "contractBound" | "consentBound" | "aggregateOnly",
      "odrl": {"@type": "Set", "permission" or "prohibition":
               [{"action": ["read", …], "constraint": [dateTime or purpose]?}, …]},
-     "target": {"types": [name, …]?, "attributes": [name, …]?, "ids": [uri, …]?,
+     "target": {"types": [name, …]?, "attributes": [name, …]?, "ids": [uri, …]?, "q": q?,
                 "scope": scopeQ?, "area": GeoJSON polygon?, "tenants": [name, …]?},
      "assignee": ["role:staff" | "role:staff:river" | "client:portal", …]?,
      "purposes": [uri of a DataPurpose, …]?}
@@ -27,6 +27,7 @@ from broker.guard import Action
 from broker.model.times import is_datetime, sortable
 from broker.query.ast import And, Geo, Node
 from broker.query.geo import parse_geo
+from broker.query.q import parse_q
 from broker.query.scopes import parse_scope_query
 from consent.identity.model import Role
 from consent.policies.rule import Rule
@@ -42,7 +43,7 @@ _MEMBERS: Final = {
     *("@context", "id", "type", "status", "policyKind", "odrl", "target", "assignee", "purposes"),
     *("minimumGroupSize", "transform", "name", "description"),
 }
-_TARGET: Final = {"types", "attributes", "ids", "scope", "area", "tenants"}
+_TARGET: Final = {"types", "attributes", "ids", "q", "scope", "area", "tenants"}
 _ASSIGNEE = re.compile(r"client:[\w.:-]{1,200}|role:([a-z]+)(:[\w-]{1,100})?")
 
 
@@ -84,7 +85,7 @@ class _Policy:
             "attributes": self._names(target, "attributes", expand),
             "ids": self._names(target, "ids", str),
             "tenants": self._names(target, "tenants", str),
-            "where": self._where(target),
+            "where": self._where(target, expand),
             "assignees": self._assignees(),
             "purposes": self._names(self._document, "purposes", str, ""),
         }
@@ -125,9 +126,11 @@ class _Policy:
             self._refuse(f"{place}/rightOperand", "this is no time", "Write 2026-04-01T00:00:00Z.")
         return {"since" if operator == "gteq" else "until": sortable(right)}
 
-    def _where(self, target: dict[str, Any]) -> Node:
+    def _where(self, target: dict[str, Any], expand: Expand) -> Node:
         nodes: list[Node] = []
         try:
+            if "q" in target:
+                nodes.append(parse_q(str(target["q"]), expand, place="/target/q"))
             if "scope" in target:
                 nodes.append(parse_scope_query(str(target["scope"]), place="/target/scope"))
             if "area" in target:

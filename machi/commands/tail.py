@@ -15,6 +15,7 @@ from broker.client import Client, Event, Refused, Unreachable, value
 from machi.api import unreachable
 from machi.commands.shared import broker_options, epilog, json_option, shortened
 from machi.errors import Refusal
+from machi.key import key_for
 from machi.language import t
 
 COLOURS = {
@@ -98,7 +99,7 @@ def tail(
         "snapshot": "true" if snapshot else None,
     }
     wanted = {name: text for name, text in given.items() if text is not None}
-    client = Client(url, tenant=tenant, context=context)
+    client = Client(url, tenant=tenant, context=context, key=key_for(url))
     try:
         asyncio.run(_watch(client, wanted, after, count, as_json))
     except KeyboardInterrupt:

@@ -46,6 +46,13 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_
     default=True,
     help=t("With an MQTT broker of its own, or with the one that listens on --mqtt-port."),
 )
+@click.option(
+    "--auth",
+    type=click.Choice(["embedded", "off"]),
+    default="embedded",
+    show_default=True,
+    help=t("Who may do what: embedded asks keys and policies, off lets everybody do everything."),
+)
 def up(
     broker_port: int,
     mqtt_port: int,
@@ -55,12 +62,14 @@ def up(
     data: Path,
     devices: bool,
     mqtt: bool,
+    auth: str,
 ) -> None:
     """Start the demo town."""
-    from machi.supervisor import Supervisor, TownSettings
+    from machi.settings import TownSettings
+    from machi.supervisor import Supervisor
 
     settings = TownSettings(
-        broker_port, mqtt_port, portal_port, light_port, data, devices, staff_port, mqtt
+        broker_port, mqtt_port, portal_port, light_port, data, devices, staff_port, mqtt, auth
     )
     asyncio.run(Supervisor(settings, printer()).run())
 

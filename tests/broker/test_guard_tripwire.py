@@ -729,6 +729,7 @@ PROBES: dict[str, list[Probe]] = {
     ],
     "explain_term": [get(f"{EX}/explain/term", term=SECRET), get(f"{EX}/explain/term", term="a")],
     "sign_in": [Probe("POST", f"{EX}/sessions", {"name": MARK, "password": "x"})],
+    "current_session": [get(f"{EX}/sessions/current")],
     "sign_out": [Probe("DELETE", f"{EX}/sessions/current")],
     "issue_ticket": [Probe("POST", f"{EX}/tickets", headers={"ngsild-tenant": "nowhere"})],
     "query_dead_letters": [
@@ -752,6 +753,8 @@ PROBES: dict[str, list[Probe]] = {
     "operator": [get("/operator"), get("/operator", tenant="elsewhere")],
     "operator_replay": [Probe("POST", "/operator/replay", {})],
     "operator_discard": [Probe("POST", "/operator/discard", {})],
+    "operator_sign_in": [Probe("POST", "/operator/sign-in", {})],
+    "operator_sign_out": [Probe("POST", "/operator/sign-out", {})],
     "list_type_rules": [get(RULES)],
     "put_type_rules": [Probe("PUT", f"{RULES}/{MARKED_TYPE}", {"appendOnly": True})],
     "delete_type_rules": [Probe("DELETE", f"{RULES}/{MARKED_TYPE}")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 class Process:
     """A command that is kept running. `kill` ends it by SIGKILL and starts it again at once."""
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(self, command: list[str], log: Path, environment: dict[str, str]) -> None:
         self._command = command
+        self._environment = {**os.environ, **environment}
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 
@@ -21,7 +23,11 @@ class Process:
         """Start the command."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
+                *self._command,
+                stdout=log,
+                stderr=log,
+                stdin=asyncio.subprocess.DEVNULL,
+                env=self._environment,
             )
 
     async def kill(self) -> None:
@@ -39,10 +45,13 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, **commands: list[str]) -> AsyncIterator[dict[str, Process]]:
+async def running(
+    folder: Path, environment: dict[str, str], **commands: list[str]
+) -> AsyncIterator[dict[str, Process]]:
     """Run commands by name; their output goes to a file of that name in `folder`."""
     processes = {
-        name: Process(command, folder / f"{name}.log") for name, command in commands.items()
+        name: Process(command, folder / f"{name}.log", environment)
+        for name, command in commands.items()
     }
     try:
         for process in processes.values():

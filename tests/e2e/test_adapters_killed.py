@@ -39,8 +39,9 @@ async def test_light_ends_in_the_right_look_although_the_adapters_were_killed_tw
     replay = await asyncio.create_subprocess_exec(
         *town.replay_command("--speed", "600", "--from", "03:50", "--until", "06:00"),
         stdout=asyncio.subprocess.PIPE,
+        env=town.environment,
     )
-    async with Client(town.broker, tenant="drill") as drill:
+    async with Client(town.broker, tenant="drill", key=town.key) as drill:
         for step in ("caution", "danger"):
             async with asyncio.timeout(60):
                 while value(await drill.retrieve(LIGHT), "step") != step:

@@ -14,6 +14,7 @@ from adapters.bridge_light.fake import FakeLight
 from adapters.contract import Message
 from adapters.river_gauge.fake import FakeGauge
 from broker.client import Client, Entity, NotFound, Retry, value
+from machi.access import hand_out
 from machi.seed.town import gauges, town_entities
 from tests.apps.alerts.chain import LIGHT, STATION
 from tests.e2e.processes import module, running
@@ -79,6 +80,7 @@ async def test_chain_killed_at_any_point_ends_in_the_right_state_and_says_so(tmp
         "autosave_on_changes true\nautosave_interval 1\n"
     )
     at = ("--host", "127.0.0.1", "--port", str(broker_port), "--data", str(tmp_path / "data"))
+    handed = hand_out(tmp_path / "data")
     adapters = ("--mqtt-port", str(mqtt_port), "--state", str(tmp_path / "adapters"))
     gauge = FakeGauge(GAUGE.dev_eui, GAUGE.local, GAUGE.sensor_height)
     begin = datetime.now(UTC) - timedelta(minutes=len(RISE))
@@ -86,12 +88,13 @@ async def test_chain_killed_at_any_point_ends_in_the_right_state_and_says_so(tmp
         FakeLight().running() as light,
         running(
             tmp_path,
-            broker=module("machi", "broker", *at, "--auth", "off"),
+            {f"MACHI_KEY_{name.upper()}": key for name, key in handed.keys.items()},
+            broker=module("machi", "broker", *at, "--auth", "embedded", "--pinned-context"),
             mqtt=[require_tool("mosquitto"), "-c", str(config)],
             alerts=module("apps.alerts", "--broker", url),
             adapters=module("adapters", "river_gauge", "bridge_light", "--broker", url, *adapters),
         ) as processes,
-        Client(url, retry=Retry(attempts=None)) as client,
+        Client(url, key=handed.keys["seed"], retry=Retry(attempts=None)) as client,
     ):
         await plant(client, light)
         for minute, level in enumerate(RISE):

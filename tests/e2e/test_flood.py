@@ -70,7 +70,9 @@ async def open_page(browser: Browser, town: Town, language: str = "en", **option
 async def play(town: Town, *options: str) -> asyncio.subprocess.Process:
     """Start a replay."""
     command = town.replay_command(*options)
-    return await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    return await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, env=town.environment
+    )
 
 
 def confirmed_at(level: float) -> datetime:
@@ -82,7 +84,7 @@ def confirmed_at(level: float) -> datetime:
 
 async def stages(town: Town) -> list[tuple[str, datetime]]:
     """Return the stages the station went through, with the times they show."""
-    async with Client(town.broker, tenant="drill") as client:
+    async with Client(town.broker, tenant="drill", key=town.key) as client:
         alerts = await client.query(type="Alert", q='subCategory=="flood"')
     found = [
         (value(alert, "stageStep"), datetime.fromisoformat(value(alert, "dateIssued")))
@@ -121,8 +123,9 @@ async def watched(town: Town, drill: Client) -> AsyncIterator[tuple[FakeLight, R
             "entities": [{"type": "Alert"}],
             "notification": {"endpoint": {"uri": subscriber.url}},
         }
-        url, tenant = f"{town.broker}/ngsi-ld/v1/subscriptions", {"NGSILD-Tenant": "drill"}
-        async with aiohttp.ClientSession(headers=tenant) as session:
+        url = f"{town.broker}/ngsi-ld/v1/subscriptions"
+        headers = {"NGSILD-Tenant": "drill", "Authorization": f"Bearer {town.key}"}
+        async with aiohttp.ClientSession(headers=headers) as session:
             async with session.post(url, json=subscription) as answer:
                 assert answer.status == 201
             yield light, subscriber
@@ -150,7 +153,7 @@ async def test_flood_of_2020_at_600_times_its_speed(town: Town, browser: Browser
     Gauge over Mosquitto, light over UDP, page in a browser, alerts by HTTP and as CAP.
     """
     async with (
-        Client(town.broker, tenant="drill", retry=Retry(attempts=None)) as drill,
+        Client(town.broker, tenant="drill", key=town.key, retry=Retry(attempts=None)) as drill,
         watched(town, drill) as (light, subscriber),
     ):
         page = await open_page(browser, town)
@@ -221,9 +224,9 @@ async def test_drill_is_marked_and_leaves_the_real_river_alone(town: Town, brows
     await expect(real.locator("[data-stage]")).to_have_text("平常")
     await expect(real.locator(".light-words")).to_have_text(re.compile("^(電球色・点灯|消灯)$"))
     await replay.communicate()
-    async with Client(town.broker) as client:
+    async with Client(town.broker, key=town.key) as client:
         assert await client.query(type="Alert") == []
-    async with Client(town.broker, tenant="drill") as client:
+    async with Client(town.broker, tenant="drill", key=town.key) as client:
         names = {info["typeName"] for info in await client.types()} - {"StreetlightGroup"}
         standing = await client.query(type=",".join(sorted(names)))
     assert {"Alert", "EvacuationInformation", "Drill"} <= names

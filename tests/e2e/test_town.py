@@ -24,7 +24,7 @@ STARTS = 3
 async def test_second_start_finds_the_town_as_it_was_left(tmp_path: Path):
     town = town_in(tmp_path)
     town.server.start()
-    async with Client(town.broker) as client:
+    async with Client(town.broker, key=town.key) as client:
         await client.create({"id": "urn:ngsi-ld:Note:1", "type": "Note"})
         shelters = len(await client.query(type="EvacuationShelter"))
     town.server.stop()
@@ -35,7 +35,7 @@ async def test_second_start_finds_the_town_as_it_was_left(tmp_path: Path):
     else:
         pytest.fail(f"none of {STARTS} starts was soon")
     try:
-        async with Client(town.broker) as client:
+        async with Client(town.broker, key=town.key) as client:
             assert [note["id"] for note in await client.query(type="Note")] == [
                 "urn:ngsi-ld:Note:1"
             ]

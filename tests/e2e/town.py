@@ -1,9 +1,13 @@
 """A whole town in processes of its own, on free ports and an empty folder."""
 
+import os
+import re
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from consent.identity.at_hand import at_hand
 from tests.support import free_port
 from tests.support.ports import free_port_pair
 from tests.support.server import Server
@@ -18,6 +22,7 @@ class Town:
     mqtt_port: int
     portal_port: int
     staff_port: int
+    data: Path
 
     @property
     def broker(self) -> str:
@@ -33,6 +38,32 @@ class Town:
     def staff(self) -> str:
         """Return the URL of the staff page."""
         return f"http://localhost:{self.staff_port}"
+
+    @property
+    def key(self) -> str:
+        """Return the operator's key, which a running town keeps beside its data."""
+        return at_hand(self.data, "operator") or ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what commands for this town are told by."""
+        return {**os.environ, "MACHI_DATA": str(self.data)}
+
+    def people(self) -> dict[str, str]:
+        """Return the passwords of the demo's accounts by name, as the town showed them once."""
+        told = re.findall(
+            r"\|   (\S+) +\S+ +((?:[a-z2-9]{4}-){3}[a-z2-9]{4})$", self.said(), re.MULTILINE
+        )
+        return dict(told)
+
+    def said(self) -> str:
+        """Return what the town has said, once it is up."""
+        deadline = time.monotonic() + 60
+        while "stop with Ctrl-C" not in (said := self.server.log.read_text()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(said[-2000:])
+            time.sleep(0.02)
+        return said
 
     def replay_command(self, *options: str) -> list[str]:
         """Return the command that plays the flood into this town."""
@@ -52,4 +83,5 @@ def town_in(folder: Path, mqtt_port: int | None = None) -> Town:
     command += ["--portal-port", str(portal), "--light-port", str(free_port_pair())]
     command += ["--staff-port", str(staff)]
     command += ["--no-mqtt"] if mqtt_port else []
-    return Town(Server(command, portal, folder / "town.log"), broker, mqtt, portal, staff)
+    server = Server(command, portal, folder / "town.log")
+    return Town(server, broker, mqtt, portal, staff, folder / "data")

@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from broker.accounts import Accounts
 from broker.api.app import application, start, wire
 from broker.api.websocket import WebSocket
 from broker.guard import Guard
@@ -56,11 +57,12 @@ async def live_broker(
     settings: Settings | None = None,
     guard: Guard | None = None,
     models: Models | None = None,
+    accounts: Accounts | None = None,
 ) -> AsyncIterator[str]:
     """Run a broker on a SQLite file in `data`; give its URL."""
     store = SqliteStore(data)
     settings, safe = settings or Settings(data=data), Safe(KeyFile(data))
-    broker = await start(settings, store, guard=guard, models=models, safe=safe)
+    broker = await start(settings, store, guard=guard, models=models, accounts=accounts, safe=safe)
     async with serve(application(broker), wire(broker).protocol) as url:
         try:
             yield url

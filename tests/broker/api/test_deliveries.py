@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -67,7 +68,9 @@ class Town:
         return await self.letters()
 
     async def form(self, path: str, fields: dict[str, str], **headers: str) -> Answer:
-        body = urlencode(fields).encode()
+        page = (await self.client.get("/operator")).body.decode()
+        token = re.findall('name="token" value="([0-9a-f]{64})"', page)[0]
+        body = urlencode({"token": token, **fields}).encode()
         sent = {"content-type": "application/x-www-form-urlencoded", **headers}
         return await self.client.request("POST", path, sent, body=body)
 
@@ -318,6 +321,13 @@ async def test_the_pages_own_form_is_taken() -> None:
         own = {"origin": "http://localhost:1026", "sec-fetch-site": "same-origin"}
         done = await town.form("/operator/discard", {"subscriptionId": S}, **own)
         assert done.status == 303
+
+
+async def test_a_form_without_the_pages_token_is_refused() -> None:
+    async with troubled() as town:
+        done = await town.form("/operator/discard", {"subscriptionId": S, "token": "0" * 64})
+        assert (done.status, done.problem["place"]) == (403, "body:/token")
+        assert len(await town.letters()) == 1
 
 
 async def test_a_body_that_is_no_form_is_refused() -> None:

@@ -47,6 +47,13 @@ async def test_wrong_password_is_refused(town: Client):
     assert (answer.status, answer.problem["place"]) == (401, "body:/password")
 
 
+async def test_session_tells_whose_it_is(town: Client):
+    shown = {"authorization": f"Bearer {(await town.post(SESSIONS, NAMED)).json()['token']}"}
+    told = await town.request("GET", f"{SESSIONS}/current", shown)
+    assert told.json() == {"user": "u-1", "roles": ["staff"]}
+    assert (await town.request("GET", f"{SESSIONS}/current")).status == 401
+
+
 async def test_sign_out_without_a_session_is_refused(town: Client):
     answer = await town.request("DELETE", f"{SESSIONS}/current")
     assert (answer.status, answer.problem["place"]) == (401, "header:Authorization")
