@@ -8,12 +8,13 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import aiomqtt
 import orjson
 
 from broker.subscriptions.delivery.message import Message, with_attempt
+from broker.subscriptions.delivery.mqtt_client import Client, Closed
 from broker.subscriptions.delivery.policy import Fate, Tried
 from broker.subscriptions.delivery.resolve import NoConnection, Resolver
 from broker.subscriptions.endpoint import Address
@@ -53,38 +54,6 @@ class _Key:
     password: str | None
     secure: bool
     version: str
-
-
-class _Closed(aiomqtt.MqttError):
-    """The broker took CONNECT, and closed the connection instead of answering."""
-
-
-class _Client(aiomqtt.Client):
-    """Notices at once that it is refused by being closed, and leaves nothing open where it fails.
-
-    aiomqtt itself waits for its time-out, and then forgets the socket.
-    """
-
-    _failed = False
-
-    async def __aenter__(self) -> Self:
-        try:
-            return await super().__aenter__()
-        except BaseException:
-            self._failed = True
-            self._client._sock_close()
-            raise
-
-    def _on_connect(self, *args: Any, **options: Any) -> None:
-        if self._failed:
-            self._client._sock_close()
-        else:
-            super()._on_connect(*args, **options)
-
-    def _on_disconnect(self, *args: Any, **options: Any) -> None:
-        if not self._failed and not self._connected.done():
-            self._connected.set_exception(_Closed("closed"))
-        super()._on_disconnect(*args, **options)
 
 
 class _Link:
@@ -227,13 +196,13 @@ class MqttSender:
             try:
                 return await self._connect_to(target, key, address, version)
             except aiomqtt.MqttError as error:
-                if _code(error) is not None or isinstance(error, _Closed):
+                if _code(error) is not None or isinstance(error, Closed):
                     raise
         return await self._connect_to(last, key, address, version)
 
     async def _connect_to(self, target: str, key: _Key, address: Address, version: str) -> _Link:
         tls = _checking(address.host) if key.secure else None
-        client = _Client(
+        client = Client(
             target,
             key.port,
             username=key.user,
@@ -297,7 +266,7 @@ def _dead(opening: asyncio.Task[_Link]) -> bool:
 
 def _refuses_version(error: aiomqtt.MqttError) -> bool:
     """Tell whether a broker does not speak version 5: it says so, or closes (MQTT 5, §3.1.2.2)."""
-    return isinstance(error, _Closed) or _code(error) in _BAD_VERSION
+    return isinstance(error, Closed) or _code(error) in _BAD_VERSION
 
 
 def _code(error: aiomqtt.MqttError) -> int | None:
