@@ -23,6 +23,7 @@ from broker.api.broker import Broker
 from broker.api.limits import Limits
 from broker.api.session import MAX_MESSAGE
 from broker.api.websocket import WebSocket
+from broker.disclosures import Disclosures
 from broker.entities.sweeper import keep_swept
 from broker.errors import MachiError
 from broker.guard import Guard
@@ -123,11 +124,20 @@ async def _run(
     models: Models | None,
     guard: Guard | None,
     accounts: Accounts | None,
+    disclosures: Disclosures | None,
     sock: socket.socket,
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
     store, safe = SqliteStore(settings.data), Safe(KeyFile(settings.data))
-    broker = await start(settings, store, models=models, guard=guard, accounts=accounts, safe=safe)
+    broker = await start(
+        settings,
+        store,
+        models=models,
+        guard=guard,
+        accounts=accounts,
+        disclosures=disclosures,
+        safe=safe,
+    )
     config = uvicorn.Config(
         application(broker),
         loop="uvloop",
@@ -175,6 +185,7 @@ def serve(
     models: Models | None = None,
     guard: Guard | None = None,
     accounts: Accounts | None = None,
+    disclosures: Disclosures | None = None,
 ) -> None:
     """Run a broker until SIGINT or SIGTERM; without `guard` everybody may do everything.
 
@@ -185,7 +196,7 @@ def serve(
     sock = listen(settings.host, settings.port)
     try:
         with asyncio.Runner(loop_factory=_uvloop) as runner:
-            runner.run(_run(settings, models, guard, accounts, sock))
+            runner.run(_run(settings, models, guard, accounts, disclosures, sock))
     finally:
         sock.close()
 

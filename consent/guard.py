@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final, Protocol, TypeAlias
 
 from broker.clock import Clock
-from broker.errors import Forbidden, MachiError, TooManyRequests, Unauthorized
+from broker.errors import BadRequestData, Forbidden, MachiError, TooManyRequests, Unauthorized
 from broker.guard import ANYONE, Action, Caller
 from broker.model.change import diff
 from broker.model.entity import Entity
@@ -16,13 +16,20 @@ from broker.query.ast import EntityQuery
 from broker.store.contract import Change, Committed, Kind
 from consent.identity.meter import Meter
 from consent.identity.model import Client
+from consent.log.entry import Deed
+from consent.policies.personal import Asking, PersonalData, holder_of
 from consent.policies.rule import Rule
 from consent.policies.sight import Reach, Sight
+from consent.records.model import HOLDER, KINDS, texts, value
+from consent.records.register import Register
+from consent.records.rules import Writer, check
 
 _BEARER: Final = b"bearer "
 _MOST_SIGHTS: Final = 4096
 _DEVICE: Final = frozenset((Action.READ, Action.UPDATE))
 _Place: TypeAlias = tuple[Caller, str, Action]
+Note: TypeAlias = Callable[[Caller, str, Deed, Entity, Entity], None]
+"""Takes what is shown to whom: the entity as it is, and as it is shown."""
 
 
 class Clients(Protocol):
@@ -48,9 +55,12 @@ class PolicyGuard:
         rules: Iterable[Rule],
         clock: Clock,
         seconds: Callable[[], float] = time.time,
+        register: Register | None = None,
     ) -> None:
+        self.register = register or Register()
+        self.notes: Note | None = None
         self._clients = clients
-        self._clock = clock
+        self.clock = clock
         self._seconds = seconds
         self._meter = Meter()
         self._sights: dict[_Place, Sight] = {}
@@ -60,10 +70,13 @@ class PolicyGuard:
 
     def decide_by(self, rules: Iterable[Rule]) -> None:
         """Decide by these rules from now on."""
-        self._rules = tuple(rules)
+        every = tuple(rules)
+        bound = [rule for rule in every if rule.kind == "consentBound" and rule.permits]
+        self._rules = tuple(rule for rule in every if rule not in bound)
+        self.personal = PersonalData(bound)
         self._sights.clear()
         self._moments = sorted(
-            moment for rule in self._rules for moment in (rule.since, rule.until) if moment
+            moment for rule in every for moment in (rule.since, rule.until) if moment
         )
 
     def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
@@ -77,9 +90,7 @@ class PolicyGuard:
         if shown[: len(_BEARER)].lower() != _BEARER:
             raise _unknown("Only keys are taken: Authorization: Bearer mk_…")
         self._clients.refresh()
-        client = self._clients.holder(
-            shown[len(_BEARER) :].strip().decode("latin-1"), self._clock()
-        )
+        client = self._clients.holder(shown[len(_BEARER) :].strip().decode("latin-1"), self.clock())
         if client is None:
             raise _unknown("The key is not known, has expired, or was revoked.")
         wait = self._meter.wait(client, self._seconds())
@@ -107,6 +118,30 @@ class PolicyGuard:
         for side in (before, after):
             if side is not None:
                 self._check(caller, action, sight.attributes(side), changed, whole)
+        self._keep(caller, tenant, before, after)
+
+    def _keep(
+        self, caller: Caller, tenant: str, before: Entity | None, after: Entity | None
+    ) -> None:
+        """Refuse what would make decisions about persons unsound."""
+        types = {iri for side in (before, after) if side is not None for iri in side["type"]}
+        for kind in types.intersection(KINDS):
+            client = self.known(caller)
+            writer = Writer(client, holder_of(client))
+            check(kind, before, after, writer, self.register.of(tenant), self.clock())
+        if after is not None and not self.personal.split.isdisjoint(after["type"]):
+            self._one_person(after)
+
+    def _one_person(self, entity: Entity) -> None:
+        """Refuse an entity that is about several persons, or half about one."""
+        instances = entity["attrs"].get(HOLDER, {})
+        many = len(instances) > 1 or len(texts(value(entity, HOLDER))) > 1
+        if many or not self.personal.split.issuperset(entity["type"]):
+            raise BadRequestData(
+                "An entity of this type is about one person, and of no other type.",
+                place="entity:/refHolder" if many else "entity:/type",
+                remedy="Make one entity for each person.",
+            )
 
     def _check(
         self,
@@ -129,11 +164,36 @@ class PolicyGuard:
         return self._sight(caller, tenant, Action.READ).narrow(query)
 
     def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
-        """Return what the caller may read of the entity."""
-        return self._sight(caller, tenant, Action.READ).view(entity)
+        """Return what the caller may read of the entity, and note that it is shown."""
+        seen = self.seen(caller, tenant, entity)
+        if seen is not None and self.notes is not None:
+            self.notes(caller, tenant, Deed.READ, entity, seen)
+        return seen
 
     def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
-        """Return the change as the caller may read it, None where it is out of sight."""
+        """Return the change as the caller may read it, and note that it is shown."""
+        told = self.told(caller, tenant, committed)
+        if told is not None and self.notes is not None:
+            seen = told.after or told.before
+            whole = committed.after if told.after is not None else committed.before
+            if seen is not None and whole is not None:
+                self.notes(caller, tenant, Deed.NOTIFY, whole, seen)
+        return told
+
+    def seen(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
+        """Return what the caller may read of the entity; nobody is shown it yet."""
+        return self._sight(caller, tenant, Action.READ).view(entity)
+
+    def basis(self, caller: Caller, tenant: str, entity: Entity) -> Rule | None:
+        """Return the rule by which the caller may read the entity."""
+        return self._sight(caller, tenant, Action.READ).basis(entity)
+
+    def known(self, caller: Caller) -> Client | None:
+        """Return the client of a caller."""
+        return self._clients.client(caller.client) if caller.client else None
+
+    def told(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
+        """Return the change as the caller may read it; nobody is shown it yet."""
         sight = self._sight(caller, tenant, Action.READ)
         before, after = (
             None if side is None else sight.view(side)
@@ -146,8 +206,8 @@ class PolicyGuard:
         return Committed(_seen(committed.change, before, after), before, after)
 
     def _sight(self, caller: Caller, tenant: str, action: Action) -> Sight:
-        now = self._clock()
-        generation = self._clients.refresh()
+        now = self.clock()
+        generation = self._clients.refresh() + self.register.tick(now)
         if generation != self._generation or (self._until is not None and now >= self._until):
             self._sights.clear()
             self._generation = generation
@@ -161,7 +221,7 @@ class PolicyGuard:
         return sight
 
     def _about(self, caller: Caller, tenant: str, action: Action, now: str) -> list[Rule]:
-        client = self._clients.client(caller.client) if caller.client else None
+        client = self.known(caller)
         if caller.client and client is None:
             return []
         if client is not None and client.tenants is not None and tenant not in client.tenants:
@@ -173,10 +233,11 @@ class PolicyGuard:
         ]
         if client is not None and action in _DEVICE:
             rules += [
-                Rule("own", ids=frozenset((own.entity,)), attributes=own.attributes)
+                Rule("own", ids=frozenset((own.entity,)), attributes=own.attributes, kind="own")
                 for own in client.own
             ]
-        return rules
+        asking = Asking(client, caller.purpose, action, tenant, now)
+        return self.personal.rules(rules, asking, self.register.of(tenant))
 
     def _refusal(self, caller: Caller, detail: str) -> MachiError:
         if caller.client:

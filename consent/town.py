@@ -13,8 +13,12 @@ from consent.identity.book import IdentityBook
 from consent.identity.passwords import Argon2
 from consent.identity.secret import read_secret, secret_beside
 from consent.identity.signing_in import SigningIn
+from consent.log.file import LogFile
+from consent.log.log import SEALS, DisclosureLog
+from consent.log.written import Written
 from consent.policies.document import Expand
 from consent.policies.load import default_policies, expander, read_policies, rules
+from consent.vault.master import derived, master_key
 from smart_data_models.vocabulary import pinned
 
 
@@ -24,6 +28,7 @@ class Access:
 
     guard: PolicyGuard
     accounts: SigningIn
+    disclosures: Written
 
 
 def expand() -> Expand:
@@ -34,10 +39,12 @@ def expand() -> Expand:
 def town_access(data: Path, policies: Path | None = None) -> Access:
     """Return the access to a data folder. `policies` takes the place of those that come along.
 
-    Raises IdentityError, PolicyError.
+    Raises IdentityError, PolicyError, VaultError, Unusable.
     """
     documents = default_policies() if policies is None else read_policies(policies)
     found = rules(documents, expand())
     book = IdentityBook(data)
     accounts = SigningIn(book.people, Argon2(), read_secret(secret_beside(data)))
-    return Access(PolicyGuard(book, found, now), accounts)
+    guard = PolicyGuard(book, found, now)
+    log = DisclosureLog(LogFile(data), derived(master_key(data), SEALS))
+    return Access(guard, accounts, Written(guard, log))

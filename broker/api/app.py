@@ -29,6 +29,7 @@ from broker.api.wire import Wire
 from broker.clock import Clock, now
 from broker.contexts.directory import Directory
 from broker.contexts.own import OwnContexts, built_in_url
+from broker.disclosures import Disclosures, NoDisclosures
 from broker.egress import Egress
 from broker.entities.service import Entities
 from broker.errors import MachiError, MethodNotAllowed
@@ -73,6 +74,7 @@ async def start(
     token: Callable[[], str] = lambda: secrets.token_hex(16),
     models: Models | None = None,
     accounts: Accounts | None = None,
+    disclosures: Disclosures | None = None,
     safe: Safe | None = None,
 ) -> Broker:
     """Open the store and put the parts of a broker together. `token` cannot be guessed.
@@ -84,6 +86,9 @@ async def start(
     policy = Policy() if settings.history_policy is None else read_policy(settings.history_policy)
     await store.open()
     guard = guard or OpenGuard()
+    disclosures = disclosures or NoDisclosures()
+    await disclosures.begin(store)
+    quiet = disclosures.quiet(guard)
     egress = Egress(local=settings.auth == "off" and settings.loopback, allow=settings.allow_egress)
     started = clock()
     models = models or Models()
@@ -94,7 +99,7 @@ async def start(
     subscribing = (store, guard, egress, contexts, clock, lambda: str(uuid.uuid4()), safe)
     subscriptions = Subscriptions(*subscribing)
     registrations = Registrations(store, guard, egress, clock, lambda: str(uuid.uuid4()), safe)
-    matching = Matching(None if guard.transparent else guard)
+    matching = Matching(None if guard.transparent else quiet)
     store.outbox.match_with(ByKind(matching, registrations.audience))
     delivery = Delivery(
         store.outbox,
@@ -103,6 +108,7 @@ async def start(
         Senders(egress),
         Chains(secrets.token_bytes(16)),
         clock=clock,
+        disclosures=disclosures,
     )
     await registrations.start()
     fates = Fates(store.outbox, delivery, clock, delivers=settings.deliver)
@@ -113,6 +119,7 @@ async def start(
         store=store,
         guard=guard,
         accounts=accounts,
+        disclosures=disclosures,
         clock=clock,
         egress=egress,
         entities=entities,
@@ -126,7 +133,7 @@ async def start(
         directory=Directory(own, contexts, started),
         periods=Periods(store, clock, LoopTicker(), guard, registrations.notice),
         delivery=delivery,
-        explainer=Explainer(store, guard, clock, matching, fates),
+        explainer=Explainer(store, quiet, clock, matching, fates),
         feed=Feed(store, exact=guard.transparent),
         follower=follower,
         policy=policy,
@@ -173,6 +180,7 @@ async def stop(broker: Broker) -> None:
         await broker.delivery.close()
     await broker.contexts.close()
     await broker.follower.close()
+    await broker.disclosures.close()
     await broker.store.close()
 
 

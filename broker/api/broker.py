@@ -11,6 +11,7 @@ from broker.api.table import Table
 from broker.clock import Clock
 from broker.contexts.directory import Directory
 from broker.contexts.own import OwnContexts
+from broker.disclosures import Disclosures
 from broker.egress import Egress
 from broker.entities.service import Entities
 from broker.guard import Guard
@@ -44,6 +45,7 @@ class Broker:
     store: Store
     guard: Guard
     accounts: Accounts | None
+    disclosures: Disclosures
     clock: Clock
     egress: Egress
     entities: Entities

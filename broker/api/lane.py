@@ -76,6 +76,8 @@ class Lane:
                 response = await chained(self._broker, request)
             else:
                 response = await route.handler(self._broker, request)
+            if self._broker.disclosures.pending:
+                await self._broker.disclosures.settled()
         except MachiError as error:
             response = problem(error)
         except Exception as error:

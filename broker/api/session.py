@@ -143,6 +143,8 @@ class Session:
         )
         async with aclosing(batches):
             async for batch in batches:
+                if broker.disclosures.pending:
+                    await broker.disclosures.settled()
                 for told in batch:
                     await self._say(told, name)
                 if not batch:

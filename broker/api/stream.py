@@ -58,6 +58,8 @@ async def _events(
         begun = _RETRY
         async with aclosing(batches):
             async for batch in batches:
+                if broker.disclosures.pending:
+                    await broker.disclosures.settled()
                 if batch:
                     yield begun + b"".join([told.sse() for told in batch])
                     begun = b""

@@ -12,8 +12,9 @@ A policy is a flat (key-values) `DataUsePolicy`:
      "purposes": [uri of a DataPurpose, …]?}
 
 Closed: what the profile does not know is refused, for a condition that is read over would open
-more than was meant. Only `publicOpen` goes without assignees. `consentBound` and `aggregateOnly`
-permit nothing by themselves: they need a decision for each person, or an aggregate.
+more than was meant. Only `publicOpen` goes without assignees. `consentBound` permits what persons
+agreed to, and takes its target out of the other kinds but `contractBound`
+(`consent.policies.personal`). `aggregateOnly` permits nothing by itself.
 """
 
 from __future__ import annotations
@@ -88,12 +89,15 @@ class _Policy:
             "where": self._where(target, expand),
             "assignees": self._assignees(),
             "purposes": self._names(self._document, "purposes", str, ""),
+            "kind": self._kind,
         }
+        if self._kind == "consentBound" and not (common["types"] and common["purposes"]):
+            self._refuse("", "consent is to types and purposes", "Name both.")
         for member, permits in (("permission", True), ("prohibition", False)):
             for at, each in enumerate(self._array(f"/odrl/{member}", odrl.get(member, []))):
                 place = f"/odrl/{member}/{at}"
                 rule = self._rule(place, self._object(place, each), common, permits)
-                if not permits or self._kind in _ALONE:
+                if not permits or self._kind in (*_ALONE, "consentBound"):
                     yield rule
 
     def _rule(

@@ -31,6 +31,8 @@ class Rule:
     purposes: frozenset[str] | None = None
     since: str | None = None
     until: str | None = None
+    kind: str = "internal"
+    """The `policyKind`: those that are not `publicOpen` or `internal` may be about persons."""
 
     def applies(self, client: Client | None, purpose: str | None, tenant: str, now: str) -> bool:
         """Tell whether the rule is about a caller, in a tenant, at a time. None is anybody."""

@@ -21,6 +21,7 @@ class _Part:
     rows: Node
     holds: Predicate
     attributes: Names
+    rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Sight:
         self._permits: list[_Part] = []
         self._bans: list[_Part] = []
         for rule in rules:
-            part = _Part(rule.rows, compile_predicate(rule.rows), rule.attributes)
+            part = _Part(rule.rows, compile_predicate(rule.rows), rule.attributes, rule)
             (self._permits if rule.permits else self._bans).append(part)
         hidden = [ban.rows for ban in self._bans if ban.attributes is None]
         self.visible = _but_not(_any(part.rows for part in self._permits), hidden)
@@ -87,6 +88,10 @@ class Sight:
                     return None
                 hidden |= ban.attributes
         return Reach(None if seen is None else frozenset(seen), frozenset(hidden))
+
+    def basis(self, entity: Entity) -> Rule | None:
+        """Return the first permission that is about an entity, None where none is."""
+        return next((part.rule for part in self._permits if part.holds(entity)), None)
 
     def view(self, entity: Entity) -> Entity | None:
         """Return the entity with what is in sight: the same object where all is."""

@@ -197,7 +197,7 @@ def broker(
             if access is None:
                 serve(settings, offer)
             else:
-                serve(settings, offer, access.guard, access.accounts)
+                serve(settings, offer, access.guard, access.accounts, access.disclosures)
     except UnusablePolicy as error:
         raise click.UsageError(str(error)) from error
     except KeyFaulty as error:

@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 from broker.accounts import Accounts
 from broker.api.app import application, start, stop, wire
 from broker.api.broker import Broker
+from broker.disclosures import Disclosures
 from broker.guard import Guard
 from broker.settings import Settings
 from broker.store.contract import Store
@@ -282,6 +283,7 @@ async def running(
     clock: Ticking | None = None,
     models: Models | None = None,
     accounts: Accounts | None = None,
+    disclosures: Disclosures | None = None,
 ) -> AsyncIterator[Client]:
     """Run a broker on `store` and give a client of it; the broker is stopped at the end."""
     tokens = map("{:032x}".format, itertools.count(1))
@@ -293,6 +295,7 @@ async def running(
         token=lambda: next(tokens),
         models=models,
         accounts=accounts,
+        disclosures=disclosures,
     )
     try:
         yield Client(broker)

@@ -18,6 +18,8 @@ from random import random
 from typing import Final
 
 from broker.clock import Clock, now
+from broker.disclosures import Disclosures, NoDisclosures
+from broker.errors import ServiceUnavailable
 from broker.guard import Guard
 from broker.store.outbox import IN_FLIGHT, PERIODIC, Failure, Outbox, Outcome, Settlement, Waiting
 from broker.subscriptions.delivery.clock import LoopTicker, Ticker, later, seconds_between
@@ -53,6 +55,7 @@ class Delivery:
         *,
         policy: Policy | None = None,
         clock: Clock = now,
+        disclosures: Disclosures | None = None,
         ticker: Ticker | None = None,
         draw: Callable[[], float] = random,
     ) -> None:
@@ -63,6 +66,7 @@ class Delivery:
         self._outbox = outbox
         self.know = know
         self._guard = guard
+        self._disclosures = disclosures or NoDisclosures()
         self._clock = clock
         self._ticker = ticker or LoopTicker()
         self._draw = draw
@@ -231,6 +235,11 @@ class Delivery:
         if isinstance(prepared, Silent):
             self._settle(queue, row, prepared.outcome, prepared.words)
             return True
+        if self._disclosures.pending:
+            try:
+                await self._disclosures.settled()
+            except ServiceUnavailable as error:
+                return self._failed(queue, row, None, Tried(Fate.NOT_NOW, error.detail))
         moment = self._ticker.monotonic()
         change = row.committed.change if row.committed is not None else None
         if change is not None:

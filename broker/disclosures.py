@@ -1,0 +1,64 @@
+"""The contract of who writes down what is shown of persons, and knows what they agreed to.
+
+A guard notes what it shows as it shows it. Every exit asks `pending` before it lets go of what
+was shown, and waits for `settled` where something is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from broker.guard import Caller, Guard
+from broker.store.contract import Store
+
+
+class Disclosures(Protocol):
+    """What a broker asks of the log of disclosures."""
+
+    @property
+    def pending(self) -> bool:
+        """Tell whether something was shown that is not written down yet."""
+        ...
+
+    async def begin(self, store: Store) -> None:
+        """Take from an open store what decisions need, and follow it from now on."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until all that was shown is written down durably. Raises ServiceUnavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Write down what is left."""
+        ...
+
+    def quiet(self, guard: Guard) -> Guard:
+        """Return a guard that decides alike and notes nothing: what it shows goes nowhere."""
+        ...
+
+    async def of(self, caller: Caller, tenant: str, limit: int) -> list[dict[str, Any]]:
+        """Return what was shown of the person who asks, newest first."""
+        ...
+
+
+class NoDisclosures:
+    """Writes nothing down: nobody's data are told apart (`--auth off`)."""
+
+    pending = False
+
+    async def begin(self, store: Store) -> None:
+        """Need nothing."""
+
+    async def settled(self) -> None:
+        """Wait for nothing."""
+
+    async def close(self) -> None:
+        """Have nothing left."""
+
+    def quiet(self, guard: Guard) -> Guard:
+        """Return the guard."""
+        return guard
+
+    async def of(self, caller: Caller, tenant: str, limit: int) -> list[dict[str, Any]]:
+        """Return nothing."""
+        return []

@@ -1,0 +1,144 @@
+"""The log of a running broker: what the guard shows of persons is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from broker.errors import Forbidden, ServiceUnavailable
+from broker.guard import Action, Caller, Guard
+from broker.model.entity import Entity
+from broker.query.ast import EntityQuery, HasType, Or
+from broker.store.contract import Committed, Store
+from consent.guard import PolicyGuard
+from consent.log.entry import Deed, Entry
+from consent.log.log import DisclosureLog
+from consent.policies.personal import ALWAYS, basis, holder_of
+from consent.policies.rule import Rule
+from consent.records.model import HOLDER, KINDS, value
+
+_PAGE = 500
+
+
+class Written:
+    """Writes down what one guard shows (`broker.disclosures.Disclosures`)."""
+
+    def __init__(self, guard: PolicyGuard, log: DisclosureLog) -> None:
+        self._guard = guard
+        self._log = log
+        guard.notes = self._note
+
+    @property
+    def pending(self) -> bool:
+        """Tell whether something was shown that is not written down yet."""
+        return self._log.pending
+
+    async def begin(self, store: Store) -> None:
+        """Read purposes, consents and what else decisions need; then follow the store."""
+        store.listen(self._guard.register.commit)
+        wanted = Or(tuple(HasType(iri) for iri in KINDS))
+        for tenant in await store.tenants():
+            after: str | None = None
+            while True:
+                query = EntityQuery(wanted, limit=_PAGE, after=after)
+                page = await store.query(tenant, query)
+                self._guard.register.load(tenant, [record.entity for record in page.records])
+                if len(page.records) < _PAGE:
+                    break
+                after = page.records[-1].id
+
+    async def settled(self) -> None:
+        """Wait until all that was shown is written down."""
+        try:
+            await self._log.settled()
+        except OSError as error:
+            raise ServiceUnavailable(
+                f"The disclosure log cannot be written: {error.strerror}.",
+                place="broker",
+                remedy="Make room on the disk of the data folder.",
+            ) from error
+
+    async def close(self) -> None:
+        """Write down what is left, and close the log."""
+        await self._log.close()
+
+    def quiet(self, guard: Guard) -> Guard:
+        """Return a guard that decides alike and notes nothing."""
+        return Quiet(guard) if isinstance(guard, PolicyGuard) else guard
+
+    async def of(self, caller: Caller, tenant: str, limit: int) -> list[dict[str, Any]]:
+        """Return what was shown of the person who asks, newest first. Raises Forbidden."""
+        holder = holder_of(self._guard.known(caller))
+        if holder is None:
+            raise Forbidden(
+                "A log is about a person.", place="caller", remedy="Sign in with your account."
+            )
+        return await self._log.of(tenant, holder, limit)
+
+    def _note(self, caller: Caller, tenant: str, deed: Deed, whole: Entity, seen: Entity) -> None:
+        if HOLDER not in whole["attrs"] or not ALWAYS.isdisjoint(whole["type"]):
+            return
+        holder = value(whole, HOLDER)
+        client = self._guard.known(caller)
+        if not isinstance(holder, str) or holder == holder_of(client):
+            return
+        personal = not self._guard.personal.split.isdisjoint(whole["type"])
+        if not personal and (client is None or client.user is None):
+            return
+        rule = self._guard.basis(caller, tenant, whole)
+        if rule is not None:
+            told = self._told(caller, tenant, holder, rule)
+            attributes = tuple(sorted(seen["attrs"]))
+            what = Deed.OVERRIDE if rule.kind == "override" else deed
+            self._log.add(
+                Entry(
+                    self._guard.clock(), tenant, holder, caller.client, caller.user,
+                    caller.purpose, what, whole["id"], attributes, *told,
+                )
+            )  # fmt: skip
+
+    def _told(self, caller: Caller, tenant: str, holder: str, rule: Rule) -> tuple[str, str]:
+        """Return the basis of a disclosure, and the reason that was given for it."""
+        known = self._guard.register.of(tenant)
+        if rule.kind == "override":
+            return rule.policy, known.overrides[rule.policy].reason
+        if rule.kind == "consentBound":
+            consent = basis(known, caller.purpose, holder, self._guard.clock())
+            if consent is not None:
+                return consent.id, ""
+        return rule.policy, ""
+
+
+class Quiet:
+    """A policy guard whose views nobody is shown."""
+
+    transparent = False
+
+    def __init__(self, guard: PolicyGuard) -> None:
+        self._guard = guard
+
+    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
+        """Return the caller."""
+        return self._guard.identify(headers)
+
+    def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
+        """Refuse what no rule permits."""
+        self._guard.allow(caller, tenant, action, entity_id)
+
+    def may_write(
+        self, caller: Caller, tenant: str, before: Entity | None, after: Entity | None
+    ) -> None:
+        """Refuse a change that no rule permits."""
+        self._guard.may_write(caller, tenant, before, after)
+
+    def narrow(self, caller: Caller, tenant: str, query: EntityQuery) -> EntityQuery:
+        """Take what the caller may not read out of the query's reach."""
+        return self._guard.narrow(caller, tenant, query)
+
+    def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
+        """Return what the caller may read of the entity."""
+        return self._guard.seen(caller, tenant, entity)
+
+    def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
+        """Return the change as the caller may read it."""
+        return self._guard.told(caller, tenant, committed)

@@ -1,0 +1,210 @@
+"""Data of a person are shown to whom the person agreed, for the purpose they agreed to."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from broker.store.memory import MemoryStore
+from consent.records.model import HOLDER, NS
+from tests.support.asgi import Ticking
+from tests.support.persons import (
+    ENTITIES,
+    FEW,
+    PIA,
+    RESCUE, RSSI,
+    SHOPS,
+    TAG,
+    Town,
+    attributes,
+    holder,
+    town,
+)
+
+
+@pytest.fixture
+async def open_town(tmp_path: Path) -> AsyncIterator[Town]:
+    """Give a town with active purposes, and one detection of Hana (1) and of Taro (2)."""
+    async with town(MemoryStore(clock=Ticking()), tmp_path) as made:
+        await made.open_up()
+        await made.make(made.detection(1, "hana"), "tags")
+        await made.make(made.detection(2, "taro"), "tags")
+        yield made
+
+
+async def test_without_consent_only_the_service_and_the_person_see_data(open_town: Town):
+    for key in ("", "app", "office", "admin", "rescue"):
+        assert await open_town.found(key) == []
+    assert await open_town.found("tags") == ["1", "2"]
+    assert await open_town.found("account:hana") == ["1"]
+
+
+async def test_consent_opens_what_the_person_agreed_to(open_town: Town):
+    await open_town.make(open_town.consent("hana"), "account:hana")
+    assert await open_town.found("rescue", RESCUE) == ["1"]
+    assert await open_town.found("office") == []
+
+
+async def test_consent_to_one_purpose_permits_no_other(open_town: Town):
+    await open_town.make(open_town.consent("hana", SHOPS), "account:hana")
+    assert await open_town.found("shops", SHOPS) == ["1"]
+    assert await open_town.found("shops", RESCUE) == []
+    assert await open_town.found("shops") == []
+
+
+async def test_consent_is_to_its_recipients(open_town: Town):
+    await open_town.make(open_town.consent("hana"), "account:hana")
+    assert await open_town.found("shops", RESCUE) == []
+
+
+async def test_withdrawal_counts_from_its_answer_on(open_town: Town):
+    await open_town.make(open_town.consent("hana"), "account:hana")
+    assert await open_town.found("rescue", RESCUE) == ["1"]
+    assert (await open_town.withdraw("hana")).status == 204
+    assert await open_town.found("rescue", RESCUE) == []
+
+
+async def test_refused_and_expired_consents_permit_nothing(open_town: Town):
+    await open_town.make(open_town.consent("hana", state="refused"), "account:hana")
+    ending = open_town.consent("taro", validUntil=open_town.now(hours=1))
+    await open_town.make(ending, "account:taro")
+    assert await open_town.found("rescue", RESCUE) == ["2"]
+    open_town.clock.advance(hours=2)
+    assert await open_town.found("rescue", RESCUE) == []
+
+
+async def test_purpose_whose_assessment_ran_out_permits_nothing(open_town: Town):
+    await open_town.make(open_town.consent("hana"), "account:hana")
+    open_town.clock.advance(days=301)
+    assert await open_town.found("rescue", RESCUE) == []
+
+
+async def test_suspended_purpose_permits_nothing(open_town: Town):
+    await open_town.make(open_town.consent("hana"), "account:hana")
+    path = f"{ENTITIES}/{RESCUE}/attrs"
+    assert (await open_town.ask("PATCH", path, "admin", {"status": "suspended"})).status == 204
+    assert await open_town.found("rescue", RESCUE) == []
+
+
+async def test_consent_shows_only_the_attributes_it_names(open_town: Town):
+    named = [{"category": "strength", "attributes": [RSSI]}]
+    await open_town.make(open_town.purpose(FEW, dataCategories=named))
+    await open_town.make(open_town.consent("hana", FEW), "account:hana")
+    path = f"{ENTITIES}/urn:ngsi-ld:TagDetection:1"
+    answer = await open_town.ask("GET", path, "rescue", machi_purpose=FEW)
+    assert answer.json().keys() == {"id", "type", HOLDER, RSSI}
+
+
+async def test_entity_of_a_personal_type_is_about_one_person(open_town: Town):
+    body = open_town.detection(3, "hana", refHolder=[holder("hana"), holder("taro")])
+    body[NS + "refHolder"] = {"type": "Relationship", "object": [holder("hana"), holder("taro")]}
+    answer = await open_town.make(body, "tags", 400)
+    assert answer.problem["place"] == "entity:/refHolder"
+    mixed = {**open_town.detection(3, "hana"), "type": [TAG, NS + "RiverLevelStation"]}
+    assert (await open_town.make(mixed, "tags", 400)).problem["place"] == "entity:/type"
+
+
+# The log
+
+
+async def test_person_sees_who_read_what_for_which_purpose(open_town: Town):
+    consent = open_town.consent("hana")
+    await open_town.make(consent, "account:hana")
+    await open_town.found("rescue", RESCUE)
+    await open_town.found("account:hana")
+    (told,) = await open_town.log.of("", holder("hana"))
+    expected = {"actor": "rescue", "purpose": RESCUE, "action": "read", "basis": consent["id"]}
+    assert expected.items() <= told.items()
+    assert told["target"] == "urn:ngsi-ld:TagDetection:1"
+
+
+async def test_emergency_override_ends_by_itself_and_is_in_the_persons_log(open_town: Town):
+    told = attributes(
+        openedBy="officer",
+        reason="A missing person is searched for.",
+        targetTypes=[TAG],
+        beginsAt=open_town.now(),
+        endsAt=open_town.now(hours=2),
+    )
+    override = {"id": "urn:x:override", "type": NS + "EmergencyOverride", **told}
+    assert await open_town.found("account:officer") == []
+    await open_town.make(override, "account:officer")
+    assert await open_town.found("account:officer") == ["1", "2"]
+    assert await open_town.found("account:board") == []
+    (entry,) = await open_town.log.of("", holder("hana"))
+    assert entry["action"] == "override"
+    assert entry["reason"] == "A missing person is searched for."
+    open_town.clock.advance(hours=2)
+    assert await open_town.found("account:officer") == []
+
+
+async def test_guardian_acts_for_a_minor_until_majority(open_town: Town):
+    majority = open_town.now(days=10)
+    bond = {
+        "id": "urn:x:bond",
+        "type": NS + "Guardianship",
+        **attributes(refGuardian=holder("mother"), refHolder=holder("taro"), majorityAt=majority),
+    }
+    given = open_town.consent("taro", refGuardian=holder("mother"), majorityAt=majority)
+    await open_town.make(given, "account:mother", 403)
+    await open_town.make(bond, "account:officer")
+    await open_town.make(given, "account:mother")
+    assert await open_town.found("account:mother") == ["2"]
+    assert await open_town.found("rescue", RESCUE) == ["2"]
+    open_town.clock.advance(days=11)
+    assert await open_town.found("rescue", RESCUE) == []
+    assert await open_town.found("account:mother") == []
+
+
+# What is refused at the write
+
+
+async def test_purpose_is_not_activated_without_an_approved_assessment(tmp_path: Path):
+    async with town(MemoryStore(clock=Ticking()), tmp_path) as made:
+        await made.make(made.purpose(), status=409)
+        await made.make(made.assessment())
+        assert (await made.make(made.purpose(), status=409)).problem["place"] == "entity:/refPia"
+        await made.make(made.purpose(status="draft"))
+        answer = await made.ask("PATCH", f"{ENTITIES}/{RESCUE}/attrs", "app", {"status": "active"})
+        assert answer.status == 409
+
+
+async def test_only_the_board_approves_an_assessment(tmp_path: Path):
+    async with town(MemoryStore(clock=Ticking()), tmp_path) as made:
+        await made.make(made.assessment("approved"), "account:officer", 403)
+        await made.make(made.assessment("approved", sections=[]), "account:board", 400)
+        await made.make(made.assessment("approved", validUntil=made.now(days=400)),
+                        "account:board", 400)  # fmt: skip
+        await made.make(made.assessment("approved"), "account:board")
+        assert made.guard.register.of("").assessments[PIA].status == "approved"
+
+
+async def test_consent_is_the_persons_own(open_town: Town):
+    await open_town.make(open_town.consent("hana"), "account:taro", 403)
+    await open_town.make(open_town.consent("hana"), "office", 403)
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({"noticeDigest": "0" * 64}, 409),
+        ({"recipients": ["client:shops"]}, 409),
+        ({"withdrawalEffect": "stopAndErase"}, 409),
+        ({"givenAt": "2020-01-01T00:00:00Z"}, 400),
+        ({"refPurpose": "urn:ngsi-ld:DataPurpose:none"}, 409),
+    ],
+)
+async def test_consent_is_to_what_was_shown(open_town: Town, told: dict, status: int):
+    await open_town.make({**open_town.consent("hana", **told)}, "account:hana", status)
+
+
+async def test_consent_stays_as_it_was_given(open_town: Town):
+    given = open_town.consent("hana")
+    await open_town.make(given, "account:hana")
+    path = f"{ENTITIES}/{given['id']}"
+    wider = attributes(retention="P9Y")
+    assert (await open_town.ask("POST", f"{path}/attrs", "account:hana", wider)).status == 409
+    assert (await open_town.ask("DELETE", path, "account:hana")).status == 403
+    await open_town.withdraw("hana")
+    again = attributes(state="given")
+    assert (await open_town.ask("POST", f"{path}/attrs", "account:hana", again)).status == 409
