@@ -183,7 +183,7 @@ class Town:
         self, purpose: str = RESCUE, status: str = "active", **offered: Any
     ) -> dict[str, Any]:
         """Return a purpose, and remember what it offers."""
-        told = {name: in_all(name) for name in TEXTS}
+        told: dict[str, Any] = {name: in_all(name) for name in TEXTS}
         told |= offer(**offered)
         told |= {"validFor": "P1Y", "version": "1", "required": False, "refPia": PIA}
         self.purposes[purpose] = told
