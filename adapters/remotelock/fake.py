@@ -154,6 +154,7 @@ class FakeCloud:
                 web.get("/events", self._events),
                 web.get("/access_persons", self._persons),
                 web.post("/access_persons", self._create),
+                web.get(person, self._one),
                 web.put(person + "/deactivate", self._deactivate),
                 web.get(person + "/accesses", self._list_accesses),
                 web.post(person + "/accesses", self._give_access),
@@ -233,6 +234,12 @@ class FakeCloud:
         id_ = f"person-{next(self._numbers)}"
         self.persons[id_] = person
         return web.json_response({"data": _person(id_, person)}, status=201)
+
+    async def _one(self, request: web.Request) -> web.Response:
+        id_ = request.match_info["id"]
+        if id_ not in self.persons:
+            return web.json_response({"message": "not found"}, status=404)
+        return web.json_response({"data": _person(id_, self.persons[id_])})
 
     async def _deactivate(self, request: web.Request) -> web.Response:
         id_ = request.match_info["id"]

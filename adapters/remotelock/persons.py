@@ -45,8 +45,9 @@ class Persons:
         """Make the grant's person where there is none, and give them access to the lock."""
         lock = await self._lock_of(order.tenant, order.device)
         known = await self._guests.person(order.tenant, order.grant)
-        person = known[0] if known else await self._make(order)
-        if not known:
+        person = known[0] if known and await self._is_there(known[0]) else ""
+        if not person:
+            person = await self._make(order)
             await self._guests.keep(order.tenant, order.grant, person)
         found = await self._access(person, lock)
         if found is None:
@@ -87,6 +88,16 @@ class Persons:
                 return GrantAnswer(GrantState.GONE, person)
             await self._guests.going(order.tenant, order.grant)
         return await self.look(order)
+
+    async def _is_there(self, person: str) -> bool:
+        """Say whether the vendor still has a person, whom somebody may have removed there."""
+        try:
+            await self._cloud().call("GET", f"/access_persons/{person}")
+        except GrantRefused as refusal:
+            if refusal.reason == "unknownAtVendor":
+                return False
+            raise
+        return True
 
     async def _make(self, order: GrantOrder) -> str:
         name = order.grant.rpartition(":")[2]

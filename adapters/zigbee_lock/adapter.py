@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from adapters.common.base import DeviceAdapter
+from adapters.common.doorlog import DoorEvent, log_event
+from adapters.common.grants import routes
 from adapters.common.host import Host
 from adapters.common.orders import Orders
 from adapters.common.redact import redact
@@ -20,8 +23,10 @@ from adapters.contract import (
     UnknownDevice,
 )
 from adapters.zigbee_lock.codes import Codes
+from adapters.zigbee_lock.grants import CodeGrants
 from adapters.zigbee_lock.lock import BRIDGE, attributes, order, read, set_topic
 from adapters.zigbee_lock.manifest import MANIFEST
+from adapters.zigbee_lock.slots import Slots
 from broker.client import Client
 
 FULFILLED = {"locked": "lock", "unlocked": "unlock"}
@@ -60,6 +65,8 @@ class ZigbeeLock(DeviceAdapter):
         }
         host.redact = redact
         host.routes.extend(self._codes.routes())
+        self._slots = Slots(host.settings.state / MANIFEST.name / "slots.db")
+        host.routes.extend(routes(CodeGrants(self._codes, self._slots, self._lock)))
 
     def decode(self, message: Message) -> Sequence[Reading]:
         """Return what a message says about a lock; nothing for other devices."""
@@ -83,13 +90,25 @@ class ZigbeeLock(DeviceAdapter):
             self._codes.confirmed(reading.device, slots)
         if written and "lockState" in reading.values:
             await self._fulfil(device, reading.values["lockState"])
+        if reading.values.get("event"):
+            return await self._log(device, reading) or written
         return written
 
     async def run(self) -> None:
         """Carry out commands until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for orders in self._orders.values():
-                tasks.create_task(orders.run())
+        with contextlib.closing(self._slots):
+            async with asyncio.TaskGroup() as tasks:
+                for orders in self._orders.values():
+                    tasks.create_task(orders.run())
+
+    async def _log(self, device: Registration, reading: Reading) -> bool:
+        values = reading.values
+        tenant = device.client.tenant
+        grant = await self._slots.grant(tenant, device.device_id, values["slot"])
+        line = DoorEvent(
+            reading.key, values["event"], reading.observed_at, "gateway", values["method"], grant
+        )
+        return await log_event(device, line)
 
     async def _fulfil(self, device: Registration, state: str) -> None:
         orders = self._orders[device.client.tenant]
@@ -107,10 +126,13 @@ class ZigbeeLock(DeviceAdapter):
         return Status.DELIVERED, ""
 
     async def _find(self, tenant: str, device_id: str) -> str:
+        return (await self._lock(tenant, device_id)).address
+
+    async def _lock(self, tenant: str, device_id: str) -> Registration:
         client = next((c for c in self._host.clients if c.tenant == tenant), None)
         if client is None:
             raise UnknownDevice("the adapter does not serve this tenant")
-        return (await self.registry.by_id(device_id, client)).address
+        return await self.registry.by_id(device_id, client)
 
     async def _tell(self, name: str, payload: bytes) -> None:
         if self._bridge == "offline":

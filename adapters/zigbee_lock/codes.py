@@ -30,6 +30,10 @@ Tell = Callable[[str, bytes], Awaitable[None]]
 """Sends a message to a lock by its name. Raises CommandFailed."""
 
 
+class Busy(Exception):
+    """The slot is being changed."""
+
+
 class Codes:
     """Sets and clears the codes of locks, and waits until a lock confirms."""
 
@@ -50,6 +54,25 @@ class Codes:
             wanted, done = self._waiting.get((name, slot), (frozenset(), None))
             if done is not None and state in wanted:
                 done.set()
+
+    async def change(self, name: str, slot: int, payload: bytes, wanted: frozenset[str]) -> bool:
+        """Change a slot of a lock by its name; False where the lock does not confirm in time.
+
+        Raises Busy, CommandFailed.
+        """
+        key = (name, str(slot))
+        if key in self._waiting:
+            raise Busy
+        done = asyncio.Event()
+        self._waiting[key] = (wanted, done)
+        try:
+            await self._tell(name, payload)
+            await asyncio.wait_for(done.wait(), self._patience)
+        except TimeoutError:
+            return False
+        finally:
+            del self._waiting[key]
+        return True
 
     async def _set(self, request: web.Request) -> web.Response:
         try:
@@ -81,20 +104,14 @@ class Codes:
             return _problem(404, str(fault))
         except CommandFailed as fault:
             return _problem(503, str(fault))
-        key = (name, str(slot))
-        if key in self._waiting:
-            return _problem(409, "this slot is being changed")
-        done = asyncio.Event()
-        self._waiting[key] = (wanted, done)
         try:
-            await self._tell(name, payload)
-            await asyncio.wait_for(done.wait(), self._patience)
+            confirmed = await self.change(name, slot, payload, wanted)
+        except Busy:
+            return _problem(409, "this slot is being changed")
         except CommandFailed as fault:
             return _problem(503, str(fault))
-        except TimeoutError:
+        if not confirmed:
             return web.json_response({"slot": slot, "state": "told"}, status=202)
-        finally:
-            del self._waiting[key]
         return web.json_response({"slot": slot, "state": "confirmed"})
 
 

@@ -64,6 +64,15 @@ class FakeLock:
                 self.codes[code["user"]] = code["pin_code"]
         return self.message("")
 
+    def enter(self, pin: str) -> Message:
+        """Type a code at the lock; return what the lock says of it. It opens where it is known."""
+        slot = next((slot for slot, code in self.codes.items() if str(code) == pin), None)
+        if slot is None:
+            action = "unlock_failure_invalid_pin_or_id"
+            return self.message("", action=action, action_source_name="keypad")
+        self.state, self.lock_state = "UNLOCK", "unlocked"
+        return self.message("", action="unlock", action_source_name="keypad", action_user=slot)
+
     def _user(self, slot: int) -> dict[str, Any]:
         if slot not in self.codes:
             return {"status": "available"}

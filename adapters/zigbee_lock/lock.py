@@ -2,7 +2,9 @@
 
     zigbee2mqtt/<name>                {"state": "LOCK", "lock_state": "locked", "battery": 80,
                                        "door_state": "closed", "last_seen": …,
-                                       "users": {"1": {"status": "enabled"}}}
+                                       "users": {"1": {"status": "enabled"}},
+                                       "action": "unlock", "action_source_name": "keypad",
+                                       "action_user": 1}
     zigbee2mqtt/<name>/availability   {"state": "online"}, or in older versions online
     zigbee2mqtt/bridge/state          the same for Zigbee2MQTT itself
     zigbee2mqtt/<name>/set            {"state": "UNLOCK"}, {"pin_code": {"user": 1, …}}
@@ -30,6 +32,22 @@ LOCK_STATES: Final = {
     "not_fully_locked": "notFullyLocked",
 }
 STATES: Final = {"LOCK": "locked", "UNLOCK": "unlocked"}
+ACTIONS: Final = {
+    "unlock": ("unlocked", ""),
+    "key_unlock": ("unlocked", "key"),
+    "manual_unlock": ("unlocked", "thumbturn"),
+    "schedule_unlock": ("unlocked", "auto"),
+    "unlock_failure_invalid_pin_or_id": ("accessDenied", ""),
+    "unlock_failure_invalid_schedule": ("accessDenied", ""),
+    "lock": ("locked", ""),
+    "key_lock": ("locked", "key"),
+    "manual_lock": ("locked", "thumbturn"),
+    "one_touch_lock": ("locked", "thumbturn"),
+    "auto_lock": ("locked", "auto"),
+    "schedule_lock": ("locked", "auto"),
+}
+"""What the door log says of a lock's action, and the method where the action tells it."""
+SOURCES: Final = {"keypad": "pin", "rfid": "card", "manual": "thumbturn", "rf": "remote"}
 DOORS: Final = {"open": "open", "closed": "closed", "error_jammed": "unknown"}
 CRITICAL: Final = 20
 """Battery in percent below which a lock wants a new one."""
@@ -94,6 +112,7 @@ def read(message: Message) -> Reading | None:
         "batteryLow": told.get("battery_low") is True,
         "doorState": _door(told),
         "slots": _slots(told),
+        **_action(told),
     }
     return Reading(name, message.ticket, _time(told, message.received), values)
 
@@ -175,6 +194,15 @@ def _slots(told: dict[str, Any]) -> dict[str, str] | None:
         for slot, user in users.items()
         if isinstance(user, dict) and slot.isdigit()
     }
+
+
+def _action(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what happened at the lock, how, and by the code of which slot."""
+    event, method = ACTIONS.get(str(told.get("action")), ("", ""))
+    user = told.get("action_user")
+    slot = user if isinstance(user, int) and not isinstance(user, bool) else 0
+    source = SOURCES.get(str(told.get("action_source_name")), "unknown")
+    return {"event": event, "method": method or source, "slot": slot}
 
 
 def _time(told: dict[str, Any], received: str) -> str:

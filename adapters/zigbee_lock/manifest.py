@@ -12,11 +12,12 @@ MANIFEST = Manifest(
     entity_types=("Device", "SmartLock"),
     sources=(
         "Zigbee2MQTT documentation, MQTT topics and messages",
-        "Zigbee2MQTT documentation, exposes of door locks (lock, pin_code, battery)",
+        "Zigbee2MQTT documentation, exposes of door locks (lock, pin_code, action, battery)",
     ),
     proofs=(
         "tests/adapters/zigbee_lock/test_wire.py",
         "tests/adapters/zigbee_lock/test_faults.py",
+        "tests/adapters/zigbee_lock/test_grants.py",
     ),
     commands=("lock", "unlock"),
 )

@@ -19,7 +19,7 @@ from adapters.zigbee_lock.manifest import MANIFEST
 from broker.client import Client, Entity, observed_at, value
 from tests.support import free_port
 from tests.support.live import live_broker
-from tests.support.mqtt import HOST, background, mqtt_broker
+from tests.support.mqtt import HOST, background, mqtt_broker, publish
 
 DOOR = "urn:ngsi-ld:Device:432148:gym-door"
 
@@ -94,6 +94,21 @@ class Gym:
             session.request(method, path, json=body) as answer,
         ):
             return answer.status, await answer.json(content_type=None)
+
+    async def typed(self, pin: str) -> bool:
+        """Type a code at the lock; say whether it opens."""
+        self.lock.state, self.lock.lock_state = "LOCK", "locked"
+        await publish(self.mqtt_port, self.lock.enter(pin))
+        return self.lock.lock_state == "unlocked"
+
+    async def logged(self, number: int) -> list[Entity]:
+        """Wait until the door log has so many lines; return them, oldest first."""
+        async with asyncio.timeout(30):
+            while True:
+                found = await self.client.query(type="AccessEvent")
+                if len(found) >= number:
+                    return sorted(found, key=lambda e: str(value(e, "dateObserved")))
+                await asyncio.sleep(0.02)
 
     def everything(self) -> bytes:
         """Return all that the adapter and the broker have written to files."""
