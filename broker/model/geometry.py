@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf
 from typing import Any, Final
 
@@ -120,3 +121,22 @@ def _wrong_nesting(kind: str, at: At) -> Exception:
 
 
 _NUMBERS = frozenset((int, float))
+
+
+def positions(geometry: Any) -> Iterator[tuple[float, float]]:
+    """Yield the positions (longitude, latitude) of a GeoJSON geometry."""
+    if not isinstance(geometry, dict):
+        return
+    for part in geometry.get("geometries", ()):
+        yield from positions(part)
+    yield from _positions(geometry.get("coordinates"))
+
+
+def _positions(coordinates: Any) -> Iterator[tuple[float, float]]:
+    if not isinstance(coordinates, list) or not coordinates:
+        return
+    if isinstance(coordinates[0], list):
+        for part in coordinates:
+            yield from _positions(part)
+    elif len(coordinates) > 1:
+        yield coordinates[0], coordinates[1]

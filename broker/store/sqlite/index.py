@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from broker.model.entity import PRIMARY, Instance
+from broker.model.geometry import positions
 from broker.query.plan import TEXT_LENGTH, Exact
 
 MANY: Final = b""
@@ -124,25 +125,6 @@ def single(instances: dict[str, Instance] | None) -> Any:
 def number_key(number: int | float) -> int | float:
     """Return a number as SQLite can hold it. Keeps order, not exactness, beyond 64 bits."""
     return number if -LARGEST <= number <= LARGEST else float(number)
-
-
-def positions(geometry: Any) -> Iterator[tuple[float, float]]:
-    """Yield the positions (longitude, latitude) of a GeoJSON geometry."""
-    if not isinstance(geometry, dict):
-        return
-    for part in geometry.get("geometries", ()):
-        yield from positions(part)
-    yield from _positions(geometry.get("coordinates"))
-
-
-def _positions(coordinates: Any) -> Iterator[tuple[float, float]]:
-    if not isinstance(coordinates, list) or not coordinates:
-        return
-    if isinstance(coordinates[0], list):
-        for part in coordinates:
-            yield from _positions(part)
-    elif len(coordinates) > 1:
-        yield coordinates[0], coordinates[1]
 
 
 def _scalars(value: Any, mapping: bool = False) -> Iterator[Any]:

@@ -1,0 +1,1 @@
+"""MongoDB behind the Store contract: how entities lie there, and queries as filter documents."""
