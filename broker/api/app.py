@@ -93,7 +93,7 @@ async def start(
     started = clock()
     models = models or Models()
     fit = None if models.validator is None else Fit(models.validator)
-    entities = Entities(store, guard, clock, fit)
+    entities = Entities(store, guard, clock, fit, quiet)
     own = OwnContexts(store, clock, token, models.contexts)
     contexts = ContextLoader(egress, limits=Limits(total=settings.context_timeout), hosted=own)
     subscribing = (store, guard, egress, contexts, clock, lambda: str(uuid.uuid4()), safe)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -128,31 +128,11 @@ def offer(recipients: Iterable[str] = ("client:rescue",), **more: Any) -> dict[s
 
 
 @dataclass
-class Town:
-    """A running broker of a town, and who asks it."""
+class Papers:
+    """Entities of a town with persons, at the time of a clock."""
 
-    client: Client
-    clients: Clients
-    guard: PolicyGuard
-    log: DisclosureLog
-    clock: Ticking
+    clock: Callable[[], str]
     purposes: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    async def ask(
-        self, method: str, path: str, key: str = "", body: Any = None, **headers: str
-    ) -> Answer:
-        """Send a request with a key."""
-        sent = {"authorization": f"Bearer {key}"} if key else {}
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        if body is None:
-            return await self.client.request(method, path, sent)
-        return await self.client.request(method, path, sent, json=body)
-
-    async def make(self, entity: dict[str, Any], key: str = "admin", status: int = 201) -> Answer:
-        """Create an entity, and want this answer."""
-        answer = await self.ask("POST", ENTITIES, key, entity)
-        assert answer.status == status, answer.body
-        return answer
 
     def now(self, **later: float) -> str:
         """Return the time, or a later one."""
@@ -227,17 +207,44 @@ class Town:
             **attributes(**told),
         }
 
+    def detection(self, number: int, name: str, **more: Any) -> dict[str, Any]:
+        """Return where a person's tag was seen."""
+        told = {"refHolder": holder(name), "rssi": -71, "tagKind": "elderly", **more}
+        return {"id": f"urn:ngsi-ld:TagDetection:{number}", "type": TAG, **attributes(**told)}
+
+
+@dataclass
+class Town(Papers):
+    """A running broker of a town, and who asks it."""
+
+    clock: Ticking
+    client: Client = field(kw_only=True)
+    clients: Clients = field(kw_only=True)
+    guard: PolicyGuard = field(kw_only=True)
+    log: DisclosureLog = field(kw_only=True)
+
+    async def ask(
+        self, method: str, path: str, key: str = "", body: Any = None, **headers: str
+    ) -> Answer:
+        """Send a request with a key."""
+        sent = {"authorization": f"Bearer {key}"} if key else {}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is None:
+            return await self.client.request(method, path, sent)
+        return await self.client.request(method, path, sent, json=body)
+
+    async def make(self, entity: dict[str, Any], key: str = "admin", status: int = 201) -> Answer:
+        """Create an entity, and want this answer."""
+        answer = await self.ask("POST", ENTITIES, key, entity)
+        assert answer.status == status, answer.body
+        return answer
+
     async def withdraw(self, name: str, purpose: str = RESCUE, key: str = "") -> Answer:
         """Withdraw a consent as the person."""
         local = f"{name}-{purpose.rpartition(':')[2]}"
         told = attributes(state="withdrawn", withdrawnAt=self.now())
         path = f"{ENTITIES}/urn:ngsi-ld:ConsentRecord:{local}/attrs"
         return await self.ask("POST", path, key or f"account:{name}", told)
-
-    def detection(self, number: int, name: str, **more: Any) -> dict[str, Any]:
-        """Return where a person's tag was seen."""
-        told = {"refHolder": holder(name), "rssi": -71, "tagKind": "elderly", **more}
-        return {"id": f"urn:ngsi-ld:TagDetection:{number}", "type": TAG, **attributes(**told)}
 
     async def found(self, key: str, purpose: str | None = None) -> list[str]:
         """Return the ids of the detections that a caller finds."""
@@ -276,4 +283,4 @@ async def town(
     log = DisclosureLog(LogFile(folder), KEY, clock)
     written = Written(guard, log)
     async with running(store, settings, guard=guard, clock=clock, disclosures=written) as client:
-        yield Town(client, clients, guard, log, clock)
+        yield Town(clock, client=client, clients=clients, guard=guard, log=log)

@@ -17,7 +17,7 @@ from typing import Final
 from broker.subscriptions.delivery.answer import judge
 from broker.subscriptions.delivery.connection import Answer, Connection
 from broker.subscriptions.delivery.message import Message
-from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.delivery.policy import OUTDATED, Fate, Tried
 from broker.subscriptions.delivery.resolve import NoConnection, Resolver
 from broker.subscriptions.endpoint import Address
 
@@ -69,6 +69,9 @@ class HttpSender:
             return Tried(Fate.NO_ANSWER, _late(timeout, "connect"), tries=tries)
         except NoConnection as error:
             return Tried(error.fate, str(error), tries=tries)
+        if not message.holds():
+            self._keep(address.origin, connection, loop.time())
+            return Tried(Fate.NOT_NOW, OUTDATED, tries=tries)
         request = head + _tail(message, attempt + tries - 1)
         tried = await self._exchange(address, connection, request, end)
         if tried is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
@@ -12,10 +13,15 @@ CHAIN: Final = "Machi-Chain"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A notification: its JSON, and what goes beside it (HTTP headers, MQTT metadata)."""
+    """A notification: its JSON, and what goes beside it (HTTP headers, MQTT metadata).
+
+    `holds` tells whether the receiver may still see it. A sender that had to wait, for a
+    connection for instance, asks before it lets go of the body.
+    """
 
     body: bytes
     fields: tuple[tuple[str, str], ...]
+    holds: Callable[[], bool] = field(default=lambda: True, compare=False)
 
 
 def notification_id(created_at: str, sid: int, seq: int) -> str:

@@ -15,7 +15,7 @@ import orjson
 
 from broker.subscriptions.delivery.message import Message, with_attempt
 from broker.subscriptions.delivery.mqtt_client import Client, Closed
-from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.delivery.policy import OUTDATED, Fate, Tried
 from broker.subscriptions.delivery.resolve import NoConnection, Resolver
 from broker.subscriptions.endpoint import Address
 
@@ -101,6 +101,8 @@ class MqttSender:
             async with asyncio.timeout(timeout):
                 link = await self._link(key, address)
                 link.used = loop.time()
+                if not message.holds():
+                    return Tried(Fate.NOT_NOW, OUTDATED)
                 return await self._publish(link, address.target, payload, quality.qos)
         except TimeoutError:
             await self._drop(key)

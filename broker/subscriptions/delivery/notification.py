@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import orjson
 
@@ -33,14 +35,22 @@ _WITHHELD = Silent(Outcome.WITHHELD, "The subscriber may not see this.")
 
 
 async def prepare(
-    row: Waiting, to: Recipient, guard: Guard, chains: Chains, now: str
+    row: Waiting,
+    to: Recipient,
+    guard: Guard,
+    chains: Chains,
+    now: str,
+    again: Guard | None = None,
 ) -> Message | Silent:
-    """Return the message of a row, or why there is none. `now` is the time of sending."""
+    """Return the message of a row, or why there is none. `now` is the time of sending.
+
+    `again` decides as `guard` does where a sender asks once more, and notes nothing.
+    """
     if not to.active:
         return _PAUSED
     if to.expires_at is not None and to.expires_at <= now:
         return _EXPIRED
-    reason = None
+    reason, committed = None, None
     if row.notice is not None:
         found = _shown(row.notice, to, guard)
         if found is None:
@@ -65,7 +75,7 @@ async def prepare(
             links = await to.follow(to.owner, [after])
             data = to.view.change(committed, keep=False, links=links)
         at = row.committed.change.at
-    return message(
+    made = message(
         to.view,
         data,
         id=notification_id(to.created_at, row.sid, row.seq),
@@ -76,6 +86,22 @@ async def prepare(
         chain=chains.header(row.sid, row.seq),
         reason=reason,
     )
+    if row.notice is not None or guard.transparent:
+        return made
+    again = again or guard
+    before: list[Any] = [committed] if committed is not None else _sights(row, to, again)
+    return replace(made, holds=partial(_holds, row, to, again, before))
+
+
+def _sights(row: Waiting, to: Recipient, guard: Guard) -> list[Any]:
+    """Return what the guard lets see of a row."""
+    if row.committed is not None:
+        return [guard.deliver(to.owner, to.tenant, row.committed)]
+    return [guard.view(to.owner, to.tenant, entity) for entity in row.entities]
+
+
+def _holds(row: Waiting, to: Recipient, guard: Guard, seen: list[Any]) -> bool:
+    return _sights(row, to, guard) == seen
 
 
 def _shown(notice: Notice, to: Recipient, guard: Guard) -> bytes | None:

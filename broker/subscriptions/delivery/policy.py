@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 class Fate(StrEnum):
@@ -24,6 +24,9 @@ class Fate(StrEnum):
     """3xx, other 4xx, or an endpoint that cannot be used as it is written."""
     GONE = "gone"
     """410: the receiver wants no more notifications."""
+
+
+OUTDATED: Final = "What the receiver may see changed while it was connected to."
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class Delivery:
         self.know = know
         self._guard = guard
         self._disclosures = disclosures or NoDisclosures()
+        self._quiet = self._disclosures.quiet(guard)
         self._clock = clock
         self._ticker = ticker or LoopTicker()
         self._draw = draw
@@ -231,7 +232,7 @@ class Delivery:
         return True
 
     async def _deliver(self, queue: Queue, row: Waiting, to: Recipient) -> bool:
-        prepared = await prepare(row, to, self._guard, self.chains, self._clock())
+        prepared = await prepare(row, to, self._guard, self.chains, self._clock(), self._quiet)
         if isinstance(prepared, Silent):
             self._settle(queue, row, prepared.outcome, prepared.words)
             return True

@@ -1,0 +1,126 @@
+"""After a withdrawal nothing of the person leaves: decided when sent, queued and retried too."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from broker.settings import Settings
+from broker.store.sqlite import SqliteStore
+from broker.subscriptions.delivery.message import Message
+from tests.support.asgi import Ticking
+from tests.support.persons import ENTITIES, TAG, Town, attributes, town
+from tests.support.receivers import Got, Receiver, receiver
+
+SUBSCRIPTIONS = "/ngsi-ld/v1/subscriptions"
+HANA = "urn:ngsi-ld:TagDetection:1"
+
+
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[tuple[Town, Receiver]]:
+    """Give a town where Hana agreed, and a recipient that is notified of detections."""
+    settings = Settings(context_timeout=30, allow_egress=("127.0.0.0/8",))
+    store = SqliteStore(tmp_path / "data", clock=Ticking())
+    async with receiver() as heard, town(store, tmp_path, settings=settings) as made:
+        await made.open_up()
+        await made.make(made.detection(1, "hana"), "tags")
+        await made.make(made.consent("hana"), "account:hana")
+        await subscribe(made, heard.url)
+        yield made, heard
+
+
+async def subscribe(made: Town, url: str) -> None:
+    """Subscribe the recipient to detections."""
+    body = {
+        "type": "Subscription",
+        "entities": [{"type": TAG}],
+        "notification": {"endpoint": {"uri": url}},
+    }
+    answer = await made.ask("POST", SUBSCRIPTIONS, "rescue", body, machi_purpose=purpose())
+    assert answer.status == 201, answer.body
+
+
+def purpose() -> str:
+    """Return what the recipient reads for."""
+    return "urn:ngsi-ld:DataPurpose:rescue"
+
+
+async def see(made: Town, rssi: int) -> None:
+    """Let Hana's tag be seen again."""
+    path = f"{ENTITIES}/{HANA}/attrs"
+    assert (await made.ask("POST", path, "tags", attributes(rssi=rssi))).status == 204
+
+
+async def books(made: Town) -> Any:
+    """Return the balance of all queues."""
+    return (await made.ask("GET", "/ngsi-ld/ex/v1/books", "admin")).json()["all"]
+
+
+async def until(made: Town, **wanted: int) -> None:
+    """Wait until the books say so."""
+    async with asyncio.timeout(30):
+        while not wanted.items() <= (await books(made)).items():
+            await asyncio.sleep(0.01)
+
+
+async def test_notifications_go_out_while_consent_holds_and_are_logged(watched):
+    made, _ = watched
+    await see(made, -60)
+    await until(made, delivered=1)
+    (told,) = await made.log.of("", "urn:ngsi-ld:Holder:hana")
+    assert (told["action"], told["actor"], told["target"]) == ("notify", "rescue", HANA)
+
+
+async def test_after_withdrawal_nothing_is_sent(watched):
+    made, heard = watched
+    await made.withdraw("hana")
+    await see(made, -60)
+    await made.make(made.detection(2, "taro"), "tags")
+    assert (await books(made))["delivered"] == 0
+    assert heard.got == []
+
+
+async def test_what_is_to_be_repeated_is_decided_again(watched):
+    made, heard = watched
+    first = asyncio.Event()
+
+    async def busy(got: Got) -> web.StreamResponse:
+        first.set()
+        return web.Response(status=503)
+
+    heard.reply = busy
+    await see(made, -60)
+    async with asyncio.timeout(30):
+        await first.wait()
+    await made.withdraw("hana")
+    await until(made, withheld=1)
+    assert len(heard.got) == 1
+
+
+async def test_who_waited_for_a_connection_asks_again(watched, monkeypatch: pytest.MonkeyPatch):
+    made, heard = watched
+    from broker.subscriptions.delivery.http import HttpSender
+
+    connecting, go = asyncio.Event(), asyncio.Event()
+    connect = HttpSender._connect
+
+    async def slowly(self: HttpSender, address: Any) -> Any:
+        connecting.set()
+        await go.wait()
+        return await connect(self, address)
+
+    monkeypatch.setattr(HttpSender, "_connect", slowly)
+    await see(made, -60)
+    async with asyncio.timeout(30):
+        await connecting.wait()
+    await made.withdraw("hana")
+    go.set()
+    await until(made, withheld=1)
+    assert heard.got == []
+
+
+def test_message_holds_unless_somebody_says_otherwise():
+    assert Message(b"", ()).holds()
