@@ -6,6 +6,7 @@ import click
 
 from machi.commands.accounts import accounts
 from machi.commands.audit import audit
+from machi.commands.box import box_key_command, box_simulator
 from machi.commands.broker import broker
 from machi.commands.data import backup, check, restore
 from machi.commands.dead_letters import dead_letters
@@ -47,5 +48,6 @@ for command in (
     keys,
     audit,
     *(check, backup, restore, import_group, export_group),
+    *(box_key_command, box_simulator),
 ):
     main.add_command(command)

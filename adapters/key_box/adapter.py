@@ -33,7 +33,7 @@ from adapters.common.registry import Registry
 from adapters.contract import BadPayload, Message, Reading, UnknownDevice
 from adapters.key_box.issued import ALWAYS, Issued
 from adapters.key_box.manifest import MANIFEST
-from adapters.key_box.master import master_key
+from adapters.key_box.master import MASTER, master_key
 from adapters.key_box.offline_pin import (
     DIGITS,
     NoWindow,
@@ -47,7 +47,6 @@ from adapters.key_box.offline_pin import (
 )
 from broker.client import value
 
-MASTER: Final = "master.key"
 LONGEST: Final = 7 * 24 * 60
 """Minutes in which a receipt is looked for: a week; the chance of a wrong match stays at 1 %."""
 

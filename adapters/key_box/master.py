@@ -10,6 +10,7 @@ from adapters.common.files import private_folder
 from adapters.contract import CannotRun
 
 LENGTH = 32
+MASTER = "master.key"
 
 
 def master_key(path: Path) -> bytes:

@@ -13,11 +13,11 @@ import pytest
 from adapters.common.host import Settings, run
 from adapters.common.private import SOCKET
 from adapters.contract import CannotRun
-from adapters.key_box.adapter import MASTER, build
+from adapters.key_box.adapter import build
 from adapters.key_box.box import Box, Why
 from adapters.key_box.fake import FakeBox
 from adapters.key_box.manifest import MANIFEST
-from adapters.key_box.master import master_key
+from adapters.key_box.master import MASTER, master_key
 from adapters.key_box.offline_pin import LEADERS, box_key
 from broker.client import Client
 from tests.support.live import live_broker

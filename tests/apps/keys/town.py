@@ -18,7 +18,7 @@ from adapters.key_box import adapter as key_box
 from adapters.key_box.box import Box
 from adapters.key_box.fake import FakeBox
 from adapters.key_box.manifest import MANIFEST as KEY_BOX
-from adapters.key_box.master import master_key
+from adapters.key_box.master import MASTER, master_key
 from adapters.key_box.offline_pin import box_key
 from adapters.remotelock import adapter as remotelock
 from adapters.remotelock.account import read
@@ -141,7 +141,7 @@ class Town:
 
     def box(self) -> FakeBox:
         """Return the key box: it has its key and its clock, and no more."""
-        master = master_key(self.folder / "state" / KEY_BOX.name / key_box.MASTER)
+        master = master_key(self.folder / "state" / KEY_BOX.name / MASTER)
         return FakeBox(Box(box_key(master, lock_id("key_box"))), START.timestamp())
 
     async def logged(self, number: int) -> list[Entity]:
