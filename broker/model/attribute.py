@@ -231,7 +231,11 @@ def _kind(body: dict[str, Any], at: At, mode: Mode) -> tuple[str | None, bool]:
     they meet the stored instance.
     """
     present = [member for member in body if member in PRIMARIES]
-    named = body.get("type", body.get("@type"))
+    named = body.get("type")
+    if "@type" in body:
+        if "type" in body:
+            raise twice("type", at)
+        named = body["@type"]
     if named is not None:
         if not present and is_geometry(body):
             return "GeoProperty", False
@@ -376,6 +380,15 @@ def _parse_proof(member: str, value: Any, at: At, context: Names) -> str:
     if type(value) is not str:
         raise bad(at, f"{member} must be a string.", "Give the id of the sealed entity.")
     return value
+
+
+def twice(member: str, at: At) -> Exception:
+    """Return the error for a member that is there under both of its names."""
+    return bad(
+        (at, f"@{member}"),
+        f"{member} and @{member} are one member, and it is there twice.",
+        "Keep one of them.",
+    )
 
 
 def null_refused(at: At) -> Exception:

@@ -17,6 +17,7 @@ from broker.model.attribute import (
     parse_attributes,
     parse_instances,
     parse_special,
+    twice,
 )
 from broker.model.entity import NULL, Entity, Json
 from broker.model.limits import TYPES
@@ -163,6 +164,10 @@ def _check_object(body: Json, place: At) -> dict[str, Any]:
             f"A JSON object is needed here; this is {show(body)}.",
             "Send one object: {…}.",
         )
+    if "@id" in body and "id" in body:
+        raise twice("id", place)
+    if "@type" in body and "type" in body:
+        raise twice("type", place)
     return body
 
 

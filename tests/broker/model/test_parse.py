@@ -49,6 +49,12 @@ def test_system_members_of_the_client_are_dropped():
         ({"id": NULL, "type": "River"}, "body:/id"),
         ({"id": 5, "type": "River"}, "body:/id"),
         ({"@id": "", "type": "River"}, "body:/@id"),
+        ({"@id": ID, "id": ID, "type": "River"}, "body:/@id"),
+        ({"id": ID, "@type": "River", "type": "River"}, "body:/@type"),
+        (
+            {"id": ID, "type": "River", "a": {"type": "Property", "@type": "Property", "value": 1}},
+            "body:/a/@type",
+        ),
         ({"id": "urn:x:" + "a" * 2048, "type": "River"}, "body:/id"),
         ({"id": ID, "type": []}, "body:/type"),
         ({"id": ID, "type": 3}, "body:/type"),
