@@ -150,7 +150,7 @@ class SqliteStore:
             session = self._session(town, effects)
             return run(UnitOfWork(session, tenant, client, self._clock()), work)
 
-        return self._submit(job)
+        return self._writer.submit(job, client=True)
 
     async def get(self, tenant: str, entity_id: str) -> Record | None:
         """Return the committed entity. Raises NonexistentTenant."""

@@ -4,6 +4,9 @@ Units of work wait in one queue. Up to `GROUP` of them, or as many as fit in `GR
 (`RUSH_SECONDS` while many wait), share a transaction. While the disk syncs, the loop serves
 reads and gathers the next group.
 
+Clients that write again as soon as they are answered would fall into two halves, each waiting for
+the commit of the other. So the next group waits a moment for those who were answered last.
+
 Savepoints make SQLite copy each page once for every unit of work that changes it, and nearly
 all units that fail do so before they write. So a group first runs without: only where one fails
 after it has written is the group rolled back and run again, each unit within its own savepoint.
@@ -37,6 +40,15 @@ GROUP_SECONDS: Final = 0.01
 RUSH: Final = 128
 RUSH_SECONDS: Final = 0.03
 
+PATIENCE: Final = 0.004
+"""Seconds for which a group waits, at most, for those who were answered last."""
+
+CROWD: Final = 8
+"""Writers from which on that is worth it: fewer would wait longer than they gain."""
+
+VAIN: Final = 16
+"""Groups that wait for nobody after one that did so in vain."""
+
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +56,7 @@ log = logging.getLogger(__name__)
 class _Job:
     task: Task
     done: asyncio.Future[Any]
+    client: bool
     result: Any = None
     error: Exception | None = None
 
@@ -76,6 +89,9 @@ class Writer:
         self._closing = False
         self._disk = _Disk(self._run)
         self._task: asyncio.Task[None] | None = None
+        self._enough = 1
+        self._writers = 0
+        self._vain = 0
         self.commits = 0
 
     def start(self) -> None:
@@ -94,16 +110,18 @@ class Writer:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def submit(self, task: Task) -> asyncio.Future[Any]:
+    def submit(self, task: Task, *, client: bool = False) -> asyncio.Future[Any]:
         """Run `task` in the next group and return its result once that is durable.
 
-        The task goes on if the caller is cancelled.
+        The task goes on if the caller is cancelled. It is of a `client` where another is likely
+        to follow as soon as it is answered.
         """
         if self._closing:
             raise closed()
         done = self._loop.create_future()
-        self._queue.append(_Job(task, done))
-        self._wake.set()
+        self._queue.append(_Job(task, done, client))
+        if len(self._queue) >= self._enough:
+            self._wake.set()
         return done
 
     async def _serve(self) -> None:
@@ -111,9 +129,9 @@ class Writer:
             if not self._queue:
                 if self._closing:
                     return
-                self._wake.clear()
-                await self._wake.wait()
+                await self._wait(1)
                 continue
+            await self._gather()
             jobs: list[_Job] = []
             try:
                 await self._commit_group(jobs)
@@ -122,6 +140,28 @@ class Writer:
                 self._closing = True
                 self._fail(jobs + self._waiting(), error)
                 return
+
+    async def _wait(self, enough: int) -> None:
+        """Wait until so many jobs are queued, or the writer is to close."""
+        self._enough = enough
+        self._wake.clear()
+        await self._wake.wait()
+
+    async def _gather(self) -> None:
+        """Wait a moment for those who were answered last, nearly all of whom may write again.
+
+        Where many did not, nobody is waited for in the next groups.
+        """
+        wanted = self._writers - max(1, self._writers // 16)
+        crowded = CROWD <= self._writers <= RUSH
+        if not crowded or self._vain or len(self._queue) >= wanted or self._closing:
+            self._vain = max(0, self._vain - 1)
+            return
+        timer = self._loop.call_later(PATIENCE, self._wake.set)
+        await self._wait(wanted)
+        timer.cancel()
+        if len(self._queue) < self._writers * 3 // 4:
+            self._vain = VAIN
 
     async def _commit_group(self, jobs: list[_Job]) -> None:
         effects = self._effects()
@@ -148,6 +188,7 @@ class Writer:
         for publish in effects.publish:
             publish()
         self._announce(effects)
+        self._writers = sum(job.client for job in (*jobs, *self._queue))
         for job in jobs:
             job.settle()
 

@@ -1,6 +1,7 @@
 """Group commit of the SQLite engine: isolation, failure, durability."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from broker.errors import BadRequestData, ServiceUnavailable
 from broker.store.contract import Committed, Record, Tx
-from broker.store.sqlite import SqliteStore
+from broker.store.sqlite import SqliteStore, writer
 from broker.store.sqlite.maintenance import check
 from tests.broker.store.faulty_disk import NAME, FaultyDisk
 from tests.broker.store.helpers import create, entity, prop, replace
@@ -29,6 +30,47 @@ async def test_works_that_come_together_share_a_commit(sqlite: SqliteStore) -> N
     assert sqlite.count()["commits_total"] < 50
     assert sqlite.count()["entities"] == 50
     assert [change.seq for change in await sqlite.changes(0)] == list(range(1, 51))
+
+
+async def test_clients_that_write_again_at_once_share_one_commit_and_not_two_in_turn(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PATIENCE", 30.0)
+
+    async def client(name: str) -> None:
+        for turn in itertools.count():
+            await create(sqlite, entity(f"urn:{name}:{turn}"))
+
+    clients = [asyncio.create_task(client(f"early{n}")) for n in range(8)]
+    while not sqlite.count()["queue"]:
+        await asyncio.sleep(0)
+    while sqlite.count()["queue"]:
+        await asyncio.sleep(0)
+    clients += [asyncio.create_task(client(f"late{n}")) for n in range(8)]
+    while sqlite.count()["entities"] < 160:
+        await asyncio.sleep(0)
+    commits = sqlite.count()["commits_total"]
+    for each in clients:
+        each.cancel()
+    assert commits <= 14
+
+
+async def test_one_who_writes_alone_waits_for_nobody(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PATIENCE", 3600.0)
+    for turn in range(5):
+        await create(sqlite, entity(f"urn:{turn}"))
+    assert sqlite.count()["commits_total"] == 5
+
+
+async def test_a_write_is_answered_though_those_before_it_write_no_more(
+    sqlite: SqliteStore,
+) -> None:
+    await asyncio.gather(*(create(sqlite, entity(f"urn:crowd:{n}")) for n in range(20)))
+    for turn in range(3):
+        await create(sqlite, entity(f"urn:alone:{turn}"))
+    assert sqlite.count()["entities"] == 23
 
 
 async def test_what_was_answered_is_there_after_a_restart(tmp_path: Path) -> None:
