@@ -57,9 +57,9 @@ class TimeProperty(StrEnum):
     DELETED = "deletedAt"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fact:
-    """One attribute instance to be kept.
+    """One attribute instance to be kept. Treat it as read-only.
 
     `instance` is expanded, as in an entity (`broker.model.entity`); its `observedAt` says when it
     was true. `createdAt`, `modifiedAt` and `deletedAt` in it are left out: the entry's `at` is
@@ -74,9 +74,9 @@ class Fact:
     deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """What is told of one entity at the system's time `at`.
+    """What is told of one entity at the system's time `at`. Treat it as read-only.
 
     `types` are united with those the head has; where the entity is `born` (again) they take
     their place. `gone` says that the entity was deleted at `at`.

@@ -20,11 +20,14 @@ from broker.store.history import Entry
 from broker.store.refusals import closed
 from broker.temporal.telling import entry_of
 
-PAUSE: Final = 0.2
-"""Seconds in which changes gather, unless somebody waits for them."""
+PAUSE: Final = 0.5
+"""Seconds in which changes gather, unless somebody waits for them, or they are many."""
 
-BATCH: Final = 500
+BATCH: Final = 1500
 """Attribute instances, or changes, written in one commit; a birth is a row whatever it has."""
+
+MANY: Final = BATCH // 2
+"""Changes that are not left to gather any longer."""
 
 PAST: Final = 40
 """Changes read back from the feed, and written, at a time: few, for others wait meanwhile."""
@@ -36,6 +39,9 @@ RETRY: Final = 1.0
 """Seconds until the next try where the store cannot write."""
 
 Types: TypeAlias = Sequence[str]
+Told: TypeAlias = tuple[int, str, Entry | None]
+"""A change by its number and its tenant, with what it tells; None where no history is kept."""
+
 Keeps: TypeAlias = Callable[[str, Sequence[str]], bool]
 """Whether history is kept of entities of a tenant that have these types."""
 
@@ -55,7 +61,7 @@ class Follower:
         self._store = store
         self._keeps = keeps
         self._sleep = sleep
-        self._ring: deque[tuple[Change, Types]] = deque(maxlen=RING)
+        self._ring: deque[Told] = deque(maxlen=RING)
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._news = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -98,10 +104,15 @@ class Follower:
         return {"history_behind": behind if self._task else 0, **self._store.history.count()}
 
     def _committed(self, changes: list[Committed]) -> None:
-        self._ring.extend((one.change, _types_of(one)) for one in changes)
+        """Note what changes tell at once: they need not be kept for it."""
+        self._ring.extend([self._told(one.change, _types_of(one)) for one in changes])
         self._news.set()
-        if len(self._ring) >= BATCH:
+        if len(self._ring) >= MANY:
             self._hurry.set()
+
+    def _told(self, change: Change, types: Types) -> Told:
+        kept = self._keeps(change.tenant, types)
+        return change.seq, change.tenant, entry_of(change, types) if kept else None
 
     async def _serve(self) -> None:
         while True:
@@ -125,41 +136,33 @@ class Follower:
         """Write the next batch."""
         store = self._store
         after, newest = store.history.followed(), store.span()[1]
-        while self._ring and self._ring[0][0].seq <= after:
+        while self._ring and self._ring[0][0] <= after:
             self._ring.popleft()
-        if self._ring and self._ring[0][0].seq == after + 1:
-            upto, entries = self._recent()
-        else:
-            upto, entries = await self._past(after, newest)
+        upto, changes = self._recent(after)
+        if not changes:
+            upto, changes = await self._past(after, newest)
         told: dict[str, list[Entry]] = {}
-        for tenant, entry in entries:
-            told.setdefault(tenant, []).append(entry)
+        for _, tenant, entry in changes:
+            if entry is not None:
+                told.setdefault(tenant, []).append(entry)
         await store.history.follow(upto, told)
         self._settle(upto)
 
-    def _recent(self) -> tuple[int, list[tuple[str, Entry]]]:
-        """Return the next changes from memory: how far they go, and what they tell."""
-        upto = weight = 0
-        entries: list[tuple[str, Entry]] = []
-        while self._ring and weight < BATCH:
-            change, types = self._ring.popleft()
-            upto = change.seq
-            weight += 1
-            if self._keeps(change.tenant, types):
-                entry = entry_of(change, types)
-                entries.append((change.tenant, entry))
-                weight += 1 if entry.born else len(entry.facts)
-        return upto, entries
+    def _recent(self, after: int) -> tuple[int, list[Told]]:
+        """Return the changes from memory that follow one: how far they go, and what they tell."""
+        weight, changes, ring = 0, list[Told](), self._ring
+        while ring and ring[0][0] == after + 1 and weight < BATCH:
+            told = ring.popleft()
+            changes.append(told)
+            after, _, entry = told
+            weight += 1 if entry is None or entry.born else 1 + len(entry.facts)
+        return after, changes
 
-    async def _past(self, after: int, newest: int) -> tuple[int, list[tuple[str, Entry]]]:
+    async def _past(self, after: int, newest: int) -> tuple[int, list[Told]]:
         """Return the next changes from the feed: how far they go, and what they tell."""
         changes = await self._store.changes(after, until=newest, limit=PAST)
-        entries = []
-        for change in changes:
-            types = await self._types(change)
-            if self._keeps(change.tenant, types):
-                entries.append((change.tenant, entry_of(change, types)))
-        return changes[-1].seq if len(changes) == PAST else newest, entries
+        told = [self._told(change, await self._types(change)) for change in changes]
+        return changes[-1].seq if len(changes) == PAST else newest, told
 
     async def _types(self, change: Change) -> Types:
         """Return the types of an entity at a change, or as near to it as is known."""

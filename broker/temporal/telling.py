@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from broker.model.change import Delta
@@ -12,6 +12,7 @@ from broker.store.contract import Change, Kind
 from broker.store.history import SCOPE, Entry, Fact
 
 _LISTS = ("ListProperty", "ListRelationship")
+_NONE: Delta = {}
 
 
 def entry_of(change: Change, types: Sequence[str]) -> Entry:
@@ -20,15 +21,15 @@ def entry_of(change: Change, types: Sequence[str]) -> Entry:
     What was removed is told as a deletion: of an attribute by the null of its kind (§4.5.0), of
     the scope by no scopes.
     """
-    delta, before = change.delta or {}, change.before or {}
-    facts = _deleted(before) if change.delta is None else _changed(delta, before)
+    delta, before, kind = change.delta, change.before or {}, change.kind
+    facts = _deleted(before) if delta is None else _changed(delta, before)
     return Entry(
         change.entity_id,
         tuple(types),
         microseconds(change.at),
         tuple(facts),
-        born=change.kind is Kind.CREATE,
-        gone=change.kind is Kind.DELETE,
+        kind is Kind.CREATE,
+        kind is Kind.DELETE,
     )
 
 
@@ -42,24 +43,26 @@ def null_instance(kind: str) -> Instance:
     return {"type": kind, PRIMARY[kind]: value}
 
 
-def _changed(delta: Delta, before: Delta) -> Iterator[Fact]:
-    if "scope" in delta:
-        yield _scope(delta["scope"])
-    for iri, instances in delta.get("attrs", {}).items():
+def _changed(delta: Delta, before: Delta) -> list[Fact]:
+    facts = [_scope(delta["scope"])] if "scope" in delta else []
+    for iri, instances in delta.get("attrs", _NONE).items():
         for dataset, instance in instances.items():
             if instance is not None:
-                yield Fact(iri, instance, dataset)
+                facts.append(Fact(iri, instance, dataset))
             else:
-                kind = before["attrs"][iri][dataset]["type"]
-                yield Fact(iri, null_instance(kind), dataset, deleted=True)
+                facts.append(_removed(iri, before["attrs"][iri][dataset], dataset))
+    return facts
 
 
-def _deleted(before: Delta) -> Iterator[Fact]:
-    if before.get("scope"):
-        yield _scope(None)
+def _deleted(before: Delta) -> list[Fact]:
+    facts = [_scope(None)] if before.get("scope") else []
     for iri, instances in before["attrs"].items():
-        for dataset, instance in instances.items():
-            yield Fact(iri, null_instance(instance["type"]), dataset, deleted=True)
+        facts += [_removed(iri, instance, dataset) for dataset, instance in instances.items()]
+    return facts
+
+
+def _removed(iri: str, instance: Instance, dataset: str) -> Fact:
+    return Fact(iri, null_instance(instance["type"]), dataset, deleted=True)
 
 
 def _scope(scopes: list[str] | None) -> Fact:

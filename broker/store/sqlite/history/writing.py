@@ -68,9 +68,7 @@ class Writing:
         self._insert(fresh)
         for sid, rows in late.items():
             self._settle(sid, rows)
-        self._many(
-            "UPDATE past SET modified = ? WHERE pid = ?", [(at, pid) for pid, at in touched.items()]
-        )
+        self._many("UPDATE past SET modified = ?2 WHERE pid = ?1", sorted(touched.items()))
         self._run("UPDATE meta SET value = ? WHERE key = 'moment'", (self._iid,))
         return news
 
@@ -179,7 +177,8 @@ class Writing:
         self._run("INSERT OR REPLACE INTO instance VALUES (?, ?, ?)", (sid, name, row.iid))
 
     def _insert(self, rows: list[tuple[int, Row]]) -> None:
-        self._many(INSERT, [row.hot(sid) for sid, row in rows])
+        """Keep rows in the order of the table, so that neighbours share its pages."""
+        self._many(INSERT, sorted([row.hot(sid) for sid, row in rows]))
 
     def _of_times(self, sid: int, times: list[int]) -> dict[int, Row]:
         """Return the observed rows of a series that have one of these times."""
