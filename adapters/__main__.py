@@ -34,6 +34,9 @@ def settings() -> tuple[list[str], Settings]:
     parser.add_argument("--mqtt-password-file", type=Path)
     parser.add_argument("--mqtt-tls", action="store_true", help="connect by TLS")
     parser.add_argument(
+        "--mqtt-old", action="store_true", help="the MQTT broker speaks 3.1.1 only: do not ask"
+    )
+    parser.add_argument(
         "--device-network",
         action="append",
         metavar="CIDR",
@@ -49,6 +52,7 @@ def settings() -> tuple[list[str], Settings]:
         given.mqtt_user,
         given.mqtt_password_file,
         given.mqtt_tls,
+        given.mqtt_old,
     )
     return given.name, Settings(
         broker=given.broker,

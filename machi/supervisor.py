@@ -65,7 +65,8 @@ def workers(settings: TownSettings) -> list[Role]:
     port = ("--host", HOST, "--port", str(settings.portal_port))
     drill = ("--drill-tenant", DRILL_TENANT)
     state = ("--state", str(settings.data / "adapters"))
-    adapter = (*broker, *mqtt, *state, "--tenant", DRILL_TENANT)
+    old = ("--mqtt-old",) if settings.mqtt else ()
+    adapter = (*broker, *mqtt, *old, *state, "--tenant", DRILL_TENANT)
     roles = [
         Role("adapters", "adapters", ("river_gauge", "bridge_light", "zigbee_lock", *adapter)),
         Role("alerts", "apps.alerts", (*broker, *drill, *_channels(settings))),

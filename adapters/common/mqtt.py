@@ -31,13 +31,17 @@ OTHER_VERSION: Final = frozenset({1, 130, 132})
 
 @dataclass(frozen=True, slots=True)
 class MqttSettings:
-    """Where the MQTT broker is and how to come in. The password is read from a file."""
+    """Where the MQTT broker is and how to come in. The password is read from a file.
+
+    `old` says that it is known to speak 3.1.1 only, so that nobody need ask.
+    """
 
     host: str = "127.0.0.1"
     port: int = 1883
     user: str | None = None
     password_file: Path | None = None
     tls: bool = False
+    old: bool = False
 
     def connection(self) -> dict[str, object]:
         """Return the settings as the MQTT client takes them."""
@@ -77,7 +81,8 @@ class MqttLink:
         self._health = health
         self._ready = ready
         self._sleep = sleep
-        self._version: aiomqtt.ProtocolVersion | None = None
+        self._agreed = aiomqtt.ProtocolVersion.V311 if settings.old else None
+        self._version: aiomqtt.ProtocolVersion | None = self._agreed
         self._why = ""
         self._client: aiomqtt.Client | None = None
 
@@ -94,7 +99,7 @@ class MqttLink:
                     await self._follow(client)
             except aiomqtt.MqttError as error:
                 failures += 1
-                self._version = self._version if came_in else None
+                self._version = self._version if came_in else self._agreed
                 pause = min(LONGEST_PAUSE, 0.25 * 2 ** min(failures, 8))
                 pause *= 0.5 + random.random() / 2
                 where = f"{self._settings.host}:{self._settings.port}"

@@ -5,9 +5,10 @@
     GET    /quarantine/{id}         one of them, with its payload (text where it is any, base64)
     POST   /quarantine/{id}/retry   try it again, for instance after its Device was created
     DELETE /quarantine/{id}         forget it
+    GET    /decisions               what was decided on messages, newest first
 
-A staff page reads it; an adapter may add routes, such as for door codes, which must not become
-broker attributes.
+Who decides says so: `?person=` (a staff number, never a name) and `&reason=` (a word). A staff page
+uses it; an adapter may add routes, such as for door codes, which must not become broker attributes.
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
 from adapters.common.files import private_folder
-from adapters.common.quarantine import Quarantine
+from adapters.common.quarantine import Outcome, Quarantine
 from adapters.contract import Health, Manifest, Message
 
 SOCKET = "adapter.sock"
+PERSON: Final = re.compile(r"[A-Za-z0-9-]{1,20}")
+REASON: Final = re.compile(r"[A-Za-z]{1,40}")
 
 
 class PrivateDoor:
@@ -52,7 +56,8 @@ class PrivateDoor:
                 web.get("/quarantine", self._list),
                 web.get(r"/quarantine/{id:\d+}", self._show),
                 web.post(r"/quarantine/{id:\d+}/retry", self._retry),
-                web.delete(r"/quarantine/{id:\d+}", self._remove),
+                web.delete(r"/quarantine/{id:\d+}", self._discard),
+                web.get("/decisions", self._decisions),
                 *routes,
             ]
         )
@@ -96,21 +101,37 @@ class PrivateDoor:
         return _json(shown)
 
     async def _retry(self, request: web.Request) -> web.Response:
+        person, reason = _decided(request)
         held, payload = await self._held(request)
         await self._again(Message(held.topic, payload, held.received))
-        await self._quarantine.remove(held.id)
+        await self._quarantine.settle(held, Outcome.RETRIED, reason, person)
         return web.Response(status=204)
 
-    async def _remove(self, request: web.Request) -> web.Response:
+    async def _discard(self, request: web.Request) -> web.Response:
+        person, reason = _decided(request)
         held, _ = await self._held(request)
-        await self._quarantine.remove(held.id)
+        await self._quarantine.settle(held, Outcome.DISCARDED, reason, person)
         return web.Response(status=204)
+
+    async def _decisions(self, request: web.Request) -> web.Response:
+        return _json([asdict(one) for one in await self._quarantine.decisions()])
 
     async def _held(self, request: web.Request) -> Any:
         found = await self._quarantine.get(int(request.match_info["id"]))
         if found is None:
             raise web.HTTPNotFound(text="no message of this number is held")
         return found
+
+
+def _decided(request: web.Request) -> tuple[str, str]:
+    """Return who decides and why. Raises HTTPUnprocessableEntity."""
+    person, reason = (request.query.get(name, "") for name in ("person", "reason"))
+    if not PERSON.fullmatch(person) or not REASON.fullmatch(reason):
+        raise web.HTTPUnprocessableEntity(
+            text="say who decides and why: ?person= (1 to 20 letters, digits and hyphens)"
+            " and &reason= (one word, such as deviceRegistered)"
+        )
+    return person, reason
 
 
 def _json(content: Any) -> web.Response:

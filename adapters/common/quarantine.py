@@ -2,7 +2,8 @@
 
 They may hold anything, so they are treated as restricted: a folder and a file of their own that
 only their owner can read, never a broker attribute, never a log line. They are forgotten after
-`DAYS` days, and of each kind only the newest `MOST` are kept.
+`DAYS` days, and of each kind only the newest `MOST` are kept. What people decided on them is kept
+`DECISIONS_DAYS` days, without what the messages said.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ DAYS: Final = 14
 MOST: Final = 1000
 LONGEST: Final = 65_536
 """Bytes kept of a message."""
+DECISIONS_DAYS: Final = 366
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS message (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, reason TEXT NOT NULL,
     place TEXT NOT NULL, topic TEXT NOT NULL, received TEXT NOT NULL, payload BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS by_kind ON message (kind, id);
+CREATE TABLE IF NOT EXISTS decision (
+    number INTEGER NOT NULL, kind TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
+    person TEXT NOT NULL, at TEXT NOT NULL);
 """
 COLUMNS: Final = "id, kind, reason, place, topic, received, length(payload)"
 
@@ -53,6 +58,25 @@ class Held:
     topic: str
     received: str
     size: int
+
+
+class Outcome(StrEnum):
+    """What a person decided on a message."""
+
+    RETRIED = "retried"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decided what on a message of which number and kind, why and when."""
+
+    number: int
+    kind: str
+    outcome: str
+    reason: str
+    person: str
+    at: str
 
 
 class Quarantine:
@@ -86,17 +110,16 @@ class Quarantine:
         return number
 
     async def prune(self) -> None:
-        """Forget messages older than the retention."""
-        oldest = timestamp(self._now() - timedelta(days=DAYS))
-        await self._database.do(
-            lambda c: c.execute("DELETE FROM message WHERE received < ?", (oldest,))
+        """Forget messages and decisions older than their retention."""
+        oldest, earliest = (
+            timestamp(self._now() - timedelta(days=days)) for days in (DAYS, DECISIONS_DAYS)
         )
 
-    async def list(self, limit: int = 100) -> list[Held]:
-        """Return what is held, newest first."""
-        query = f"SELECT {COLUMNS} FROM message ORDER BY id DESC LIMIT ?"  # noqa: S608
-        rows = await self._database.do(lambda c: c.execute(query, (limit,)).fetchall())
-        return [Held(*row) for row in rows]
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM message WHERE received < ?", (oldest,))
+            connection.execute("DELETE FROM decision WHERE at < ?", (earliest,))
+
+        await self._database.do(work)
 
     async def get(self, number: int) -> tuple[Held, bytes] | None:
         """Return a held message with its payload, or None."""
@@ -104,9 +127,28 @@ class Quarantine:
         row = await self._database.do(lambda c: c.execute(query, (number,)).fetchone())
         return None if row is None else (Held(*row[:-1]), row[-1])
 
-    async def remove(self, number: int) -> None:
-        """Forget a held message."""
-        await self._database.do(lambda c: c.execute("DELETE FROM message WHERE id = ?", (number,)))
+    async def settle(self, held: Held, outcome: Outcome, reason: str, person: str) -> None:
+        """Forget a held message, and keep who decided so and why."""
+        at = timestamp(self._now())
+        row = (held.id, held.kind, outcome, reason, person, at)
+
+        def work(connection: sqlite3.Connection) -> None:
+            if connection.execute("DELETE FROM message WHERE id = ?", (held.id,)).rowcount:
+                connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?)", row)
+
+        await self._database.do(work)
+
+    async def decisions(self, limit: int = 100) -> list[Decision]:
+        """Return what people decided, newest first."""
+        query = "SELECT * FROM decision ORDER BY rowid DESC LIMIT ?"
+        rows = await self._database.do(lambda c: c.execute(query, (limit,)).fetchall())
+        return [Decision(*row) for row in rows]
+
+    async def list(self, limit: int = 100) -> list[Held]:
+        """Return what is held, newest first."""
+        query = f"SELECT {COLUMNS} FROM message ORDER BY id DESC LIMIT ?"  # noqa: S608
+        rows = await self._database.do(lambda c: c.execute(query, (limit,)).fetchall())
+        return [Held(*row) for row in rows]
 
     def close(self) -> None:
         """Close the file."""

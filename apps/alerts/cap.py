@@ -46,6 +46,12 @@ def identifier(entity: Entity) -> str:
     return f"{entity['id']}:end" if value(entity, "alertState") == "ended" else str(entity["id"])
 
 
+def sent(entity: Entity) -> str:
+    """Return when the document that tells an entity as it stands now was sent."""
+    ended = value(entity, "alertState") == "ended"
+    return _time(value(entity, "validTo") if ended else _issued(entity))
+
+
 def reference(entity: Entity) -> str:
     """Return how a later document refers to an entity's first one: sender, identifier, sent."""
     return f"{SENDER},{entity['id']},{_time(_issued(entity))}"
@@ -63,7 +69,7 @@ def document(entity: Entity) -> bytes:
     alert = ET.Element(_name("alert"))
     _add(alert, "identifier", identifier(entity))
     _add(alert, "sender", SENDER)
-    _add(alert, "sent", _time(value(entity, "validTo") if ended else _issued(entity)))
+    _add(alert, "sent", sent(entity))
     _add(alert, "status", STATUSES[str(value(entity, "operationStatus", "normal"))])
     _add(alert, "msgType", kind)
     _add(alert, "scope", "Public")

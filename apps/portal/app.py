@@ -17,6 +17,7 @@ from apps.portal.developers import developers_page, download
 from apps.portal.hub import Hub
 from apps.portal.models import models_page
 from apps.portal.pages import KEPT, Pages
+from apps.portal.published import document, feed
 from apps.shell.headers import SecurityHeaders
 from apps.shell.language import language_of
 from apps.shell.pages import equip, trouble
@@ -74,6 +75,8 @@ def portal(settings: PortalSettings) -> FastAPI:
     app.add_route("/models", models_page, methods=["GET", "HEAD"])
     app.add_route("/live", _live, methods=["GET"])
     app.add_route("/curves/{kind}", _curves, methods=["GET"])
+    app.add_route("/cap/{kind}", feed, methods=["GET", "HEAD"])
+    app.add_route("/cap/{kind}/{id}", document, methods=["GET", "HEAD"])
     app.add_route("/town.json", _town, methods=["GET"])
     app.add_route("/health", _health, methods=["GET"])
     app.add_route("/ready", _ready, methods=["GET"])

@@ -27,7 +27,7 @@ KEPT: Final = 5.0
 
 SCRIPT_WORDS: Final = (
     *("seconds", "minutes", "hours", "days"),
-    *("state_live", "state_poll", "state_stale"),
+    *("state_live", "state_poll", "state_stale", "published_at"),
 )
 
 

@@ -9,7 +9,10 @@ from apps.portal.levels import SeenLevels
 from broker.client import Entity
 
 STATION = "RiverLevelStation"
-TYPES = (STATION, "IlluminationControl", "EvacuationShelter", "Alert", "Drill")
+TYPES = (
+    STATION,
+    *("IlluminationControl", "EvacuationShelter", "Alert", "EvacuationInformation", "Drill"),
+)
 
 
 @dataclass(slots=True)

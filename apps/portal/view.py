@@ -8,7 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from apps.alerts.current import orders_now
 from apps.alerts.drill import DrillClock, drill_clock
+from apps.alerts.evacuation import CANCELLATION
 from apps.alerts.lights import look_for
 from apps.alerts.stage import table_at, tables_from
 from apps.alerts.texts import step_name
@@ -59,7 +61,7 @@ def town_view(real: TenantState, drill: TenantState, language: str, now: datetim
 def situation(
     state: TenantState, language: str, now: datetime, real: datetime | None = None
 ) -> View:
-    """Return a tenant's river: the lit bridge's gauge, stage, light, all gauges, alerts.
+    """Return a tenant's river: the lit bridge's gauge, stage, light, all gauges, what is issued.
 
     `now` is the time by which ages are told: the drill's own clock in a drill. A light reports in
     `real` time, in a drill too.
@@ -77,6 +79,10 @@ def situation(
         "light": None if light is None else light_view(light, language, real or now),
         "rules": [] if main is None or light is None else _rules(main, light, language, now),
         "stations": [_station(station, language, now) for station in stations],
+        "orders": [
+            _order(order, language)
+            for order in orders_now(state.of_type("EvacuationInformation"), real or now)
+        ],
         "alerts": [
             _alert(alert, language)
             for alert in state.of_type("Alert")
@@ -124,11 +130,7 @@ def _stage(station: Entity, language: str) -> View:
     stage = value(station, "stage", 0)
     since = value(station, "stageSince")
     name = step_name(step)[language]
-    level = (
-        f"（{TEXTS[language]['alert_level']}{stage}）"
-        if language == "ja"
-        else (f" ({TEXTS[language]['alert_level']} {stage})")
-    )
+    level = TEXTS[language]["stage_level"].format(stage=stage)
     at = local_time(datetime.fromisoformat(since)) if isinstance(since, str) else ""
     return {
         "step": step,
@@ -164,6 +166,19 @@ def _alert(alert: Entity, language: str) -> View:
     issued = value(alert, "dateIssued")
     at = local_time(datetime.fromisoformat(issued)) if isinstance(issued, str) else ""
     return {"id": alert["id"], "text": name_of(alert, "headline", language), "issuedText": at}
+
+
+def _order(order: Entity, language: str) -> View:
+    """Return a published evacuation information; `lifted` where it ends the one before."""
+    body = value(order, "body")
+    return {
+        "id": order["id"],
+        "level": value(order, "alertLevel"),
+        "lifted": value(order, "informationKind") == CANCELLATION,
+        "text": name_of(order, "headline", language),
+        "body": name_of(order, "body", language) if body else "",
+        "issuedText": local_time(datetime.fromisoformat(str(value(order, "issuedAt")))),
+    }
 
 
 def _shelter(shelter: Entity, language: str) -> View:

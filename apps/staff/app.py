@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -21,31 +21,17 @@ from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal, host_allowed
 from apps.shell.headers import SecurityHeaders
 from apps.shell.language import LANGUAGES, language_of, words
 from apps.shell.pages import equip, templates
-from apps.staff.acts import (
-    LONGEST,
-    LOOKS,
-    REASONS,
-    ActRefused,
-    Override,
-    Wording,
-    approve,
-    discard,
-    override,
-    release,
-    reword,
-)
-from apps.staff.doors import adapters
-from apps.staff.forms import staff_number, text, whole
+from apps.shell.problems import away, problem
+from apps.staff.acts import LONGEST, LOOKS, REASONS, ActRefused
+from apps.staff.deeds import DEEDS, LONGEST_LINE, LONGEST_TEXT, OUTCOMES, Desk
+from apps.staff.doors import HELD_REASONS, adapters
 from apps.staff.view import TYPES, tenant_view, time_shown
 from broker.client import Client, ClientError, Entity, NotFound, Retry
 
 HERE = Path(__file__).parent
 TEXTS = words(HERE / "words")
-LONGEST_LINE, LONGEST_TEXT = 200, 600
-"""Characters of a headline and of a text."""
 SOON = Retry(attempts=2)
 """A person waits: an absent broker is told at once."""
-OUTCOMES = frozenset({"published", "approved", "reworded", "discarded", "overridden", "released"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +92,7 @@ class Staff:
         content = self._templates.get_template("page.html").render(
             t=own_words,
             language=language,
-            tenants=tenants,
+            tenants=sorted(tenants.items(), key=lambda one: not one[1]["drafts"]),
             adapters=await adapters(self._settings.adapters),
             reached=reached,
             told=own_words.get(f"told_{told}", "") if told else "",
@@ -115,6 +101,7 @@ class Staff:
             person=person,
             looks=list(LOOKS),
             reasons=REASONS,
+            held_reasons=HELD_REASONS,
             minutes=(5, 15, 30, 60, LONGEST),
             languages=LANGUAGES,
             longest=(LONGEST_LINE, LONGEST_TEXT),
@@ -127,15 +114,16 @@ class Staff:
         """Do what a form asks for, then show the page anew."""
         try:
             fields = await self.seal.read(request)
-            client = self._clients.get(fields.get("tenant", ""))
             deed = DEEDS.get(request.path_params["deed"])
-            if client is None or deed is None:
+            if deed is None:
                 raise FormRefused("bad_form")
             if person is not None:
                 if not person.has(*deed.roles):
                     raise FormRefused("not_yours")
                 fields["staff"] = person.user
-            outcome = await deed.do(client, fields, self._settings.clock())
+            settings = self._settings
+            desk = Desk(fields, self._clients, settings.adapters, settings.clock())
+            outcome = await deed.do(desk)
         except FormRefused as refusal:
             return await self.page(request, person, str(refusal), 403)
         except ActRefused as refusal:
@@ -164,7 +152,7 @@ class Staff:
         for one in await self._published(request.path_params["tenant"]):
             if one["id"] == wanted and cap.is_public(one):
                 return Response(cap.document(one), media_type=cap.MEDIA_TYPE)
-        return _problem(404, "There is no such document.", "See the list at /cap/real.")
+        return problem(404, "There is no such document.", "See the list at /cap/real.")
 
     async def _published(self, tenant: str) -> list[Entity]:
         client = self._clients.get(tenant)
@@ -184,56 +172,6 @@ class Outside(Exception):
         self.answer = answer
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """Something that staff do, and the roles of those who may."""
-
-    do: Callable[[Client, dict[str, str], datetime], Awaitable[str]]
-    roles: tuple[str, ...]
-
-
-async def _approve(client: Client, fields: dict[str, str], now: datetime) -> str:
-    entity, version = fields.get("id", ""), fields.get("version", "")
-    return await approve(client, entity, version, staff_number(fields), now)
-
-
-async def _reword(client: Client, fields: dict[str, str], now: datetime) -> str:
-    headline = {n: text(fields, f"headline_{n}", LONGEST_LINE, lines=False) for n in LANGUAGES}
-    body = {n: text(fields, f"body_{n}", LONGEST_TEXT, lines=True) for n in LANGUAGES}
-    if not all(headline.values()):
-        raise FormRefused("bad_text")
-    entity, version = fields.get("id", ""), fields.get("version", "")
-    return await reword(client, entity, version, Wording(headline, body), staff_number(fields))
-
-
-async def _discard(client: Client, fields: dict[str, str], now: datetime) -> str:
-    entity, version = fields.get("id", ""), fields.get("version", "")
-    return await discard(client, entity, version, staff_number(fields))
-
-
-async def _override(client: Client, fields: dict[str, str], now: datetime) -> str:
-    look, reason = fields.get("look", ""), fields.get("reason", "")
-    if look not in LOOKS or reason not in REASONS:
-        raise FormRefused("bad_form")
-    wish = Override(look, whole(fields, "minutes", LONGEST), reason)
-    return await override(client, fields.get("id", ""), wish, staff_number(fields), now)
-
-
-async def _release(client: Client, fields: dict[str, str], now: datetime) -> str:
-    return await release(client, fields.get("id", ""), now)
-
-
-ORDERS: Final = ("staff:disaster", "administrator")
-LIGHTS: Final = ("staff:disaster", "staff:river", "administrator")
-DEEDS: Final[dict[str, Deed]] = {
-    "approve": Deed(_approve, ORDERS),
-    "reword": Deed(_reword, ORDERS),
-    "discard": Deed(_discard, ORDERS),
-    "override": Deed(_override, LIGHTS),
-    "release": Deed(_release, LIGHTS),
-}
-
-
 def staff(settings: StaffSettings) -> FastAPI:
     """Return the staff application."""
 
@@ -249,7 +187,7 @@ def staff(settings: StaffSettings) -> FastAPI:
                 retry=SOON,
             ) as drill,
         ):
-            app.state.staff = Staff(settings, {"drill": drill, "real": real})
+            app.state.staff = Staff(settings, {"real": real, "drill": drill})
             settings.ready()
             yield
 
@@ -318,7 +256,7 @@ async def _documents(request: Request) -> Response:
     try:
         answer: Response = await request.app.state.staff.documents(request)
     except ClientError:
-        return _away()
+        return away()
     return answer
 
 
@@ -326,20 +264,8 @@ async def _document(request: Request) -> Response:
     try:
         answer: Response = await request.app.state.staff.document(request)
     except ClientError:
-        return _away()
+        return away()
     return answer
-
-
-def _away() -> Response:
-    response = _problem(503, "The broker gives no answer.", "Ask again in a few seconds.")
-    response.headers["Retry-After"] = "5"
-    return response
-
-
-def _problem(status: int, detail: str, remedy: str) -> Response:
-    """Return a ProblemDetails document (RFC 9457)."""
-    body = orjson.dumps({"status": status, "title": detail, "detail": detail, "remedy": remedy})
-    return Response(body, status, media_type="application/problem+json")
 
 
 async def _health(request: Request) -> Response:

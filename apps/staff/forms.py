@@ -26,6 +26,12 @@ def whole(fields: dict[str, str], name: str, most: int) -> int:
     return int(given)
 
 
+def chosen(fields: dict[str, str], prefix: str) -> list[int]:
+    """Return the numbers of the boxes that were ticked, whose names are `prefix` and a number."""
+    names = (name.removeprefix(prefix) for name in fields if name.startswith(prefix))
+    return sorted(int(name) for name in names if re.fullmatch(r"[0-9]{1,15}", name))
+
+
 def text(fields: dict[str, str], name: str, most: int, *, lines: bool) -> str:
     """Return a text of at most so many characters, of one line or several. Raises FormRefused."""
     given = fields.get(name, "").replace("\r\n", "\n").strip()

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from apps.alerts.lights import overridden
 from apps.alerts.schedule import JST
+from apps.alerts.texts import FAULTS
 from apps.portal.texts import light_words
 from apps.staff.acts import TWO_PERSONS_FROM
 from broker.client import Entity, observed_at, value
 
 View = dict[str, Any]
+FINE: Final = frozenset({"good", "simulated", "atLeast"})
 TYPES: Final = "EvacuationInformation,IlluminationControl,RiverLevelStation,Device,Alert"
 
 
@@ -21,6 +23,12 @@ def tenant_view(
 ) -> View:
     """Return what a tenant's part of the page shows. Entities come with their versions."""
     by_id = {entity["id"]: entity for entity, _ in found}
+    technical = [
+        entity
+        for entity, _ in _of(found, "Alert")
+        if value(entity, "subCategory") == "technical" and value(entity, "alertState") == "active"
+    ]
+    faults = {str(value(one, "alertSource")): str(value(one, "faultKind")) for one in technical}
     return {
         "drafts": [
             _draft(entity, version, language)
@@ -32,17 +40,12 @@ def tenant_view(
             for entity, _ in _of(found, "EvacuationInformation")
             if value(entity, "publicationState") == "published"
         ],
-        "technical": [
-            _text(entity, language)
-            for entity, _ in _of(found, "Alert")
-            if value(entity, "subCategory") == "technical"
-            and value(entity, "alertState") == "active"
-        ],
+        "technical": [_text(alert, language) for alert in technical],
         "lights": [
             _light(entity, language, now, words) for entity, _ in _of(found, "IlluminationControl")
         ],
         "devices": [
-            _device(entity, by_id, language, words)
+            _device(entity, by_id, faults, language, words)
             for entity, _ in _of(found, "Device")
             if value(entity, "adapter") is not None
         ],
@@ -96,16 +99,24 @@ def _light(light: Entity, language: str, now: datetime, words: dict[str, str]) -
     }
 
 
-def _device(device: Entity, by_id: dict[str, Entity], language: str, words: dict[str, str]) -> View:
+def _device(
+    device: Entity,
+    by_id: dict[str, Entity],
+    faults: dict[str, str],
+    language: str,
+    words: dict[str, str],
+) -> View:
+    """Return a device: the fault its asset has an alert for, else the quality of its values."""
     asset = by_id.get(str(value(device, "controlledAsset")), device)
+    fault = FAULTS.get(faults.get(asset["id"], ""))
     quality = str(value(asset, "judgedQuality") or value(asset, "quality") or "missing")
-    battery = value(device, "batteryLevel")
+    battery, seen = value(device, "batteryLevel"), observed_at(asset, "waterLevel")
     return {
         "name": _text(asset, language, "name"),
         "id": device["id"].rpartition(":")[2],
-        "state": words.get(f"quality_{quality}", quality),
-        "wrong": quality not in {"good", "simulated", "atLeast"},
-        "seen": time_shown(observed_at(asset, "waterLevel")),
+        "state": fault[language] if fault else words.get(f"quality_{quality}", quality),
+        "wrong": bool(fault) or (seen is not None and quality not in FINE),
+        "seen": time_shown(seen),
         "battery": f"{battery * 100:.0f} %" if isinstance(battery, int | float) else "",
     }
 

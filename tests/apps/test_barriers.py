@@ -22,6 +22,11 @@ PATHS = {
     "API": "{0.broker}/docs",
 }
 
+CASES = [
+    (n, one) for n, path in PATHS.items() for one in ("ja", "en") if "{1}" in path or one == "en"
+]
+"""Every page in every language it has."""
+
 STICKING_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
   [...document.querySelectorAll("body *")]
     .filter((one) => one.getBoundingClientRect().right > innerWidth)
@@ -40,8 +45,7 @@ async def barriers(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", PATHS)
-@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize(("name", "language"), CASES)
 async def test_page_has_no_barrier_at_either_width(looked_at: Pages, name: str, language: str):
     page = await looked_at.browser.new_page()
     await page.goto(PATHS[name].format(looked_at, language))

@@ -72,6 +72,8 @@ async def test_river_curve_and_shelters_are_reached_by_keyboard_alone(looked_at:
     await reach(page, page.locator("#only-flood"))
     await page.keyboard.press("Space")
     await expect(page.locator('.shelters li[data-flood="no"]').first).to_be_hidden()
+    await expect(page.locator(".map-number.no-flood").first).to_be_hidden()
+    await expect(page.locator(".map-number").first).to_be_visible()
 
 
 async def test_developer_follows_links_to_a_curl_that_works_a_csv_and_a_live_stream(

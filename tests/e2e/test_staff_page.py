@@ -52,6 +52,10 @@ async def test_two_persons_publish_the_drafted_order_by_keyboard_alone(
     assert value(order, "publicationState") == "published"
     async with Client(town.broker, key=town.key) as real:
         assert await real.query(type="EvacuationInformation") == []
+    await page.goto(f"{town.page}/?lang=en")
+    told = page.locator('[data-orders] li:has-text("evacuation order")')
+    await expect(told).to_have_count(1)
+    await expect(page.locator('[data-situation="drill"]').locator(told)).to_contain_text("【訓練】")
 
 
 async def test_light_run_by_hand_obeys_and_comes_back(town: Town, browser: Browser):
@@ -78,4 +82,4 @@ async def test_page_shows_devices_and_adapters(town: Town, browser: Browser):
     page = await browser.new_page()
     await sign_in(page, town, "officer")
     await expect(page.locator(".real .stations")).to_contain_text("Hitoyoshi")
-    await expect(page.locator("main > section").last).to_contain_text("river_gauge")
+    await expect(page.locator("main > section").last).to_contain_text("river gauges")

@@ -68,6 +68,24 @@ function drawAlerts(root, alerts) {
   root.querySelector("[data-no-alerts]").hidden = alerts.length > 0;
 }
 
+function drawOrders(root, orders) {
+  const list = root.querySelector("[data-orders]");
+  const key = JSON.stringify(orders);
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(
+    ...orders.map((order) => {
+      const item = document.createElement("li");
+      item.dataset.level = order.level;
+      item.classList.toggle("lifted", order.lifted);
+      for (const [kind, text] of [["strong", order.text], ["p", order.body], ["small", `${words.published_at} ${order.issuedText}`]]) {
+        item.append(Object.assign(document.createElement(kind), { textContent: text }));
+      }
+      return item;
+    }),
+  );
+}
+
 function drawStations(root, stations) {
   for (const station of stations) {
     const row = root.querySelector(`[data-station="${CSS.escape(station.id)}"]`);
@@ -92,6 +110,7 @@ function draw(town) {
     root.querySelectorAll("[data-show]").forEach((e) => { e.hidden = !at(situation, e.dataset.show); });
     drawLight(root, situation.light);
     drawLevel(root, situation);
+    drawOrders(root, situation.orders);
     drawAlerts(root, situation.alerts);
     drawStations(root, situation.stations);
   }
@@ -221,7 +240,7 @@ setInterval(() => {
 setInterval(() => { if (source && Date.now() - heard > PATIENCE) cut(); }, 5000);
 
 document.getElementById("only-flood")?.addEventListener("change", (event) => {
-  document.querySelectorAll(".shelters li").forEach((item) => {
-    item.hidden = event.target.checked && item.dataset.flood !== "yes";
+  document.querySelectorAll('.shelters li[data-flood="no"], .map .no-flood').forEach((one) => {
+    one.toggleAttribute("hidden", event.target.checked);
   });
 });

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,27 @@ async def reports(client: Client, status: str, **reported: Any) -> Entity:
             if value(light, "commandStatus") == status and told == reported:
                 return light
             await asyncio.sleep(0.02)
+
+
+async def settles(client: Client, status: str, colour: str) -> tuple[Any, Any]:
+    """Return the status and colour the light's entity reports, once they are these.
+
+    Where they are not within half a minute, return what they are.
+    """
+    try:
+        light = await reports(client, status, reportedColour=colour)
+    except TimeoutError:
+        light = await client.retrieve(LIGHT)
+    return value(light, "commandStatus"), value(light, "reportedColour")
+
+
+async def comes(holds: Callable[[], bool]) -> bool:
+    """Say whether something comes to hold within half a minute."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            while not holds():
+                await asyncio.sleep(0.01)
+    return holds()
 
 
 @contextlib.asynccontextmanager

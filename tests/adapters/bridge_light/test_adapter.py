@@ -15,11 +15,13 @@ from tests.adapters.bridge_light.house import (
     RED,
     WHITE,
     attributes,
+    comes,
     command,
     plant,
     reports,
     running,
     sacn,
+    settles,
 )
 from tests.support.live import live_broker
 
@@ -52,7 +54,8 @@ async def test_wled_light_follows_and_blinks_by_itself(client: Client, tmp_path:
         assert light.posts[0]["on"] is True
         assert light.packets == []
         await command(client, WHITE)
-        await reports(client, "confirmed", reportedColour="#FFFFFF", reportedEffect="steady")
+        entity = await reports(client, "confirmed", reportedColour="#FFFFFF")
+        assert value(entity, "reportedEffect") == "steady"
 
 
 async def test_sacn_by_multicast_reaches_the_universe(client: Client, tmp_path: Path):
@@ -61,7 +64,7 @@ async def test_sacn_by_multicast_reaches_the_universe(client: Client, tmp_path: 
         addressing = sacn(light, interface="127.0.0.1")
         del addressing["host"]
         await plant(client, "sacn", addressing)
-        await reports(client, "confirmed", reportedColour="#FFFFFF")
+        assert await settles(client, "confirmed", "#FFFFFF") == ("confirmed", "#FFFFFF")
 
 
 async def test_light_that_cannot_be_asked_is_sent_and_reports_no_colour(
@@ -99,8 +102,7 @@ async def test_an_orderly_end_says_so_in_the_stream(client: Client, tmp_path: Pa
         async with running(client.url, tmp_path / "state"):
             await plant(client, "sacn", sacn(light))
             await reports(client, "confirmed")
-        while not light.packets[-1].terminated:
-            await asyncio.sleep(0.01)
+        assert await comes(lambda: light.packets[-1].terminated)
 
 
 async def test_light_that_is_deleted_is_let_go(client: Client, tmp_path: Path):
@@ -108,9 +110,7 @@ async def test_light_that_is_deleted_is_let_go(client: Client, tmp_path: Path):
         await plant(client, "sacn", sacn(light))
         await reports(client, "confirmed")
         await client.delete(LIGHT)
-        async with asyncio.timeout(30):
-            while not light.packets[-1].terminated:
-                await asyncio.sleep(0.01)
+        assert await comes(lambda: light.packets[-1].terminated)
 
 
 async def test_light_outside_the_device_networks_is_not_called(client: Client, tmp_path: Path):
@@ -123,7 +123,7 @@ async def test_light_outside_the_device_networks_is_not_called(client: Client, t
 async def test_light_that_asks_for_no_look_fails_safe(client: Client, tmp_path: Path):
     async with FakeLight().running() as light, running(client.url, tmp_path / "state"):
         await plant(client, "sacn", sacn(light), colour="salmon", mode="alert")
-        await reports(client, "confirmed", reportedColour="#0000FF")
+        assert await settles(client, "confirmed", "#0000FF") == ("confirmed", "#0000FF")
 
 
 async def test_the_same_command_again_is_confirmed_again(client: Client, tmp_path: Path):
@@ -131,7 +131,7 @@ async def test_the_same_command_again_is_confirmed_again(client: Client, tmp_pat
         await plant(client, "sacn", sacn(light))
         await reports(client, "confirmed")
         await client.append(LIGHT, attributes(commandStatus="pending"))
-        await reports(client, "confirmed")
+        assert await settles(client, "confirmed", "#FFFFFF") == ("confirmed", "#FFFFFF")
 
 
 async def test_commands_in_quick_succession_are_all_answered(client: Client, tmp_path: Path):
@@ -140,4 +140,4 @@ async def test_commands_in_quick_succession_are_all_answered(client: Client, tmp
         for _ in range(40):
             await client.append(LIGHT, attributes(commandStatus="pending"))
             await asyncio.sleep(0.013)
-        await reports(client, "confirmed")
+        assert await settles(client, "confirmed", "#FFFFFF") == ("confirmed", "#FFFFFF")

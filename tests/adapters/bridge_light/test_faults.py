@@ -14,11 +14,13 @@ from tests.adapters.bridge_light.house import (
     RED,
     WHITE,
     attributes,
+    comes,
     command,
     plant,
     reports,
     running,
     sacn,
+    settles,
 )
 from tests.support.live import live_broker
 from tests.support.server import broker
@@ -38,7 +40,7 @@ async def test_light_that_is_away_is_unreachable_and_commanded_when_it_is_back(
         await plant(client, "wled", {"url": light.url}, **RED)
         await reports(client, "unreachable")
         light.away = False
-        await reports(client, "confirmed", reportedColour="#FF0000")
+        assert await settles(client, "confirmed", "#FF0000") == ("confirmed", "#FF0000")
 
 
 async def test_light_that_answers_nonsense_is_unreachable(client: Client, tmp_path: Path):
@@ -57,7 +59,7 @@ async def test_light_showing_another_colour_is_a_mismatch_with_that_colour(
         await plant(client, "sacn", sacn(light), **RED)
         await reports(client, "mismatch", reportedColour="#00FF00")
         light.stuck = None
-        await reports(client, "confirmed", reportedColour="#FF0000")
+        assert await settles(client, "confirmed", "#FF0000") == ("confirmed", "#FF0000")
 
 
 async def test_light_that_came_up_in_its_own_colour_is_commanded_again(
@@ -68,9 +70,8 @@ async def test_light_that_came_up_in_its_own_colour_is_commanded_again(
         await reports(client, "confirmed", reportedColour="#FF0000")
         posts = len(light.posts)
         light.state["seg"][0]["col"] = [[255, 160, 0]]
-        async with asyncio.timeout(30):
-            while len(light.posts) == posts or light.state["seg"][0]["col"][0] != [255, 0, 0]:
-                await asyncio.sleep(0.02)
+        assert await comes(lambda: len(light.posts) > posts)
+        assert await comes(lambda: light.state["seg"][0]["col"][0] == [255, 0, 0])
 
 
 async def test_report_on_an_earlier_command_never_stands_beside_a_newer_one(
@@ -119,7 +120,7 @@ async def test_light_without_a_broker_holds_and_then_fails_safe(tmp_path: Path):
             while light.colours() != [(0, 0, 153)]:
                 await asyncio.sleep(0.02)
         server.start()
-        await reports(client, "confirmed", reportedColour="#FF0000")
+        assert await settles(client, "confirmed", "#FF0000") == ("confirmed", "#FF0000")
     server.stop()
 
 
@@ -154,4 +155,4 @@ async def test_light_is_driven_whatever_others_write_to_it(client: Client, tmp_p
                 await writer.append(
                     "urn:ngsi-ld:IlluminationControl:432032:mizunote", attributes(note=number)
                 )
-        await reports(client, "confirmed", reportedColour="#FFFFFF")
+        assert await settles(client, "confirmed", "#FFFFFF") == ("confirmed", "#FFFFFF")

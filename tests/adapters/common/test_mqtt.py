@@ -15,13 +15,13 @@ from tests.support.mqtt import HOST, background, mqtt_broker, publish
 class Ear:
     """Takes messages into a queue."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, old: bool = False) -> None:
         self.heard: asyncio.Queue[bytes] = asyncio.Queue()
         self.ready = asyncio.Event()
         self.health = Health()
         self.slept: list[float] = []
         self.link = MqttLink(
-            MqttSettings(HOST, port),
+            MqttSettings(HOST, port, old=old),
             "ear",
             ["a/#"],
             self.take,
@@ -67,6 +67,16 @@ async def test_refused_version_5_falls_back_to_3_1_1_and_says_why(tmp_path: Path
         assert "Unsupported protocol version" in ear.health.wire
         await publish(port, Message("a/b", b"1"))
         assert await ear.hears() == b"1"
+
+
+async def test_broker_known_to_be_old_is_not_asked_and_returns_as_such(tmp_path: Path):
+    port = free_port()
+    ear = Ear(port, old=True)
+    async with background(ear.link.run()):
+        for _ in range(2):
+            async with mqtt_broker("amqtt", port, tmp_path):
+                await ear.is_ready()
+                assert ear.health.wire == "MQTT 3.1.1"
 
 
 async def test_connection_is_taken_up_again_when_the_broker_comes_back(tmp_path: Path):

@@ -13,6 +13,7 @@ from adapters.common.quarantine import Kind, Quarantine
 from adapters.contract import Health, Level, Manifest, Message
 
 MANIFEST = Manifest("lock", "Locks", Level.GOLD, ("mqtt",), (), (), ("Device",), ())
+WHY = {"person": "17", "reason": "test"}
 BAD = Message("a/b", b"\xffno", "2999-01-01T00:00:00Z")
 
 
@@ -72,14 +73,41 @@ async def test_it_shows_held_messages_with_their_reason(house: House):
 
 async def test_a_held_message_can_be_tried_again_as_of_when_it_came(house: House):
     number = await house.quarantine.put(BAD, Kind.UNKNOWN, "no Device")
-    async with house.visit() as session, session.post(f"/quarantine/{number}/retry") as answer:
-        assert answer.status == 204
+    async with house.visit() as session:
+        async with session.post(f"/quarantine/{number}/retry", params=WHY) as answer:
+            assert answer.status == 204
+        async with session.get("/decisions") as answer:
+            [decision] = await answer.json()
     assert house.again == [BAD]
     assert await house.quarantine.list() == []
+    assert (decision["outcome"], decision["person"], decision["reason"]) == (
+        "retried",
+        "17",
+        "test",
+    )
+
+
+@pytest.mark.parametrize(
+    "why",
+    [{}, {"person": "17"}, {"person": "Jo Doe", "reason": "test"}, {"reason": "test"}],
+    ids=str,
+)
+async def test_who_does_not_say_who_decides_and_why_changes_nothing(
+    house: House, why: dict[str, str]
+):
+    number = await house.quarantine.put(BAD, Kind.UNKNOWN, "no Device")
+    async with house.visit() as session:
+        for asked in (session.post(f"/quarantine/{number}/retry", params=why),
+                      session.delete(f"/quarantine/{number}", params=why)):  # fmt: skip
+            async with asked as answer:
+                assert answer.status == 422
+                assert "?person=" in await answer.text()
+    assert [held.id for held in await house.quarantine.list()] == [number]
+    assert house.again == []
 
 
 async def test_what_is_not_held_is_404(house: House):
-    async with house.visit() as session, session.delete("/quarantine/7") as answer:
+    async with house.visit() as session, session.delete("/quarantine/7", params=WHY) as answer:
         assert answer.status == 404
 
 

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from adapters.common import quarantine
-from adapters.common.quarantine import DAYS, LONGEST, Kind, Quarantine
+from adapters.common.quarantine import (
+    DAYS,
+    DECISIONS_DAYS,
+    LONGEST,
+    Decision,
+    Held,
+    Kind,
+    Outcome,
+    Quarantine,
+)
 from adapters.contract import Message
 from broker.client import timestamp
 
@@ -63,10 +72,36 @@ async def test_of_a_huge_message_the_beginning_is_kept(held: Quarantine):
     assert len(found[1]) == LONGEST
 
 
-async def test_a_removed_message_is_gone(held: Quarantine):
-    number = await held.put(message(), Kind.BAD, "bad")
-    await held.remove(number)
-    assert await held.get(number) is None
+async def settled(held: Quarantine, outcome: Outcome = Outcome.DISCARDED) -> Held:
+    """Hold a message and decide on it."""
+    found = await held.get(await held.put(message(), Kind.BAD, "bad"))
+    assert found is not None
+    await held.settle(found[0], outcome, "notOurs", "17")
+    return found[0]
+
+
+async def test_a_settled_message_is_gone_and_the_decision_is_kept(held: Quarantine):
+    one = await settled(held)
+    assert await held.get(one.id) is None
+    decision = Decision(one.id, "badPayload", "discarded", "notOurs", "17", timestamp(NOW))
+    assert await held.decisions() == [decision]
+
+
+async def test_of_two_who_decide_the_first_one_counts(held: Quarantine):
+    one = await settled(held)
+    await held.settle(one, Outcome.RETRIED, "mended", "23")
+    assert [decision.person for decision in await held.decisions()] == ["17"]
+
+
+async def test_decisions_are_forgotten_after_a_year(tmp_path: Path):
+    clock = [NOW]
+    held = Quarantine(tmp_path / "quarantine", now=lambda: clock[0])
+    await settled(held)
+    for days, left in ((0, 1), (1, 0)):
+        clock[0] = NOW + timedelta(days=DECISIONS_DAYS + days)
+        await held.prune()
+        assert len(await held.decisions()) == left
+    held.close()
 
 
 async def test_only_the_owner_can_read_it(held: Quarantine, tmp_path: Path):
