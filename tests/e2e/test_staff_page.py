@@ -52,6 +52,7 @@ async def test_two_persons_publish_the_drafted_order_by_keyboard_alone(
     assert value(order, "publicationState") == "published"
     async with Client(town.broker, key=town.key) as real:
         assert await real.query(type="EvacuationInformation") == []
+    page = await browser.new_page()
     await page.goto(f"{town.page}/?lang=en")
     told = page.locator('[data-orders] li:has-text("evacuation order")')
     await expect(told).to_have_count(1)
