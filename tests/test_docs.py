@@ -107,7 +107,9 @@ def test_the_page_on_streams_names_every_parameter_and_event() -> None:
 def test_the_page_on_subscriptions_names_every_member_and_word() -> None:
     text = (ROOT / "docs" / "subscriptions.md").read_text()
     words = {*MEMBERS, *Trigger, *FORMATS, *ACCEPTED, *PORTS, *asdict(Books())}
-    assert {word for word in words - {"keyValues"} if not re.search(rf"\b{word}\b", text)} == set()
+    assert {
+        word for word in words - {"keyValues"} if not re.search(rf"\b{re.escape(word)}\b", text)
+    } == set()
 
 
 def test_the_page_on_faults_names_tests_that_exist() -> None:
