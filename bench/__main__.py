@@ -9,6 +9,8 @@ from pathlib import Path
 from bench import machine
 from bench.delivery import measure_delivery
 from bench.figures import Figure, Rate
+from bench.guard import ROUNDS as GUARD_ROUNDS
+from bench.guard import measure_guard
 from bench.history import measure_history
 from bench.queries import measure_queries
 from bench.race import measure_race
@@ -34,6 +36,7 @@ PARTS = [
     "subscriptions",
     "delivery",
     "history",
+    "guard",
     "town",
 ]
 
@@ -53,6 +56,7 @@ others (wall time, memory):
   subscriptions   an update that 4 of 10,000 match, against one without
   delivery        ages at receivers, beside one that hangs, deliveries a second
   history         what it costs an update, its lag, a million instances, their bytes, reads
+  guard           public reads with policies, against --auth off
   town            a message a second to ten open pages, hop by hop, and a town's start
 
 examples:
@@ -107,6 +111,7 @@ def measure(
         "subscriptions",
         "delivery",
         "history",
+        "guard",
         "town",
     )
     places = {name: folder / name for name in apart}
@@ -135,6 +140,9 @@ def measure(
         figures += measure_delivery(places["delivery"], rounds, seconds, say)
     if "history" in parts:
         figures += measure_history(places["history"], rounds, seconds, say)
+    if "guard" in parts:
+        pairs = GUARD_ROUNDS if rounds >= 11 else rounds
+        figures += measure_guard(places["guard"], pairs, seconds, say)
     if "town" in parts:
         figures += measure_town(places["town"], min(rounds, TOWN_ROUNDS), say)
     if "start" in parts:

@@ -77,6 +77,14 @@ class Guard(Protocol):
         """
         ...
 
+    def lens(self, caller: Caller, tenant: str) -> str | None:
+        """Return what `view` depends on besides the entity, None where it depends on more.
+
+        As long as two callers have the same lens, or one has it at two times, an entity that does
+        not change looks the same to both; so what was rendered for one does for the other.
+        """
+        ...
+
     def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
         """Decide on one live change at the moment it is sent: as it is, transformed, or None."""
         ...
@@ -117,6 +125,9 @@ class OpenGuard:
 
     def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
         return entity
+
+    def lens(self, caller: Caller, tenant: str) -> str | None:
+        return ""
 
     def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
         return committed

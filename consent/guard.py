@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Final, Protocol, TypeAlias
 
 from broker.clock import Clock
@@ -64,7 +65,9 @@ class PolicyGuard:
         self._seconds = seconds
         self._meter = Meter()
         self._sights: dict[_Place, Sight] = {}
-        self._generation = 0
+        self._lenses: dict[tuple[Rule, ...], str] = {}
+        self._numbers = count()
+        self._generation = (0, 0)
         self._until: str | None = None
         self.decide_by(rules)
 
@@ -75,6 +78,7 @@ class PolicyGuard:
         self._rules = tuple(rule for rule in every if rule not in bound)
         self.personal = PersonalData(bound)
         self._sights.clear()
+        self._until = None
         self._moments = sorted(
             moment for rule in every for moment in (rule.since, rule.until) if moment
         )
@@ -170,6 +174,10 @@ class PolicyGuard:
             self.notes(caller, tenant, Deed.READ, entity, seen)
         return seen
 
+    def lens(self, caller: Caller, tenant: str) -> str | None:
+        """Return the name of the rules by which the caller reads."""
+        return self._sight(caller, tenant, Action.READ).lens
+
     def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
         """Return the change as the caller may read it, and note that it is shown."""
         told = self.told(caller, tenant, committed)
@@ -206,19 +214,48 @@ class PolicyGuard:
         return Committed(_seen(committed.change, before, after), before, after)
 
     def _sight(self, caller: Caller, tenant: str, action: Action) -> Sight:
-        now = self.clock()
-        generation = self._clients.refresh() + self.register.tick(now)
-        if generation != self._generation or (self._until is not None and now >= self._until):
-            self._sights.clear()
+        generation = self._known_now(caller)
+        if generation != self._generation:
             self._generation = generation
-        self._until = next((moment for moment in self._moments if moment > now), None)
+            self._sights.clear()
+        if self._until is not None and self.clock() >= self._until:
+            self._sights.clear()
+            self._until = None
         place = (caller, tenant, action)
         sight = self._sights.get(place)
         if sight is None:
-            if len(self._sights) >= _MOST_SIGHTS:
-                self._sights.clear()
-            sight = self._sights[place] = Sight(self._about(caller, tenant, action, now))
+            sight = self._sights[place] = self._looked_up(caller, tenant, action)
         return sight
+
+    def _known_now(self, caller: Caller) -> tuple[int, int]:
+        """Return how often something changed that decisions about a caller depend on.
+
+        What anybody may do hangs on no key and on no consent's end.
+        """
+        if not caller.client:
+            return self._generation[0], self.register.generation
+        return self._clients.refresh(), self.register.tick(self.clock())
+
+    def _looked_up(self, caller: Caller, tenant: str, action: Action) -> Sight:
+        now = self.clock()
+        self._until = next((moment for moment in self._moments if moment > now), None)
+        if len(self._sights) >= _MOST_SIGHTS:
+            self._sights.clear()
+        rules = tuple(self._about(caller, tenant, action, now))
+        if not self._unlogged(caller, rules):
+            return Sight(rules)
+        if len(self._lenses) >= _MOST_SIGHTS:
+            self._lenses.clear()
+        return Sight(rules, self._lenses.setdefault(rules, f" {next(self._numbers)}"))
+
+    def _unlogged(self, caller: Caller, rules: Iterable[Rule]) -> bool:
+        """Tell whether nothing of what these rules show is written to the log."""
+        split = self.personal.split
+        return caller.user is None and all(
+            not split or (rule.types is not None and split.isdisjoint(rule.types))
+            for rule in rules
+            if rule.permits
+        )
 
     def _about(self, caller: Caller, tenant: str, action: Action, now: str) -> list[Rule]:
         client = self.known(caller)

@@ -32,9 +32,10 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     else:
         view = plain_view(context, request.media)
     entity_id = request.path[0]
-    if broker.guard.transparent and "type" not in request.query:
+    lens = broker.guard.lens(request.caller, request.tenant)
+    if lens is not None and "type" not in request.query:
         broker.guard.allow(request.caller, request.tenant, Action.READ, entity_id)
-        rendering = broker.rendered.get(request.tenant, entity_id, view.key)
+        rendering = broker.rendered.get(request.tenant, entity_id, view.key + lens)
         if rendering is not None:
             return show.kept(request, view, rendering)
     check_entity_id(entity_id, "path:id")

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from hashlib import blake2b
 
-from broker.store.contract import Committed
+from broker.store.contract import Committed, Record
 
 
 class Rendering:
@@ -57,6 +57,11 @@ class Picker:
             return False
         self.picked[entity_id] = rendering
         return True
+
+    def has(self, record: Record) -> bool:
+        """Tell whether a record of the page was picked."""
+        rendering = self.picked.get(record.id)
+        return rendering is not None and rendering.version == record.version
 
 
 class Rendered:

@@ -22,8 +22,10 @@ async def one(
         return kept(request, view, Rendering(record.version, body, view.alters(record.entity)))
     body = view.whole(view.dump(record.entity))
     rendering = Rendering(record.version, body, view.alters(record.entity))
-    if broker.guard.transparent:
-        broker.rendered.put(request.tenant, record.entity["id"], view.key, rendering, generation)
+    lens = broker.guard.lens(request.caller, request.tenant)
+    if lens is not None:
+        key = view.key + lens
+        broker.rendered.put(request.tenant, record.entity["id"], key, rendering, generation)
     return kept(request, view, rendering)
 
 
@@ -38,8 +40,14 @@ def kept(request: Request, view: View, rendering: Rendering) -> Response:
 
 
 def picker(broker: Broker, request: Request, view: View) -> Picker | None:
-    """Return what picks the renderings that `many` can do with; none where it joins."""
-    return None if view.join else broker.rendered.picker(request.tenant, view.list_key)
+    """Return what picks the renderings that `many` can do with; none where it joins.
+
+    Nothing is picked for who sees entities by more than a lens.
+    """
+    if view.join is not None:
+        return None
+    lens = broker.guard.lens(request.caller, request.tenant)
+    return broker.rendered.picker(request.tenant, None if lens is None else view.list_key + lens)
 
 
 async def many(
@@ -55,27 +63,28 @@ async def many(
         links = await _links(broker, request, view, records)
         parts = _parts(view, records, links)
     else:
-        parts = _unjoined(broker, request.tenant, view, records, picker, generation)
+        parts = _unjoined(broker, request, view, records, picker, generation)
     altered = view.version is not None and any(view.alters(record.entity) for record in records)
     return Response(203 if altered else 200, view.whole(_list(view, parts)), view.headers())
 
 
 def _unjoined(
     broker: Broker,
-    tenant: str,
+    request: Request,
     view: View,
     records: Sequence[Record],
     picker: Picker,
     generation: int,
 ) -> list[bytes]:
     parts = []
-    picked, transparent = picker.picked, broker.guard.transparent
+    picked, lens = picker.picked, broker.guard.lens(request.caller, request.tenant)
     for record in records:
         rendering = picked.get(record.id)
         if rendering is None or rendering.version != record.version:
             rendering = Rendering(record.version, view.dump(record.entity))
-            if transparent:
-                broker.rendered.put(tenant, record.id, view.list_key, rendering, generation)
+            if lens is not None:
+                key = view.list_key + lens
+                broker.rendered.put(request.tenant, record.id, key, rendering, generation)
         parts.append(rendering.body)
     return parts
 

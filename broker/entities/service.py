@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from broker.clock import Clock
 from broker.entities.hidden import restored
@@ -19,7 +19,7 @@ from broker.errors import ResourceNotFound
 from broker.guard import Action, Caller, Guard
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
-from broker.store.contract import Kept, Page, Record, Store, Tx
+from broker.store.contract import Page, Record, Store, Tx
 from broker.validation import Fit
 
 R = TypeVar("R")
@@ -50,6 +50,18 @@ def not_found(entity_id: str) -> ResourceNotFound:
     )
 
 
+class Picks(Protocol):
+    """What a caller of a query has already, as entities look to it (`broker.store.Kept`)."""
+
+    def __call__(self, entity_id: str, version: int) -> bool:
+        """Tell whether the entity in this version is not needed."""
+        ...
+
+    def has(self, record: Record) -> bool:
+        """Tell whether a record of the page was picked."""
+        ...
+
+
 class Entities:
     """Reads and writes of entities through guard and store.
 
@@ -77,22 +89,22 @@ class Entities:
         return self._seen(self.guard, caller, tenant, target, record)
 
     async def query(
-        self, caller: Caller, tenant: str, query: EntityQuery, kept: Kept | None = None
+        self, caller: Caller, tenant: str, query: EntityQuery, picks: Picks | None = None
     ) -> Page:
-        """Return a page of entities as the caller may see them.
-
-        `kept` is asked only where the guard is transparent.
-        """
+        """Return a page of entities as the caller may see them; of picks without the entity."""
         self.guard.allow(caller, tenant, Action.READ, None)
         query = self.guard.narrow(caller, tenant, query)
+        page = await self.store.query(tenant, query, picks)
         if self.guard.transparent:
-            return await self.store.query(tenant, query, kept)
-        page = await self.store.query(tenant, query)
+            return page
         records = []
         for record in page.records:
+            if picks is not None and picks.has(record):
+                records.append(record)
+                continue
             seen = self.guard.view(caller, tenant, record.entity)
             if seen is not None:
-                records.append(Record(seen, record.version))
+                records.append(record if seen is record.entity else Record(seen, record.version))
         return Page(records, page.total)
 
     def create(self, caller: Caller, tenant: str, fragment: Entity) -> Awaitable[Record]:

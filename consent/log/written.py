@@ -139,6 +139,10 @@ class Quiet:
         """Return what the caller may read of the entity."""
         return self._guard.seen(caller, tenant, entity)
 
+    def lens(self, caller: Caller, tenant: str) -> str | None:
+        """Return what the view depends on besides the entity."""
+        return self._guard.lens(caller, tenant)
+
     def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
         """Return the change as the caller may read it."""
         return self._guard.told(caller, tenant, committed)

@@ -54,6 +54,12 @@ class Rule:
         )
 
     @property
+    def plain(self) -> bool:
+        """Whether the rule is about all of some types, with every attribute."""
+        everything = self.attributes is None and self.ids is None and self.where == EVERYTHING
+        return everything and self.types is not None
+
+    @property
     def rows(self) -> Node:
         """The entities that the rule is about, as a condition."""
         parts: list[Node] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from broker.model.entity import Entity
-from broker.query.ast import And, EntityQuery, IdIn, IdMatches, Node, Not, Or
+from broker.query.ast import And, EntityQuery, HasType, IdIn, IdMatches, Linked, Node, Not, Or
 from broker.query.predicate import Predicate, compile_predicate
 from broker.query.rewrite import EVERYTHING, NOTHING, shade
 from consent.policies.rule import Rule
@@ -47,12 +47,20 @@ class Sight:
     is; of its attributes those are, that such a permission names and no prohibition does.
     """
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], lens: str | None = None) -> None:
+        """`lens` names what these rules show: equal rules, equal lens."""
+        self.lens = lens
+        self._plain: set[str] = set()
+        """Types of which everything is in sight, whatever else is."""
         self._permits: list[_Part] = []
         self._bans: list[_Part] = []
         for rule in rules:
             part = _Part(rule.rows, compile_predicate(rule.rows), rule.attributes, rule)
             (self._permits if rule.permits else self._bans).append(part)
+            if rule.permits and rule.plain:
+                self._plain |= rule.types or set()
+        if self._bans:
+            self._plain = set()
         hidden = [ban.rows for ban in self._bans if ban.attributes is None]
         self.visible = _but_not(_any(part.rows for part in self._permits), hidden)
 
@@ -105,9 +113,22 @@ class Sight:
 
     def narrow(self, query: EntityQuery) -> EntityQuery:
         """Return the query with what is out of sight taken out of its reach."""
+        if self._plain and self._shows_whole(query.where) and not _links(query.where):
+            return query
         order = tuple(each for each in query.order if self._shows_always(each.path.names[:1]))
         where = And((shade(query.where, self._shown, self.visible), self.visible))
         return replace(query, where=where, order=order)
+
+    def _shows_whole(self, where: Node) -> bool:
+        """Tell whether all entities that a condition holds for are in sight, with everything."""
+        match where:
+            case HasType(iri):
+                return iri in self._plain
+            case And(nodes):
+                return any(map(self._shows_whole, nodes))
+            case Or(nodes):
+                return bool(nodes) and all(map(self._shows_whole, nodes))
+        return False
 
     def _shown(self, names: tuple[str, ...]) -> Node:
         name = names[0]
@@ -128,6 +149,16 @@ def _may_hold(node: Node, entity_id: str) -> bool:
         case And(nodes):
             return all(_may_hold(each, entity_id) for each in nodes)
     return True
+
+
+def _links(node: Node) -> bool:
+    """Tell whether a condition looks at other entities."""
+    match node:
+        case And(nodes) | Or(nodes):
+            return any(map(_links, nodes))
+        case Not(inner):
+            return _links(inner)
+    return isinstance(node, Linked)
 
 
 def _has(names: Names, name: str) -> bool:

@@ -189,3 +189,29 @@ def test_book_of_a_folder_is_what_the_town_guard_asks(tmp_path: Path):
 
     guard = town_access(tmp_path / "data").guard
     assert guard.identify({}).client == ""
+
+
+async def test_what_was_rendered_for_one_reader_is_not_shown_to_another_who_sees_less(town: Town):
+    path = f"{ENTITIES}/urn:x:1?options=keyValues"
+    for _ in range(2):
+        assert "name" in (await town.ask("GET", path, "office")).json()
+        assert "name" not in (await town.ask("GET", path)).json()
+        listed = (await town.ask("GET", f"{ENTITIES}?type=Gauge", "office")).json()
+        assert "name" in listed[0]
+        assert "name" not in (await town.ask("GET", f"{ENTITIES}?type=Gauge")).json()[0]
+
+
+async def test_role_taken_away_ends_the_use_of_what_was_rendered(town: Town):
+    path = f"{ENTITIES}/urn:x:1"
+    assert "name" in (await town.ask("GET", path, "office")).json()
+    town.clients.put(Known("office"))
+    assert "name" not in (await town.ask("GET", path, "office")).json()
+
+
+async def test_query_that_is_open_whole_still_hides_what_it_links(town: Town):
+    await town.ask("POST", ENTITIES, "office", {"id": "urn:x:2", "type": "Secret", "level": 7})
+    linking = {"id": "urn:x:3", "type": "Gauge", "level": {"type": "Property", "value": 1}}
+    await town.ask("POST", ENTITIES, "office", linking)
+    answer = await town.ask("GET", f"{ENTITIES}?type=Gauge,Secret&options=count")
+    ids = [one["id"] for one in answer.json()]
+    assert ids == ["urn:x:1", "urn:x:3"]

@@ -70,6 +70,10 @@ class TripwireGuard:
         attrs = _without_mark(entity["attrs"])
         return entity if attrs is entity["attrs"] else {**entity, "attrs": attrs}
 
+    def lens(self, caller: Caller, tenant: str) -> str | None:
+        """Return the one lens there is: everybody sees alike."""
+        return "unmarked"
+
     def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
         """Return the change without what is marked."""
         sides = [

@@ -35,6 +35,10 @@ class Blindfold(OpenGuard):
     """Lets the owner `blind` see nothing once it is on; `visitor` is no administrator."""
 
     transparent = False
+
+    def lens(self, caller: Caller, tenant: str) -> str | None:
+        return None
+
     on = False
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
@@ -48,6 +52,9 @@ class Blinkers(OpenGuard):
     """Hides the attribute `level` from everybody whose client is `blind`."""
 
     transparent = False
+
+    def lens(self, caller: Caller, tenant: str) -> str | None:
+        return None
 
     def view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
         kept = {iri: one for iri, one in entity["attrs"].items() if not iri.endswith("/level")}
