@@ -39,6 +39,9 @@ turn, 4,000 in each commit, which is the worst order for series that lie togethe
 microseconds. The rate is that of the engine, merging into chunks included, and the bytes are those
 of all pages of history's tables. Reads are over HTTP, one after the other, of that file.
 
+Guard: the same public reads of 5,000 entities, with nobody showing a key, against two brokers in
+alternation: one with `--auth off`, one with the town's policies. Fifteen pairs.
+
 Town: a whole town in processes of its own beside Mosquitto; a gauge's uplink a second, after three
 that do not count, and one Chromium with ten open pages, all on the same cores. Times count from
 before the uplink is handed to Mosquitto: to the broker's stream, to the portal's event stream, and
