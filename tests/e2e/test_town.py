@@ -64,7 +64,9 @@ async def test_page_shows_the_loss_of_the_broker_and_its_return(tmp_path: Path, 
 def test_town_stops_while_it_is_starting(tmp_path: Path):
     town = town_in(tmp_path)
     town.server.spawn()
+    deadline = time.monotonic() + 60
     while not re.search(r"ready", town.server.tail()):
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     town.server.stop()
     assert "Traceback" not in town.server.tail(20_000)

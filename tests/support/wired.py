@@ -118,6 +118,10 @@ class Wired:
         """Wait until a connection is written to no more because its client does not read."""
         await self.until(lambda: any(one._blocked is not None for one in self.wire.connections))
 
+    async def begun(self) -> None:
+        """Wait until a request has begun to arrive that is not complete."""
+        await self.until(lambda: any(one.reading for one in self.wire.connections))
+
     def hang_up(self) -> None:
         """Let all clients leave."""
         for caller in self._callers:

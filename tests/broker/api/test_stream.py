@@ -416,9 +416,12 @@ async def test_writes_during_a_snapshot_are_told_once_each(client: Client) -> No
         await client.post(ENTITIES, gauge(number, number))
     seen: dict[str, int] = {}
 
+    begun = asyncio.Event()
+
     async def write() -> None:
         for number in range(300, 0, -7):
             await level(client, number, -number)
+            begun.set()
             await client.delete(f"{ENTITIES}/{urn(number)}")
             await client.post(ENTITIES, gauge(1000 + number, 1))
             await level(client, number - 1 or 2, 7)
@@ -427,7 +430,7 @@ async def test_writes_during_a_snapshot_are_told_once_each(client: Client) -> No
         await stream.event()
         stream.stop_reading()
         writing = asyncio.ensure_future(write())
-        await asyncio.sleep(0.01)
+        await begun.wait()
         stream.go_on_reading()
         await writing
         head = client.broker.feed.head

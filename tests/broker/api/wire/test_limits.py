@@ -68,7 +68,7 @@ async def test_many_requests_in_one_piece_are_not_one_large_head() -> None:
         caller = await running.call()
         text = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
         caller.writer.write(text[:-20])
-        await asyncio.sleep(0.01)
+        await running.begun()
         caller.writer.write(text[-20:])
         assert {(await caller.reply()).status for _ in range(100)} == {200}
 
@@ -302,6 +302,6 @@ async def test_a_chunked_body_over_the_limit_does_not_count_for_the_next() -> No
         caller.writer.write(b"300\r\n" + b"x" * 768 + b"\r\n0\r\n\r\n")
         assert (await caller.reply()).status == 413
         caller.send(b"POST /echo HTTP/1.1", b"Content-Length: 900", body=b"x" * 100)
-        await asyncio.sleep(0.01)
+        await running.begun()
         caller.writer.write(b"x" * 800)
         assert (await caller.reply()).status == 200
