@@ -136,8 +136,12 @@ class Event:
     resume: bool = False
 
 
+_VALUES = ("value", "object", "languageMap", "json", "vocab", "valueList", "objectList")
+"""Where each kind of attribute has its value (§4.5)."""
+
+
 def value(entity: Entity, attribute: str, default: Json = None) -> Json:
-    """Return an attribute's value: of a Property, an object URI, a language map, or `default`.
+    """Return an attribute's value, object URI, language map, term or list; else `default`.
 
     Of an attribute with several instances (`datasetId`) the first is taken.
     """
@@ -146,7 +150,7 @@ def value(entity: Entity, attribute: str, default: Json = None) -> Json:
         instance = instance[0] if instance else None
     if not isinstance(instance, dict):
         return default
-    for member in ("value", "object", "languageMap", "json"):
+    for member in _VALUES:
         if member in instance:
             return instance[member]
     return default

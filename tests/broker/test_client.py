@@ -23,6 +23,7 @@ from broker.client import (
     timestamp,
     value,
 )
+from broker.model.entity import PRIMARY
 from tests.support import free_port
 from tests.support.live import live_broker
 
@@ -250,6 +251,12 @@ def test_value_reads_every_kind_of_attribute():
     }
     found = [value(entity, name, "none") for name in ("p", "r", "l", "j", "several", "absent")]
     assert found == [0, "urn:c:d", {"ja": "川"}, {"a": 1}, 1, "none"]
+
+
+@pytest.mark.parametrize(("kind", "member"), PRIMARY.items())
+def test_value_knows_where_each_kind_has_it(kind: str, member: str):
+    entity = {"id": "urn:a:b", "type": "T", "a": {"type": kind, member: ["x"]}}
+    assert value(entity, "a") == ["x"]
 
 
 def test_timestamp_is_written_in_utc():
