@@ -21,6 +21,7 @@ from bench.scale import measure_empty_start, measure_scale
 from bench.streams import measure_streams
 from bench.subscriptions import measure_subscriptions
 from bench.town import measure_town
+from bench.withdrawal import measure_withdrawal
 from bench.wrk import CONNECTIONS, LoadFailed
 from tests.support.server import ServerFailed, broker
 
@@ -38,6 +39,7 @@ PARTS = [
     "history",
     "guard",
     "town",
+    "withdrawal",
 ]
 
 TOWN_ROUNDS = 3
@@ -58,6 +60,7 @@ others (wall time, memory):
   history         what it costs an update, its lag, a million instances, their bytes, reads
   guard           public reads with policies, against --auth off
   town            a message a second to ten open pages, hop by hop, and a town's start
+  withdrawal      what still leaves of a person, with 1,000 subscriptions to them
 
 examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
@@ -113,6 +116,7 @@ def measure(
         "history",
         "guard",
         "town",
+        "withdrawal",
     )
     places = {name: folder / name for name in apart}
     for place in places.values():
@@ -145,6 +149,8 @@ def measure(
         figures += measure_guard(places["guard"], pairs, seconds, say)
     if "town" in parts:
         figures += measure_town(places["town"], min(rounds, TOWN_ROUNDS), say)
+    if "withdrawal" in parts:
+        figures += measure_withdrawal(places["withdrawal"], say)
     if "start" in parts:
         figures.append(measure_empty_start(folder))
 
