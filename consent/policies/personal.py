@@ -74,7 +74,7 @@ class PersonalData:
         rules += (rule for rule in self._own(asking, known) if asking.action in rule.actions)
         if looks:
             rules += self._agreed(asking, known)
-            rules += _emergencies(asking, known, self.types)
+            rules += _emergencies(asking, known, self.split)
             rules += self._bans(rules, asking, known)
         return rules
 
@@ -99,7 +99,7 @@ class PersonalData:
             people = (own, *known.wards(own, asking.now))
             mine = Or((_is(PRINCIPAL, people), _is(GUARDIAN, (own,))))
             rules += [
-                Rule("own", types=self.types - ALWAYS, where=_is(HOLDER, people), kind="own"),
+                Rule("own", types=self.split, where=_is(HOLDER, people), kind="own"),
                 Rule("own", types=frozenset((CONSENT,)), where=mine, actions=_OWN, kind="own"),
                 Rule(
                     "own",
@@ -186,12 +186,12 @@ def _emergencies(asking: Asking, known: Known, types: frozenset[str]) -> list[Ru
     return [
         Rule(
             one.id,
-            types=(one.types & types) - ALWAYS,
+            types=one.types & types,
             where=EVERYTHING if one.holders is None else _is(HOLDER, tuple(sorted(one.holders))),
             kind="override",
         )
         for one in known.open_overrides(name, asking.now)
-        if (one.types & types) - ALWAYS
+        if one.types & types
     ]
 
 
