@@ -42,6 +42,16 @@ PARTS = [
     "withdrawal",
 ]
 
+ALONE = {"streams": measure_streams, "withdrawal": measure_withdrawal}
+"""Parts that need no rounds."""
+
+TIMED = {
+    "subscriptions": measure_subscriptions,
+    "delivery": measure_delivery,
+    "history": measure_history,
+}
+"""Parts of rounds of so many seconds."""
+
 TOWN_ROUNDS = 3
 """Rounds of 20 messages, one a second."""
 
@@ -136,21 +146,14 @@ def measure(
         figures += measure_scale(places["scale"], seconds, say)
     if "queries" in parts:
         figures += measure_queries(places["queries"], rounds, say)
-    if "streams" in parts:
-        figures += measure_streams(places["streams"], say)
-    if "subscriptions" in parts:
-        figures += measure_subscriptions(places["subscriptions"], rounds, seconds, say)
-    if "delivery" in parts:
-        figures += measure_delivery(places["delivery"], rounds, seconds, say)
-    if "history" in parts:
-        figures += measure_history(places["history"], rounds, seconds, say)
-    if "guard" in parts:
-        pairs = GUARD_ROUNDS if rounds >= 11 else rounds
-        figures += measure_guard(places["guard"], pairs, seconds, say)
+    for name, alone in ALONE.items():
+        if name in parts:
+            figures += alone(places[name], say)
+    for name, timed in TIMED.items():
+        if name in parts:
+            figures += timed(places[name], rounds, seconds, say)
     if "town" in parts:
         figures += measure_town(places["town"], min(rounds, TOWN_ROUNDS), say)
-    if "withdrawal" in parts:
-        figures += measure_withdrawal(places["withdrawal"], say)
     if "start" in parts:
         figures.append(measure_empty_start(folder))
 
