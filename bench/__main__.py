@@ -152,6 +152,9 @@ def measure(
     for name, timed in TIMED.items():
         if name in parts:
             figures += timed(places[name], rounds, seconds, say)
+    if "guard" in parts:
+        pairs = GUARD_ROUNDS if rounds >= 11 else rounds
+        figures += measure_guard(places["guard"], pairs, seconds, say)
     if "town" in parts:
         figures += measure_town(places["town"], min(rounds, TOWN_ROUNDS), say)
     if "start" in parts:
