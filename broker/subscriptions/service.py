@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 from broker.clock import Clock
 from broker.egress import REMEDY, Egress, EgressRefused
@@ -58,8 +59,8 @@ class Subscriptions:
         self._contexts = contexts
         self._clock = clock
         self._token = token
-        self._updating = asyncio.Lock()
-        """Two updates at a time would each replace what the other changed."""
+        self._updating: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        """Two updates of one at a time would each replace what the other changed."""
 
     async def create(
         self, caller: Caller, tenant: str, body: Any, context: Context
@@ -112,7 +113,8 @@ class Subscriptions:
         self, caller: Caller, tenant: str, id: str, body: Any, context: Context
     ) -> StoredSubscription:
         """Change members of a subscription; one that is paused loses what waits."""
-        async with self._updating:
+        lock = self._updating.setdefault((tenant, id), asyncio.Lock())
+        async with lock:
             return await self._update(caller, tenant, id, body, context)
 
     async def delete(self, caller: Caller, tenant: str, id: str) -> None:

@@ -1,9 +1,12 @@
 """`/subscriptions` and `/subscriptions/{id}` (§6.10, §6.11): every rule, and what comes back."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from broker.guard import ANYONE
+from broker.jsonld.core import CORE_CONTEXT
 from broker.store.outbox import Books, Failure, Outcome, Settlement
 from tests.broker.api.data import CORE, ENTITIES, ERRORS, INLINE, LD, V1, gauge, urn
 from tests.support.asgi import Client
@@ -483,3 +486,33 @@ async def test_a_password_in_an_endpoint_is_shown_to_its_owner_only(quick: Clien
     other = await quick.get(ONE)
     assert other.json()["notification"]["endpoint"]["uri"] == uri.replace("secret", "***")
     assert b"secret" not in (await quick.get(SUBSCRIPTIONS)).body
+
+
+async def test_an_update_waits_for_another_of_the_same_subscription_and_for_no_other(
+    quick: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await created(quick)
+    other = subscription(id=f"{S}:other")
+    assert (await quick.post(SUBSCRIPTIONS, other)).status == 201
+    slow, asked, answered = "http://localhost:9/slow.jsonld", asyncio.Event(), asyncio.Event()
+
+    async def resolve(given: Any, **options: Any) -> None:
+        asked.set()
+        await answered.wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(quick.broker.subscriptions._contexts, "resolve", resolve)
+        body = {"jsonldContext": slow, "subscriptionName": "first"}
+        first = asyncio.ensure_future(
+            quick.broker.subscriptions.update(ANYONE, "", S, body, CORE_CONTEXT)
+        )
+        await asked.wait()
+    second = asyncio.ensure_future(quick.patch(ONE, {"description": "second"}))
+    async with asyncio.timeout(30):
+        assert (await quick.patch(f"{ONE}:other", {"description": "third"})).status == 204
+    assert not second.done()
+    answered.set()
+    await first
+    assert (await second).status == 204
+    told = (await quick.get(ONE)).json()
+    assert (told["subscriptionName"], told["description"]) == ("first", "second")
