@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from broker.clock import now
-from consent.guard import PolicyGuard
+from consent.guard import Clients, PolicyGuard
 from consent.identity.book import IdentityBook
+from consent.identity.file import IdentityError
 from consent.identity.passwords import Argon2
 from consent.identity.secret import read_secret, secret_beside
 from consent.identity.signing_in import SigningIn
@@ -21,14 +23,25 @@ from consent.policies.load import default_policies, expander, read_policies, rul
 from consent.vault.master import derived, master_key
 from smart_data_models.vocabulary import pinned
 
+log = logging.getLogger("machi.broker")
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a broker is given to ask."""
 
     guard: PolicyGuard
-    accounts: SigningIn
+    accounts: SigningIn | None
     disclosures: Written
+
+
+@dataclass(frozen=True, slots=True)
+class Oidc:
+    """An OpenID Connect provider: its issuer, whom its tokens are for, the file of roles."""
+
+    issuer: str
+    audience: str
+    roles: Path | None = None
 
 
 def expand() -> Expand:
@@ -36,15 +49,40 @@ def expand() -> Expand:
     return expander(orjson.loads(pinned())["@context"])
 
 
-def town_access(data: Path, policies: Path | None = None) -> Access:
+def town_access(data: Path, policies: Path | None = None, oidc: Oidc | None = None) -> Access:
     """Return the access to a data folder. `policies` takes the place of those that come along.
 
-    Raises IdentityError, PolicyError, VaultError, Unusable.
+    With `oidc` people come with tokens of a provider instead of names and passwords. Raises
+    IdentityError, PolicyError, VaultError, Unusable.
     """
     documents = default_policies() if policies is None else read_policies(policies)
     found = rules(documents, expand())
     book = IdentityBook(data)
-    accounts = SigningIn(book.people, Argon2(), read_secret(secret_beside(data)))
-    guard = PolicyGuard(book, found, now)
+    secret = read_secret(secret_beside(data))
+    accounts = None if oidc else SigningIn(book.people, Argon2(), secret)
+    guard = PolicyGuard(_with_provider(book, oidc, secret) if oidc else book, found, now)
     log = DisclosureLog(LogFile(data), derived(master_key(data), SEALS))
     return Access(guard, accounts, Written(guard, log))
+
+
+def _with_provider(book: IdentityBook, oidc: Oidc, secret: bytes) -> Clients:
+    """Return the callers by tokens and keys. A provider that is away is asked again later."""
+    from consent.identity.oidc import OidcClients
+    from consent.identity.provider import Provider, ProviderFaulty
+    from consent.identity.tokens import RoleMap, read_mapping
+
+    try:
+        roles = (
+            RoleMap() if oidc.roles is None else read_mapping(orjson.loads(oidc.roles.read_bytes()))
+        )
+    except (OSError, ValueError) as error:
+        raise IdentityError(f"{oidc.roles}: {error}. See docs/identity.md.") from error
+    try:
+        provider = Provider(oidc.issuer)
+    except ProviderFaulty as error:
+        raise IdentityError(str(error)) from error
+    try:
+        provider.read()
+    except ProviderFaulty as error:
+        log.warning("nobody can come with a token yet: %s", error)
+    return OidcClients(book, provider, oidc.audience, roles, secret)

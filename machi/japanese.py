@@ -45,8 +45,20 @@ JAPANESE: Final[dict[str, str]] = {
 """
     ),
     "Address to listen on.": "待ち受けるアドレス。",
-    "Who may do what: off lets everybody do everything, embedded asks keys and policies.": (
-        "誰が何をできるか: off は誰でも何でも、embedded は鍵とポリシーで決める。"
+    "Who may do what: off lets everybody do everything, embedded asks keys and policies, oidc "
+    "the tokens of a provider too.": (
+        "誰が何をできるか: off は誰でも何でも、embedded は鍵とポリシーで、"
+        "oidc は認証基盤のトークンでも決める。"
+    ),
+    "Issuer of the OpenID Connect provider whose tokens are taken.": (
+        "トークンを受け入れる OpenID Connect 認証基盤の発行者（issuer）。"
+    ),
+    "Whom the provider's tokens must be for.": "トークンの宛先（audience）。",
+    "JSON file that says which claim gives which roles.": (
+        "どのクレームがどの役割になるかを書いた JSON ファイル。"
+    ),
+    "--auth oidc and --oidc-issuer go together.": (
+        "--auth oidc と --oidc-issuer は一緒に使います。"
     ),
     "Who may do what: embedded asks keys and policies, off lets everybody do everything.": (
         "誰が何をできるか: embedded は鍵とポリシーで決め、off は誰でも何でも。"

@@ -112,15 +112,21 @@ def test_the_page_on_subscriptions_names_every_member_and_word() -> None:
     } == set()
 
 
-def test_the_page_on_faults_names_tests_that_exist() -> None:
+@pytest.mark.parametrize(("name", "least"), [("faults", 25), ("security", 15)])
+def test_pages_name_tests_that_exist(name: str, least: int) -> None:
     rows = re.findall(
         r"^\| .* \| `(tests/[\w/]+\.py)::(test_\w+)` \|$",
-        (ROOT / "docs" / "faults.md").read_text(),
+        (ROOT / "docs" / f"{name}.md").read_text(),
         re.MULTILINE,
     )
-    assert len(rows) > 25
+    assert len(rows) > least
     for file, test in rows:
         assert re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text(), re.MULTILINE), test
+
+
+def test_every_one_of_the_ten_risks_has_a_row() -> None:
+    rows = re.findall(r"^\| API(\d+): ", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
+    assert {int(number) for number in rows} == set(range(1, 11))
 
 
 def test_no_two_decisions_have_one_number() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         "machi broker --host 0.0.0.0 --port 9090 --data /srv/broker --allow-egress 10.1.0.0/16",
         "machi broker --allow-origin https://town.example",
         "machi broker --auth embedded --policies policies.json",
+        "machi broker --auth oidc --oidc-issuer https://id.town.example/realms/town",
         "machi broker --models warn --model RiverLevelStation=reject",
     ),
     help=t("""Run the NGSI-LD context broker alone, until Ctrl-C or SIGTERM.
@@ -43,10 +44,31 @@ if TYPE_CHECKING:
 @data_option
 @click.option(
     "--auth",
-    type=click.Choice(["off", "embedded"]),
+    type=click.Choice(["off", "embedded", "oidc"]),
     default="off",
     show_default=True,
-    help=t("Who may do what: off lets everybody do everything, embedded asks keys and policies."),
+    help=t(
+        "Who may do what: off lets everybody do everything, embedded asks keys and policies, oidc "
+        "the tokens of a provider too."
+    ),
+)
+@click.option(
+    "--oidc-issuer",
+    metavar="URL",
+    help=t("Issuer of the OpenID Connect provider whose tokens are taken."),
+)
+@click.option(
+    "--oidc-audience",
+    default="machi",
+    show_default=True,
+    metavar="NAME",
+    help=t("Whom the provider's tokens must be for."),
+)
+@click.option(
+    "--oidc-roles",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help=t("JSON file that says which claim gives which roles."),
 )
 @click.option(
     "--policies",
@@ -144,6 +166,9 @@ def broker(
     port: int,
     data: Path,
     auth: str,
+    oidc_issuer: str | None,
+    oidc_audience: str,
+    oidc_roles: Path | None,
     policies: Path | None,
     allow_egress: tuple[str, ...],
     allow_host: tuple[str, ...],
@@ -193,7 +218,7 @@ def broker(
         raise click.UsageError(str(error)) from error
     try:
         with data_errors():
-            access = _access(settings, policies)
+            access = _access(settings, policies, oidc_issuer, oidc_audience, oidc_roles)
             if access is None:
                 serve(settings, offer)
             else:
@@ -209,18 +234,27 @@ def broker(
         ) from error
 
 
-def _access(settings: Settings, policies: Path | None) -> Access | None:
+def _access(
+    settings: Settings,
+    policies: Path | None,
+    issuer: str | None,
+    audience: str,
+    roles: Path | None,
+) -> Access | None:
     """Return what is asked who may do what, None for nothing. Raises DataFaulty, UsageError."""
     if settings.auth == "off":
         if policies is not None:
             raise click.UsageError(t("--policies goes with --auth embedded."))
         return None
+    if (settings.auth == "oidc") != (issuer is not None):
+        raise click.UsageError(t("--auth oidc and --oidc-issuer go together."))
     from consent.identity.file import IdentityError
     from consent.policies.document import PolicyError
-    from consent.town import town_access
+    from consent.town import Oidc, town_access
 
     try:
-        return town_access(settings.data, policies)
+        oidc = None if issuer is None else Oidc(issuer, audience, roles)
+        return town_access(settings.data, policies, oidc)
     except PolicyError as error:
         raise click.UsageError(str(error)) from error
     except IdentityError as error:
