@@ -20,7 +20,7 @@ from machi.seed.town import DRILL_TENANT
 from machi.settings import HOST, TownSettings
 from machi.welcome import welcome
 
-START_LIMIT = 30.0
+START_LIMIT = 60.0
 HEALTHY = 60.0
 LONGEST_PAUSE = 30.0
 CHANNELS = "channels.json"
@@ -58,11 +58,20 @@ def independent(settings: TownSettings) -> list[Role]:
     return [Role("staff", "apps.staff", (*where, *drill, *doors, *sign_in))]
 
 
+def patient(settings: TownSettings) -> list[Role]:
+    """Return the processes that wait by themselves until there is a town.
+
+    They start beside the servers too, and are ready once the town is planted.
+    """
+    port = ("--host", HOST, "--port", str(settings.portal_port))
+    where = ("--broker", settings.broker, "--drill-tenant", DRILL_TENANT)
+    return [Role("portal", "apps.portal", (*where, *port))]
+
+
 def workers(settings: TownSettings) -> list[Role]:
     """Return the processes that need the servers and the planted town."""
     broker = ("--broker", settings.broker)
     mqtt = ("--mqtt-host", HOST, "--mqtt-port", str(settings.mqtt_port))
-    port = ("--host", HOST, "--port", str(settings.portal_port))
     drill = ("--drill-tenant", DRILL_TENANT)
     state = ("--state", str(settings.data / "adapters"))
     old = ("--mqtt-old",) if settings.mqtt else ()
@@ -70,7 +79,6 @@ def workers(settings: TownSettings) -> list[Role]:
     roles = [
         Role("adapters", "adapters", ("river_gauge", "bridge_light", "zigbee_lock", *adapter)),
         Role("alerts", "apps.alerts", (*broker, *drill, *_channels(settings))),
-        Role("portal", "apps.portal", (*broker, *port, *drill)),
     ]
     if settings.devices:
         light = ("--light-port", str(settings.light_port))
@@ -130,15 +138,16 @@ class Supervisor:
         settings = self._settings
         self._say("machi", f"starting the town; its data are in {settings.data.resolve()}")
         handed = await self._hand_out()
-        settling = asyncio.create_task(self._settle())
+        waiting = asyncio.create_task(self._start_all(patient(settings), handed))
         try:
             await self._start_all([*servers(settings), *independent(settings)], handed)
             await self._plant(handed)
-            await self._start_all(workers(settings), handed)
-            people = await settling
+            await asyncio.gather(waiting, self._start_all(workers(settings), handed))
         finally:
-            settling.cancel()
-        for line in welcome(settings, handed, people, time.monotonic() - begun):
+            waiting.cancel()
+        took = time.monotonic() - begun
+        people = await self._settle()
+        for line in welcome(settings, handed, people, took):
             self._say("machi", line)
 
     async def _hand_out(self) -> Handed | None:
@@ -151,7 +160,7 @@ class Supervisor:
             raise DataFaulty(str(error)) from error
 
     async def _settle(self) -> list[tuple[str, str, str]]:
-        """Make the demo's accounts, beside everything else."""
+        """Make the demo's accounts: last, since hashing passwords keeps both processors busy."""
         if self._settings.auth == "off":
             return []
         try:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -21,11 +22,13 @@ from apps.portal.published import document, feed
 from apps.shell.headers import SecurityHeaders
 from apps.shell.language import language_of
 from apps.shell.pages import equip, trouble
-from broker.client import Client
+from broker.client import Client, Retry
 from smart_data_models.registry import BUILT
 
 HERE = Path(__file__).parent
 HEARTBEAT = 15.0
+AGAIN: Final = Retry(longest=1.0)
+"""The page starts beside the broker, and shall not miss it for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,13 @@ def portal(settings: PortalSettings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            Client(settings.broker, name="portal", key=settings.key) as real,
+            Client(settings.broker, name="portal", key=settings.key, retry=AGAIN) as real,
             Client(
-                settings.broker, tenant=settings.drill_tenant, name="portal", key=settings.key
+                settings.broker,
+                tenant=settings.drill_tenant,
+                name="portal",
+                key=settings.key,
+                retry=AGAIN,
             ) as drill,
         ):
             app.state.town = real

@@ -14,6 +14,8 @@ from broker.client import Client, ClientError, Event
 log = logging.getLogger("apps.portal")
 
 PAUSE = 2.0
+SOON = 0.1
+"""Seconds until a broker that has not been heard yet is tried again; it may just be starting."""
 CALM = 0.04
 """Seconds after a change has been told in which further ones are gathered."""
 
@@ -64,12 +66,12 @@ class Hub:
                 log.warning("cannot follow tenant %r: %s", client.tenant, error)
             state.connected = False
             self.wake()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE if state.heard else SOON)
 
     async def _take(self, client: Client, state: TenantState, event: Event) -> None:
         if event.kind in {"open", "reset"}:
             state.replace(await client.query(type=",".join(TYPES)))
-            state.connected = True
+            state.connected = state.heard = True
         elif event.kind == "lost":
             state.connected = False
         elif event.entity is not None:

@@ -17,10 +17,14 @@ TYPES = (
 
 @dataclass(slots=True)
 class TenantState:
-    """Entities of the types the page shows, and the levels that have passed."""
+    """Entities of the types the page shows, and the levels that have passed.
+
+    `connected` while the broker is heard, `heard` once it ever was.
+    """
 
     entities: dict[str, Entity] = field(default_factory=dict)
     connected: bool = False
+    heard: bool = False
     levels: SeenLevels = field(default_factory=SeenLevels)
 
     def of_type(self, name: str) -> list[Entity]:

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from math import hypot
+from math import cos, hypot, pi, sin
 from typing import Any, Final
 
 import orjson
-from shapely import MultiPoint
 
 PHONE: Final = (340.0, 320.0)
 """Width and height in pixels at which labels must not touch; larger maps only give more room."""
@@ -24,6 +23,10 @@ SHORTER: Final = 0.846
 
 TOGETHER: Final = 0.0022
 """Degrees of latitude within which places share a label: about 240 m."""
+
+MARGIN: Final = 0.006
+TURNS: Final = tuple(2 * pi * step / 24 for step in range(24))
+"""Degrees between a place and the outline, and the directions in which it is kept."""
 
 LABEL: Final = 23.0
 DIGIT: Final = 8.0
@@ -214,10 +217,30 @@ def _push(one: Box, two: Box) -> bool:
 
 @lru_cache(maxsize=8)
 def _outline(places: tuple[Place, ...]) -> tuple[Place, ...]:
-    """Return a soft line around the places inside the frame."""
+    """Return a soft line around the places inside the frame, `MARGIN` away from them."""
+    around = [(MARGIN * cos(turn), MARGIN * sin(turn)) for turn in TURNS]
     inside = [place for place in places if _inside(place)]
-    shape = MultiPoint(inside).convex_hull.buffer(0.006).simplify(0.0003)
-    return tuple((east, north) for east, north in shape.boundary.coords)
+    return _hull([(x + dx, y + dy) for x, y in inside for dx, dy in around])
+
+
+def _hull(points: Sequence[Place]) -> tuple[Place, ...]:
+    """Return the convex hull, counter-clockwise, its first point not repeated (Andrew)."""
+    ordered = sorted(set(points))
+    return tuple(_half(ordered)[:-1] + _half(ordered[::-1])[:-1])
+
+
+def _half(ordered: Sequence[Place]) -> list[Place]:
+    """Return the points of one side, each a turn to the left of the two before."""
+    side: list[Place] = []
+    for x, y in ordered:
+        while len(side) > 1 and not _left(side[-2], side[-1], (x, y)):
+            side.pop()
+        side.append((x, y))
+    return side
+
+
+def _left(one: Place, two: Place, three: Place) -> bool:
+    return (two[0] - one[0]) * (three[1] - one[1]) > (two[1] - one[1]) * (three[0] - one[0])
 
 
 def _path(places: Sequence[Place]) -> str:
