@@ -4,8 +4,10 @@ Beside the grants of `adapters.common.grants` its private door has
 
     GET  /locks/{device}/grants/{grant}/block   the PIN that staff type at the box to block it
     POST /locks/{device}/receipts               {"receipt": "482913", "from": "…Z", "to": "…Z"}
+    POST /locks/{device}/simulation             {"pin": "482913057", "at": "…Z"}
 
-A receipt is what the box shows when its key is back; the answer says the minute.
+A receipt is what the box shows when its key is back; the answer says the minute. A simulation is
+for boxes made of software (`simulated`): the box takes a PIN and says why it opens or not.
 """
 
 from __future__ import annotations
@@ -29,14 +31,17 @@ from adapters.common.access import (
 )
 from adapters.common.grants import routes
 from adapters.common.host import Host
-from adapters.common.registry import Registry
+from adapters.common.registry import Registration, Registry
+from adapters.common.times import utc_now
 from adapters.contract import BadPayload, Message, Reading, UnknownDevice
+from adapters.key_box.box import Box
 from adapters.key_box.issued import ALWAYS, Issued
 from adapters.key_box.manifest import MANIFEST
 from adapters.key_box.master import MASTER, master_key
 from adapters.key_box.offline_pin import (
     DIGITS,
     NoWindow,
+    Tolerance,
     Window,
     block_pin,
     box_key,
@@ -45,7 +50,7 @@ from adapters.key_box.offline_pin import (
     receipt,
     window,
 )
-from broker.client import value
+from broker.client import Entity, value
 
 LONGEST: Final = 7 * 24 * 60
 """Minutes in which a receipt is looked for: a week; the chance of a wrong match stays at 1 %."""
@@ -73,6 +78,7 @@ class KeyBox:
         self._master = master
         self._registry = Registry(host.clients, MANIFEST.name, lambda tenant, box: box["id"])
         self._issued = Issued(folder / "issued.db")
+        self._simulated: dict[tuple[str, str], Box] = {}
         self.health.connected = True
         host.routes.extend(routes(self))
         path = "/locks/{device}"
@@ -80,6 +86,7 @@ class KeyBox:
             [
                 web.get(path + "/grants/{grant}/block", self._block),
                 web.post(path + "/receipts", self._receipt),
+                web.post(path + "/simulation", self._simulate),
             ]
         )
 
@@ -127,11 +134,14 @@ class KeyBox:
         return GrantAnswer(GrantState.GONE if given is None else GrantState.STAYS)
 
     async def _key(self, order: GrantOrder) -> bytes:
+        box = (await self._device(order)).device
+        return box_key(self._master, order.device, int(value(box, "keyEpoch", 0)))
+
+    async def _device(self, order: GrantOrder) -> Registration:
         client = next((c for c in self._host.clients if c.tenant == order.tenant), None)
         if client is None:
             raise UnknownDevice("the adapter does not serve this tenant")
-        box = (await self._registry.by_id(order.device, client)).device
-        return box_key(self._master, order.device, int(value(box, "keyEpoch", 0)))
+        return await self._registry.by_id(order.device, client)
 
     async def _block(self, request: web.Request) -> web.Response:
         order = _bare(request)
@@ -143,6 +153,24 @@ class KeyBox:
         if given is None or given.hours == ALWAYS:
             raise web.HTTPNotFound(text="no window is given to this grant")
         return web.json_response({"pin": block_pin(key, given)})
+
+    async def _simulate(self, request: web.Request) -> web.Response:
+        order = _bare(request)
+        try:
+            told = orjson.loads(await request.read())
+            typed, at = str(told["pin"]), datetime.fromisoformat(told.get("at") or utc_now())
+            key, device = await self._key(order), (await self._device(order)).device
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as fault:
+            raise web.HTTPBadRequest(text="badRequest") from fault
+        except UnknownDevice as fault:
+            raise web.HTTPNotFound(text="unknownLock") from fault
+        if value(device, "simulated") is not True:
+            raise web.HTTPNotFound(text="this box is not made of software")
+        kept = self._simulated.get((order.tenant, order.device))
+        box = kept if kept and kept.key == key else Box(key, _tolerance(device))
+        self._simulated[order.tenant, order.device] = box
+        answer = box.enter(typed, at.timestamp())
+        return web.json_response({"opens": answer.opens, "why": answer.why, "wait": answer.wait})
 
     async def _receipt(self, request: web.Request) -> web.Response:
         try:
@@ -160,6 +188,15 @@ class KeyBox:
                 at = datetime.fromtimestamp(minute * 60, UTC)
                 return web.json_response({"at": at.isoformat()})
         raise web.HTTPNotFound(text="wrongReceipt")
+
+
+def _tolerance(box: Entity) -> Tolerance:
+    """Return what a box takes before and after a window, as its `pinPolicy` says."""
+    policy = value(box, "pinPolicy", {})
+    told = policy if isinstance(policy, dict) else {}
+    return Tolerance(
+        early=int(told.get("earlyGraceSeconds", 600)), late=int(told.get("lateGraceSeconds", 600))
+    )
 
 
 def _bare(request: web.Request) -> GrantOrder:

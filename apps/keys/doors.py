@@ -64,6 +64,13 @@ class Doors:
         status, told, _ = await self._ask(adapter, "POST", f"/locks/{quote(lock)}/receipts", body)
         return str(told["at"]) if status == 200 else ""
 
+    async def simulate(self, adapter: str, lock: str, pin: str, at: str) -> str:
+        """Type a PIN at a simulated box, now or at a time; return what it made of it."""
+        body = {"pin": pin, **({"at": at} if at else {})}
+        path = f"/locks/{quote(lock)}/simulation"
+        status, told, _ = await self._ask(adapter, "POST", path, body)
+        return str(told["why"]) if status == 200 else ""
+
     async def _grant(
         self, adapter: str, method: str, lock: str, grant: str, body: dict[str, str] | None = None
     ) -> Outcome:

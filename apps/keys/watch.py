@@ -61,7 +61,8 @@ def battery(lock: Entity, samples: Sequence[Sample], now: datetime) -> Reading:
 def clock(lock: Entity, samples: Sequence[Sample], now: datetime) -> Reading | None:
     """Return how wrong a box's clock is (seconds ahead), and when it will be too wrong.
 
-    None for locks with a network, which set their clocks by it. Between two visits a clock drifts on as before.
+    None for locks with a network, which set their clocks by it. Between two visits a clock drifts
+    on as before.
     """
     if not offline(lock):
         return None
