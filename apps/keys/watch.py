@@ -52,9 +52,10 @@ def battery(lock: Entity, samples: Sequence[Sample], now: datetime) -> Reading:
     if not isinstance(level, int | float) or seen is None or now - seen > silence:
         return Reading(Need.UNKNOWN, level, seen)
     until = reaches(samples, WARN)
-    if level < ORDER or (value(lock, "batteryCritical") is True and level < WARN):
+    if level < ORDER:
         return Reading(Need.NOW, level, seen, until)
-    soon = level < WARN or (until is not None and until - now < timedelta(days=30))
+    critical = level < WARN or value(lock, "batteryCritical") is True
+    soon = critical or (until is not None and until - now < timedelta(days=30))
     return Reading(Need.SOON if soon else Need.GOOD, level, seen, until)
 
 

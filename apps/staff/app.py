@@ -16,6 +16,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from apps.alerts import cap
+from apps.keys.doors import Doors
+from apps.keys.page import KeysPage
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal, host_allowed
 from apps.shell.headers import SecurityHeaders
@@ -25,6 +27,7 @@ from apps.shell.problems import away, problem
 from apps.staff.acts import LONGEST, LOOKS, REASONS, ActRefused
 from apps.staff.deeds import DEEDS, LONGEST_LINE, LONGEST_TEXT, OUTCOMES, Desk
 from apps.staff.doors import HELD_REASONS, adapters
+from apps.staff.keys import act_on_keys, show_keys
 from apps.staff.view import TYPES, tenant_view, time_shown
 from broker.client import Client, ClientError, Entity, NotFound, Retry
 
@@ -188,6 +191,8 @@ def staff(settings: StaffSettings) -> FastAPI:
             ) as drill,
         ):
             app.state.staff = Staff(settings, {"real": real, "drill": drill})
+            doors = Doors(settings.adapters) if settings.adapters else None
+            app.state.keys = KeysPage(real, doors, settings.clock)
             settings.ready()
             yield
 
@@ -197,6 +202,8 @@ def staff(settings: StaffSettings) -> FastAPI:
     app.add_route("/sign-in", _guarded(_entrance), methods=["GET", "HEAD", "POST"])
     app.add_route("/sign-out", _guarded(_leave), methods=["POST"])
     app.add_route("/act/{deed}", _guarded(_act), methods=["POST"])
+    app.add_route("/keys", _guarded(show_keys), methods=["GET", "HEAD"])
+    app.add_route("/keys/{deed}", _guarded(act_on_keys), methods=["POST"])
     app.add_route("/cap/{tenant}", _guarded(_documents), methods=["GET"])
     app.add_route("/cap/{tenant}/{id}", _guarded(_document), methods=["GET"])
     app.add_route("/health", _health, methods=["GET"])

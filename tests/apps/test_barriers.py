@@ -18,6 +18,7 @@ PATHS = {
     "a model": "{0.portal}/models?subject=Machi&model=RiverLevelStation&lang={1}",
     "a path that leads nowhere": "{0.portal}/nowhere?lang={1}",
     "staff": "{0.staff}/?lang={1}",
+    "keys and locks": "{0.staff}/keys?lang={1}",
     "operator": "{0.broker}/operator?lang={1}",
     "API": "{0.broker}/docs",
 }
