@@ -244,7 +244,7 @@ async def test_who_asks_for_nothing_is_sent_away(tmp_path: Path) -> None:
 
 async def test_who_takes_nothing_any_more_is_disconnected(tmp_path: Path) -> None:
     """All that lies between is full: not even the close gets through."""
-    settings = Settings(data=tmp_path, patience=0.5)
+    settings = Settings(data=tmp_path, patience=1.0)
     async with running(tmp_path, settings) as town:
         for number in range(14):
             await town.client.create(gauge(number, "x" * 1_000_000))
