@@ -48,8 +48,11 @@ class Guard(Protocol):
 
     transparent: bool
 
-    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
-        """Return the caller a request's headers (lower-case names) stand for."""
+    def identify(self, headers: Mapping[bytes, bytes], address: str = "") -> Caller:
+        """Return the caller a request's headers (lower-case names) stand for.
+
+        `address` is the network address it came from, empty where that is not known.
+        """
         ...
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
@@ -108,7 +111,7 @@ class OpenGuard:
 
     transparent = True
 
-    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
+    def identify(self, headers: Mapping[bytes, bytes], address: str = "") -> Caller:
         client = headers.get(b"machi-client")
         return ANYONE if client is None else Caller(client=client.decode("latin-1"))
 

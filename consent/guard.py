@@ -15,8 +15,11 @@ from broker.model.change import diff
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
 from broker.store.contract import Change, Committed, Kind
-from consent.identity.meter import Meter
+from consent.identity.addresses import RATE, nameless
+from consent.identity.keys import id_of
+from consent.identity.meter import Meter, day_of
 from consent.identity.model import Client
+from consent.identity.usage import Usage
 from consent.log.entry import Deed
 from consent.policies.personal import Asking, PersonalData, holder_of
 from consent.policies.rule import Rule
@@ -57,13 +60,18 @@ class PolicyGuard:
         clock: Clock,
         seconds: Callable[[], float] = time.time,
         register: Register | None = None,
+        usage: Usage | None = None,
+        rate: float | None = RATE,
     ) -> None:
+        """`rate` is how often an address may ask without a key, in requests a second."""
         self.register = register or Register()
         self.notes: Note | None = None
         self._clients = clients
         self.clock = clock
         self._seconds = seconds
-        self._meter = Meter()
+        self.usage = usage or Usage()
+        self._rate = rate
+        self._meter = Meter(self.usage.asked)
         self._sights: dict[_Place, Sight] = {}
         self._lenses: dict[tuple[Rule, ...], str] = {}
         self._numbers = count()
@@ -83,24 +91,36 @@ class PolicyGuard:
             moment for rule in every for moment in (rule.since, rule.until) if moment
         )
 
-    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
+    def identify(self, headers: Mapping[bytes, bytes], address: str = "") -> Caller:
         """Return the caller of a key, or anybody where none is shown. Raises Unauthorized."""
         shown = headers.get(b"authorization")
         purpose = _text(headers.get(b"machi-purpose"))
         if shown is None:
             if purpose is not None:
                 raise _unknown("A purpose is given to a client: it needs the client's key.")
+            self._count(nameless(address, self._rate), "")
             return ANYONE
         if shown[: len(_BEARER)].lower() != _BEARER:
             raise _unknown("Only keys are taken: Authorization: Bearer mk_…")
         self._clients.refresh()
-        client = self._clients.holder(shown[len(_BEARER) :].strip().decode("latin-1"), self.clock())
+        text = shown[len(_BEARER) :].strip().decode("latin-1")
+        client = self._clients.holder(text, self.clock())
         if client is None:
+            self._count(nameless(address, self._rate), "")
             raise _unknown("The key is not known, has expired, or was revoked.")
-        wait = self._meter.wait(client, self._seconds())
+        self._count(client, id_of(text) or "")
+        return Caller(client.name, client.user, client.roles, _purpose(client, purpose))
+
+    def _count(self, client: Client | None, key: str) -> None:
+        """Count a request of a client or an address. Raises TooManyRequests."""
+        if client is None:
+            return
+        now = self._seconds()
+        wait = self._meter.wait(client, now)
+        if key:
+            self.usage.note(day_of(now), client.name, key, refused=wait > 0)
         if wait:
             raise _too_many(client, wait)
-        return Caller(client.name, client.user, client.roles, _purpose(client, purpose))
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
         """Refuse what no rule permits the caller to any entity, or to one of this id."""
@@ -295,12 +315,15 @@ def _unknown(detail: str) -> Unauthorized:
 
 
 def _too_many(client: Client, wait: int) -> TooManyRequests:
+    who = f"The client {client.name}"
+    if client.name.startswith("address:"):
+        who = "An address without a key"
     limits = [
         f"{client.rate:g} requests a second" if client.rate is not None else "",
         f"{client.quota} requests a day" if client.quota is not None else "",
     ]
     return TooManyRequests(
-        f"The client {client.name} may make {' and '.join(filter(None, limits))}.",
+        f"{who} may make {' and '.join(filter(None, limits))}.",
         place="header:Authorization",
         remedy=f"Ask again after {wait} s, or ask the administrator for more.",
         retry_after=[str(wait)],

@@ -15,6 +15,7 @@ from consent.identity.file import IdentityError
 from consent.identity.passwords import Argon2
 from consent.identity.secret import read_secret, secret_beside
 from consent.identity.signing_in import SigningIn
+from consent.identity.usage import Usage
 from consent.log.file import LogFile
 from consent.log.log import SEALS, DisclosureLog
 from consent.log.written import Written
@@ -60,7 +61,9 @@ def town_access(data: Path, policies: Path | None = None, oidc: Oidc | None = No
     book = IdentityBook(data)
     secret = read_secret(secret_beside(data))
     accounts = None if oidc else SigningIn(book.people, Argon2(), secret)
-    guard = PolicyGuard(_with_provider(book, oidc, secret) if oidc else book, found, now)
+    clients = _with_provider(book, oidc, secret) if oidc else book
+    usage = Usage(data)
+    guard = PolicyGuard(clients, found, now, usage=usage)
     log = DisclosureLog(LogFile(data), derived(master_key(data), SEALS))
     return Access(guard, accounts, Written(guard, log))
 

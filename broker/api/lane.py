@@ -134,7 +134,7 @@ class Lane:
                     request.answer = self._options(request, found)
                     return
                 route = _stand_in(found, request.method)
-            request.read(route, found.values, self._caller(route, headers))
+            request.read(route, found.values, self._caller(route, headers, request.address))
             accept = headers.get(b"accept")
             if accept is None:
                 request.media = JSON
@@ -150,17 +150,17 @@ class Lane:
         if length is not None and (len(length) > 18 or int(length) > self.max_body):
             raise self.too_large()
 
-    def _caller(self, route: Route, headers: dict[bytes, bytes]) -> Caller:
+    def _caller(self, route: Route, headers: dict[bytes, bytes], address: str) -> Caller:
         """Return who asks: by a key, on pages also by a session's cookie that is still good."""
         guard = self._broker.guard
         if not route.page or b"authorization" in headers:
-            return guard.identify(headers)
+            return guard.identify(headers, address)
         session = session_of(headers)
         shown = {**headers, b"authorization": b"Bearer " + session.encode()} if session else headers
         try:
-            return guard.identify(shown)
+            return guard.identify(shown, address)
         except Unauthorized:
-            return guard.identify(headers)
+            return guard.identify(headers, address)
 
     def _options(self, request: Request, found: Found) -> Response:
         """Tell which methods a resource has, and a browser whether a page may use them."""

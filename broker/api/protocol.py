@@ -74,6 +74,9 @@ class Protocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, unless there are too many connections."""
         self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self._reader.address = str(peer[0])
         full = len(self._state.connections) >= self._wire.limits.connections
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._wire.join(self, self._loop)

@@ -32,8 +32,8 @@ class Reader:
     __slots__ = (
         "_answered", "_before", "_bodies", "_fed", "_headers", "_kept", "_lane", "_limits",
         "_max_body", "_owed", "_parser", "_parts", "_piece", "_repeated", "_repeats", "_size",
-        "_upgrading", "begun", "current", "deaf", "invited", "ready", "sockets", "spoilt",
-        "target", "upgrade",
+        "_upgrading", "address", "begun", "current", "deaf", "invited", "ready", "sockets",
+        "spoilt", "target", "upgrade",
     )  # fmt: skip
 
     def __init__(self, lane: Lane, limits: Limits, bodies: Bodies, *, sockets: bool) -> None:
@@ -45,6 +45,7 @@ class Reader:
         self._parser = httptools.HttpRequestParser(self)
         self.ready: deque[Request] = deque()
         self.current: Request | None = None
+        self.address = ""
         self.deaf = False
         self.spoilt = False
         self.invited = False
@@ -124,6 +125,7 @@ class Reader:
         if target[:1] != b"/" or b"#" in target:
             target = _origin(target)
         self.current = request = Request(parser.get_method().decode(), target, headers)
+        request.address = self.address
         if not parser.should_keep_alive():
             request.closes = True
             request.old = parser.get_http_version() == "1.0"

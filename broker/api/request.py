@@ -32,7 +32,7 @@ class Request:
     The connection gives method, path and query (both as they came), headers by lower-case name
     (`repeated` is one that must not come twice and does), and the body; it knows whether it
     `closes` after the answer and whether the client is `old` (HTTP/1.0); `weight` is how many bytes
-    of its body `Bodies` counts.
+    of its body `Bodies` counts; `address` is the client's, empty where it is not known.
 
     The lane adds the rest: `path` holds the decoded values of the route's `{…}` segments in
     order; `query` the parameters, each at most once and known to the route; `media` the type of
@@ -41,8 +41,9 @@ class Request:
     """
 
     __slots__ = (
-        "answer", "body", "caller", "closes", "headers", "media", "method", "old", "path", "query",
-        "raw_path", "raw_query", "repeated", "route", "served", "tenant", "weight",
+        "address", "answer", "body", "caller", "closes", "headers", "media", "method", "old",
+        "path", "query", "raw_path", "raw_query", "repeated", "route", "served", "tenant",
+        "weight",
     )  # fmt: skip
 
     route: Route
@@ -57,6 +58,7 @@ class Request:
         self.raw_path, _, self.raw_query = target.partition(b"?")
         self.headers = headers
         self.repeated = b""
+        self.address = ""
         self.body = b""
         self.weight = 0
         self.closes = False

@@ -68,7 +68,9 @@ class Sockets:
                     + ", ".join(PARAMETERS)
                     + ".",
                 )
-        known = Holder(broker.guard.identify(headers), _tenant(headers, query))
+        peer = scope.get("client")
+        caller = broker.guard.identify(headers, peer[0] if peer else "")
+        known = Holder(caller, _tenant(headers, query))
         url = query.get("context")
         context = broker.default_context
         if url:

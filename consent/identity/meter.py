@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
@@ -9,6 +11,8 @@ from typing import Final
 from consent.identity.model import Client
 
 _DAY: Final = 86_400.0
+_MOST: Final = 100_000
+"""Clients and addresses told apart; beyond, the oldest begins anew."""
 
 
 @dataclass(slots=True)
@@ -21,11 +25,18 @@ class _Bucket:
     asked: int = 0
 
 
+def day_of(seconds: float) -> int:
+    """Return the day (since 1970, UTC) of a moment in seconds."""
+    return int(seconds // _DAY)
+
+
 class Meter:
     """Counts the requests of each client. Times are seconds, days begin at 00:00 UTC."""
 
-    def __init__(self) -> None:
-        self._buckets: dict[str, _Bucket] = {}
+    def __init__(self, asked: Callable[[int, str], int] = lambda day, client: 0) -> None:
+        """`asked` tells what a client had asked on a day before it was counted here."""
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._asked = asked
 
     def wait(self, client: Client, now: float) -> int:
         """Count a request; return 0, or the whole seconds after which to ask again."""
@@ -39,7 +50,11 @@ class Meter:
     def _bucket(self, client: Client, now: float) -> _Bucket:
         bucket = self._buckets.get(client.name)
         if bucket is None:
-            bucket = self._buckets[client.name] = _Bucket(client.burst, now, now // _DAY)
+            day = now // _DAY
+            bucket = _Bucket(client.burst, now, day, self._asked(int(day), client.name))
+            self._buckets[client.name] = bucket
+            if len(self._buckets) > _MOST:
+                self._buckets.popitem(last=False)
         elif bucket.day != now // _DAY:
             bucket.day, bucket.asked = now // _DAY, 0
         passed = max(0.0, now - bucket.at)

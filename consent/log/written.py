@@ -117,9 +117,9 @@ class Quiet:
     def __init__(self, guard: PolicyGuard) -> None:
         self._guard = guard
 
-    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
+    def identify(self, headers: Mapping[bytes, bytes], address: str = "") -> Caller:
         """Return the caller."""
-        return self._guard.identify(headers)
+        return self._guard.identify(headers, address)
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
         """Refuse what no rule permits."""

@@ -222,7 +222,10 @@ def broker(
             if access is None:
                 serve(settings, offer)
             else:
-                serve(settings, offer, access.guard, access.accounts, access.disclosures)
+                try:
+                    serve(settings, offer, access.guard, access.accounts, access.disclosures)
+                finally:
+                    access.guard.usage.close()
     except UnusablePolicy as error:
         raise click.UsageError(str(error)) from error
     except KeyFaulty as error:

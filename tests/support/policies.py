@@ -43,7 +43,7 @@ class Known:
 class _Visited(PolicyGuard):
     """Takes everybody for the same visitor."""
 
-    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
+    def identify(self, headers: Mapping[bytes, bytes], address: str = "") -> Caller:
         return Caller("visitor")
 
 

@@ -21,7 +21,7 @@ DRILL = {"ngsild-tenant": "drill"}
 class Doorkeeper(OpenGuard):
     """Lets in who carries a token, and shows each what is theirs."""
 
-    def identify(self, headers: Mapping[bytes, bytes]) -> Caller:
+    def identify(self, headers: Mapping[bytes, bytes], address: str = "") -> Caller:
         token = headers.get(b"authorization")
         return ANYONE if token is None else Caller(user=token.decode())
 
