@@ -5,6 +5,7 @@ from __future__ import annotations
 from broker.api import (
     attributes,
     batch,
+    disclosed,
     discovery,
     docs,
     entities,
@@ -326,6 +327,13 @@ _EXTENSIONS = [
     Route(
         "DELETE", f"{EX}/sessions/current", sessions.sign_out, "sign_out", "Sign out",
         "Ends the session whose token the request shows.", answers=_NONE, errors=(401, 422),
+        tag="Extensions",
+    ),
+    Route(
+        "GET", f"{EX}/disclosures", disclosed.disclosures, "disclosures", "Whom data were shown to",
+        "Of the person who is signed in: who was shown which of their data, when, for which "
+        "purpose, and what permitted it. The 200 newest entries of the disclosure log.",
+        answers={200: ("The entries, newest first.", "Disclosures")}, errors=(401, 422),
         tag="Extensions",
     ),
     Route(

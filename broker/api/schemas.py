@@ -271,6 +271,27 @@ SCHEMAS: dict[str, Any] = {
             "roles": {"type": "array", "items": {"type": "string"}},
         },
     },
+    "Disclosures": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["n", "at", "actor", "action", "target", "basis"],
+            "properties": {
+                "n": {"type": "integer"},
+                "at": {"type": "string", "format": "date-time"},
+                "tenant": {"type": "string"},
+                "holder": {"type": "string"},
+                "actor": {"type": "string"},
+                "user": {"type": ["string", "null"]},
+                "purpose": {"type": ["string", "null"]},
+                "action": {"enum": ["read", "notify", "override"]},
+                "target": {"type": "string"},
+                "attributes": {"type": "array", "items": {"type": "string"}},
+                "basis": {"type": "string"},
+                "reason": {"type": "string"},
+            },
+        },
+    },
     "TypeRules": {
         "type": "object",
         "properties": {

@@ -40,7 +40,7 @@ async def sign_in(broker: Broker, request: Request) -> Response:
 async def current(broker: Broker, request: Request) -> Response:
     """Tell whose session the request shows."""
     accounts_of(broker)
-    _require(request)
+    require_session(request)
     body = {"user": request.caller.user, "roles": sorted(request.caller.roles)}
     headers = [(b"content-type", JSON), (b"cache-control", b"no-store")]
     return Response(200, orjson.dumps(body), headers)
@@ -49,13 +49,14 @@ async def current(broker: Broker, request: Request) -> Response:
 async def sign_out(broker: Broker, request: Request) -> Response:
     """End the session that the request shows."""
     accounts = accounts_of(broker)
-    _require(request)
+    require_session(request)
     shown = request.headers[b"authorization"].decode("latin-1")
     await accounts.sign_out(shown.partition(" ")[2].strip())
     return no_content()
 
 
-def _require(request: Request) -> None:
+def require_session(request: Request) -> None:
+    """Want a person who is signed in. Raises Unauthorized."""
     if request.caller.user is None:
         raise Unauthorized(
             "The request shows no session.",

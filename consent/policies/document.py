@@ -91,7 +91,8 @@ class _Policy:
             "purposes": self._names(self._document, "purposes", str, ""),
             "kind": self._kind,
         }
-        if self._kind == "consentBound" and not (common["types"] and common["purposes"]):
+        agreed = self._kind == "consentBound" and bool(odrl.get("permission"))
+        if agreed and not (common["types"] and common["purposes"]):
             self._refuse("", "consent is to types and purposes", "Name both.")
         for member, permits in (("permission", True), ("prohibition", False)):
             for at, each in enumerate(self._array(f"/odrl/{member}", odrl.get(member, []))):

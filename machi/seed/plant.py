@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from broker.client import AlreadyExists, Client, Entity, NotFound, PreconditionFailed
+from machi.seed.consent import assessment_entities, purpose_entities
 from machi.seed.town import drill_entities, town_entities
 
 UNLISTED = ("FeedCursor", "SlotClaim")
@@ -34,9 +35,14 @@ async def plant(town: Client, drill: Client) -> Planted:
     for client in (town, drill):
         for name in UNLISTED:
             await client.set_type_rules(name, {"unlisted": True})
-    first = await _create_missing(town, town_entities())
-    second = await _create_missing(drill, drill_entities(FIRST_RUN))
-    return Planted(first.created + second.created, first.present + second.present)
+    parts = [
+        (town, town_entities()),
+        (town, assessment_entities(datetime.now(UTC))),
+        (town, purpose_entities()),
+        (drill, drill_entities(FIRST_RUN)),
+    ]
+    done = [await _create_missing(client, entities) for client, entities in parts]
+    return Planted(sum(one.created for one in done), sum(one.present for one in done))
 
 
 async def reset_drill(drill: Client, run: str, extra: Sequence[Entity], now: datetime) -> None:

@@ -729,6 +729,7 @@ PROBES: dict[str, list[Probe]] = {
     ],
     "explain_term": [get(f"{EX}/explain/term", term=SECRET), get(f"{EX}/explain/term", term="a")],
     "sign_in": [Probe("POST", f"{EX}/sessions", {"name": MARK, "password": "x"})],
+    "disclosures": [get(f"{EX}/disclosures")],
     "current_session": [get(f"{EX}/sessions/current")],
     "sign_out": [Probe("DELETE", f"{EX}/sessions/current")],
     "issue_ticket": [Probe("POST", f"{EX}/tickets", headers={"ngsild-tenant": "nowhere"})],

@@ -1,0 +1,61 @@
+"""What can be agreed to in the demo town: impact assessments and a purpose. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from machi.seed.parts import Entity, facts, prop, relation, texts, urn
+
+FOR: Final = timedelta(days=365)
+"""How long the board's approval counts."""
+TEXTS: Final = ("name", "description", "benefit", "risks")
+KIND: Final = "PrivacyImpactAssessment"
+
+
+def assessment_entities(now: datetime) -> list[Entity]:
+    """Return the six impact assessments, as the board decided on them at a time."""
+    found = []
+    for known in facts("consent")["assessments"]:
+        entity = {
+            "id": urn(KIND, known["local"]),
+            "type": KIND,
+            "name": texts(known["name"]),
+            "assessedBy": prop(known["assessedBy"]),
+            "version": prop("1"),
+            "status": prop(known["status"]),
+            "sections": prop(known["sections"]),
+            "publicSummary": texts(known["publicSummary"]),
+            "submittedAt": prop(_time(now)),
+        }
+        if known["status"] == "approved":
+            entity |= {
+                "decidedAt": prop(_time(now)),
+                "decidedBy": prop("seed"),
+                "decisionReason": prop("デモのための承認です。実際の審査会の決定ではありません。"),
+                "validUntil": prop(_time(now + FOR)),
+            }
+        found.append(entity)
+    return found
+
+
+def purpose_entities() -> list[Entity]:
+    """Return the purpose that citizens of the demo are asked about; its assessment comes first."""
+    known = facts("consent")["purpose"]
+    plain = {name: prop(told) for name, told in known.items() if name not in (*TEXTS, "local")}
+    del plain["assessment"]
+    return [
+        {
+            "id": urn("DataPurpose", known["local"]),
+            "type": "DataPurpose",
+            **{name: texts(known[name]) for name in TEXTS},
+            **plain,
+            "status": prop("active"),
+            "required": prop(False),
+            "refPia": relation(urn(KIND, known["assessment"])),
+        }
+    ]
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
