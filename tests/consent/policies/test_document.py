@@ -43,10 +43,17 @@ def test_policy_that_is_not_active_has_no_rules(status: str):
     assert rules_of(policy(status=status), iri) == []
 
 
-@pytest.mark.parametrize("kind", ["consentBound", "aggregateOnly"])
-def test_permission_that_needs_more_than_the_policy_permits_nothing(kind: str):
-    told = policy(policyKind=kind, assignee=["role:staff"])
+def test_permission_to_see_aggregates_permits_no_entity():
+    told = policy(policyKind="aggregateOnly", assignee=["role:staff"])
     assert rules_of(told, iri) == []
+
+
+def test_permission_by_consent_is_to_types_and_purposes():
+    told = policy(policyKind="consentBound", assignee=["role:staff"])
+    with pytest.raises(PolicyError, match="types and purposes"):
+        rules_of(told, iri)
+    (rule,) = rules_of({**told, "purposes": ["urn:p:1"]}, iri)
+    assert rule.kind == "consentBound"
 
 
 def test_prohibition_counts_whatever_the_kind():
