@@ -310,6 +310,27 @@ class Client:
             if offset >= int(headers.get("NGSILD-Results-Count", 0)):
                 return
 
+    async def history(self, entity_id: str, **asked: str) -> Entity:
+        """Return an entity's history, asked for by parameters (§5.7.3). Raises NotFound."""
+        path = f"{API}/temporal/entities/{quote(entity_id, safe=':')}"
+        found, _ = await self._call("GET", path, params=asked, idempotent=True)
+        history: Entity = found
+        return history
+
+    async def histories(self, **asked: str) -> list[Entity]:
+        """Return the histories that parameters select (§5.7.4), page by page.
+
+        Of more instances than an answer of the broker may hold a part is returned.
+        """
+        found: list[Entity] = []
+        while True:
+            paging = {"limit": str(PAGE), "offset": str(len(found))}
+            path = f"{API}/temporal/entities"
+            page, _ = await self._call("GET", path, params={**asked, **paging}, idempotent=True)
+            found += page
+            if len(page) < PAGE:
+                return found
+
     async def types(self) -> list[dict[str, Any]]:
         """Return what types of entities there are, each with its attributes' names (§5.7.6)."""
         path = f"{API}/types"

@@ -16,8 +16,11 @@ from fastapi.staticfiles import StaticFiles
 
 from apps.portal.developers import developers_page, download
 from apps.portal.hub import Hub
+from apps.portal.kept import Kept
+from apps.portal.level_page import levels_page
 from apps.portal.models import models_page
 from apps.portal.pages import KEPT, Pages
+from apps.portal.past_page import of_the_past, past_page
 from apps.portal.published import document, feed
 from apps.shell.headers import SecurityHeaders
 from apps.shell.language import language_of
@@ -62,11 +65,12 @@ def portal(settings: PortalSettings) -> FastAPI:
                 retry=AGAIN,
             ) as drill,
         ):
-            app.state.town = real
+            app.state.town, app.state.drill = real, drill
             app.state.registry = settings.registry
             app.state.public_broker = (settings.public_broker or settings.broker).rstrip("/")
             app.state.hub = Hub(real, drill)
             app.state.pages = Pages(app.state.hub)
+            app.state.kept = Kept()
             following = asyncio.create_task(app.state.hub.run(settings.ready))
             yield
             following.cancel()
@@ -76,6 +80,7 @@ def portal(settings: PortalSettings) -> FastAPI:
     app = FastAPI(title="Machi portal", docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)  # fmt: skip
     app.add_route("/", _page, methods=["GET", "HEAD"])
+    app.add_route("/levels", levels_page, methods=["GET", "HEAD"])
     app.add_route("/snapshot", _snapshot, methods=["GET", "HEAD"])
     app.add_route("/developers", developers_page, methods=["GET", "HEAD"])
     app.add_route("/download", download, methods=["GET"])
@@ -95,6 +100,8 @@ def portal(settings: PortalSettings) -> FastAPI:
 
 
 async def _page(request: Request) -> Response:
+    if of_the_past(request.query_params):
+        return await past_page(request)
     language = language_of(request)
     return HTMLResponse(
         request.app.state.pages.page(language),

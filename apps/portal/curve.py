@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any, Final
 
 from apps.portal.levels import Levels, Point
+from apps.portal.plot import plot_of
 from apps.portal.texts import PROVENANCES, name_of, word
 from apps.portal.times import JST, local_time
 from broker.client import Entity, value
@@ -21,11 +22,6 @@ ROWS: Final = 12
 """Rows of a station in the table: the points shown are spread over the whole span."""
 
 SOLID: Final = ("measured", "published")
-THRESHOLDS: Final = (
-    ("caution", "cautionLevel"),
-    ("danger", "dangerLevel"),
-    ("designHighWater", "designHighWaterLevel"),
-)
 
 
 def curve(station: Entity, levels: Levels, language: str, now: datetime) -> dict[str, Any]:
@@ -34,24 +30,13 @@ def curve(station: Entity, levels: Levels, language: str, now: datetime) -> dict
     end = max([now, *(point.at for point in all_points[-1:])])
     points = [point for point in all_points if end - point.at <= LONGEST]
     start = min([end - SHORTEST, *(point.at for point in points[:1])])
-    marks = [
-        (step, float(metres))
-        for step, name in THRESHOLDS
-        if isinstance(metres := value(station, name), int | float)
-    ]
-    top = _top(max([3.0, *(p.level for p in points), *(metres * 1.15 for _, metres in marks)]))
-
-    def x(at: datetime) -> float:
-        return round(100 * ((at - start) / (end - start)), 2)
-
-    def y(level: float) -> float:
-        return round(100 * (1 - max(0.0, min(level, top)) / top), 2)
-
+    plot = plot_of(station, start, end, [p.level for p in points])
+    x, y = plot.x, plot.y
     gap = timedelta(seconds=int(value(station, "staleAfterSeconds", 1800)))
     return {
         "id": station["id"],
         "name": name_of(station, "name", language),
-        "rated": bool(marks),
+        "rated": bool(plot.marks),
         "lines": [
             {"origin": origin, "path": "M" + "L".join(f"{x(p.at)} {y(p.level)}" for p in run)}
             for origin, run in _runs(points, gap)
@@ -62,10 +47,7 @@ def curve(station: Entity, levels: Levels, language: str, now: datetime) -> dict
             if p.origin in ("published", "doubted")
         ],
         "last": {"x": x(points[-1].at), "y": y(points[-1].level)} if points else None,
-        "thresholds": [
-            {"step": step, "y": y(metres), "text": f"{metres:.2f}"} for step, metres in marks
-        ],
-        "grid": [{"y": y(metres), "text": str(metres)} for metres in _grid(top)],
+        **plot.axes(),
         "ticks": [{"x": x(at), "text": f"{at:%H:%M}"} for at in _ticks(start, end)],
         "rows": [
             {
@@ -99,16 +81,6 @@ def _runs(points: Sequence[Point], gap: timedelta) -> Iterator[tuple[str, list[P
         kind, run = origin, [one, two] if origin else []
     if run:
         yield kind, run
-
-
-def _top(level: float) -> int:
-    """Return the scale's upper end in metres: the next whole one, even above five."""
-    top = ceil(level + 0.1)
-    return top if top <= 5 else top + top % 2
-
-
-def _grid(top: int) -> range:
-    return range(0, top + 1, 1 if top <= 5 else 2 if top <= 10 else 4)
 
 
 def _ticks(start: datetime, end: datetime) -> list[datetime]:

@@ -13,6 +13,7 @@ from jinja2 import Template
 from apps.alerts.drill import drill_clock
 from apps.portal.curve import curve
 from apps.portal.hub import Hub
+from apps.portal.past_view import slider
 from apps.portal.state import STATION, TenantState
 from apps.portal.texts import TEXTS
 from apps.portal.times import local_time
@@ -50,6 +51,14 @@ class Pages:
         """Return a page's template."""
         return self._templates.get_template(name)
 
+    def now(self, kind: str = "real") -> datetime:
+        """Return the present moment, of the drill's river that of its own clock."""
+        now = self._clock()
+        for entity in self._hub.drill.of_type("Drill") if kind == "drill" else ():
+            clock = drill_clock(entity)
+            now = clock.time(now) if clock else now
+        return now
+
     def view(self, language: str) -> View:
         """Return the changing part of the page."""
         return town_view(self._hub.real, self._hub.drill, language, self._clock())
@@ -77,6 +86,7 @@ class Pages:
             view=view,
             curves={kind: self._curves(kind, language) for kind in view["situations"]},
             map=town_map(view["shelters"], bridge),
+            where=slider(self._clock()),
             words=orjson.dumps({key: TEXTS[language][key] for key in SCRIPT_WORDS}).decode(),
         )
 
@@ -86,7 +96,10 @@ class Pages:
             (kind, language),
             self._state(kind).levels.version,
             lambda: self.template("curves.html").render(
-                t=TEXTS[language], kind=kind, curves=self._curves(kind, language)
+                t=TEXTS[language],
+                language=language,
+                kind=kind,
+                curves=self._curves(kind, language),
             ),
         )
 
@@ -116,9 +129,6 @@ class Pages:
 
     def _curves(self, kind: str, language: str) -> list[dict[str, Any]]:
         """Return the curves of a tenant's stations; those with thresholds first."""
-        state, now = self._state(kind), self._clock()
-        for entity in state.of_type("Drill"):
-            clock = drill_clock(entity)
-            now = clock.time(now) if clock else now
+        state, now = self._state(kind), self.now(kind)
         found = [curve(s, state.levels, language, now) for s in state.of_type(STATION)]
         return sorted(found, key=lambda one: not one["rated"])

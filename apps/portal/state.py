@@ -9,10 +9,10 @@ from apps.portal.levels import SeenLevels
 from broker.client import Entity
 
 STATION = "RiverLevelStation"
-TYPES = (
-    STATION,
-    *("IlluminationControl", "EvacuationShelter", "Alert", "EvacuationInformation", "Drill"),
-)
+LIGHT = "IlluminationControl"
+SHELTER = "EvacuationShelter"
+ORDER = "EvacuationInformation"
+TYPES = (STATION, LIGHT, SHELTER, "Alert", ORDER, "Drill")
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class TenantState:
 
     def of_type(self, name: str) -> list[Entity]:
         """Return the entities that have a type among theirs, by id."""
-        found = [entity for entity in self.entities.values() if name in _types(entity)]
+        found = [entity for entity in self.entities.values() if name in types_of(entity)]
         return sorted(found, key=lambda entity: str(entity["id"]))
 
     def replace(self, entities: Iterable[Entity]) -> None:
@@ -41,10 +41,11 @@ class TenantState:
     def put(self, entity: Entity) -> None:
         """Take an entity as it is now."""
         self.entities[entity["id"]] = entity
-        if STATION in _types(entity):
+        if STATION in types_of(entity):
             self.levels.take(entity)
 
 
-def _types(entity: Entity) -> list[str]:
-    types = entity["type"]
+def types_of(entity: Entity) -> list[str]:
+    """Return an entity's types."""
+    types: str | list[str] = entity["type"]
     return types if isinstance(types, list) else [types]

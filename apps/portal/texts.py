@@ -36,6 +36,7 @@ OPEN_STATES: Final[dict[str, dict[str, str]]] = {
     "nearlyFull": {"ja": "混雑", "en": "nearly full"},
     "full": {"ja": "満員", "en": "full"},
     "suspended": {"ja": "停止中", "en": "suspended"},
+    "unknown": {"ja": "記録なし", "en": "no record"},
 }
 
 COLOURS: Final[dict[str, dict[str, str]]] = {

@@ -17,7 +17,7 @@ from apps.alerts.texts import step_name
 from apps.portal.levels import quality_of
 from apps.portal.light import alert_legend, light_view
 from apps.portal.scale import gauge_scale
-from apps.portal.state import TenantState
+from apps.portal.state import LIGHT, ORDER, SHELTER, STATION, TenantState
 from apps.portal.texts import (
     HAZARDS,
     OPEN_STATES,
@@ -53,7 +53,7 @@ def town_view(real: TenantState, drill: TenantState, language: str, now: datetim
             "drill": situation(drill, language, clock.time(now) if clock else now, now),
         },
         "shelters": numbered(
-            [_shelter(shelter, language) for shelter in real.of_type("EvacuationShelter")]
+            [shelter_view(shelter, language) for shelter in real.of_type(SHELTER)]
         ),
     }
 
@@ -66,8 +66,8 @@ def situation(
     `now` is the time by which ages are told: the drill's own clock in a drill. A light reports in
     `real` time, in a drill too.
     """
-    lights = state.of_type("IlluminationControl")
-    stations = state.of_type("RiverLevelStation")
+    lights = state.of_type(LIGHT)
+    stations = state.of_type(STATION)
     light = lights[0] if lights else None
     lit = value(light, "refStation") if light else None
     main = next((s for s in stations if s["id"] == lit), stations[0] if stations else None)
@@ -80,8 +80,7 @@ def situation(
         "rules": [] if main is None or light is None else _rules(main, light, language, now),
         "stations": [_station(station, language, now) for station in stations],
         "orders": [
-            _order(order, language)
-            for order in orders_now(state.of_type("EvacuationInformation"), real or now)
+            _order(order, language) for order in orders_now(state.of_type(ORDER), real or now)
         ],
         "alerts": [
             _alert(alert, language)
@@ -181,7 +180,8 @@ def _order(order: Entity, language: str) -> View:
     }
 
 
-def _shelter(shelter: Entity, language: str) -> View:
+def shelter_view(shelter: Entity, language: str) -> View:
+    """Return a shelter as lists show it."""
     hazards = value(shelter, "hazardTypes") or []
     state = str(value(shelter, "openState", "closed"))
     return {

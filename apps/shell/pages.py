@@ -18,7 +18,7 @@ HERE: Final = Path(__file__).parent
 TEXTS: Final = words(HERE / "words")
 """The frame's own sentences by language and key."""
 
-TOLD: Final = (404, 405, 500)
+TOLD: Final = (400, 404, 405, 500)
 """Statuses with a sentence of their own; others are told as 500 is."""
 
 

@@ -6,12 +6,14 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
-from tests.apps.pages import Pages
+from tests.apps.pages import STATION, Pages
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PATHS = {
     "the town": "{0.portal}/?lang={1}",
+    "the town in the past": "{0.portal}/?at=2020-07-04T06:00&lang={1}",
+    "levels over time": "{0.portal}/levels?of=drill/" + STATION.format("hitoyoshi") + "&lang={1}",
     "light page": "{0.portal}/snapshot?lang={1}",
     "developers": "{0.portal}/developers?lang={1}",
     "models": "{0.portal}/models?lang={1}",

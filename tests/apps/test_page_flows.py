@@ -146,3 +146,45 @@ async def test_every_heading_and_table_of_a_drill_says_so(looked_at: Pages, page
     texts = await drill.locator("h2, h3, caption, .alerts li, figcaption").all_inner_texts()
     assert len(texts) > 8
     assert [text for text in texts if text.strip() and "【訓練】" not in text] == []
+
+
+async def test_slider_shows_the_town_at_another_time_by_keyboard_and_there_is_a_way_back(
+    looked_at: Pages, page: Page
+):
+    await page.goto(f"{looked_at.portal}/?at=2020-07-04T06:00&lang=en")
+    banner, figure = page.locator(".past-banner"), page.locator(".situation.drill .figure")
+    await expect(banner).to_contain_text("The past: 2020-07-04 06:00 (Japan time), not now.")
+    await expect(figure).to_contain_text("4.20 m")
+    await reach(page, page.get_by_label("Time (Japan time)"))
+    for _ in range(6):
+        await page.keyboard.press("ArrowLeft")
+    await expect(banner).to_contain_text("The past: 2020-07-04 05:00 (Japan time), not now.")
+    await expect(figure).not_to_contain_text("4.20 m")
+    await expect(page.get_by_label("Time (Japan time)")).to_be_focused()
+    assert "at=2020-07-04T05:00" in page.url
+    await banner.get_by_role("link", name="Back to now").click()
+    await expect(page.locator("#live")).to_be_visible()
+    assert "at=" not in page.url
+
+
+async def test_slider_of_the_present_page_leads_to_the_past(looked_at: Pages, page: Page):
+    await page.goto(f"{looked_at.portal}/?lang=ja")
+    await page.get_by_label("日付").fill("2020-07-04")
+    await page.get_by_role("button", name="表示").click()
+    await expect(page.locator(".past-banner")).to_contain_text("過去の表示：2020-07-04")
+
+
+async def test_level_of_any_gauge_and_period_is_chosen_by_keyboard_and_told_in_a_table(
+    looked_at: Pages, page: Page
+):
+    await page.goto(f"{looked_at.portal}/levels?lang=en")
+    gauge = page.get_by_label("Gauge")
+    await gauge.select_option(label="【訓練】DRILL Watari")
+    await page.get_by_label("From (Japan time)").fill("2020-07-04T00:00")
+    await page.get_by_label("7 days").check()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#curve-title")).to_contain_text("【訓練】DRILL Watari")
+    await expect(page.locator(".level-area")).to_have_count(1)
+    await reach(page, page.locator(".curves-table summary"))
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".curves-table tbody tr").first).to_contain_text("2020-07-04")

@@ -238,9 +238,3 @@ setInterval(() => {
   }
 }, CURVES_AT_LEAST_EVERY);
 setInterval(() => { if (source && Date.now() - heard > PATIENCE) cut(); }, 5000);
-
-document.getElementById("only-flood")?.addEventListener("change", (event) => {
-  document.querySelectorAll('.shelters li[data-flood="no"], .map .no-flood').forEach((one) => {
-    one.toggleAttribute("hidden", event.target.checked);
-  });
-});
