@@ -119,6 +119,7 @@ def questions(draw: st.DrawFn) -> tuple[list[Life], Node, Window]:
         }
         for life in town
         for one in life.told
+        if not one.deleted
     ] or [{**town[0].entity, "createdAt": NOW, "modifiedAt": NOW}]
     return town, draw(nodes(sight)), draw(windows())
 
