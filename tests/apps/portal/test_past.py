@@ -10,7 +10,7 @@ import pytest
 from apps.portal.app import PortalSettings, portal
 from apps.portal.past import entities_at, in_force, town_at
 from apps.portal.past_view import past_view
-from apps.portal.state import LIGHT, SHELTER, STATION, TenantState
+from apps.portal.state import LIGHT, ORDER, SHELTER, STATION, TenantState
 from broker.client import Client, Entity, timestamp, value
 from machi.seed.town import town_entities
 from tests.apps.portal.conftest import Page
@@ -132,6 +132,21 @@ def test_drill_is_shown_only_where_it_has_levels_of_that_time():
 def test_town_without_any_record_says_so():
     part = past_view(TenantState(), TenantState(), "en", AT)["parts"]["real"]
     assert part["known"] is False
+
+
+async def test_evacuation_information_of_a_moment_is_the_newest_by_then(river: Client):
+    def order(name: str, minutes: float) -> Entity:
+        parts = {"publicationState": "published", "refStation": HITOYOSHI, "alertLevel": 4,
+                 "issuedAt": timestamp(AT + timedelta(minutes=minutes))}  # fmt: skip
+        attributes = {member: {"type": "Property", "value": part} for member, part in parts.items()}
+        headline = {"type": "LanguageProperty", "languageMap": {"en": name}}
+        return {"id": f"urn:x:{name}", "type": ORDER, "headline": headline, **attributes}
+
+    present = TenantState()
+    present.replace([order("first", -20), order("second", -1), order("third", 1)])
+    past = await town_at(river, present, AT)
+    orders = past_view(past, TenantState(), "en", AT)["parts"]["real"]["orders"]
+    assert [one["text"] for one in orders] == ["second"]
 
 
 async def test_page_shows_a_past_moment_and_says_so(river: Client, page: Page):
