@@ -156,7 +156,7 @@ async def test_page_shows_a_past_moment_and_says_so(river: Client, page: Page):
         text = await answer.text()
     assert answer.status == 200
     assert "The past: 2020-07-04 06:00 (Japan time), not now." in text
-    assert "Hitoyoshi 4.20 m" in text
+    assert 'Hitoyoshi <span class="amount">4.20 m</span>' in text
 
 
 async def test_slider_without_scripts_leads_to_its_moment(page: Page):
