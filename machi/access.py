@@ -25,6 +25,7 @@ HANDED: Final[dict[str, tuple[str, ...]]] = {
     "alerts": ("alerts",),
     "portal": ("portal",),
     "staff": ("staff",),
+    "bookings": ("bookings",),
 }
 """The clients whose keys each process is handed."""
 OPERATOR: Final = Client("operator", frozenset({Role.ADMINISTRATOR}))
@@ -38,6 +39,7 @@ PEOPLE: Final[tuple[tuple[str, str], ...]] = (
     ("disaster-1", "staff:disaster"),
     ("disaster-2", "staff:disaster"),
     ("river", "staff:river"),
+    ("facilities", "staff:facilities"),
     ("developer", "developer"),
     ("officer", "officer:privacy"),
     ("administrator", "administrator"),

@@ -362,6 +362,9 @@ JAPANESE: Final[dict[str, str]] = {
         プロセス名。終わったプロセスは間隔を広げながら起動し直す。Ctrl-C で順に止まる。
 """
     ),
+    "Port of the bookings; the counter and the simulated payments take the next two.": (
+        "施設予約のポート。窓口のページと模擬決済は続く二つのポートを使う。"
+    ),
     "Port of the simulated light; the drill's light takes the next one.": (
         "模擬の灯りのポート。訓練用の灯りはその次のポートを使う。"
     ),

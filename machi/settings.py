@@ -22,6 +22,8 @@ class TownSettings:
     staff_port: int = 8081
     mqtt: bool = True
     auth: str = "embedded"
+    bookings_port: int = 8082
+    """The citizens' pages; the next two ports are the counter's page and the simulated payments."""
 
     @property
     def broker(self) -> str:

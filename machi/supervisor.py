@@ -26,6 +26,9 @@ LONGEST_PAUSE = 30.0
 CHANNELS = "channels.json"
 """File in the data folder that names mail and webhook receivers; without it nothing is sent."""
 
+MAIL = "mail.json"
+"""File in the data folder that names the mail server for bookings; without it no mail is sent."""
+
 Say = Callable[[str, str], None]
 
 
@@ -80,10 +83,23 @@ def workers(settings: TownSettings) -> list[Role]:
         Role("adapters", "adapters", ("river_gauge", "bridge_light", "zigbee_lock", *adapter)),
         Role("alerts", "apps.alerts", (*broker, *drill, *_channels(settings))),
     ]
+    roles.append(Role("bookings", "machi.bookings", _bookings(settings)))
     if settings.devices:
         light = ("--light-port", str(settings.light_port))
         roles.append(Role("devices", "machi.devices", (*mqtt, *light)))
     return roles
+
+
+def _bookings(settings: TownSettings) -> tuple[str, ...]:
+    first = settings.bookings_port
+    names = ("--port", "--counter-port", "--pay-port")
+    ports = [part for n, name in enumerate(names) for part in (name, str(first + n))]
+    mail = settings.data / MAIL
+    return (
+        *("--broker", settings.broker, "--data", str(settings.data), *ports),
+        *(("--mail", str(mail)) if mail.exists() else ()),
+        *(("--sign-in",) if settings.auth == "embedded" else ()),
+    )
 
 
 def _channels(settings: TownSettings) -> tuple[str, ...]:
@@ -112,6 +128,8 @@ class Supervisor:
             require_free(HOST, settings.mqtt_port, "The MQTT broker", "--mqtt-port")
         require_free(HOST, settings.portal_port, "The portal", "--portal-port")
         require_free(HOST, settings.staff_port, "The staff page", "--staff-port")
+        for port in range(settings.bookings_port, settings.bookings_port + 3):
+            require_free(HOST, port, "The bookings app", "--bookings-port")
         if settings.devices:
             for drill in (False, True):
                 port = light_port(settings.light_port, drill=drill)

@@ -24,6 +24,8 @@ def welcome(
         f"the town is up in {seconds:.1f} s",
         f"  page     http://localhost:{settings.portal_port}",
         f"  staff    http://localhost:{settings.staff_port}",
+        f"  bookings http://localhost:{settings.bookings_port}",
+        f"  counter  http://localhost:{settings.bookings_port + 1}",
         f"  broker   http://localhost:{settings.broker_port}/ngsi-ld/v1/entities?type=EvacuationShelter",
         f"  MQTT     {HOST}:{settings.mqtt_port}",
         f"play the flood of 4 July 2020:  {_program()} replay kuma-2020 --speed 600{ports}",

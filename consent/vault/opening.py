@@ -20,10 +20,10 @@ STORE: Final = "MACHI_KEY_STORE"
 def open_vault(folder: Path, environment: Mapping[str, str] = os.environ) -> Vault:
     """Open the vault of a data folder, or make it. Raises VaultError.
 
-    The key store is `MACHI_KEY_STORE`, else beside the data folder with `.keys`.
+    The key store is `MACHI_KEY_STORE`, else beside the data folder with `.vault-keys`.
     """
     whole = folder.resolve()
-    store = Path(environment.get(STORE) or whole.with_name(whole.name + ".keys"))
+    store = Path(environment.get(STORE) or whole.with_name(whole.name + ".vault-keys"))
     if store.resolve().is_relative_to(whole):
         raise VaultError(f"The key store must be outside the data folder. Change {STORE}.")
     if (folder / FILE).exists() and not store.exists():

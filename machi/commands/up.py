@@ -29,6 +29,13 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_
 @port_option("--portal-port", 8080, t("the page"))
 @port_option("--staff-port", 8081, t("the staff page"))
 @click.option(
+    "--bookings-port",
+    type=click.IntRange(1, 65533),
+    default=8082,
+    show_default=True,
+    help=t("Port of the bookings; the counter and the simulated payments take the next two."),
+)
+@click.option(
     "--light-port",
     type=click.IntRange(1, 65534),
     default=5568,
@@ -58,6 +65,7 @@ def up(
     mqtt_port: int,
     portal_port: int,
     staff_port: int,
+    bookings_port: int,
     light_port: int,
     data: Path,
     devices: bool,
@@ -69,7 +77,16 @@ def up(
     from machi.supervisor import Supervisor
 
     settings = TownSettings(
-        broker_port, mqtt_port, portal_port, light_port, data, devices, staff_port, mqtt, auth
+        broker_port,
+        mqtt_port,
+        portal_port,
+        light_port,
+        data,
+        devices,
+        staff_port,
+        mqtt,
+        auth,
+        bookings_port,
     )
     asyncio.run(Supervisor(settings, printer()).run())
 

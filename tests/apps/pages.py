@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 from playwright.async_api import Browser
 
+from apps.bookings.app import citizens, counter
+from apps.bookings.core.when import Span, at, local
+from apps.bookings.desk import Desk, Wish
+from apps.bookings.edge.holders import Contact, Holders
+from apps.bookings.edge.http_provider import HttpProvider
+from apps.bookings.pages.site import Site
+from apps.bookings.process.runner import Process
 from apps.portal.app import PortalSettings, portal
 from apps.staff.app import StaffSettings, staff
 from broker.client import Client, timestamp
@@ -18,10 +26,12 @@ from machi.flood import flood_samples
 from machi.seed.parts import facts
 from machi.seed.plant import plant
 from machi.seed.town import DRILL_ID
+from tests.apps.bookings.stage import PaperLocks, PaperVault, Postbox
 from tests.support.browser import chromium
 from tests.support.live import live_broker, serve
 
 STATION = "urn:ngsi-ld:RiverLevelStation:432032:{}"
+GYM = "urn:ngsi-ld:BookableSpace:432148:E4321400005111"
 ALERT = "urn:ngsi-ld:Alert:432032:level"
 
 
@@ -32,6 +42,10 @@ class Pages:
     broker: str
     portal: str
     staff: str
+    bookings: str
+    counter: str
+    booking: tuple[str, str]
+    """The link that lets its holder in, and the path of a booking that is paid."""
     real: Client
     drill: Client
     browser: Browser
@@ -55,7 +69,30 @@ async def pages(folder: Path) -> AsyncIterator[Pages]:
             await ready.wait()
             await measure(real, "hitoyoshi", 1.25, datetime.now(UTC))
             await _flood(drill)
-            yield Pages(url, page, desk, real, drill, browser)
+            async with (
+                booked(real) as (site, booking),
+                serve(citizens(site)) as bookings,
+                serve(counter(site)) as day,
+            ):
+                yield Pages(url, page, desk, bookings, day, booking, real, drill, browser)
+
+
+@contextlib.asynccontextmanager
+async def booked(client: Client) -> AsyncIterator[tuple[Site, tuple[str, str]]]:
+    """Give the bookings app of a town in which a gym is booked for tomorrow and paid."""
+    async with aiohttp.ClientSession() as session:
+        provider = HttpProvider("http://127.0.0.1:9", "secret", "", session)
+        locks, holders = PaperLocks(client), Holders(PaperVault())
+        process = Process(client, locks, provider, Postbox(), lambda: datetime.now(UTC))
+        site = Site(process, Desk(process), holders, provider)
+        holder = await holders.new(Contact("阿蘇 花子", "hanako@example.jp"))
+        start = at(local(datetime.now(UTC)).date() + timedelta(days=5), 10 * 60)
+        span = Span(start, start + timedelta(hours=2))
+        case = await site.desk.hold(Wish(GYM, span, holder, "1", channel="import"))
+        await site.desk.cash(case.booking.id)
+        await process.settle(case.booking.id)
+        link = f"/open?key={await holders.secret(holder)}"
+        yield site, (link, f"/bookings/{case.booking.local}")
 
 
 async def measure(

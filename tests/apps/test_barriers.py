@@ -21,6 +21,11 @@ PATHS = {
     "a path that leads nowhere": "{0.portal}/nowhere?lang={1}",
     "staff": "{0.staff}/?lang={1}",
     "keys and locks": "{0.staff}/keys?lang={1}",
+    "bookings": "{0.bookings}/?lang={1}",
+    "a space to book": "{0.bookings}/spaces/E4321400005111?lang={1}",
+    "my bookings": "{0.bookings}{0.booking[0]}&lang={1}",
+    "cost and effect": "{0.bookings}/case?lang={1}",
+    "counter": "{0.counter}/?lang={1}",
     "operator": "{0.broker}/operator?lang={1}",
     "API": "{0.broker}/docs",
 }
@@ -53,6 +58,23 @@ async def test_page_has_no_barrier_at_either_width(looked_at: Pages, name: str, 
     page = await looked_at.browser.new_page()
     await page.goto(PATHS[name].format(looked_at, language))
     await page.evaluate("document.querySelectorAll('details').forEach((e, i) => e.open = i < 3)")
+    found = []
+    for width in (390, 1280):
+        await page.set_viewport_size({"width": width, "height": 900})
+        assert await page.evaluate(STICKING_OUT) == []
+        found += [f"{width}: {barrier}" for barrier in await barriers(page)]
+    await page.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+async def test_paid_booking_has_no_barrier_at_either_width(looked_at: Pages, language: str):
+    link, path = looked_at.booking
+    page = await looked_at.browser.new_page()
+    await page.goto(f"{looked_at.bookings}{link}")
+    await page.goto(f"{looked_at.bookings}{path}?lang={language}")
+    assert await page.locator(".pin").count() == 1
+    await page.evaluate("document.querySelectorAll('details').forEach((e) => e.open = true)")
     found = []
     for width in (390, 1280):
         await page.set_viewport_size({"width": width, "height": 900})

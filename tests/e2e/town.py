@@ -9,7 +9,7 @@ from pathlib import Path
 
 from consent.identity.at_hand import at_hand
 from tests.support import free_port
-from tests.support.ports import free_port_pair
+from tests.support.ports import free_port_pair, free_ports_in_a_row
 from tests.support.server import Server
 
 
@@ -23,6 +23,7 @@ class Town:
     portal_port: int
     staff_port: int
     data: Path
+    bookings_port: int = 0
 
     @property
     def broker(self) -> str:
@@ -38,6 +39,16 @@ class Town:
     def staff(self) -> str:
         """Return the URL of the staff page."""
         return f"http://localhost:{self.staff_port}"
+
+    @property
+    def bookings(self) -> str:
+        """Return the URL of the bookings."""
+        return f"http://localhost:{self.bookings_port}"
+
+    @property
+    def counter(self) -> str:
+        """Return the URL of the bookings' counter."""
+        return f"http://localhost:{self.bookings_port + 1}"
 
     @property
     def key(self) -> str:
@@ -77,11 +88,11 @@ def town_in(folder: Path, mqtt_port: int | None = None) -> Town:
     With `mqtt_port` it uses the MQTT broker that listens there instead of one of its own.
     """
     broker, mqtt, portal, staff = (free_port() for _ in range(4))
-    mqtt = mqtt_port or mqtt
+    mqtt, bookings = mqtt_port or mqtt, free_ports_in_a_row(3)
     command = [sys.executable, "-m", "machi", "up", "--data", str(folder / "data")]
     command += ["--broker-port", str(broker), "--mqtt-port", str(mqtt)]
     command += ["--portal-port", str(portal), "--light-port", str(free_port_pair())]
-    command += ["--staff-port", str(staff)]
+    command += ["--staff-port", str(staff), "--bookings-port", str(bookings)]
     command += ["--no-mqtt"] if mqtt_port else []
     server = Server(command, portal, folder / "town.log")
-    return Town(server, broker, mqtt, portal, staff, folder / "data")
+    return Town(server, broker, mqtt, portal, staff, folder / "data", bookings)

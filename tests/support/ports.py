@@ -19,9 +19,14 @@ def free_port() -> int:
 
 def free_port_pair() -> int:
     """Return a port that was free a moment ago, as was the one after it."""
+    return free_ports_in_a_row(2)
+
+
+def free_ports_in_a_row(count: int) -> int:
+    """Return the first of so many ports in a row that were free a moment ago."""
     while True:
         first = free_port()
-        if _free(first + 1):
+        if all(_free(first + n) for n in range(1, count)):
             return first
 
 

@@ -100,7 +100,7 @@ async def test_nothing_put_is_readable_in_the_data_folder(vault: Vault, folder: 
 async def test_keys_are_outside_the_data_folder(vault: Vault, folder: Path):
     await vault.put(HANA, "mail", MAIL)
     assert {path.name.partition("-")[0] for path in folder.iterdir()} == {"vault.sqlite"}
-    for beside in (folder.with_name("data.keys"), folder.with_name("data.master")):
+    for beside in (folder.with_name("data.vault-keys"), folder.with_name("data.master")):
         assert beside.stat().st_mode & 0o777 == 0o600
 
 
@@ -169,7 +169,7 @@ async def test_older_copy_of_the_data_folder_is_unreadable_once_the_key_is_erase
     async with opened(folder) as vault:
         await vault.erase(HANA)
     where = {
-        "MACHI_KEY_STORE": str(folder.with_name("data.keys")),
+        "MACHI_KEY_STORE": str(folder.with_name("data.vault-keys")),
         "MACHI_MASTER_KEY_FILE": str(folder.with_name("data.master")),
     }
     async with opened(copy, **where) as vault:
@@ -205,7 +205,7 @@ async def test_erasing_that_was_cut_off_is_finished_at_the_next_start(folder: Pa
     async with opened(folder) as vault:
         await vault.put(HANA, "mail", MAIL)
     master = base64.b64decode(folder.with_name("data.master").read_text())
-    keys = KeyStore(folder.with_name("data.keys"), master)
+    keys = KeyStore(folder.with_name("data.vault-keys"), master)
     keys.erase(HANA, "2026-11-27T00:00:00.000000Z")
     keys.close()
     async with opened(folder):
@@ -241,10 +241,10 @@ def test_missing_master_key_file_is_named(folder: Path, tmp_path: Path):
 async def test_lost_key_store_says_so_and_makes_no_other(folder: Path):
     async with opened(folder) as vault:
         await vault.put(HANA, "mail", MAIL)
-    folder.with_name("data.keys").unlink()
+    folder.with_name("data.vault-keys").unlink()
     with pytest.raises(KeysLost):
         open_vault(folder, {})
-    assert not folder.with_name("data.keys").exists()
+    assert not folder.with_name("data.vault-keys").exists()
 
 
 async def test_key_store_of_another_vault_is_refused(folder: Path, tmp_path: Path):
@@ -264,7 +264,7 @@ async def test_key_store_opens_with_the_new_master_key_only(folder: Path):
     old, new = b"o" * 32, b"n" * 32
     async with opened(folder, MACHI_MASTER_KEY=base64.b64encode(old).decode()) as vault:
         await vault.put(HANA, "mail", MAIL)
-    keys = KeyStore(folder.with_name("data.keys"), old)
+    keys = KeyStore(folder.with_name("data.vault-keys"), old)
     keys.rewrap(new)
     keys.close()
     async with opened(folder, MACHI_MASTER_KEY=base64.b64encode(new).decode()) as vault:
@@ -287,7 +287,7 @@ async def test_value_moved_to_another_place_does_not_open(vault: Vault, folder: 
 def test_file_of_another_kind_is_refused(folder: Path):
     folder.mkdir()
     (folder / "vault.sqlite").write_bytes(b"something else, and long enough to be a file" * 40)
-    folder.with_name("data.keys").touch()
+    folder.with_name("data.vault-keys").touch()
     with pytest.raises(VaultError, match="another kind"):
         open_vault(folder, {})
 

@@ -1,0 +1,359 @@
+"""The pages for citizens: find, book, pay, my bookings and keys."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+from fastapi import Request, Response
+
+from apps.bookings.core.calendar import Slot
+from apps.bookings.core.spaces import Space, leaves
+from apps.bookings.core.when import Span, local
+from apps.bookings.desk import Town, Wish
+from apps.bookings.edge.holders import Contact
+from apps.bookings.edge.http_provider import SIGNATURE, TIME, notified
+from apps.bookings.edge.ical import calendar
+from apps.bookings.money import case_view
+from apps.bookings.pages.showing import (
+    booking_view,
+    day_of,
+    lengths,
+    line,
+    matches,
+    price_lines,
+    rule_lines,
+    space_view,
+    today,
+    week_of,
+)
+from apps.bookings.pages.site import (
+    HERE,
+    REFUSALS,
+    TEXTS,
+    Site,
+    asked_day,
+    onward,
+    refusal,
+    shown,
+    start_of,
+    town_space,
+    whole_number,
+)
+from apps.bookings.process.case import Booking, Case, Method
+from apps.bookings.process.entities import BOOKING, booking_from
+from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
+from apps.shell.language import language_of
+from apps.shell.pages import templates, trouble
+from broker.client import ClientError, NotFound
+
+BROWSER: Final = "machi-bookings"
+"""The cookie that holds a browser's secret of its holder."""
+YEAR: Final = 365 * 24 * 3600
+MOST_NOTICE: Final = 4096
+OUTCOMES: Final = ("held", "paid", "cancelled", "changed", "welcome", "left")
+SHOWN_DAYS: Final = 400
+"""Days ahead a calendar is shown; what may be booked is for the rules."""
+
+
+class Citizen:
+    """The pages and what is done on them."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._seal = Seal()
+        self._templates = templates(HERE / "templates")
+
+    async def find(self, request: Request, told: str = "", status: int = 200) -> Response:
+        """Show the spaces of a kind, place and day, with what is free."""
+        language, now = language_of(request), self._site.clock()
+        day = asked_day(request, "date", today(now))
+        kind, words = request.query_params.get("kind", ""), request.query_params.get("place", "")
+        town, buildings = await self._site.desk.town(), await self._site.buildings()
+        taken = await self._site.taken(day, 1)
+        found = []
+        for space in town.spaces.values():
+            view = space_view(space, buildings, language)
+            if matches(view, space, kind[:40], words[:80]):
+                view["day"] = day_of(space, town, day, taken, now, language)
+                free = [slot for slot in view["day"].slots if slot.state == "free"]
+                view["first"] = f"{local(free[0].span.start):%H:%M}" if free else ""
+                found.append(view)
+        found.sort(key=lambda view: (not view["first"], view["name"]))
+        kinds = sorted({space.kind for space in town.spaces.values()})
+        return self._page(request, "find.html", language, status, told=told, found=found,
+                          day=day, kind=kind, words=words[:80], kinds=kinds, here="/")  # fmt: skip
+
+    async def space(
+        self,
+        request: Request,
+        told: str = "",
+        status: int = 200,
+        given: dict[str, str] | None = None,
+    ) -> Response:
+        """Show a space: its week, its prices and rules, and the form to book it."""
+        language, now = language_of(request), self._site.clock()
+        town = await self._site.desk.town()
+        space = town_space(town, self._site.city, request.path_params["local"])
+        if space is None:
+            return trouble(404, language)
+        first = today(now)
+        day = max(first, min(asked_day(request, "date", first), first + timedelta(days=SHOWN_DAYS)))
+        taken = await self._site.taken(day, 7, frozenset(leaves(space, town.spaces)))
+        week = [day_of(space, town, one, taken, now, language) for one in week_of(day)]
+        holder = await self._holder(request)
+        return self._page(
+            request, "space.html", language, status, told=told, here="", refused=status >= 400,
+            space=space_view(space, await self._site.buildings(), language), week=week,
+            rows=_rows([one.slots for one in week]), day=day, previous=day - timedelta(days=7),
+            following=day + timedelta(days=7), first=first, lengths=lengths(space, TEXTS[language]),
+            prices=price_lines(space, TEXTS[language], language),
+            rules=rule_lines(space, TEXTS[language]), known=holder is not None,
+            reductions=_reductions(space, language), key=secrets.token_urlsafe(18),
+            given=given or {}, starts=[one for one in week[0].slots if one.state == "free"],
+        )  # fmt: skip
+
+    async def book(self, request: Request) -> Response:
+        """Take a slot for whoever asks."""
+        language, fields = language_of(request), {}
+        try:
+            fields = await self._seal.read(request)
+            holder, secret = await self._known(request, fields, language)
+            start = start_of(fields)
+            minutes = whole_number(fields, "minutes", 30, 24 * 60)
+            wish = Wish(
+                space=f"urn:ngsi-ld:BookableSpace:{self._site.city}:{request.path_params['local']}",
+                span=Span(start, start + timedelta(minutes=minutes)),
+                holder=holder,
+                key=fields.get("key", "")[:80],
+                reduction=fields.get("reduction", "")[:40],
+                party=whole_number(fields, "party", 0, 9999),
+                language=language,
+            )
+            case = await self._site.desk.hold(wish)
+            await self._site.process.settle(case.booking.id)
+        except REFUSALS as error:
+            told, status = refusal(error, TEXTS[language])
+            return await self.space(request, told, status, fields)
+        answer = onward(f"/bookings/{case.booking.local}", language, told="held")
+        if secret:
+            self._remember(answer, secret)
+        return answer
+
+    async def booking(self, request: Request, told: str = "", status: int = 200) -> Response:
+        """Show a booking to its holder: how it stands, how to pay, the PIN, what can be done."""
+        language = language_of(request)
+        found = await self._own(request)
+        if found is None:
+            page = {"told": TEXTS[language]["not_yours"], "refused": True, "here": "/my"}
+            return self._page(request, "lost.html", language, 404, **page)
+        town, now = await self._site.desk.town(), self._site.clock()
+        space = town.spaces.get(found.booking.space)
+        codes = {}
+        for key in found.booking.keys:
+            code = await self._site.process.locks.code(key.grant) if key.current else None
+            if code is not None and key.issued:
+                codes[key.grant] = code
+        t = TEXTS[language]
+        view = booking_view(found, space, codes, t, language, now)
+        where = None
+        if space is not None:
+            where = space_view(space, await self._site.buildings(), language)
+        pay = self._site.provider.page(view["pay_ref"]) if view["pay_ref"] else ""
+        return self._page(request, "booking.html", language, status, told=told, here="/my",
+                          refused=status >= 400, booking=view, pay=pay, space=where,
+                          times=_times(space, town), day=local(found.booking.span.start).date(),
+                          )  # fmt: skip
+
+    async def act(self, request: Request) -> Response:
+        """Pay, cancel or change a booking."""
+        language, deed = language_of(request), request.path_params["deed"]
+        try:
+            fields = await self._seal.read(request)
+            found = await self._own(request)
+            if found is None or deed not in ("pay", "cancel", "change"):
+                raise FormRefused("bad_form")
+            told = await self._done(found, deed, fields)
+        except REFUSALS as error:
+            text, status = refusal(error, TEXTS[language])
+            return await self.booking(request, text, status)
+        return onward(f"/bookings/{found.booking.local}", language, told=told)
+
+    async def _done(self, found: Case, deed: str, fields: dict[str, str]) -> str:
+        desk, booking = self._site.desk, found.booking
+        if deed == "pay":
+            card = fields.get("method") == Method.CARD.value
+            await desk.pay(booking.id, Method.CARD if card else Method.CASH)
+            return "paid"
+        if deed == "cancel":
+            await desk.cancel(booking.id)
+        else:
+            start = start_of({"start": f"{fields.get('date')}T{fields.get('time')}+09:00"})
+            await desk.move(
+                booking.id, Span(start, start + (booking.span.end - booking.span.start))
+            )
+        await self._site.process.settle(booking.id)
+        return "cancelled" if deed == "cancel" else "changed"
+
+    async def mine(self, request: Request) -> Response:
+        """Show a holder's bookings."""
+        language, now = language_of(request), self._site.clock()
+        holder = await self._holder(request)
+        found = await self._of(holder) if holder else []
+        town = await self._site.desk.town()
+        lines = [_line(one, town, language) for one in found]
+        feed = await self._site.holders.secret(holder, "feed") if holder else ""
+        told = request.query_params.get("told", "")
+        return self._page(request, "mine.html", language, here="/my", known=holder is not None,
+                          told=TEXTS[language].get(f"told_{told}", "") if told in OUTCOMES else "",
+                          coming=[one for one in lines if one["end"] > now],
+                          past=[one for one in reversed(lines) if one["end"] <= now],
+                          feed=feed)  # fmt: skip
+
+    async def open(self, request: Request) -> Response:
+        """Let a browser in that comes by the link of a mail."""
+        holder = await self._site.holders.of_link(request.query_params.get("key", "")[:120])
+        language = language_of(request)
+        if holder is None:
+            return trouble(404, language)
+        answer = onward("/my", language, told="welcome")
+        self._remember(answer, await self._site.holders.session(holder))
+        return answer
+
+    async def leave(self, request: Request) -> Response:
+        """Let a browser forget its holder."""
+        with contextlib.suppress(FormRefused):
+            await self._seal.read(request)
+            await self._site.holders.leave(request.cookies.get(BROWSER, ""))
+        answer = onward("/my", language_of(request), told="left")
+        answer.delete_cookie(BROWSER)
+        return answer
+
+    async def feed(self, request: Request) -> Response:
+        """Give a holder's bookings as an iCalendar: times and places, no PIN and no name."""
+        secret = request.path_params["secret"][:120]
+        holder = await self._site.holders.of_link(secret, "feed")
+        if holder is None:
+            return Response("no such calendar", 404, media_type="text/plain")
+        town, language = await self._site.desk.town(), language_of(request)
+        named = {one.id: one.name.get(language, one.local) for one in town.spaces.values()}
+        text = calendar(await self._of(holder), named, self._site.clock())
+        return Response(text, media_type="text/calendar; charset=utf-8")
+
+    async def money(self, request: Request) -> Response:
+        """Show what it costs and saves."""
+        language, now = language_of(request), self._site.clock()
+        span = Span(now - timedelta(days=365), now)
+        found = [booking_from(one) for one in await self._site.bookings(span)]
+        sites = len({one.building for one in (await self._site.desk.town()).spaces.values()})
+        return self._page(request, "case.html", language, here="/case",
+                          figures=case_view(found, sites, TEXTS[language]))  # fmt: skip
+
+    async def notify(self, request: Request) -> Response:
+        """Take a payment provider's notice: a reason to look, no more."""
+        body = await request.body()
+        stamp, signature = request.headers.get(TIME, ""), request.headers.get(SIGNATURE, "")
+        now = self._site.clock()
+        key = None
+        if len(body) <= MOST_NOTICE:
+            key = notified(self._site.secret, stamp, signature, body, now)
+        if key is None or key.count(":") != 4:
+            return Response(status_code=403)
+        try:
+            await self._site.desk.noticed(key)
+        except NotFound:
+            return Response(status_code=404)
+        except ClientError:
+            return Response(status_code=503, headers={"Retry-After": "5"})
+        return Response(status_code=204)
+
+    def _page(self, request: Request, name: str, language: str, status: int = 200,
+              **shows: Any) -> Response:  # fmt: skip
+        cookie = self._seal.cookie(request)
+        told = request.query_params.get("told", "")
+        if not shows.get("told") and told in OUTCOMES:
+            shows["told"] = TEXTS[language][f"told_{told}"]
+        shows = {"told": "", "refused": False} | shows
+        query = {k: v for k, v in request.query_params.items() if k not in ("lang", "told", "key")}
+        path = request.url.path if request.method == "GET" else "/"
+        path += "?" + "&".join(f"{quote(k)}={quote(v)}" for k, v in query.items()) if query else ""
+        token = self._seal.token(cookie, request.cookies.get(SESSION, ""))
+        html = self._templates.get_template(name).render(
+            t=TEXTS[language], language=language, token=token, path=path,
+            links=tuple((to, TEXTS[language][key]) for to, key in
+                        (("/", "find"), ("/my", "my"), ("/case", "case"))), **shows,
+        )  # fmt: skip
+        answer = shown(html, language, status)
+        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+        return answer
+
+    def _remember(self, answer: Response, secret: str) -> None:
+        secure = self._site.home.startswith("https:")
+        answer.set_cookie(BROWSER, secret, max_age=YEAR, httponly=True, samesite="lax",
+                          secure=secure, path="/")  # fmt: skip
+
+    async def _holder(self, request: Request) -> str | None:
+        return await self._site.holders.of_session(request.cookies.get(BROWSER, "")[:120])
+
+    async def _known(
+        self, request: Request, fields: dict[str, str], language: str
+    ) -> tuple[str, str]:
+        """Return who books, and a new secret for a browser that had none. Raises BadContact."""
+        holder = await self._holder(request)
+        if holder is not None:
+            return holder, ""
+        name, mail = fields.get("name", "").strip(), fields.get("mail", "").strip()
+        holder = await self._site.holders.new(Contact(name, mail, language))
+        return holder, await self._site.holders.session(holder)
+
+    async def _own(self, request: Request) -> Case | None:
+        """Return the booking a request is about, where it is its sender's."""
+        holder = await self._holder(request)
+        try:
+            found, _ = await self._site.process.load(
+                self._site.booking_id(request.path_params["local"])
+            )
+        except NotFound:
+            return None
+        return found if holder is not None and found.booking.holder == holder else None
+
+    async def _of(self, holder: str) -> list[Booking]:
+        try:
+            found = await self._site.process.client.query(type=BOOKING, q=f'refHolder=="{holder}"')
+        except NotFound:
+            found = []
+        return sorted((booking_from(one) for one in found), key=lambda one: one.span.start)
+
+
+def _rows(week: list[list[Slot]]) -> list[tuple[str, list[Slot | None]]]:
+    """Return the week's slots by time of day: the hour, and each day's slot then."""
+    times = sorted({f"{local(slot.span.start):%H:%M}" for day in week for slot in day})
+    by_day = [{f"{local(slot.span.start):%H:%M}": slot for slot in day} for day in week]
+    return [(time, [day.get(time) for day in by_day]) for time in times]
+
+
+def _reductions(space: Space, language: str) -> list[tuple[str, str]]:
+    return [
+        (code, one.label.get(language) or one.label.get("ja", code))
+        for code, one in space.prices.reductions.items()
+    ]
+
+
+def _times(space: Space | None, town: Town) -> list[str]:
+    """Return the times of day a booking may begin at."""
+    if space is None:
+        return []
+    step = int(space.slot.total_seconds() // 60)
+    hours = town.hours(space).openings
+    first = min((one.opens for one in hours), default=0)
+    last = max((one.closes for one in hours), default=0)
+    return [f"{n // 60:02}:{n % 60:02}" for n in range(first, min(last, 24 * 60), step)]
+
+
+def _line(booking: Booking, town: Town, language: str) -> dict[str, Any]:
+    space = town.spaces.get(booking.space)
+    name = booking.space if space is None else space.name.get(language) or space.name.get("ja", "")
+    return line(booking, name, TEXTS[language], language)

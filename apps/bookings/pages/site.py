@@ -1,0 +1,168 @@
+"""What the pages for citizens and those of the counter share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from apps.bookings.core.prices import BadPrices
+from apps.bookings.core.rules import NotBookable
+from apps.bookings.core.spaces import CLAIM
+from apps.bookings.core.when import Span, utc
+from apps.bookings.desk import Desk, OtherRequest, Town
+from apps.bookings.edge.holders import BadContact, Holders
+from apps.bookings.edge.payments import Provider
+from apps.bookings.pages.showing import Taken, days_span, taken_by_leaf
+from apps.bookings.process.entities import BOOKING
+from apps.bookings.process.machine import NotPossible
+from apps.bookings.process.runner import Busy, Process
+from apps.bookings.process.runner import Taken as SlotTaken
+from apps.shell.forms import FormRefused
+from apps.shell.language import words
+from broker.client import ClientError, Entity, NotFound
+
+HERE: Final = Path(__file__).parent.parent
+TEXTS: Final = words(HERE / "words")
+NUMBER: Final = 6
+FORGED: Final = frozenset({"other_site", "stale_form"})
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The acts, the people, and where things are. `city` is the municipality's code."""
+
+    process: Process
+    desk: Desk
+    holders: Holders
+    provider: Provider
+    secret: str = ""
+    city: str = "432148"
+    home: str = ""
+    sign_in: bool = False
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def buildings(self) -> dict[str, Entity]:
+        """Return the buildings by id."""
+        try:
+            found = await self.process.client.query(type="Building")
+        except NotFound:
+            found = []
+        return {one["id"]: one for one in found}
+
+    async def taken(self, first: date, days: int, leaves: frozenset[str] | None = None) -> Taken:
+        """Return what is taken on some days, of some leaves or of all."""
+        span = days_span(first, days)
+        q = f'startAt>="{utc(span.start)}";startAt<"{utc(span.end)}"'
+        if leaves is not None:
+            q += ";refSpace==" + ",".join(f'"{leaf}"' for leaf in sorted(leaves))
+        try:
+            return taken_by_leaf(await self.process.client.query(type=CLAIM, q=q))
+        except NotFound:
+            return {}
+
+    async def bookings(self, span: Span) -> list[Entity]:
+        """Return the bookings that touch a time."""
+        q = f'startAt<"{utc(span.end)}";endAt>"{utc(span.start)}"'
+        try:
+            return await self.process.client.query(type=BOOKING, q=q)
+        except NotFound:
+            return []
+
+    def booking_id(self, local: str) -> str:
+        """Return the id of a booking by the last part of it."""
+        return f"urn:ngsi-ld:{BOOKING}:{self.city}:{local}"
+
+
+REFUSALS: Final = (
+    NotBookable,
+    NotPossible,
+    BadPrices,
+    BadContact,
+    SlotTaken,
+    OtherRequest,
+    Busy,
+    FormRefused,
+    NotFound,
+    ClientError,
+)
+"""What an act can be refused with; pages have a sentence for each."""
+
+
+def refusal(error: Exception, t: Mapping[str, str]) -> tuple[str, int]:
+    """Return the sentence and the HTTP status for what an act was refused with."""
+    key, status = _reason(error)
+    return t.get(f"refused_{key}", t["refused_bad_form"]), status
+
+
+def _reason(error: Exception) -> tuple[str, int]:
+    match error:
+        case SlotTaken():
+            return "taken", 409
+        case OtherRequest():
+            return "other_request", 422
+        case Busy():
+            return "busy", 503
+        case BadPrices():
+            return "bad_price", 400
+        case BadContact():
+            return str(error), 400
+        case FormRefused():
+            return str(error), 403 if str(error) in FORGED else 400
+        case NotBookable() | NotPossible():
+            return str(error), 409
+        case NotFound():
+            return "gone", 404
+        case _:
+            return "away", 503
+
+
+def shown(html: str, language: str, status: int = 200) -> HTMLResponse:
+    """Return a page."""
+    return HTMLResponse(html, status, headers={"Content-Language": language})
+
+
+def onward(path: str, language: str, **query: Any) -> Response:
+    """Return the way to the next page after an act."""
+    more = "".join(f"&{name}={part}" for name, part in query.items())
+    mark = "&" if "?" in path else "?"
+    return RedirectResponse(f"{path}{mark}lang={language}{more}", 303)
+
+
+def asked_day(request: Request, name: str, fallback: date) -> date:
+    """Return the day a request asks for; what is no day is the fallback."""
+    try:
+        return date.fromisoformat(request.query_params.get(name, ""))
+    except ValueError:
+        return fallback
+
+
+def whole_number(fields: Mapping[str, str], name: str, least: int, most: int) -> int:
+    """Return a whole number of a form. Raises FormRefused."""
+    text = fields.get(name, "").strip() or "0"
+    if not text.isascii() or not text.isdigit() or len(text) > NUMBER:
+        raise FormRefused("bad_form")
+    if not least <= int(text) <= most:
+        raise FormRefused("bad_form")
+    return int(text)
+
+
+def start_of(fields: Mapping[str, str], name: str = "start") -> datetime:
+    """Return a moment of a form. Raises FormRefused."""
+    try:
+        found = datetime.fromisoformat(fields.get(name, ""))
+    except ValueError as error:
+        raise FormRefused("bad_form") from error
+    if found.tzinfo is None:
+        raise FormRefused("bad_form")
+    return found.astimezone(UTC)
+
+
+def town_space(town: Town, city: str, local: str) -> Any:
+    """Return a space by the last part of its id, None where there is none."""
+    return town.spaces.get(f"urn:ngsi-ld:BookableSpace:{city}:{local}")

@@ -1,0 +1,129 @@
+"""Carries all bookings on: by what changes in the broker, and by what has become due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from apps.bookings.core.spaces import TYPE as SPACE
+from apps.bookings.desk import Desk
+from apps.bookings.process.entities import BOOKING, PAYMENT
+from apps.bookings.process.runner import Process, due_query
+from broker.client import Client, ClientError, Event, NotFound, value
+
+log = logging.getLogger("apps.bookings")
+
+CURSOR: Final = "urn:ngsi-ld:FeedCursor:bookings"
+GRANT: Final = "AccessGrant"
+TICK: Final = 1.0
+PAUSE: Final = 2.0
+AT_ONCE: Final = 8
+MOST: Final = 200
+KEEP_EVERY: Final = 50
+"""Events between two writings of the place in the feed: what is taken twice has one effect."""
+
+
+class Service:
+    """The worker of one tenant. `ready` is called once it follows the feed."""
+
+    def __init__(
+        self,
+        process: Process,
+        *,
+        ready: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._process = process
+        self._client: Client = process.client
+        self._desk = Desk(process)
+        self._ready = ready
+        self._sleep = sleep
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._taken = 0
+
+    async def run(self) -> None:
+        """Carry bookings on until cancelled; begin again after a failure."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._follow())
+                    tasks.create_task(self._tick())
+            except* ClientError as errors:
+                for error in errors.exceptions:
+                    log.warning("bookings wait: %s", error)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+            await self._sleep(PAUSE)
+
+    async def tick(self) -> None:
+        """Do what is due about all bookings now. Raises ClientError."""
+        try:
+            found = await self._client.query(
+                type=BOOKING, q=due_query(self._process.clock()), attrs=["dueAt"], limit=MOST
+            )
+        except NotFound:
+            return
+        await asyncio.gather(*(self._settle(one["id"]) for one in found))
+
+    async def take(self, event: Event) -> None:
+        """Take one event of the feed. Raises ClientError."""
+        if event.kind in ("reset", "open"):
+            await self._all_open()
+        elif event.entity is not None and event.kind in ("enter", "update"):
+            await self._concerned(event)
+        self._taken += 1
+        if event.seq and self._taken % KEEP_EVERY == 0:
+            await self._keep(event.seq)
+
+    async def _tick(self) -> None:
+        while True:
+            await self.tick()
+            await self._sleep(TICK)
+
+    async def _follow(self) -> None:
+        try:
+            after: int | None = int(value(await self._client.retrieve(CURSOR), "seq", 0))
+        except NotFound:
+            after = None
+        types = f"{GRANT},{PAYMENT},{SPACE}"
+        async for event in self._client.stream(type=types, after=after):
+            await self.take(event)
+            if event.kind == "open":
+                self._ready()
+
+    async def _concerned(self, event: Event) -> None:
+        entity: Any = event.entity
+        types = entity["type"] if isinstance(entity["type"], list) else [entity["type"]]
+        if SPACE in types:
+            if "closures" in event.changed:
+                for suspended in await self._desk.sweep(event.id):
+                    log.info("%s is suspended: its space is closed", suspended)
+            return
+        booking = value(entity, "refBooking" if GRANT in types else "refFor")
+        if booking:
+            await self._settle(str(booking))
+
+    async def _all_open(self) -> None:
+        """Look at every booking to come, and at every closure: what was missed shows there."""
+        try:
+            found = await self._client.query(
+                type=BOOKING, q='status=="confirmed","inUse"', attrs=["status"]
+            )
+        except NotFound:
+            found = []
+        await asyncio.gather(*(self._settle(one["id"]) for one in found))
+        town = await self._desk.town()
+        for space in town.spaces.values():
+            if space.hours.closures:
+                await self._desk.sweep(space.id)
+
+    async def _settle(self, booking_id: str) -> None:
+        async with self._turns:
+            await self._process.settle(booking_id)
+
+    async def _keep(self, seq: int) -> None:
+        attributes = {"seq": {"type": "Property", "value": seq}}
+        await self._client.upsert([{"id": CURSOR, "type": "FeedCursor", **attributes}])

@@ -1,0 +1,192 @@
+"""`python -m machi.bookings`: the bookings app with the town's vault, locks and money.
+
+Two pages: one for citizens, and the counter's, which is for this machine only. Without a payment
+provider it brings a simulated one; without a mail server no mail is sent and pages show the PIN.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import uvicorn
+from fastapi import FastAPI
+
+from apps.bookings.app import citizens, counter
+from apps.bookings.desk import Desk
+from apps.bookings.edge.fake_provider import FakeProvider, serving
+from apps.bookings.edge.holders import Holders
+from apps.bookings.edge.http_provider import HttpProvider
+from apps.bookings.edge.mail import Mail, MailRefused, Server, read_server
+from apps.bookings.pages.site import Site
+from apps.bookings.process.runner import Process
+from apps.bookings.service import Service
+from apps.keys.contract import Locks, Vault
+from apps.keys.locks import TownLocks
+from broker.client import Client, Retry, key_of
+from consent.vault import VaultError, open_vault
+
+log = logging.getLogger("machi.bookings")
+
+HOST: Final = "127.0.0.1"
+SOON: Final = Retry(attempts=2)
+"""A person waits: an absent broker is told at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookingsSettings:
+    """Where everything is. `pay` is a provider's URL and `pay_secret` what is shared with it."""
+
+    broker: str
+    data: Path
+    port: int = 8082
+    counter_port: int = 8083
+    pay_port: int = 8084
+    home: str = ""
+    pay: str = ""
+    pay_secret: str = ""
+    mail: Server | None = None
+    sign_in: bool = False
+
+    @property
+    def address(self) -> str:
+        """Return where citizens' browsers find the pages."""
+        return self.home or f"http://localhost:{self.port}"
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to `run`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def run(settings: BookingsSettings) -> None:
+    """Serve the pages and carry bookings on until SIGINT or SIGTERM. Raises VaultError."""
+    vault = open_vault(settings.data)
+    key = key_of("bookings")
+    async with AsyncExitStack() as stack:
+        stack.callback(vault.close)
+        pages = await stack.enter_async_context(
+            Client(settings.broker, name="bookings", key=key, retry=SOON)
+        )
+        worker = await stack.enter_async_context(
+            Client(settings.broker, name="bookings", key=key, retry=Retry(attempts=None))
+        )
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        secret, url = settings.pay_secret, settings.pay
+        if not url:
+            secret = secrets.token_urlsafe(24)
+            url = await stack.enter_async_context(serving(FakeProvider(secret), settings.pay_port))
+        notify = f"http://{HOST}:{settings.port}" if not settings.pay else ""
+        provider = HttpProvider(url, secret, settings.address, session, notify)
+        site = assembled(settings, pages, vault, provider, secret)
+        process = replace(site.process, client=worker, locks=TownLocks(worker, vault))
+        await _serve(settings, site, process)
+
+
+def assembled(
+    settings: BookingsSettings, client: Client, vault: Vault, provider: HttpProvider, secret: str
+) -> Site:
+    """Return what the pages stand on."""
+    holders = Holders(vault)
+    locks: Locks = TownLocks(client, vault)
+    post = Mail(settings.mail, holders, client, settings.address)
+    process = Process(client, locks, provider, post, lambda: datetime.now(UTC))
+    return Site(
+        process,
+        Desk(process),
+        holders,
+        provider,
+        secret=secret,
+        home=settings.address,
+        sign_in=settings.sign_in,
+    )
+
+
+async def _serve(settings: BookingsSettings, site: Site, process: Process) -> None:
+    servers = [
+        _server(citizens(site), settings.port),
+        _server(counter(site), settings.counter_port),
+    ]
+
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    def ready() -> None:
+        log.info("ready: bookings are on %s", settings.address)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    carrying = asyncio.create_task(Service(process, ready=ready).run())
+    try:
+        await asyncio.gather(*(server.serve() for server in servers))
+    finally:
+        carrying.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await carrying
+
+
+def _server(app: FastAPI, port: int) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            host=HOST,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+def main() -> None:
+    """Run the app until it is stopped."""
+    parser = argparse.ArgumentParser(prog="machi.bookings", description=__doc__)
+    parser.add_argument("--broker", default="http://127.0.0.1:1026", help="URL of the broker")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the town's data")
+    parser.add_argument("--port", type=int, default=8082, help="port of the citizens' pages")
+    parser.add_argument("--counter-port", type=int, default=8083, help="port of the counter's page")
+    parser.add_argument("--pay-port", type=int, default=8084, help="port of the simulated provider")
+    parser.add_argument("--home", default="", help="URL at which citizens find the pages")
+    parser.add_argument("--pay", default="", help="URL of a payment provider")
+    parser.add_argument("--pay-secret", type=Path, help="file with the secret shared with it")
+    parser.add_argument("--mail", type=Path, help="file with the mail server, for its owner only")
+    parser.add_argument("--sign-in", action="store_true", help="let only staff in to the counter")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        settings = BookingsSettings(
+            options.broker,
+            options.data,
+            options.port,
+            options.counter_port,
+            options.pay_port,
+            options.home,
+            options.pay,
+            options.pay_secret.read_text().strip() if options.pay_secret else "",
+            read_server(options.mail) if options.mail else None,
+            options.sign_in,
+        )
+        asyncio.run(run(settings))
+    except (MailRefused, VaultError, OSError) as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()
