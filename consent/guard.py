@@ -14,13 +14,14 @@ from broker.guard import ANYONE, Action, Caller
 from broker.model.change import diff
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
-from broker.store.contract import Change, Committed, Kind
+from broker.store.contract import Change, Committed, Kind, Store
 from consent.identity.addresses import RATE, nameless
 from consent.identity.keys import id_of
 from consent.identity.meter import Meter, day_of
 from consent.identity.model import Client
 from consent.identity.usage import Usage
 from consent.log.entry import Deed
+from consent.policies.living import LivingPolicies
 from consent.policies.personal import Asking, PersonalData, holder_of
 from consent.policies.rule import Rule
 from consent.policies.sight import Reach, Sight
@@ -66,6 +67,7 @@ class PolicyGuard:
         """`rate` is how often an address may ask without a key, in requests a second."""
         self.register = register or Register()
         self.notes: Note | None = None
+        self.policies: LivingPolicies | None = None
         self._clients = clients
         self.clock = clock
         self._seconds = seconds
@@ -143,6 +145,13 @@ class PolicyGuard:
             if side is not None:
                 self._check(caller, action, sight.attributes(side), changed, whole)
         self._keep(caller, tenant, before, after)
+        if after is not None and self.policies is not None:
+            self.policies.check(tenant, after)
+
+    async def begin(self, store: Store) -> None:
+        """Follow the policies that a store has."""
+        if self.policies is not None:
+            await self.policies.begin(store)
 
     def _keep(
         self, caller: Caller, tenant: str, before: Entity | None, after: Entity | None

@@ -20,7 +20,8 @@ from consent.log.file import LogFile
 from consent.log.log import SEALS, DisclosureLog
 from consent.log.written import Written
 from consent.policies.document import Expand
-from consent.policies.load import default_policies, expander, read_policies, rules
+from consent.policies.living import LivingPolicies
+from consent.policies.load import default_policies, expander, read_policies
 from consent.vault.master import derived, master_key
 from smart_data_models.vocabulary import pinned
 
@@ -57,13 +58,13 @@ def town_access(data: Path, policies: Path | None = None, oidc: Oidc | None = No
     IdentityError, PolicyError, VaultError, Unusable.
     """
     documents = default_policies() if policies is None else read_policies(policies)
-    found = rules(documents, expand())
     book = IdentityBook(data)
     secret = read_secret(secret_beside(data))
     accounts = None if oidc else SigningIn(book.people, Argon2(), secret)
     clients = _with_provider(book, oidc, secret) if oidc else book
     usage = Usage(data)
-    guard = PolicyGuard(clients, found, now, usage=usage)
+    guard = PolicyGuard(clients, (), now, usage=usage)
+    guard.policies = LivingPolicies(documents, expand(), guard.decide_by)
     log = DisclosureLog(LogFile(data), derived(master_key(data), SEALS))
     return Access(guard, accounts, Written(guard, log))
 

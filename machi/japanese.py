@@ -57,6 +57,9 @@ JAPANESE: Final[dict[str, str]] = {
     "JSON file that says which claim gives which roles.": (
         "どのクレームがどの役割になるかを書いた JSON ファイル。"
     ),
+    "Start the broker with --auth off, and mend the policy there.": (
+        "--auth off でブローカーを起動し、そのポリシーを直してください。"
+    ),
     "--auth oidc and --oidc-issuer go together.": (
         "--auth oidc と --oidc-issuer は一緒に使います。"
     ),

@@ -35,6 +35,7 @@ class Written:
 
     async def begin(self, store: Store) -> None:
         """Read purposes, consents and what else decisions need; then follow the store."""
+        await self._guard.begin(store)
         store.listen(self._guard.register.commit)
         wanted = Or(tuple(HasType(iri) for iri in KINDS))
         for tenant in await store.tenants():

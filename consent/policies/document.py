@@ -40,7 +40,7 @@ LOCATION: Final = "https://uri.etsi.org/ngsi-ld/location"
 KINDS: Final = ("publicOpen", "internal", "contractBound", "consentBound", "aggregateOnly")
 _ALONE: Final = ("publicOpen", "internal", "contractBound")
 """Kinds whose permissions need nothing but the policy."""
-_MEMBERS: Final = {
+MEMBERS: Final = {
     *("@context", "id", "type", "status", "policyKind", "odrl", "target", "assignee", "purposes"),
     *("minimumGroupSize", "transform", "name", "description"),
 }
@@ -50,6 +50,12 @@ _ASSIGNEE = re.compile(r"client:[\w.:-]{1,200}|role:([a-z]+)(:[\w-]{1,100})?")
 
 class PolicyError(Exception):
     """A policy cannot be read. The text names the policy, the place in it and the remedy."""
+
+    def __init__(self, policy: str, place: str = "", detail: str = "", remedy: str = "") -> None:
+        super().__init__(f"{policy}, {place}: {detail}. {remedy}" if detail else policy)
+        self.place = place
+        self.detail = detail or policy
+        self.remedy = remedy or "See docs/identity.md for the form of a policy."
 
 
 def rules_of(document: Any, expand: Expand) -> list[Rule]:
@@ -67,7 +73,7 @@ class _Policy:
         if not isinstance(self._id, str) or not self._id.startswith("urn:"):
             raise PolicyError("A policy needs an id, such as urn:ngsi-ld:DataUsePolicy:open-data.")
         self._document = document
-        self._closed("", document, _MEMBERS)
+        self._closed("", document, MEMBERS)
         self._one_of("/status", document.get("status"), ("active", "draft", "retired"))
         self.active = document["status"] == "active"
         self._kind = document.get("policyKind")
@@ -211,4 +217,4 @@ class _Policy:
                 )
 
     def _refuse(self, place: str, detail: str, remedy: str) -> NoReturn:
-        raise PolicyError(f"{self._id}, {place}: {detail}. {remedy}")
+        raise PolicyError(str(self._id), place, detail, remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,16 @@ def read_policies(path: Path) -> list[Any]:
 
 def rules(documents: list[Any], expand: Expand) -> list[Rule]:
     """Return the rules of all policies in force. Raises PolicyError, also for an id used twice."""
-    ids = [each.get("id") for each in documents if isinstance(each, dict)]
-    for one in ids:
-        if ids.count(one) > 1:
-            raise PolicyError(f"{one} is there twice. Give each policy an id of its own.")
-    return [rule for document in documents for rule in rules_of(document, expand)]
+    return [rule for document in distinct(documents) for rule in rules_of(document, expand)]
+
+
+def distinct(documents: Iterable[Any]) -> list[Any]:
+    """Return the policies, each with an id of its own. Raises PolicyError."""
+    found, known = list(documents), set()
+    for each in found:
+        if not isinstance(each, dict) or not isinstance(each.get("id"), str):
+            raise PolicyError("A policy is a JSON object with an id and the type DataUsePolicy.")
+        if each["id"] in known:
+            raise PolicyError(f"{each['id']} is there twice. Give each policy an id of its own.")
+        known.add(each["id"])
+    return found

@@ -190,6 +190,7 @@ def broker(
     from broker.settings import Settings
     from broker.temporal.policy import UnusablePolicy
     from broker.validation import Mode
+    from consent.policies.document import PolicyError
     from smart_data_models.offer import UnknownType, offered
     from smart_data_models.registry import NoRegistry
 
@@ -226,6 +227,10 @@ def broker(
                     serve(settings, offer, access.guard, access.accounts, access.disclosures)
                 finally:
                     access.guard.usage.close()
+    except PolicyError as error:
+        raise DataFaulty(
+            str(error), remedy=t("Start the broker with --auth off, and mend the policy there.")
+        ) from error
     except UnusablePolicy as error:
         raise click.UsageError(str(error)) from error
     except KeyFaulty as error:
