@@ -30,6 +30,7 @@ from broker.guard import Guard
 from broker.registry.expiry import keep_current
 from broker.safe import KeyFile, Safe
 from broker.settings import Settings
+from broker.store.contract import Store
 from broker.store.sqlite import SqliteStore
 from broker.temporal.retention import keep_retained
 from broker.validation import Models
@@ -128,7 +129,7 @@ async def _run(
     sock: socket.socket,
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
-    store, safe = SqliteStore(settings.data), Safe(KeyFile(settings.data))
+    store, safe = _store(settings), Safe(KeyFile(settings.data))
     broker = await start(
         settings,
         store,
@@ -171,6 +172,14 @@ async def _run(
             chore.cancel()
             with suppress(asyncio.CancelledError):
                 await chore
+
+
+def _store(settings: Settings) -> Store:
+    if not settings.store:
+        return SqliteStore(settings.data)
+    from broker.store.mongodb.store import MongoStore
+
+    return MongoStore(settings.store)
 
 
 def _allow_files() -> None:

@@ -19,6 +19,8 @@ class Settings:
     name themselves. `allow_origins` are the web pages beyond the broker's own that may read answers
     and listen to streams.
     A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
+    `store` is the URL of a MongoDB database that entities, feed and history lie in; where it is
+    empty they are a file in `data`. Keys lie in `data` always.
     Without `deliver` notifications are queued and none is sent. Without `history` changes are not
     followed; what the feed still has of them is, once it is on again. `history_policy` is a file
     that says what history is kept of which types, and for how long (`broker.temporal.policy`).
@@ -29,6 +31,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 1026
     data: Path = field(default_factory=lambda: Path("data"))
+    store: str = ""
     auth: str = "off"
     allow_egress: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()

@@ -555,6 +555,12 @@ JAPANESE: Final[dict[str, str]] = {
     "JSON file that says what history is kept of which types, and for how long.": (
         "どの型の履歴をどれだけの期間残すかを書いた JSON ファイル。"
     ),
+    "MongoDB database (mongodb://host/name, a replica set) instead of a file in the data "
+    "folder. Give a URL with a password as MACHI_STORE, so that no list of processes shows it.": (
+        "データフォルダーのファイルの代わりに使う MongoDB のデータベース"
+        "(mongodb://ホスト/名前、レプリカセット)。パスワードを含む URL は MACHI_STORE で渡す"
+        "(プロセスの一覧に出ないように)。"
+    ),
     "Address at which clients reach the broker, where a proxy stands before it.": (
         "プロキシの背後にあるとき、利用者から見たブローカーのアドレス。"
     ),

@@ -161,6 +161,16 @@ if TYPE_CHECKING:
     metavar="FILE",
     help=t("JSON file that says what history is kept of which types, and for how long."),
 )
+@click.option(
+    "--store",
+    envvar="MACHI_STORE",
+    default="",
+    metavar="URL",
+    help=t(
+        "MongoDB database (mongodb://host/name, a replica set) instead of a file in the data "
+        "folder. Give a URL with a password as MACHI_STORE, so that no list of processes shows it."
+    ),
+)
 def broker(
     host: str,
     port: int,
@@ -183,6 +193,7 @@ def broker(
     no_delivery: bool,
     no_history: bool,
     history_policy: Path | None,
+    store: str,
 ) -> None:
     """Run the broker."""
     from broker.main import CannotListen, serve
@@ -200,6 +211,7 @@ def broker(
         host=host,
         port=port,
         data=data,
+        store=store,
         auth=auth,
         allow_egress=allow_egress,
         allow_hosts=allow_host,

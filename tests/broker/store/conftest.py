@@ -1,14 +1,16 @@
 """Engines under test, and the clock they share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
+from broker.store.mongodb.store import MongoStore
 from broker.store.sqlite import SqliteStore
 from tests.broker.store.helpers import HandClock
+from tests.support.mongodb import database_name, mongodb
 
 
 @pytest.fixture
@@ -16,7 +18,14 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def mongodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a server of MongoDB's wire protocol."""
+    with mongodb(tmp_path_factory.mktemp("mongodb")) as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", "sqlite", "mongodb"])
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
 ) -> AsyncIterator[Store]:
@@ -24,6 +33,8 @@ async def store(
     engine: Store
     if request.param == "memory":
         engine = MemoryStore(clock=clock)
+    elif request.param == "mongodb":
+        engine = MongoStore(request.getfixturevalue("mongodb_url") + database_name(), clock=clock)
     else:
         engine = SqliteStore(tmp_path / "data", clock=clock)
     await engine.open()

@@ -1,0 +1,342 @@
+"""The MongoDB engine of the Store contract."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, TypeVar
+
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from broker.clock import Clock, now
+from broker.model.census import Census
+from broker.query.ast import EntityQuery
+from broker.store.contract import (
+    Change,
+    Committed,
+    Kept,
+    Listener,
+    Page,
+    Record,
+    Resource,
+    TypeRules,
+    Work,
+)
+from broker.store.explanation import Explanation
+from broker.store.mongodb.asking import Asking
+from broker.store.mongodb.documents import STORED, to_record
+from broker.store.mongodb.draft import Draft, Steps, Writes
+from broker.store.mongodb.history import MongoHistory
+from broker.store.mongodb.outbox import MongoOutbox
+from broker.store.mongodb.ownership import Ownership
+from broker.store.mongodb.rows import Document, joined, to_change, to_resource, to_rules
+from broker.store.mongodb.schema import INDEXES, SPHERE, TARGETS, VERSION
+from broker.store.mongodb.server import answered, probe, unanswered
+from broker.store.mongodb.writer import Writer
+from broker.store.refusals import closed, nonexistent
+from broker.store.tx import UnitOfWork
+
+T = TypeVar("T")
+
+SLICE: Final = 1000
+"""Documents deleted at a time."""
+
+
+class NewerDatabase(Exception):
+    """The database was written by a newer version."""
+
+
+class MongoStore:
+    """A `Store` in a database of a MongoDB replica set.
+
+    `url` names the servers and the database; what may be there already is gone on with. Changes
+    are committed by a majority before they are answered.
+    """
+
+    def __init__(self, url: str, *, clock: Clock = now) -> None:
+        self._url = url
+        self._clock = clock
+        self._listeners: list[Listener] = []
+        self._span = (1, 0)
+        self._open = False
+
+    async def open(self) -> None:
+        """Connect, see what the server is capable of, and make what is missing.
+
+        Raises ServiceUnavailable where no server answers, NewerDatabase.
+        """
+        self._client: AsyncMongoClient[Document] = AsyncMongoClient(self._url, tz_aware=True)
+        try:
+            self._database = self._client.get_default_database("machi").with_options(
+                write_concern=WriteConcern("majority", j=True),
+                read_concern=ReadConcern("majority"),
+            )
+            self._capable = await probe(self._database)
+            await self._prepare()
+            self._ownership = Ownership(self._database)
+            await self._ownership.take()
+            await self._load()
+        except BaseException as error:
+            await self._client.close()
+            if isinstance(error, PyMongoError):
+                raise unanswered(error) from error
+            raise
+        self._open = True
+
+    async def _load(self) -> None:
+        """Take in what the database holds."""
+        feed = await self._database["meta"].find_one({"_id": "feed"})
+        assert feed is not None
+        self._span = (feed["pruned"] + 1, feed["newest"])
+        self._entities = await self._database["entities"].estimated_document_count()
+        self.outbox = MongoOutbox(self._database, self._clock)
+        self.history = MongoHistory(self._database)
+        self._writer = Writer(
+            self._database, self._ownership.name, self.outbox.queue, self._announce
+        )
+        await self.outbox.load(self._writer)
+        await self.history.load(self._writer)
+
+    async def _prepare(self) -> None:
+        meta = self._database["meta"]
+        schema = await meta.find_one({"_id": "schema"})
+        if schema is not None and schema["version"] > VERSION:
+            raise NewerDatabase(f"The database has version {schema['version']}, this is {VERSION}.")
+        for collection, indexes in INDEXES.items():
+            await self._database[collection].create_indexes(indexes)
+        if self._capable.targets:
+            await self._database["entities"].create_indexes(TARGETS)
+        if self._capable.sphere:
+            await self._database["entities"].create_indexes(SPHERE)
+        for document in (
+            {"_id": "feed", "newest": 0, "pruned": 0, "turn": 0, "owner": "", "seen": 0.0},
+            {"_id": "schema", "version": VERSION},
+        ):
+            await meta.update_one({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True)
+        await self._database["tenants"].update_one(
+            {"_id": ""}, {"$setOnInsert": {"_id": ""}}, upsert=True
+        )
+
+    async def close(self) -> None:
+        """Commit what was accepted, refuse new work, and close the connections."""
+        if not self._open:
+            return
+        self._open = False
+        await self._writer.close()
+        await self.outbox.close()
+        await self._ownership.release()
+        await self._client.close()
+
+    def write(
+        self, tenant: str, work: Work[T], *, client: str = "", create_tenant: bool = False
+    ) -> Awaitable[T]:
+        """Run `work` and commit it; return its result when it is durable (see `Store`)."""
+        if not self._open:
+            raise closed()
+
+        async def job(session: AsyncClientSession, group: Writes, newest: int) -> T:
+            draft = Draft(self._database, session, group, tenant, newest)
+            if await draft.find("tenants", tenant) is None:
+                if not create_tenant:
+                    raise nonexistent(tenant)
+                draft.own.put("tenants", {"_id": tenant})
+            unit = UnitOfWork(draft, tenant, client, self._clock())
+            result = await Steps(work(unit), draft)
+            unit.finish()
+            group.take(draft.own)
+            return result
+
+        return self._writer.submit(job)
+
+    @answered
+    async def get(self, tenant: str, entity_id: str) -> Record | None:
+        """Return the committed entity. Raises NonexistentTenant."""
+        await self._enter(tenant)
+        found = await self._database["entities"].find_one(
+            {"_id": joined(tenant, entity_id)}, STORED
+        )
+        return None if found is None else to_record(found)
+
+    @answered
+    async def get_many(self, tenant: str, ids: Iterable[str]) -> list[Record]:
+        """Return the committed entities among `ids`, each once, in the order asked."""
+        await self._enter(tenant)
+        keys = [joined(tenant, entity_id) for entity_id in dict.fromkeys(ids)]
+        found = {
+            document["_id"]: to_record(document)
+            async for document in self._database["entities"].find({"_id": {"$in": keys}}, STORED)
+        }
+        return [found[key] for key in keys if key in found]
+
+    @answered
+    async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
+        """Return the committed entities that satisfy `query`, ordered by id."""
+        return await (await self._asking(tenant)).page(query)
+
+    @answered
+    async def explain(self, tenant: str, query: EntityQuery) -> Explanation:
+        """Answer `query`, and tell how."""
+        return await (await self._asking(tenant)).explain(query)
+
+    @answered
+    async def census(self, tenant: str) -> Census:
+        """Return types and attributes in figures."""
+        await self._enter(tenant)
+        census = Census()
+        async for document in self._database["entities"].find({"tenant": tenant}, STORED):
+            census.add(to_record(document).entity)
+        return census
+
+    @answered
+    async def due(self, now: str, *, limit: int = 100, skip: int = 0) -> list[tuple[str, str]]:
+        """Return (tenant, id) of entities of which a part expires by `now`, the earliest first."""
+        self._check()
+        cursor = self._database["entities"].find({"due": {"$lte": now}}, {"tenant": 1, "id": 1})
+        cursor = cursor.sort([("due", 1), ("_id", 1)]).skip(skip).limit(limit)
+        return [(document["tenant"], document["id"]) async for document in cursor]
+
+    @answered
+    async def changes(
+        self,
+        after: int,
+        *,
+        tenant: str | None = None,
+        entity_id: str | None = None,
+        until: int | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """Return changes with `after < seq <= until`, oldest first."""
+        self._check()
+        seqs: Document = {"$gt": after}
+        if until is not None:
+            seqs["$lte"] = until
+        asked: Document = {"_id": seqs}
+        if tenant is not None:
+            asked["tenant"] = tenant
+        if entity_id is not None:
+            asked["id"] = entity_id
+        cursor = self._database["changes"].find(asked, {"entity": 0}).sort("_id", 1).limit(limit)
+        return [to_change(document) async for document in cursor]
+
+    def span(self) -> tuple[int, int]:
+        """Return (oldest seq still kept, newest committed seq)."""
+        return self._span
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` after each commit; return the way to stop it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @answered
+    async def prune(self, before: str) -> int:
+        """Forget changes and remembered answers older than the time `before`."""
+        self._check()
+        changes = self._database["changes"]
+        kept = await changes.find_one({"at": {"$gte": before}}, {"_id": 1}, sort=[("_id", 1)])
+        end = self._span[1] + 1 if kept is None else int(kept["_id"])
+        forgotten = 0
+        while True:
+            last = min(end, self._span[0] + SLICE) - 1
+            await self._forget(last, before)
+            forgotten += (await changes.delete_many({"_id": {"$lte": last}})).deleted_count
+            if self._span[0] >= end:
+                break
+        answers = await self._database["answers"].delete_many({"at": {"$lt": before}})
+        return forgotten + answers.deleted_count
+
+    async def _forget(self, last: int, before: str) -> None:
+        """Note that changes up to `last` are forgotten, and let what waits for them expire."""
+
+        async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
+            await self._database["meta"].update_one(
+                {"_id": "feed"}, {"$set": {"pruned": last}}, session=session
+            )
+            await self.outbox.expire(session, writes, last, before)
+
+            def durable() -> None:
+                self._span = (last + 1, self._span[1])
+
+            writes.after.append(durable)
+
+        await self._writer.submit(work, alone=True)
+
+    @answered
+    async def tenants(self) -> list[str]:
+        """Return the names of all tenants, the default tenant first."""
+        self._check()
+        return [each["_id"] async for each in self._database["tenants"].find().sort("_id", 1)]
+
+    async def drop_tenant(self, tenant: str) -> None:
+        """Delete a tenant whole; the default tenant is empty afterwards."""
+        await self._enter(tenant)
+
+        async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
+            await self.outbox.drop_tenant(session, writes, tenant)
+            await self.history.drop_tenant(session, writes, tenant)
+            if tenant:
+                writes.drop("tenants", tenant)
+
+        await self._writer.submit(work, alone=True)
+        for collection in ("entities", "changes", "answers", "rules", "resources"):
+            gone = await self._database[collection].delete_many({"tenant": tenant})
+            if collection == "entities":
+                self._entities -= gone.deleted_count
+
+    @answered
+    async def rules(self, tenant: str) -> dict[str, TypeRules]:
+        """Return the committed rules by type IRI."""
+        await self._enter(tenant)
+        return {
+            document["type"]: to_rules(document)
+            async for document in self._database["rules"].find({"tenant": tenant})
+        }
+
+    @answered
+    async def resource(self, tenant: str, kind: str, resource_id: str) -> Resource | None:
+        """Return a committed resource. Raises NonexistentTenant."""
+        await self._enter(tenant)
+        key = joined(tenant, kind, resource_id)
+        found = await self._database["resources"].find_one({"_id": key})
+        return None if found is None else to_resource(found)
+
+    @answered
+    async def resources(self, tenant: str, kind: str) -> list[Resource]:
+        """Return all committed resources of a kind, the oldest first."""
+        await self._enter(tenant)
+        cursor = self._database["resources"].find({"tenant": tenant, "kind": kind})
+        return sorted(
+            [to_resource(each) async for each in cursor], key=lambda one: (one.at, one.id)
+        )
+
+    def count(self) -> dict[str, int]:
+        """Return figures for /metrics."""
+        oldest, newest = self._span
+        return {
+            "entities": self._entities,
+            "changes": newest - oldest + 1,
+            "commits_total": self._writer.commits,
+            "queue": len(self._writer),
+        }
+
+    def _announce(self, committed: Sequence[Committed]) -> None:
+        self._span = (self._span[0], committed[-1].change.seq)
+        for each in committed:
+            self._entities += (each.after is not None) - (each.before is not None)
+        for listener in list(self._listeners):
+            listener(list(committed))
+
+    async def _asking(self, tenant: str) -> Asking:
+        await self._enter(tenant)
+        return Asking(self._database["entities"], self._capable, tenant)
+
+    async def _enter(self, tenant: str) -> None:
+        self._check()
+        if tenant and await self._database["tenants"].find_one({"_id": tenant}) is None:
+            raise nonexistent(tenant)
+
+    def _check(self) -> None:
+        if not self._open:
+            raise closed()

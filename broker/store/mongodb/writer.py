@@ -1,0 +1,202 @@
+"""Group commit: units of work that wait share one transaction of a session.
+
+The counter of the feed is raised first, within the transaction: two brokers on one database
+conflict there, at once, and the server lets one of them pass. Sequence numbers are therefore
+gapless and in commit order, whoever writes. A group that met another is run again, whole; its
+units of work have no effect outside the transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from random import random
+from typing import Any, Final, TypeAlias
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+
+from broker.store.contract import Committed
+from broker.store.mongodb.draft import ORDER, Writes
+from broker.store.mongodb.server import Database
+from broker.store.refusals import closed, not_committed
+
+GROUP: Final = 64
+MOST_TRIES: Final = 20
+SHORTEST: Final = 0.005
+LONGEST: Final = 0.5
+"""Seconds between tries: doubled each time, with jitter."""
+
+Task: TypeAlias = Callable[[AsyncClientSession, Writes, int], Awaitable[Any]]
+"""Runs in the transaction, perhaps more than once; adds to the group's writes where it succeeds.
+Its last argument is the newest sequence number before the group."""
+Queue: TypeAlias = Callable[[AsyncClientSession, Writes], Awaitable[None]]
+"""Adds to a group what its changes are due to."""
+Announce: TypeAlias = Callable[[Sequence[Committed]], None]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job:
+    task: Task
+    done: asyncio.Future[Any]
+    alone: bool = False
+    result: Any = None
+    error: Exception | None = None
+
+    def settle(self) -> None:
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+
+
+class Writer:
+    """Commits what is put in its queue, in order. `announce` is told of what was committed."""
+
+    def __init__(self, database: Database, owner: str, queue: Queue, announce: Announce) -> None:
+        self._database = database
+        self._owner = owner
+        self._queue_due = queue
+        self._announce = announce
+        self._queue: deque[_Job] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.create_task(self._serve(), name="machi-writer")
+        self.commits = 0
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    async def close(self) -> None:
+        """Refuse new work, commit what is queued, and stop."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+
+    def submit(self, task: Task, *, alone: bool = False) -> asyncio.Future[Any]:
+        """Run `task` in the next group and return its result once that is durable.
+
+        `alone` gives it a group of its own. The task goes on if the caller is cancelled.
+        """
+        if self._closing:
+            raise closed()
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Job(task, done, alone))
+        self._wake.set()
+        return done
+
+    async def _serve(self) -> None:
+        while True:
+            if not self._queue:
+                if self._closing:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            jobs = self._next()
+            try:
+                await self._commit(jobs)
+            except PyMongoError as error:
+                log.error("a commit failed: %s", error)
+                for job in jobs:
+                    job.error = not_committed(str(error))
+            for job in jobs:
+                job.settle()
+
+    def _next(self) -> list[_Job]:
+        jobs = [self._queue.popleft()]
+        while self._queue and len(jobs) < GROUP and not (jobs[0].alone or self._queue[0].alone):
+            jobs.append(self._queue.popleft())
+        return jobs
+
+    async def _commit(self, jobs: Sequence[_Job]) -> None:
+        for attempt in range(MOST_TRIES):
+            try:
+                writes = await self._transaction(jobs)
+            except PyMongoError as error:
+                last = attempt == MOST_TRIES - 1
+                if last or not error.has_error_label("TransientTransactionError"):
+                    raise
+                await asyncio.sleep(min(LONGEST, SHORTEST * 2**attempt) * (0.5 + random() / 2))
+            else:
+                for durable in writes.after:
+                    durable()
+                if writes.committed:
+                    self._announce(writes.committed)
+                return
+
+    async def _transaction(self, jobs: Sequence[_Job]) -> Writes:
+        async with self._database.client.start_session() as session:
+            await session.start_transaction()
+            try:
+                newest = await self._newest(session)
+                writes = Writes()
+                for job in jobs:
+                    await _attempt(job, session, writes, newest)
+                if not (writes.documents or writes.notices or writes.after):
+                    await session.abort_transaction()
+                    return Writes()
+                if not jobs[0].alone:
+                    await self._queue_due(session, writes)
+                await self._flush(session, writes, newest)
+            except BaseException:
+                if session.in_transaction:
+                    await session.abort_transaction()
+                raise
+            await _end(session)
+            self.commits += 1
+            return writes
+
+    async def _newest(self, session: AsyncClientSession) -> int:
+        """Return the newest sequence number. Whoever is no longer the owner gets none."""
+        feed = await self._database["meta"].find_one_and_update(
+            {"_id": "feed", "owner": self._owner},
+            {"$inc": {"turn": 1}},
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        if feed is None:
+            raise PyMongoError("another broker has taken this database over")
+        return int(feed["newest"])
+
+    async def _flush(self, session: AsyncClientSession, writes: Writes, newest: int) -> None:
+        for collection in ORDER:
+            if operations := writes.operations(collection):
+                await self._database[collection].bulk_write(operations, session=session)
+        if writes.committed:
+            await self._database["meta"].update_one(
+                {"_id": "feed"},
+                {"$set": {"newest": newest + len(writes.committed)}},
+                session=session,
+            )
+
+
+async def _attempt(job: _Job, session: AsyncClientSession, writes: Writes, newest: int) -> None:
+    try:
+        job.result, job.error = await job.task(session, writes, newest), None
+    except PyMongoError:
+        raise
+    except Exception as error:
+        job.error = error
+
+
+async def _end(session: AsyncClientSession) -> None:
+    """Commit. Whether a commit was done may be unknown; asked again, the server tells."""
+    for attempt in range(MOST_TRIES):
+        try:
+            await session.commit_transaction()
+        except PyMongoError as error:
+            last = attempt == MOST_TRIES - 1
+            if last or not error.has_error_label("UnknownTransactionCommitResult"):
+                raise
+            await asyncio.sleep(min(LONGEST, SHORTEST * 2**attempt))
+        else:
+            return
