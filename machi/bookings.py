@@ -1,5 +1,7 @@
 """`python -m machi.bookings`: the bookings app with the town's vault, locks and money.
 
+It also brings every access grant to its lock: both need the vault.
+
 Two pages: one for citizens, and the counter's, which is for this machine only. Without a payment
 provider it brings a simulated one; without a mail server no mail is sent and pages show the PIN.
 """
@@ -33,7 +35,9 @@ from apps.bookings.pages.site import Site
 from apps.bookings.process.runner import Process
 from apps.bookings.service import Service
 from apps.keys.contract import Locks, Vault
+from apps.keys.doors import Doors
 from apps.keys.locks import TownLocks
+from apps.keys.worker import Worker
 from broker.client import Client, Retry, key_of
 from consent.vault import VaultError, open_vault
 
@@ -58,6 +62,7 @@ class BookingsSettings:
     pay_secret: str = ""
     mail: Server | None = None
     sign_in: bool = False
+    adapters: Path | None = None
 
     @property
     def address(self) -> str:
@@ -93,8 +98,12 @@ async def run(settings: BookingsSettings) -> None:
         notify = f"http://{HOST}:{settings.port}" if not settings.pay else ""
         provider = HttpProvider(url, secret, settings.address, session, notify)
         site = assembled(settings, pages, vault, provider, secret)
-        process = replace(site.process, client=worker, locks=TownLocks(worker, vault))
-        await _serve(settings, site, process)
+        carried = Service(
+            replace(site.process, client=worker, locks=TownLocks(worker, vault)),
+            ready=lambda: log.info("ready: bookings are on %s", settings.address),
+        )
+        keys = Worker(worker, vault, Doors(settings.adapters or settings.data / "adapters"))
+        await _serve(settings, site, carried, keys)
 
 
 def assembled(
@@ -116,7 +125,7 @@ def assembled(
     )
 
 
-async def _serve(settings: BookingsSettings, site: Site, process: Process) -> None:
+async def _serve(settings: BookingsSettings, site: Site, service: Service, keys: Worker) -> None:
     servers = [
         _server(citizens(site), settings.port),
         _server(counter(site), settings.counter_port),
@@ -126,19 +135,16 @@ async def _serve(settings: BookingsSettings, site: Site, process: Process) -> No
         for server in servers:
             server.should_exit = True
 
-    def ready() -> None:
-        log.info("ready: bookings are on %s", settings.address)
-
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    carrying = asyncio.create_task(Service(process, ready=ready).run())
+    carrying = [asyncio.create_task(service.run()), asyncio.create_task(keys.run())]
     try:
         await asyncio.gather(*(server.serve() for server in servers))
     finally:
-        carrying.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await carrying
+        for task in carrying:
+            task.cancel()
+        await asyncio.gather(*carrying, return_exceptions=True)
 
 
 def _server(app: FastAPI, port: int) -> _Server:
@@ -167,6 +173,7 @@ def main() -> None:
     parser.add_argument("--pay", default="", help="URL of a payment provider")
     parser.add_argument("--pay-secret", type=Path, help="file with the secret shared with it")
     parser.add_argument("--mail", type=Path, help="file with the mail server, for its owner only")
+    parser.add_argument("--adapters", type=Path, help="folder with the adapters' private doors")
     parser.add_argument("--sign-in", action="store_true", help="let only staff in to the counter")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
@@ -182,6 +189,7 @@ def main() -> None:
             options.pay_secret.read_text().strip() if options.pay_secret else "",
             read_server(options.mail) if options.mail else None,
             options.sign_in,
+            options.adapters,
         )
         asyncio.run(run(settings))
     except (MailRefused, VaultError, OSError) as error:
