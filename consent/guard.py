@@ -125,7 +125,13 @@ class PolicyGuard:
             raise _too_many(client, wait)
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
-        """Refuse what no rule permits the caller to any entity, or to one of this id."""
+        """Refuse what no rule permits the caller to any entity, or to one of this id.
+
+        Nobody subscribes without a key, also not to open data: all such callers would be one owner,
+        and see each other's tokens.
+        """
+        if action is Action.SUBSCRIBE and not caller.client:
+            raise self._refusal(caller, "A subscription belongs to who made it: it needs a key.")
         sight = self._sight(caller, tenant, action)
         if not sight:
             raise self._refusal(caller, f"This caller may not {action} anything here.")

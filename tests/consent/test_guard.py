@@ -80,6 +80,27 @@ async def test_caller_without_key_reads_what_is_open_and_no_more(town: Town):
     assert answer.json() == {"id": "urn:x:1", "type": "Gauge", "level": 1}
 
 
+async def test_caller_without_key_follows_what_is_open_and_subscribes_to_nothing(town: Town):
+    path = "/ngsi-ld/v1/subscriptions"
+    endpoint = {
+        "uri": "http://[2001:4860:4860::8888]/",
+        "receiverInfo": [{"key": "Authorization", "value": "sesame"}],
+    }
+    body = {
+        "type": "Subscription",
+        "entities": [{"type": "Gauge"}],
+        "notification": {"endpoint": endpoint},
+    }
+    assert (await town.ask("POST", path, "", body)).status == 401
+    assert (await town.ask("POST", path, "stranger", body)).status == 201
+    assert (await town.ask("GET", path)).status == 401
+    assert (await town.ask("GET", path, "study")).json() == []
+    own = (await town.ask("GET", path, "stranger")).json()
+    assert own[0]["notification"]["endpoint"] == endpoint
+    async with town.client.stream("/ngsi-ld/ex/v1/stream?type=Gauge") as stream:
+        assert (await stream.event()).name == "open"
+
+
 async def test_hidden_attribute_is_no_condition_and_no_order(town: Town):
     assert (await town.ask("GET", f'{ENTITIES}?type=Gauge&q=name=="Kuma"')).json() == []
     assert len((await town.ask("GET", f"{ENTITIES}?type=Gauge&q=level==1")).json()) == 1
