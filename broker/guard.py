@@ -69,7 +69,8 @@ class Guard(Protocol):
         """Return the query with what the caller may not see taken out of its reach.
 
         Conditions on hidden attributes, and orders by them, must be rewritten so that their
-        value cannot be probed (`broker.query.rewrite`).
+        value cannot be probed (`broker.query.rewrite`). Returns the same object only where all
+        that the query can find is shown as it is, whatever it holds.
         """
         ...
 

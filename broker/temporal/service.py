@@ -15,7 +15,7 @@ from broker.entities.service import not_found
 from broker.errors import TooComplexQuery
 from broker.guard import Action, Caller, Guard
 from broker.model.times import microseconds
-from broker.query.ast import EntityQuery, Node
+from broker.query.ast import And, EntityQuery, HasType, Node
 from broker.store.contract import Store
 from broker.store.history import (
     ALL,
@@ -112,10 +112,14 @@ class Past:
     async def query(self, caller: Caller, tenant: str, query: Query, asked: Asked) -> Page:
         """Return a page of the entities whose history satisfies a query (§5.7.4.4)."""
         self.guard.allow(caller, tenant, Action.READ, None)
-        narrowed = self.guard.narrow(caller, tenant, EntityQuery(query.where))
+        given = EntityQuery(query.where)
+        narrowed = self.guard.narrow(caller, tenant, given)
         conditions = split(narrowed.where)
         await self._catch_up()
-        if not conditions.simple or not self.guard.transparent:
+        if not conditions.simple or not (
+            self.guard.transparent
+            or (narrowed is given and self.guard.lens(caller, tenant) is not None)
+        ):
             return await self._scan(caller, tenant, query, conditions, asked)
         search = Search(
             conditions.head,
@@ -181,8 +185,9 @@ class Past:
         if not heads:
             return []
         history, ids = self.store.history, [head.id for head in heads]
+        whole = all(self._whole(caller, tenant, types) for types in {one.types for one in heads})
         scopes = await history.read(tenant, ids, _SCOPES)
-        if asked.bare and self.guard.transparent:
+        if asked.bare and whole:
             return [Evolution(head, scopes=_scopes(scopes, head), bare=True) for head in heads]
         which = asked.which
         if which.attributes is not None:
@@ -195,7 +200,7 @@ class Past:
             evolution = evolution_of(head, series, asked.window, now)
             evolution.scopes = _scopes(scopes, head)
             evolutions.append(evolution)
-        if self.guard.transparent:
+        if whole:
             return evolutions
         latest = await history.read(tenant, ids, ALL, _LATEST)
         return [
@@ -203,6 +208,15 @@ class Past:
             for evolution in evolutions
             if (seen := self._view(caller, tenant, evolution, latest.get(evolution.head.id, [])))
         ]
+
+    def _whole(self, caller: Caller, tenant: str, types: Sequence[str]) -> bool:
+        """Tell whether the guard shows entities of these types as they are, whatever they hold."""
+        if self.guard.transparent:
+            return True
+        if self.guard.lens(caller, tenant) is None:
+            return False
+        every = EntityQuery(And(tuple(map(HasType, types))))
+        return self.guard.narrow(caller, tenant, every) is every
 
     def _view(
         self, caller: Caller, tenant: str, evolution: Evolution, latest: Sequence[Series]
