@@ -18,7 +18,7 @@ from apps.portal.state import STATION, TenantState
 from apps.portal.texts import TEXTS
 from apps.portal.times import local_time
 from apps.portal.town_map import town_map
-from apps.portal.view import View, town_view
+from apps.portal.view import View, live_view, town_view
 from apps.shell.pages import templates
 
 HERE: Final = Path(__file__).parent
@@ -67,7 +67,7 @@ class Pages:
         """Return the event that tells of the hub's present version; all listeners share it."""
         version, told = self._told.get(language, (-1, b""))
         if version != self._hub.version:
-            parts = {key: part for key, part in self.view(language).items() if key != "shelters"}
+            parts = live_view(self._hub.real, self._hub.drill, language, self._clock())
             version, told = (
                 self._hub.version,
                 b"event: town\ndata: " + orjson.dumps(parts) + b"\n\n",

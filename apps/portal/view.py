@@ -37,7 +37,13 @@ View = dict[str, Any]
 
 
 def town_view(real: TenantState, drill: TenantState, language: str, now: datetime) -> View:
-    """Return everything that changes on the page while it is open."""
+    """Return all that the page shows of the town."""
+    shelters = [shelter_view(shelter, language) for shelter in real.of_type(SHELTER)]
+    return {**live_view(real, drill, language, now), "shelters": numbered(shelters)}
+
+
+def live_view(real: TenantState, drill: TenantState, language: str, now: datetime) -> View:
+    """Return what changes on the page while it is open."""
     drills = [clock for entity in drill.of_type("Drill") if (clock := drill_clock(entity))]
     clock = drills[0] if drills and drills[0].shown(now) else None
     running = clock is not None and clock.running(now)
@@ -52,9 +58,6 @@ def town_view(real: TenantState, drill: TenantState, language: str, now: datetim
             "real": situation(real, language, now),
             "drill": situation(drill, language, clock.time(now) if clock else now, now),
         },
-        "shelters": numbered(
-            [shelter_view(shelter, language) for shelter in real.of_type(SHELTER)]
-        ),
     }
 
 
