@@ -42,6 +42,7 @@ PEOPLE: Final[tuple[tuple[str, str], ...]] = (
     ("facilities", "staff:facilities"),
     ("developer", "developer"),
     ("officer", "officer:privacy"),
+    ("ethics", "officer:ethics"),
     ("administrator", "administrator"),
 )
 """The demo's accounts: name and role."""

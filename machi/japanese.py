@@ -596,6 +596,7 @@ JAPANESE: Final[dict[str, str]] = {
     "Nothing was due to it yet. Ask why of an entity: --entity ID": (
         "まだ通知すべき変化がありません。実体について調べるには: --entity ID"
     ),
+    "the consent centre": "同意センター",
     "Look after the log of who was shown which person's data.": (
         """開示の記録を調べる（だれのデータを、だれが見たか）。
 

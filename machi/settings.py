@@ -24,6 +24,7 @@ class TownSettings:
     auth: str = "embedded"
     bookings_port: int = 8082
     """The citizens' pages; the next two ports are the counter's page and the simulated payments."""
+    consent_port: int = 8085
 
     @property
     def broker(self) -> str:

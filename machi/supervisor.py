@@ -58,7 +58,11 @@ def independent(settings: TownSettings) -> list[Role]:
     doors = ("--adapters", str(settings.data / "adapters"))
     sign_in = ("--sign-in",) if settings.auth == "embedded" else ()
     drill = ("--drill-tenant", DRILL_TENANT)
-    return [Role("staff", "apps.staff", (*where, *drill, *doors, *sign_in))]
+    roles = [Role("staff", "apps.staff", (*where, *drill, *doors, *sign_in))]
+    if settings.auth == "embedded":
+        port = ("--port", str(settings.consent_port))
+        roles.append(Role("consent", "apps.consent", ("--broker", settings.broker, *port)))
+    return roles
 
 
 def patient(settings: TownSettings) -> list[Role]:
@@ -130,6 +134,8 @@ class Supervisor:
         require_free(HOST, settings.staff_port, "The staff page", "--staff-port")
         for port in range(settings.bookings_port, settings.bookings_port + 3):
             require_free(HOST, port, "The bookings app", "--bookings-port")
+        if settings.auth == "embedded":
+            require_free(HOST, settings.consent_port, "The consent centre", "--consent-port")
         if settings.devices:
             for drill in (False, True):
                 port = light_port(settings.light_port, drill=drill)

@@ -26,6 +26,7 @@ def welcome(
         f"  staff    http://localhost:{settings.staff_port}",
         f"  bookings http://localhost:{settings.bookings_port}",
         f"  counter  http://localhost:{settings.bookings_port + 1}",
+        *_consent(settings),
         f"  broker   http://localhost:{settings.broker_port}/ngsi-ld/v1/entities?type=EvacuationShelter",
         f"  MQTT     {HOST}:{settings.mqtt_port}",
         f"play the flood of 4 July 2020:  {_program()} replay kuma-2020 --speed 600{ports}",
@@ -33,6 +34,12 @@ def welcome(
         *_accounts(people),
         "stop with Ctrl-C",
     ]
+
+
+def _consent(settings: TownSettings) -> list[str]:
+    if settings.auth == "off":
+        return []
+    return [f"  consent  http://localhost:{settings.consent_port}"]
 
 
 def _keys(settings: TownSettings, handed: Handed | None) -> list[str]:

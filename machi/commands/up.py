@@ -35,6 +35,7 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_
     show_default=True,
     help=t("Port of the bookings; the counter and the simulated payments take the next two."),
 )
+@port_option("--consent-port", 8085, t("the consent centre"))
 @click.option(
     "--light-port",
     type=click.IntRange(1, 65534),
@@ -66,6 +67,7 @@ def up(
     portal_port: int,
     staff_port: int,
     bookings_port: int,
+    consent_port: int,
     light_port: int,
     data: Path,
     devices: bool,
@@ -87,6 +89,7 @@ def up(
         mqtt,
         auth,
         bookings_port,
+        consent_port,
     )
     asyncio.run(Supervisor(settings, printer()).run())
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from broker.accounts import Accounts
 from broker.api.app import application, start, wire
 from broker.api.websocket import WebSocket
+from broker.disclosures import Disclosures
 from broker.guard import Guard
 from broker.safe import KeyFile, Safe
 from broker.settings import Settings
@@ -58,11 +59,20 @@ async def live_broker(
     guard: Guard | None = None,
     models: Models | None = None,
     accounts: Accounts | None = None,
+    disclosures: Disclosures | None = None,
 ) -> AsyncIterator[str]:
     """Run a broker on a SQLite file in `data`; give its URL."""
     store = SqliteStore(data)
     settings, safe = settings or Settings(data=data), Safe(KeyFile(data))
-    broker = await start(settings, store, guard=guard, models=models, accounts=accounts, safe=safe)
+    broker = await start(
+        settings,
+        store,
+        guard=guard,
+        models=models,
+        accounts=accounts,
+        disclosures=disclosures,
+        safe=safe,
+    )
     async with serve(application(broker), wire(broker).protocol) as url:
         try:
             yield url

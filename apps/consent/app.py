@@ -1,0 +1,278 @@
+"""The consent centre over HTTP: the person's own page, notices, decisions, and the board's page."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+
+from apps.consent import records, view
+from apps.consent.board import decide
+from apps.shell.entrance import Entrance, Person
+from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal, host_allowed
+from apps.shell.headers import SecurityHeaders
+from apps.shell.language import language_of, words
+from apps.shell.pages import equip, templates
+from broker.client import Client, ClientError, Entity, NotFound, Refused, Retry, value
+
+HERE: Final = Path(__file__).parent
+TEXTS: Final = words(HERE / "words")
+SOON: Final = Retry(attempts=2)
+OWN: Final = "TagDetection,FacilityBooking,Wallet"
+"""Types of which a person is shown what is theirs."""
+OUTCOMES: Final = frozenset({"given", "refused", "withdrawn", "approved", "rejected"})
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentSettings:
+    """Where the broker is."""
+
+    broker: str
+    ready: Callable[[], None] = lambda: None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class Outside(Exception):
+    """Nobody is signed in; `answer` is what is shown instead."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class Centre:
+    """The pages and what is done on them, each with the person's own session."""
+
+    def __init__(self, settings: ConsentSettings, client: Client) -> None:
+        self._clock = settings.clock
+        self._client = client
+        self._seal = Seal()
+        self.entrance = Entrance(client, self._seal)
+        self._templates = templates(HERE / "templates")
+
+    async def person(self, request: Request) -> Person:
+        """Return who is signed in. Raises Outside, ClientError."""
+        found = await self.entrance.person(request)
+        if found is None:
+            raise Outside(RedirectResponse(f"/sign-in?lang={language_of(request)}", 303))
+        return found
+
+    async def home(self, request: Request) -> Response:
+        """Show a person's data, consents and log."""
+        person = await self.person(request)
+        language = language_of(request)
+        client = self._client.acting_for(person.token)
+        purposes = await _all(client, "DataPurpose")
+        mine = records.holder(person.user)
+        found = [
+            one for one in await _all(client, "ConsentRecord")
+            if value(one, "refPrincipal") == mine
+        ]  # fmt: skip
+        names = view.names(purposes, language)
+        log = await client.call("GET", "/ngsi-ld/ex/v1/disclosures")
+        own = [
+            one for one in await _all(client, OWN) if value(one, "refHolder") == mine
+        ]  # fmt: skip
+        return self._page(
+            request, "home.html", "/", person,
+            data=own,
+            consents=view.consents(found, names),
+            asked=view.undecided(purposes, found),
+            log=view.entries(log, names),
+            said=view.said,
+        )  # fmt: skip
+
+    async def notice(self, request: Request) -> Response:
+        """Show what a purpose is about, before anything is decided."""
+        person = await self.person(request)
+        client = self._client.acting_for(person.token)
+        purpose = await client.retrieve(request.query_params.get("purpose", ""))
+        chosen = request.query_params.get("notice") or language_of(request)
+        chosen = chosen if chosen in view.NOTICES else "ja"
+        path = f"/notice?purpose={quote(purpose['id'])}"
+        return self._page(
+            request, "notice.html", path, person,
+            shown=records.shown(purpose, chosen),
+            chosen=chosen,
+            choices=view.NOTICES,
+            purpose=purpose["id"],
+        )  # fmt: skip
+
+    async def leaving(self, request: Request) -> Response:
+        """Ask once more, and say what stops, before a consent is withdrawn."""
+        person = await self.person(request)
+        client = self._client.acting_for(person.token)
+        consent = await client.retrieve(request.query_params.get("id", ""))
+        purposes = view.names(await _all(client, "DataPurpose"), language_of(request))
+        (row,) = view.consents([consent], purposes)
+        path = f"/withdraw?id={quote(consent['id'])}"
+        return self._page(request, "withdraw.html", path, person, row=row)
+
+    async def receipt(self, request: Request) -> Response:
+        """Give a consent to take along, as JSON."""
+        person = await self.person(request)
+        client = self._client.acting_for(person.token)
+        consent = await client.retrieve(request.query_params.get("id", ""))
+        body = orjson.dumps(records.receipt(consent), option=orjson.OPT_INDENT_2)
+        name = consent["id"].rpartition(":")[2]
+        headers = {"Content-Disposition": f'attachment; filename="consent-{quote(name)}.json"'}
+        return Response(body, media_type="application/json", headers=headers)
+
+    async def board(self, request: Request) -> Response:
+        """Show purposes and assessments; to the board, forms to decide."""
+        person = await self.entrance.person(request)
+        client = self._client.acting_for(person.token if person else None)
+        language = language_of(request)
+        found = await _all(client, "PrivacyImpactAssessment")
+        purposes = await _all(client, "DataPurpose")
+        return self._page(
+            request, "board.html", "/board", person,
+            assessments=view.assessments(found, language),
+            purposes=purposes,
+            names=view.names(found, language),
+            value=value,
+            said=view.said,
+            decides=person is not None and any(r == "officer:ethics" for r in person.roles),
+        )  # fmt: skip
+
+    async def act(self, request: Request) -> Response:
+        """Do what a form asks for, then show the page it came from."""
+        person = await self.person(request)
+        fields = await self._seal.read(request)
+        client = self._client.acting_for(person.token)
+        deed = request.path_params["deed"]
+        now = self._clock()
+        if deed == "decide":
+            purpose = await client.retrieve(fields.get("purpose", ""))
+            state = fields.get("state", "")
+            language = fields.get("notice", "ja")
+            if state not in ("given", "refused"):
+                raise FormRefused("bad_form")
+            local = f"432032:{secrets.token_hex(8)}"
+            made = records.record(purpose, person.user, state, language, now, local)
+            await client.create(made)
+            return _back(request, "/", state)
+        if deed == "withdraw":
+            await client.append(fields.get("id", ""), records.end(now))
+            return _back(request, "/", "withdrawn")
+        if deed == "board":
+            return _back(request, "/board", await decide(client, fields, person.user, now))
+        raise FormRefused("bad_form")
+
+    def _page(
+        self, request: Request, name: str, path: str, person: Person | None, **more: Any
+    ) -> Response:
+        language = language_of(request)
+        t = TEXTS[language]
+        told = request.query_params.get("told", "")
+        cookie = self._seal.cookie(request)
+        content = self._templates.get_template(name).render(
+            t=t,
+            language=language,
+            path=path,
+            person=person,
+            told=t[f"told_{told}"] if told in OUTCOMES else "",
+            token=self._seal.token(cookie, request.cookies.get(SESSION, "")),
+            **more,
+        )
+        answer = HTMLResponse(content, headers={"Content-Language": language})
+        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+        return answer
+
+    def trouble(self, request: Request, word: str, status: int) -> Response:
+        """Return the page that says why something was not done."""
+        language = language_of(request)
+        content = self._templates.get_template("trouble.html").render(
+            t=TEXTS[language], language=language, word=TEXTS[language][f"refused_{word}"], path="/"
+        )
+        return HTMLResponse(content, status, headers={"Content-Language": language})
+
+
+def centre(settings: ConsentSettings) -> FastAPI:
+    """Return the application of the consent centre."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with Client(settings.broker, name="consent", retry=SOON) as client:
+            app.state.centre = Centre(settings, client)
+            settings.ready()
+            yield
+
+    app = FastAPI(title="Machi consent", docs_url=None, redoc_url=None, openapi_url=None,
+                  lifespan=lifespan)  # fmt: skip
+    gets = {
+        "/": Centre.home,
+        "/notice": Centre.notice,
+        "/withdraw": Centre.leaving,
+        "/receipt": Centre.receipt,
+        "/board": Centre.board,
+    }
+    for path, page in gets.items():
+        app.add_route(path, _guarded(page), methods=["GET", "HEAD"])
+    app.add_route("/act/{deed}", _guarded(Centre.act), methods=["POST"])
+    app.add_route("/sign-in", _guarded(_enter), methods=["GET", "HEAD", "POST"])
+    app.add_route("/sign-out", _guarded(_leave), methods=["POST"])
+    app.add_route("/health", _health, methods=["GET"])
+    app.mount("/static/consent", StaticFiles(directory=HERE / "static"))
+    equip(app)
+    app.add_middleware(SecurityHeaders, forms=True)
+    return app
+
+
+Page = Callable[[Centre, Request], Awaitable[Response]]
+
+
+def _guarded(page: Page) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        if not host_allowed(request):
+            return Response("This name is not served here.", 421, media_type="text/plain")
+        desk: Centre = request.app.state.centre
+        try:
+            return await page(desk, request)
+        except Outside as outside:
+            return outside.answer
+        except FormRefused:
+            return desk.trouble(request, "form", 403)
+        except NotFound:
+            return desk.trouble(request, "gone", 404)
+        except Refused as refused:
+            return desk.trouble(request, "rule", refused.status)
+        except ClientError:
+            return desk.trouble(request, "away", 503)
+
+    return answer
+
+
+async def _enter(desk: Centre, request: Request) -> Response:
+    if request.method == "POST":
+        return await desk.entrance.enter(request)
+    return desk.entrance.form(request)
+
+
+async def _leave(desk: Centre, request: Request) -> Response:
+    return await desk.entrance.leave(request)
+
+
+async def _health(request: Request) -> Response:
+    return Response(b'{"status":"ok"}', media_type="application/json")
+
+
+def _back(request: Request, path: str, told: str) -> Response:
+    return RedirectResponse(f"{path}?lang={language_of(request)}&told={told}", 303)
+
+
+async def _all(client: Client, types: str) -> list[Entity]:
+    try:
+        return await client.query(type=types)
+    except NotFound:
+        return []

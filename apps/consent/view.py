@@ -1,0 +1,98 @@
+"""What the pages show, made from entities and entries of the log. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+from broker.client import Entity, value
+
+JAPAN: Final = timezone(timedelta(hours=9))
+NOTICES: Final = {"ja": "日本語", "ja-Hira": "やさしい日本語", "en": "English"}
+OPEN: Final = ("given",)
+
+
+def clock_time(told: Any) -> str:
+    """Return a time as a person in Japan reads it."""
+    try:
+        moment = datetime.fromisoformat(str(told))
+    except ValueError:
+        return ""
+    return moment.astimezone(JAPAN).strftime("%Y-%m-%d %H:%M")
+
+
+def said(entity: Entity, name: str, language: str) -> str:
+    """Return a text of an entity in a language, or in Japanese."""
+    told = value(entity, name)
+    if isinstance(told, Mapping):
+        return str(told.get(language) or told.get("ja") or next(iter(told.values()), ""))
+    return "" if told is None else str(told)
+
+
+def names(entities: list[Entity], language: str) -> dict[str, str]:
+    """Return the names of entities by id."""
+    return {one["id"]: said(one, "name", language) for one in entities}
+
+
+def consents(found: list[Entity], purposes: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the person's consents, those that hold first, then the newest."""
+    rows = [
+        {
+            "id": one["id"],
+            "purpose": purposes.get(str(value(one, "refPurpose")), str(value(one, "refPurpose"))),
+            "state": str(value(one, "state")),
+            "recipients": value(one, "recipients") or [],
+            "since": clock_time(value(one, "givenAt")),
+            "until": clock_time(value(one, "validUntil")),
+            "ended": clock_time(value(one, "withdrawnAt")),
+            "effect": str(value(one, "withdrawalEffect")),
+            "holds": value(one, "state") in OPEN,
+        }
+        for one in found
+        if value(one, "state") != "requested"
+    ]
+    rows.sort(key=lambda row: str(row["since"]), reverse=True)
+    rows.sort(key=lambda row: not row["holds"])
+    return rows
+
+
+def undecided(purposes: list[Entity], found: list[Entity]) -> list[Entity]:
+    """Return the active purposes that the person has no consent to, or refusal of, in force."""
+    decided = {value(one, "refPurpose") for one in found if value(one, "state") == "given"}
+    return [
+        one for one in purposes if value(one, "status") == "active" and one["id"] not in decided
+    ]
+
+
+def entries(found: list[dict[str, Any]], purposes: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the lines of the person's log."""
+    return [
+        {
+            "at": clock_time(one["at"]),
+            "actor": one["actor"],
+            "purpose": purposes.get(one.get("purpose") or "", one.get("purpose") or ""),
+            "action": one["action"],
+            "what": str(one["target"]).split(":")[2] if ":" in one["target"] else one["target"],
+            "reason": one.get("reason", ""),
+        }
+        for one in found
+    ]
+
+
+def assessments(found: list[Entity], language: str) -> list[dict[str, Any]]:
+    """Return the impact assessments, those that wait for a decision first."""
+    rows = [
+        {
+            "id": one["id"],
+            "name": said(one, "name", language),
+            "section": said(one, "assessedBy", language),
+            "status": str(value(one, "status")),
+            "summary": said(one, "publicSummary", language),
+            "until": clock_time(value(one, "validUntil")),
+            "reason": said(one, "decisionReason", language),
+            "sections": value(one, "sections") or [],
+        }
+        for one in found
+    ]
+    return sorted(rows, key=lambda row: (row["status"] != "submitted", str(row["name"])))

@@ -1,0 +1,232 @@
+"""The consent centre in a real browser, in Japanese, by keyboard alone; the board's page."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from apps.consent.app import ConsentSettings, centre
+from broker.client import Client, NotFound
+from broker.clock import now
+from broker.validation import Mode
+from consent.identity.at_hand import new_key
+from consent.identity.book import IdentityBook
+from consent.identity.model import Account
+from consent.identity.model import Client as Known
+from consent.identity.passwords import Argon2
+from consent.identity.secret import read_secret, secret_beside
+from consent.identity.signing_in import handle_of
+from consent.town import town_access
+from machi.seed.consent import assessment_entities, purpose_entities
+from smart_data_models.offer import offered
+from tests.support.browser import chromium
+from tests.support.live import live_broker, serve
+
+PURPOSE = "urn:ngsi-ld:DataPurpose:432032:evacuation-support"
+PASSWORD = "four words are better"
+TAG = "https://machi.example/ns#TagDetection"
+PEOPLE = {"hanako": "citizen", "bosai": "officer:bosai", "ethics": "officer:ethics"}
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running consent centre."""
+
+    broker: str
+    page: str
+    keys: dict[str, str]
+    browser: Browser
+
+    def client(self, key: str, **more: Any) -> Client:
+        """Return a client with a key or a session."""
+        return Client(self.broker, key=self.keys[key], **more)
+
+    async def session(self, name: str) -> str:
+        """Sign in over HTTP; return the token."""
+        async with Client(self.broker) as client:
+            given = {"name": name, "password": PASSWORD}
+            told = await client.call("POST", "/ngsi-ld/ex/v1/sessions", given)
+        return str(told["token"])
+
+
+def _identities(data: Path) -> dict[str, str]:
+    book, hasher, secret = IdentityBook(data), Argon2(), read_secret(secret_beside(data))
+    kept = hasher.hash(PASSWORD)
+    for name, role in PEOPLE.items():
+        book.people.add(Account(f"u-{name}", handle_of(name, secret), kept, frozenset({role})))
+    clients = [
+        Known("operator", frozenset({"administrator"})),
+        Known("fire-corps", frozenset({"developer"}), frozenset({PURPOSE})),
+    ]
+    keys = {one.name: new_key(book, one, now(), secrets.token_bytes) for one in clients}
+    book.close()
+    return keys
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Running]:
+    """Run a broker with accounts and the consent centre, with a tag of Hanako's that was seen."""
+    data = folder / "data"
+    keys = _identities(data)
+    access = town_access(data)
+    async with (
+        live_broker(
+            data,
+            guard=access.guard,
+            accounts=access.accounts,
+            disclosures=access.disclosures,
+            models=offered(Mode.OFF, [], everywhere=True),
+        ) as url,
+        serve(centre(ConsentSettings(url))) as page,
+        Client(url, key=keys["operator"]) as client,
+        chromium() as browser,
+    ):
+        for entity in (*assessment_entities(datetime.now(UTC)), *purpose_entities()):
+            await client.create(entity)
+        await client.create(
+            {
+                "id": "urn:ngsi-ld:TagDetection:432032:1",
+                "type": "TagDetection",
+                "refHolder": {"type": "Relationship", "object": "urn:ngsi-ld:Holder:u-hanako"},
+                "rssi": {"type": "Property", "value": -60},
+            }
+        )
+        yield Running(url, page, keys, browser)
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Running]:
+    """Give a running consent centre."""
+    async with running(tmp_path) as found:
+        yield found
+
+
+async def focus(page: Page, selector: str) -> None:
+    """Press Tab until something that matches has the focus."""
+    for _ in range(80):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached by Tab")
+
+
+async def press(page: Page, selector: str) -> None:
+    """Go to something by Tab, and press Enter."""
+    await focus(page, selector)
+    await page.keyboard.press("Enter")
+
+
+async def sign_in(town: Running, name: str, language: str = "ja") -> Page:
+    """Open the centre on a phone, and sign in by keyboard."""
+    context = await town.browser.new_context(viewport={"width": 390, "height": 844})
+    page = await context.new_page()
+    await page.goto(f"{town.page}/?lang={language}")
+    for selector, text in (("#name", name), ("#password", PASSWORD)):
+        await focus(page, selector)
+        await page.keyboard.type(text)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#consents")).to_be_visible()
+    return page
+
+
+async def seen_by_fire_corps(town: Running) -> int:
+    """Return how many detections the recipient reads."""
+    async with town.client("fire-corps") as corps:
+        try:
+            return len(await corps.query(type="TagDetection"))
+        except NotFound:
+            return 0
+
+
+async def override(town: Running) -> None:
+    """Let an officer open an override, and look."""
+    begin = datetime.now(UTC)
+    told = {
+        "openedBy": "u-bosai",
+        "reason": "行方が分からない方を捜索しています。",
+        "targetTypes": [TAG],
+        "beginsAt": begin.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "endsAt": (begin + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    properties = {name: {"type": "Property", "value": one} for name, one in told.items()}
+    async with Client(town.broker, key=await town.session("bosai")) as officer:
+        await officer.create({"id": "urn:x:o", "type": "EmergencyOverride", **properties})
+        assert len(await officer.query(type="TagDetection")) == 1
+
+
+async def test_citizen_consents_sees_who_looked_and_withdraws_in_japanese_by_keyboard(
+    town: Running,
+):
+    page = await sign_in(town, "hanako")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    await expect(page.locator("main")).to_contain_text("あなたのデータを見た人はいません。")
+    assert await seen_by_fire_corps(town) == 0
+
+    await press(page, "a.read")
+    notice = page.locator(".notice")
+    for told in ("避難の支援", "消防団", "client:fire-corps", "推測されることがあります", "P30D"):
+        await expect(notice).to_contain_text(told)
+    assert await page.locator("input:checked, [aria-pressed=true]").count() == 0
+    await press(page, "button.agree")
+    await expect(page.locator(".told")).to_have_text("同意を記録しました。")
+    await expect(page.locator(".consent .state-word")).to_have_text("同意しています")
+
+    assert await seen_by_fire_corps(town) == 1
+    await page.reload()
+    await expect(page.locator("tr.read")).to_contain_text("fire-corps")
+    await expect(page.locator("tr.read")).to_contain_text("避難の支援")
+
+    await override(town)
+    await page.reload()
+    await expect(page.locator("tr.override")).to_contain_text("緊急の閲覧")
+    await expect(page.locator("tr.override")).to_contain_text(
+        "行方が分からない方を捜索しています。"
+    )
+
+    await press(page, "a.withdraw")
+    await expect(page.locator(".what-stops")).to_contain_text("データを消します")
+    await press(page, "button.confirm")
+    await expect(page.locator(".told")).to_contain_text("同意を取り消しました")
+    await expect(page.locator(".consent .state-word")).to_have_text("取り消しました")
+    await expect(page.locator(".stopped")).to_contain_text("利用が止まり")
+    assert await seen_by_fire_corps(town) == 0
+
+
+async def test_notice_is_in_three_languages_and_a_receipt_can_be_taken_along(town: Running):
+    page = await sign_in(town, "hanako")
+    await press(page, "a.read")
+    await page.locator("a[lang='ja-Hira']").click()
+    await expect(page.locator(".notice h2")).to_have_text("にげるときの てつだい")
+    await page.locator("nav.languages a[lang='en']").click()
+    await expect(page.locator(".notice h2")).to_have_text("Help with evacuation")
+    await press(page, "button.refuse")
+    await expect(page.locator(".consent .state-word")).to_have_text("断りました")
+    assert await seen_by_fire_corps(town) == 0
+    async with page.expect_download() as download:
+        await page.locator("a[href^='/receipt']").click()
+    told = Path(await (await download.value).path()).read_text()
+    for name in ("noticeDigest", "refPurpose", "withdrawalEffect", "jurisdiction", "evacuation"):
+        assert name in told
+
+
+async def test_board_decides_by_keyboard_and_everybody_reads_what_it_decided(town: Running):
+    page = await sign_in(town, "ethics")
+    await page.goto(f"{town.page}/board?lang=ja")
+    waiting = page.locator(".assessment.submitted")
+    await expect(waiting).to_contain_text("人流の計測")
+    await focus(page, ".submitted input[name=reason]")
+    await page.keyboard.type("人数だけを数え、十人未満を伏せるため。")
+    await press(page, ".submitted button[value=approved]")
+    await expect(page.locator(".told")).to_have_text("承認しました。")
+    await expect(page.locator(".assessment.submitted")).to_have_count(0)
+    stranger = await town.browser.new_page()
+    await stranger.goto(f"{town.page}/board?lang=en")
+    await expect(stranger.locator(".purpose")).to_contain_text("Help with evacuation")
+    await expect(stranger.locator(".assessment")).to_have_count(6)
+    assert await stranger.locator("form").count() == 0
