@@ -7,7 +7,7 @@ COVERAGE := --cov
 REGISTRY := smart_data_models/built/registry.sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench conformance crash
+.PHONY: help setup run test lint bench conformance crash mutants
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,3 +47,6 @@ conformance: setup ## run the ETSI suite (SUITE=checkout) and compare with docs/
 
 crash: setup ## kill the broker 50 times under load and compare with what it answered
 	$(BIN)/python -m tests.crash --kills 50
+
+mutants: setup ## take away one call of the guard at a time; a test must fail for each
+	$(BIN)/python -m tests.mutation

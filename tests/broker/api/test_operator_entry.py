@@ -134,6 +134,14 @@ async def test_wrong_password_and_other_accounts_stay_outside(browser: Browser):
     assert "may not administer" in browser.page
 
 
+async def test_form_of_somebody_who_may_not_administer_does_nothing(browser: Browser):
+    await browser.enter("hanako")
+    await browser.load()
+    for path in ("/operator/replay", "/operator/discard"):
+        answer = await browser.send(path, subscriptionId="urn:x:1")
+        assert (answer.status, answer.problem["place"]) == (403, "caller")
+
+
 async def test_page_says_after_many_failures_how_long_to_wait(browser: Browser):
     answers = [await browser.enter("admin", "wrong") for _ in range(7)]
     assert answers[-1].status == 429

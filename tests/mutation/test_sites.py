@@ -1,0 +1,29 @@
+"""The calls of the guard are found, and taken away one at a time."""
+
+import ast
+
+from tests.mutation.sites import sites, without
+
+SOURCE = """
+class Reads:
+    def read(self, caller):
+        self._guard.allow(caller, "t", READ, None)
+        query = broker.guard.narrow(caller, "t", asked)
+        return [guard.view(caller, "t", one) for one in found]
+"""
+
+
+def test_one_call_is_taken_away_and_what_it_was_asked_about_stays():
+    assert "allow" not in ast.unparse(without(SOURCE, 0))
+    assert "query = asked" in ast.unparse(without(SOURCE, 1))
+    assert "return [one for one in found]" in ast.unparse(without(SOURCE, 2))
+    for number in range(3):
+        kept = ast.unparse(without(SOURCE, number))
+        assert sum(name in kept for name in ("allow", "narrow", "view")) == 2
+
+
+def test_every_kind_of_call_is_found_in_the_broker():
+    found = list(sites())
+    calls = {site.call.rpartition(".")[2] for site in found}
+    assert calls == {"allow", "may_write", "narrow", "view", "deliver"}
+    assert len(found) > 70
