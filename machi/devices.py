@@ -1,4 +1,4 @@
-"""The town's simulated devices: four gauges on an ordinary river, two lights on the bridge."""
+"""The town's simulated devices: gauges on an ordinary river, lights on the bridge, locks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import aiomqtt
 from adapters.bridge_light.fake import FakeLight
 from adapters.contract import Message
 from adapters.river_gauge.fake import FakeGauge
+from machi.doors import run_doors
 from machi.seed.lights import FIXTURES, light_port, universe
 from machi.seed.town import Gauge, gauges
 
@@ -23,6 +24,8 @@ log = logging.getLogger("machi.devices")
 
 SWELL = 0.04
 PERIOD = 3600.0
+DOORS = 300.0
+"""Seconds between two reports of a lock."""
 
 
 def ordinary_level(gauge: Gauge, moment: datetime) -> float:
@@ -46,6 +49,8 @@ async def run(host: str, port: int, every: float, first_light: int) -> None:
             light = FakeLight(universe(drill=drill), fixtures=FIXTURES)
             at = light_port(first_light, drill=drill)
             await stack.enter_async_context(light.running(udp_port=at, http_port=at))
+        doors = asyncio.create_task(run_doors(host, port, DOORS))
+        stack.callback(doors.cancel)
         await report(host, port, every)
 
 

@@ -23,6 +23,7 @@ from machi.welcome import welcome
 START_LIMIT = 60.0
 HEALTHY = 60.0
 LONGEST_PAUSE = 30.0
+ADAPTERS = ("river_gauge", "bridge_light", "zigbee_lock", "key_box")
 CHANNELS = "channels.json"
 """File in the data folder that names mail and webhook receivers; without it nothing is sent."""
 
@@ -84,7 +85,11 @@ def workers(settings: TownSettings) -> list[Role]:
     old = ("--mqtt-old",) if settings.mqtt else ()
     adapter = (*broker, *mqtt, *old, *state, "--tenant", DRILL_TENANT)
     roles = [
-        Role("adapters", "adapters", ("river_gauge", "bridge_light", "zigbee_lock", *adapter)),
+        Role(
+            "adapters",
+            "adapters",
+            (*ADAPTERS, *adapter),
+        ),
         Role("alerts", "apps.alerts", (*broker, *drill, *_channels(settings))),
     ]
     roles.append(Role("bookings", "machi.bookings", _bookings(settings)))

@@ -41,8 +41,8 @@ BOX: Final = "key_box"
 CHOSEN: Final = "lock "
 """What the names of the boxes to tick begin with; the lock's id follows."""
 PIN: Final = re.compile(r"[0-9]{1,12}")
-FACILITY: Final = ("staff:facility", "staff:disaster", "administrator")
-EMERGENCY: Final = ("staff:facility", "staff:disaster", "officer", "administrator")
+FACILITY: Final = ("staff:facilities", "staff:disaster", "administrator")
+EMERGENCY: Final = ("staff:facilities", "staff:disaster", "officer", "administrator")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ SCHOOL: Final = "学校"
 def facility_entities() -> list[Entity]:
     """Return a Building, its BookableSpaces and a SmartLock for each facility.
 
-    No lock is connected, so that the state of each is `unknown`.
+    The locks are simulated: doors behind Zigbee2MQTT, boxes by their key and clock.
     """
     known = facts("facilities")
     return [
@@ -23,6 +23,16 @@ def facility_entities() -> list[Entity]:
             *_spaces(facility, known),
             _lock(facility, known),
         )
+    ]
+
+
+def simulated_locks() -> list[str]:
+    """Return the names in Zigbee2MQTT of the simulated locks."""
+    known = facts("facilities")
+    return [
+        facility["local"]
+        for facility in known["facilities"]
+        if known["locks"][facility["lockKind"]]["adapter"] == "zigbee_lock"
     ]
 
 
@@ -75,15 +85,17 @@ def _space(facility: dict[str, Any], known: dict[str, Any], price: str) -> Entit
 
 
 def _lock(facility: dict[str, Any], known: dict[str, Any]) -> Entity:
-    box = facility["lockKind"] == "keyBox"
+    kind = facility["lockKind"]
+    rules = known["locks"][kind]
     return {
         "id": _urn("SmartLock", facility, known),
         "type": ["Device", "SmartLock"],
         "controlledProperty": prop(["lockState"]),
-        "lockKind": prop(facility["lockKind"]),
-        "connectivity": prop("offlineAlgorithmic" if box else "online"),
+        "lockKind": prop(kind),
+        **{name: prop(part) for name, part in rules.items()},
+        "vendorDeviceId": prop(facility["local"]),
+        "simulated": prop(True),
         "lockState": prop("unknown"),
-        "pinPolicy": prop(known["pinPolicy"]),
         "refBuilding": relation(_urn("Building", facility, known)),
         "refSpace": relation([_urn("BookableSpace", facility, known)]),
     }

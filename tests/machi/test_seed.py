@@ -65,7 +65,7 @@ def test_sixteen_facilities_have_a_space_that_the_lock_of_the_building_opens():
         assert space["id"] in parts or value(lock, "refSpace") == [space["id"]]
         assert value(lock, "refBuilding") == value(space, "refBuilding")
     kinds = {value(lock, "lockKind"): value(lock, "connectivity") for lock in locks.values()}
-    assert kinds == {"electronicLock": "online", "keyBox": "offlineAlgorithmic"}
+    assert kinds == {"electronicLock": "viaGateway", "keyBox": "offlineAlgorithmic"}
 
 
 def test_wallet_holds_the_local_currency_and_the_consent_names_its_purpose():
