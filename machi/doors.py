@@ -28,12 +28,16 @@ async def run_doors(host: str, port: int, every: float) -> None:
         try:
             await _connected(host, port, locks, every)
         except aiomqtt.MqttError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                # Saying goodbye failed: the reason for going is still the cancellation.
-                raise asyncio.CancelledError from error
+            _heed_cancellation()
             log.warning("MQTT at %s:%d is away: %s", host, port, error)
         await asyncio.sleep(PAUSE)
+
+
+def _heed_cancellation() -> None:
+    """Stop where somebody wants it: a cancellation that meets an answer of MQTT gets lost."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _connected(host: str, port: int, locks: dict[str, FakeLock], every: float) -> None:
@@ -44,6 +48,7 @@ async def _connected(host: str, port: int, locks: dict[str, FakeLock], every: fl
         try:
             async for message in mqtt.messages:
                 await _take(mqtt, locks, message)
+                _heed_cancellation()
         finally:
             reporting.cancel()
             await asyncio.gather(reporting, return_exceptions=True)

@@ -90,7 +90,14 @@ class Worker:
         except NotFound:
             return PAUSE
         locks = await self._locks()
-        await asyncio.gather(*(self._see_to(grant, locks) for grant in grants))
+        seen = (self._see_to(grant, locks) for grant in grants)
+        results = await asyncio.gather(*seen, return_exceptions=True)
+        for grant, fault in zip(grants, results, strict=True):
+            if isinstance(fault, ClientError):
+                raise fault
+            if isinstance(fault, BaseException):
+                # One grant must not hold up the others; a person who was erased has no PIN.
+                log.error("%s cannot be seen to: %s", grant["id"], type(fault).__name__)
         now = self._clock()
         due = [
             (at - now).total_seconds()

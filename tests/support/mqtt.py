@@ -87,6 +87,9 @@ async def background(coroutine) -> AsyncIterator[asyncio.Task]:
     finally:
         if task.done():
             task.result()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        while not task.done():
+            # A cancellation that meets an answer is lost in Python 3.11's `wait_for`.
+            task.cancel()
+            await asyncio.wait({task}, timeout=1)
+        if not task.cancelled():
+            task.result()
