@@ -23,8 +23,11 @@ from broker.temporal.telling import entry_of
 PAUSE: Final = 0.5
 """Seconds in which changes gather, unless somebody waits for them, or they are many."""
 
-BATCH: Final = 1500
-"""Attribute instances, or changes, written in one commit; a birth is a row whatever it has."""
+BATCH: Final = 4000
+"""Attribute instances, and changes, written in one commit. Many share the pages they change."""
+
+BIRTH: Final = 4
+"""What a birth counts as, which is one row whatever it has, and a dear one."""
 
 MANY: Final = BATCH // 2
 """Changes that are not left to gather any longer."""
@@ -32,7 +35,7 @@ MANY: Final = BATCH // 2
 PAST: Final = 40
 """Changes read back from the feed, and written, at a time: few, for others wait meanwhile."""
 
-RING: Final = 4000
+RING: Final = 8000
 """Changes kept for the follower after their commit; beyond, it reads them back."""
 
 RETRY: Final = 1.0
@@ -155,7 +158,7 @@ class Follower:
             told = ring.popleft()
             changes.append(told)
             after, _, entry = told
-            weight += 1 if entry is None or entry.born else 1 + len(entry.facts)
+            weight += 1 if entry is None else BIRTH if entry.born else 1 + len(entry.facts)
         return after, changes
 
     async def _past(self, after: int, newest: int) -> tuple[int, list[Told]]:
