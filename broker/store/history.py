@@ -125,7 +125,7 @@ class Moment:
     """One kept attribute instance.
 
     `instance` is expanded and has its `observedAt` in the form it came in, but none of the
-    system's times. `number` is the value of a Property whose value is a number (no boolean).
+    system's times. `number` is the number it counts as (`figure_of`).
     A `resampled` moment has the mean as its value, or the newest value of the period where there
     were no numbers; `instance` says so in a sub-attribute (`broker.model.resampled`).
     Treat `instance` as read-only.
@@ -400,6 +400,10 @@ class History(Protocol):
         ...
 
 
-def counts_as(value: Any) -> float | None:
-    """Return a value as the number it counts as, None where it is none; booleans are none."""
-    return float(value) if type(value) in (int, float) else None
+def figure_of(instance: Instance) -> float | None:
+    """Return the number an instance counts as, None where it is none; booleans are none.
+
+    One that expires is none either: figures of numbers know nothing of the time they are made at.
+    """
+    value: Any = instance.get("value") if instance["type"] == "Property" else None
+    return float(value) if type(value) in (int, float) and "expiresAt" not in instance else None

@@ -24,7 +24,7 @@ from broker.store.history import (
     Series,
     Which,
     Window,
-    counts_as,
+    figure_of,
 )
 from broker.store.keeping import Decide, Span
 from broker.store.thinning import thin
@@ -105,7 +105,7 @@ def put(past: Past, fact: Fact, at: int, number: int, created: int | None) -> No
         at if created is None else created,
         at,
         at if fact.deleted else None,
-        _counted(instance),
+        figure_of(instance),
         copy.deepcopy(instance),
     )
 
@@ -114,10 +114,6 @@ def _equal(moment: Moment, instance: Instance, fact: Fact) -> bool:
     sort = orjson.OPT_SORT_KEYS
     one, other = (orjson.dumps(each, option=sort) for each in (moment.instance, instance))
     return one == other and fact.deleted == (moment.deleted is not None)
-
-
-def _counted(instance: Instance) -> float | None:
-    return counts_as(instance.get("value")) if instance["type"] == "Property" else None
 
 
 def number_of(moments: dict[int, Moment], instance_id: str) -> int | None:
@@ -165,7 +161,7 @@ def _merged(numbers: dict[int, int]) -> Callable[[list[Moment], int, Resampled],
             min(m.created for m in group) if observed else start,
             max(m.modified for m in group) if observed else start,
             None,
-            _counted(instance),
+            figure_of(instance),
             marked_by(instance, figures),
             figures,
         )

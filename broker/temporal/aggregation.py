@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from broker.store.history import Aggregated, History, Which, Window
 from broker.temporal.aggregates import Periods
+from broker.temporal.evolution import expired
 from broker.temporal.figures import MOST_PERIODS, Figures, of_buckets, of_told, periods_of
 from broker.temporal.render import Look
 
@@ -17,6 +18,7 @@ async def from_store(
     which: Which,
     window: Window,
     look: Look,
+    now: int,
 ) -> dict[str, Figures]:
     """Return the figures of entities' series in a time range; not for `distinctCount`.
 
@@ -25,15 +27,21 @@ async def from_store(
     to ask for.
     """
     if window.start is not None:
-        return await _together(history, tenant, ids, which, window, look)
+        return await _together(history, tenant, ids, which, window, look, now)
     found: dict[str, Figures] = {}
     for one in ids:
-        found |= await _together(history, tenant, [one], which, window, look)
+        found |= await _together(history, tenant, [one], which, window, look, now)
     return found
 
 
 async def _together(
-    history: History, tenant: str, ids: Sequence[str], which: Which, window: Window, look: Look
+    history: History,
+    tenant: str,
+    ids: Sequence[str],
+    which: Which,
+    window: Window,
+    look: Look,
+    now: int,
 ) -> dict[str, Figures]:
     """Return the figures of entities whose periods begin at one time."""
     extent = await history.extent(tenant, ids, which, window)
@@ -42,7 +50,9 @@ async def _together(
     periods = periods_of(*extent, look, window)
     last = periods.index(extent[1])
     if last >= MOST_PERIODS:
-        return {one: await _read(history, tenant, one, which, window, periods, look) for one in ids}
+        return {
+            one: await _read(history, tenant, one, which, window, periods, look, now) for one in ids
+        }
     bounds = [periods.origin, extent[1] + 1] if look.period.whole else periods.bounds(last)
     found: dict[str, Figures] = {}
     aggregated = await history.aggregate(tenant, ids, bounds, which, window)
@@ -55,7 +65,7 @@ async def _together(
         }
         if others:
             rest = Which(tuple(others), which.datasets)
-            figures |= await _read(history, tenant, one, rest, window, periods, look)
+            figures |= await _read(history, tenant, one, rest, window, periods, look, now)
     return found
 
 
@@ -75,12 +85,17 @@ async def _read(
     window: Window,
     periods: Periods,
     look: Look,
+    now: int,
 ) -> Figures:
     """Return the figures of an entity's series by reading their instances."""
     read = await history.read(tenant, [entity_id], which, window)
     figures: Figures = {}
     for series in read.get(entity_id, ()):
-        told = [(series.dataset, one) for one in series.moments if one.deleted is None]
+        told = [
+            (series.dataset, one)
+            for one in series.moments
+            if one.deleted is None and not expired(one, now)
+        ]
         if told:
             figures.setdefault(series.attribute, []).extend(of_told(told, periods, look))
     return figures

@@ -27,7 +27,7 @@ from broker.model.parse import BODY, parse_entity_id
 from broker.model.place import At, bad, show
 from broker.model.primary import HISTORY, is_null
 from broker.model.scopes import parse_scope
-from broker.model.times import check_datetime
+from broker.model.times import check_datetime, sortable
 from broker.store.history import SCOPE, Fact
 from broker.temporal.kinds import PLURAL, WRAPPED
 
@@ -87,8 +87,9 @@ def _told(body: Json, context: Names, *, typed: bool) -> Told:
         types = tuple(parse_type(body[member], (BODY, member), context, TYPES))
     elif typed:
         raise bad(BODY, "The entity has no type.", 'Add a type, for example "type": "Bridge".')
+    expiry = None
     if "expiresAt" in body:
-        check_datetime(body["expiresAt"], (BODY, "expiresAt"))
+        expiry = check_datetime(body["expiresAt"], (BODY, "expiresAt"))
     facts = list(_scopes(body["scope"], (BODY, "scope"))) if "scope" in body else []
     seen: set[str] = set()
     for term, value in body.items():
@@ -100,7 +101,17 @@ def _told(body: Json, context: Names, *, typed: bool) -> Told:
             raise given_twice(iri, here)
         seen.add(iri)
         facts += _facts(iri, value, here, context)
+    if expiry is not None:
+        for fact in facts:
+            _expire(fact.instance, expiry)
     return Told(types, tuple(facts))
+
+
+def _expire(instance: Instance, expiry: str) -> None:
+    """Let an instance expire with the history it came in, where it does not before (§4.22)."""
+    own = instance.get("expiresAt")
+    if own is None or sortable(own) > sortable(expiry):
+        instance["expiresAt"] = expiry
 
 
 def _facts(iri: str, value: Any, at: At, context: Names) -> Iterator[Fact]:

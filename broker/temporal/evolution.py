@@ -47,7 +47,7 @@ def evolution_of(head: Head, series: Iterable[Series], window: Window, now: int)
     """
     shown = Evolution(head)
     for one in series:
-        living = [(one.dataset, m) for m in one.moments if not _expired(m, now)]
+        living = [(one.dataset, m) for m in one.moments if not expired(m, now)]
         if one.attribute == SCOPE:
             shown.scopes = one.moments
         elif living:
@@ -71,7 +71,8 @@ def by_dataset(told: Iterable[Told]) -> list[tuple[str, list[Moment]]]:
     return sorted(groups.items(), key=lambda group: (group[0] != DEFAULT, group[0]))
 
 
-def _expired(moment: Moment, now: int) -> bool:
+def expired(moment: Moment, now: int) -> bool:
+    """Tell whether an instance is shown no longer (§4.22)."""
     expiry: str | None = moment.instance.get("expiresAt")
     return expiry is not None and microseconds(expiry) <= now
 

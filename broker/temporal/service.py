@@ -172,7 +172,10 @@ class Past:
             which = asked.which
             if which.attributes is None and any(one.scopes for one in bare):
                 which = await self._without_scope(tenant, ids, which)
-            stored = await from_store(self.store.history, tenant, ids, which, asked.window, look)
+            stored = await from_store(
+                self.store.history, tenant, ids, which, asked.window, look,
+                microseconds(self.clock()),
+            )  # fmt: skip
         return [
             stored.get(one.head.id, {}) if one.bare else of_instances(one, look, asked.window)
             for one in evolutions

@@ -383,6 +383,30 @@ async def test_what_has_expired_is_no_history_either(quick: Client) -> None:
     assert "flash" not in plain(await ask(quick, ONE, format="temporalValues"))
 
 
+async def test_figures_leave_out_what_has_expired(client: Client) -> None:
+    over = {"value": 90, "observedAt": at(1), "expiresAt": "2021-01-01T00:00:00Z"}
+    lasting = {"value": 3, "observedAt": at(2), "expiresAt": "2999-01-01T00:00:00Z"}
+    await client.post(HISTORY, past(1, level(1, 0), over, lasting))
+    for methods in ("max,totalCount", "max,totalCount,distinctCount"):
+        answer = await ask(client, ONE, **AFTER, aggrMethods=methods, aggrPeriodDuration="PT0S")
+        figures = answer.json()["level"]
+        assert (figures["max"][0][0], figures["totalCount"][0][0]) == (3, 2)
+
+
+async def test_history_that_is_posted_with_an_expiry_expires_with_all_its_instances(
+    quick: Client,
+) -> None:
+    soon, later = "2999-01-01T00:00:00Z", "2999-06-01T00:00:00Z"
+    own = {"value": 2, "observedAt": at(1), "expiresAt": "2998-01-01T00:00:00Z"}
+    longer = {"value": 3, "observedAt": at(2), "expiresAt": later}
+    await quick.post(HISTORY, {**past(1, level(1, 0), own, longer), "expiresAt": soon})
+    shown = (await ask(quick, ONE, options="sysAttrs")).json()["level"]
+    assert [one["expiresAt"] for one in shown] == [soon, "2998-01-01T00:00:00Z", soon]
+    over = {**past(2, level(1, 0)), "expiresAt": "2021-01-01T00:00:00Z"}
+    await quick.post(HISTORY, over)
+    assert "level" not in (await ask(quick, f"{HISTORY}/urn:ngsi-ld:Gauge:2")).json()
+
+
 async def test_more_instances_than_can_be_tested_are_refused(
     filled: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

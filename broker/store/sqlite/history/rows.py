@@ -11,7 +11,7 @@ import orjson
 from broker.model.entity import Instance
 from broker.model.resampled import marked_by
 from broker.model.times import is_plain, microseconds, timestamp
-from broker.store.history import INSTANCE, SYSTEM_TIMES, Fact, Moment, Resampled, counts_as
+from broker.store.history import INSTANCE, SYSTEM_TIMES, Fact, Moment, Resampled, figure_of
 from broker.store.refusals import encode
 from broker.store.sqlite.documents import interned
 from broker.store.sqlite.names import Names
@@ -52,8 +52,7 @@ class Row:
     @property
     def number(self) -> float | None:
         """The number it counts as, None where it is none."""
-        instance = self.instance
-        return counts_as(instance["value"]) if instance["type"] == "Property" else None
+        return figure_of(self.instance)
 
     @property
     def instance_id(self) -> str:
