@@ -6,6 +6,7 @@ was shown, and waits for `settled` where something is.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from broker.guard import Caller, Guard
@@ -22,6 +23,10 @@ class Disclosures(Protocol):
 
     async def begin(self, store: Store) -> None:
         """Take from an open store what decisions need, and follow it from now on."""
+        ...
+
+    async def attend(self, catch_up: Callable[[], Awaitable[None]]) -> None:
+        """Begin what is done by itself. `catch_up` waits until history has every change."""
         ...
 
     async def settled(self) -> None:
@@ -48,6 +53,9 @@ class NoDisclosures:
 
     async def begin(self, store: Store) -> None:
         """Need nothing."""
+
+    async def attend(self, catch_up: Callable[[], Awaitable[None]]) -> None:
+        """Do nothing by itself."""
 
     async def settled(self) -> None:
         """Wait for nothing."""

@@ -154,6 +154,7 @@ async def start(
         await broker.periods.start()
     if settings.history:
         await broker.follower.start()
+    await disclosures.attend(follower.catch_up)
     broker.metrics.gauge(store.count)
     if fit is not None:
         broker.metrics.gauge(fit.figures)
@@ -179,8 +180,8 @@ async def stop(broker: Broker) -> None:
         await broker.periods.close()
         await broker.delivery.close()
     await broker.contexts.close()
-    await broker.follower.close()
     await broker.disclosures.close()
+    await broker.follower.close()
     await broker.store.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from broker.errors import Forbidden, ServiceUnavailable
@@ -15,6 +15,7 @@ from consent.log.entry import Deed, Entry
 from consent.log.log import DisclosureLog
 from consent.policies.personal import ALWAYS, basis, holder_of
 from consent.policies.rule import Rule
+from consent.records.effects import Effects
 from consent.records.model import HOLDER, KINDS, value
 
 _PAGE = 500
@@ -26,6 +27,8 @@ class Written:
     def __init__(self, guard: PolicyGuard, log: DisclosureLog) -> None:
         self._guard = guard
         self._log = log
+        self._effects: Effects | None = None
+        self._store: Store | None = None
         guard.notes = self._note
 
     @property
@@ -36,6 +39,7 @@ class Written:
     async def begin(self, store: Store) -> None:
         """Read purposes, consents and what else decisions need; then follow the store."""
         await self._guard.begin(store)
+        self._store = store
         store.listen(self._guard.register.commit)
         wanted = Or(tuple(HasType(iri) for iri in KINDS))
         for tenant in await store.tenants():
@@ -47,6 +51,12 @@ class Written:
                 if len(page.records) < _PAGE:
                     break
                 after = page.records[-1].id
+
+    async def attend(self, catch_up: Callable[[], Awaitable[None]]) -> None:
+        """Carry out what withdrawals ask for."""
+        assert self._store is not None
+        self._effects = Effects(self._store, self._guard.register, catch_up, self._guard.clock)
+        self._effects.start(self._guard.register.left_over())
 
     async def settled(self) -> None:
         """Wait until all that was shown is written down."""
@@ -61,6 +71,8 @@ class Written:
 
     async def close(self) -> None:
         """Write down what is left, and close the log."""
+        if self._effects is not None:
+            await self._effects.close()
         await self._log.close()
 
     def quiet(self, guard: Guard) -> Guard:

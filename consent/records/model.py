@@ -176,6 +176,11 @@ class Consent:
             own(entity, "effectDoneAt") is not None,
         )
 
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the person took it back."""
+        return self.state == "withdrawn"
+
     def given(self, now: str) -> bool:
         """Tell whether it holds: only what was given, and has not ended, does."""
         return self.state == "given" and (self.until is None or now < self.until)

@@ -74,6 +74,11 @@ class Known:
                 if consent.given(now):
                     yield consent
 
+    def agreed(self, person: str, now: str) -> frozenset[str]:
+        """Return the types of entities that a person lets be used for some purpose."""
+        given = (one for one in self.consents.values() if one.principal == person)
+        return frozenset(iri for one in given if one.given(now) for iri in one.types)
+
     def wards(self, guardian: str, now: str) -> list[str]:
         """Return whom somebody may act for."""
         return sorted(
@@ -98,6 +103,15 @@ class Register:
     def of(self, tenant: str) -> Known:
         """Return what is known in a tenant."""
         return self._tenants.get(tenant) or _NOTHING
+
+    def left_over(self) -> list[tuple[str, Consent]]:
+        """Return (tenant, consent) of withdrawals whose effect is not done."""
+        return [
+            (tenant, one)
+            for tenant, known in self._tenants.items()
+            for one in known.consents.values()
+            if one.withdrawn and not one.done
+        ]
 
     def load(self, tenant: str, entities: Iterable[Entity]) -> None:
         """Take in what a tenant has."""
