@@ -92,11 +92,15 @@ def workers(settings: TownSettings) -> list[Role]:
         ),
         Role("alerts", "apps.alerts", (*broker, *drill, *_channels(settings))),
     ]
-    roles.append(Role("bookings", "machi.bookings", _bookings(settings)))
     if settings.devices:
         light = ("--light-port", str(settings.light_port))
         roles.append(Role("devices", "machi.devices", (*mqtt, *light)))
     return roles
+
+
+def services(settings: TownSettings) -> list[Role]:
+    """Return what is started once the river is on the page."""
+    return [Role("bookings", "machi.bookings", _bookings(settings))]
 
 
 def _bookings(settings: TownSettings) -> tuple[str, ...]:
@@ -172,6 +176,7 @@ class Supervisor:
             await self._start_all([*servers(settings), *independent(settings)], handed)
             await self._plant(handed)
             await asyncio.gather(waiting, self._start_all(workers(settings), handed))
+            await self._start_all(services(settings), handed)
         finally:
             waiting.cancel()
         took = time.monotonic() - begun

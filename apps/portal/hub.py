@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from apps.portal.state import TYPES, TenantState
-from broker.client import Client, ClientError, Event
+from broker.client import Client, ClientError, Event, NotFound
 
 log = logging.getLogger("apps.portal")
 
@@ -63,7 +63,9 @@ class Hub:
                     if all(known.connected for _, known in self._clients):
                         ready()
             except ClientError as error:
-                log.warning("cannot follow tenant %r: %s", client.tenant, error)
+                # Before a town is planted there is no drill's tenant to follow.
+                level = logging.DEBUG if isinstance(error, NotFound) else logging.WARNING
+                log.log(level, "cannot follow tenant %r: %s", client.tenant, error)
             state.connected = False
             self.wake()
             await asyncio.sleep(PAUSE if state.heard else SOON)
