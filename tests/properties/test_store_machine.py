@@ -68,11 +68,12 @@ class Engines(RuleBasedStateMachine):
         self.days = 0
         self.known: list[Any] = []
         self.reference = MemoryStore(clock=self.clock)
-        self.sqlite = self._sqlite()
+        self.engine = self._opened()
         self._run(self.reference.open())
-        self._run(self.sqlite.open())
+        self._run(self.engine.open())
 
-    def _sqlite(self) -> SqliteStore:
+    def _opened(self) -> Store:
+        """Return the engine that is held against the reference, not yet open."""
         return SqliteStore(Path(self.folder.name), clock=self.clock, inline_seconds=10)
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -81,7 +82,7 @@ class Engines(RuleBasedStateMachine):
     def _both(self, act: Callable[[Store], Awaitable[Any]]) -> Any:
         """Do the same on both; the result, or the error, must be the same."""
         results = []
-        for store in (self.reference, self.sqlite):
+        for store in (self.reference, self.engine):
             try:
                 results.append(("returned", self._run(_awaited(act, store))))
             except (MachiError, Stop, ValueError) as error:
@@ -173,7 +174,7 @@ class Engines(RuleBasedStateMachine):
             return stuck
 
         stuck = self._both(swept)
-        assert set(self._run(self.sqlite.due(self.clock(), limit=1000))) == stuck
+        assert set(self._run(self.engine.due(self.clock(), limit=1000))) == stuck
 
     @rule(tenant=TENANTS, key=st.sampled_from("ab"), body=st.binary(max_size=4))
     def remember(self, tenant: str, key: str, body: bytes) -> None:
@@ -208,9 +209,9 @@ class Engines(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self._run(self.sqlite.close())
-        self.sqlite = self._sqlite()
-        self._run(self.sqlite.open())
+        self._run(self.engine.close())
+        self.engine = self._opened()
+        self._run(self.engine.open())
 
     @rule()
     def recover_a_copy(self) -> None:
@@ -221,7 +222,7 @@ class Engines(RuleBasedStateMachine):
             assert check(left) == []
             store = SqliteStore(left, clock=self.clock)
             self._run(store.open())
-            assert self._run(everything(store)) == self._run(everything(self.sqlite))
+            assert self._run(everything(store)) == self._run(everything(self.engine))
             self._run(store.close())
             assert check(left) == []
 
@@ -258,16 +259,20 @@ class Engines(RuleBasedStateMachine):
 
     @invariant()
     def figures_agree(self) -> None:
-        figures = [self.reference.count(), self.sqlite.count()]
+        figures = [self.reference.count(), self.engine.count()]
         for name in ("entities", "tenants"):
             assert figures[0][name] == figures[1][name]
 
     def teardown(self) -> None:
         if hasattr(self, "loop"):
-            self._run(self.sqlite.close())
-            assert check(Path(self.folder.name)) == []
+            self._run(self.engine.close())
+            self._ended()
             self.loop.close()
             self.folder.cleanup()
+
+    def _ended(self) -> None:
+        """See that what was left behind is whole."""
+        assert check(Path(self.folder.name)) == []
 
 
 async def everything(store: Store) -> Any:

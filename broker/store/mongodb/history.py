@@ -39,7 +39,6 @@ from broker.store.mongodb.rows import Document, joined
 from broker.store.mongodb.server import Database
 from broker.store.mongodb.writer import Writer
 from broker.store.past import Past, cut, in_order, number_of, put, retain, select
-from broker.store.refusals import nonexistent
 
 T = TypeVar("T")
 Timed = dict[tuple[str, str], list[tuple[int, Moment]]]
@@ -48,10 +47,11 @@ BATCH: Final = 500
 
 
 class MongoHistory:
-    """A `History` in MongoDB."""
+    """A `History` in MongoDB. `enter` raises NonexistentTenant."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, enter: Callable[[str], None]) -> None:
         self._database = database
+        self._enter = enter
         self._heads = database["heads"]
         self._moments = database["moments"]
         self._writer: Writer
@@ -76,7 +76,7 @@ class MongoHistory:
         """Keep what is told of entities; tell of each entry whether it is new."""
         told = list(entries)
         if not create_tenant:
-            await self._enter(tenant)
+            self._enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> list[bool]:
             writes.put("tenants", {"_id": tenant})
@@ -93,7 +93,7 @@ class MongoHistory:
 
     async def append(self, tenant: str, entry: Entry) -> bool:
         """Keep what is told of an entity with history; False without."""
-        await self._enter(tenant)
+        self._enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> bool:
             keeping = self._keeping(session, writes)
@@ -108,7 +108,7 @@ class MongoHistory:
         self, tenant: str, entity_id: str, instance_id: str, fact: Fact, at: int
     ) -> bool:
         """Put `fact` in the place of a moment of its attribute."""
-        await self._enter(tenant)
+        self._enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> bool:
             keeping = self._keeping(session, writes)
@@ -152,13 +152,13 @@ class MongoHistory:
 
     async def head(self, tenant: str, entity_id: str) -> Head | None:
         """Return what is known of an entity."""
-        await self._enter(tenant)
+        self._enter(tenant)
         found = await self._heads.find_one({"_id": joined(tenant, entity_id)})
         return None if found is None else to_head(found)
 
     async def search(self, tenant: str, search: Search) -> Found:
         """Return the entities that have history as asked."""
-        await self._enter(tenant)
+        self._enter(tenant)
         matches = compile_predicate(search.where)
         demanding = search.which != ALL or replace(search.window, last=None) != EVERYTHING
         cursor = self._heads.find({"tenant": tenant}).sort("_id", -1 if search.descending else 1)
@@ -238,7 +238,7 @@ class MongoHistory:
 
     async def retain(self, tenant: str, decide: Decide, now: int) -> int:
         """Resample and forget what is due; return how many moments are fewer."""
-        await self._enter(tenant)
+        self._enter(tenant)
         heads = await self._heads.find({"tenant": tenant}, {"id": 1}).to_list()
         return sum([await self._retain(tenant, head["id"], decide, now) for head in heads])
 
@@ -275,7 +275,7 @@ class MongoHistory:
     async def _remove(
         self, tenant: str, wanted: Document, *, most: int | None = None, head: str | None = None
     ) -> int:
-        await self._enter(tenant)
+        self._enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> int:
             doomed = {"tenant": tenant, **wanted}
@@ -293,7 +293,7 @@ class MongoHistory:
     async def _chosen(
         self, tenant: str, ids: Ids, which: Which, window: Window
     ) -> AsyncIterator[tuple[str, Timed]]:
-        await self._enter(tenant)
+        self._enter(tenant)
         for entity_id in dict.fromkeys(ids):
             document = await self._heads.find_one({"_id": joined(tenant, entity_id)})
             if document is not None:
@@ -318,7 +318,3 @@ class MongoHistory:
         self, work: Callable[[AsyncClientSession, Writes, int], Awaitable[T]]
     ) -> Awaitable[T]:
         return self._writer.submit(work, alone=True)
-
-    async def _enter(self, tenant: str) -> None:
-        if tenant and await self._database["tenants"].find_one({"_id": tenant}) is None:
-            raise nonexistent(tenant)

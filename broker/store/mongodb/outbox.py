@@ -57,7 +57,6 @@ from broker.store.outbox import (
     StoredSubscription,
     Waiting,
 )
-from broker.store.refusals import nonexistent
 
 T = TypeVar("T")
 
@@ -65,10 +64,11 @@ INTERRUPTED: Final = "The broker ended while the notification may have been unde
 
 
 class MongoOutbox:
-    """An `Outbox` in MongoDB."""
+    """An `Outbox` in MongoDB. `enter` raises NonexistentTenant."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, enter: Callable[[str], None]) -> None:
         self._database = database
+        self._enter = enter
         self._clock = clock
         self._letters = Letters(database)
         self._lines: dict[int, Line] = {}
@@ -185,7 +185,7 @@ class MongoOutbox:
 
     async def get(self, tenant: str, id: str) -> StoredSubscription | None:
         """Return a subscription with its books and history."""
-        await self._enter(tenant)
+        self._enter(tenant)
         sid = self._ids.get((tenant, id))
         return None if sid is None else self._lines[sid].stored
 
@@ -198,7 +198,7 @@ class MongoOutbox:
         self, tenant: str, *, offset: int, limit: int, kind: str = ""
     ) -> tuple[list[StoredSubscription], int]:
         """Return a tenant's subscriptions in order of creation, and how many there are."""
-        await self._enter(tenant)
+        self._enter(tenant)
         every = [line.stored for line in self._lines.values()]
         found = [one for one in every if (one.tenant, one.kind) == (tenant, kind)]
         return found[offset : offset + limit], len(found)
@@ -496,15 +496,11 @@ class MongoOutbox:
     async def _known(
         self, session: AsyncClientSession, staging: Staging, tenant: str, id: str
     ) -> StagedLine:
-        await self._enter(tenant)
+        self._enter(tenant)
         staged = staging.find(self._ids.get((tenant, id), 0))
         if staged is None:
             raise no_subscription(id)
         return staged
-
-    async def _enter(self, tenant: str) -> None:
-        if tenant and await self._database["tenants"].find_one({"_id": tenant}) is None:
-            raise nonexistent(tenant)
 
     def _alone(
         self, work: Callable[[AsyncClientSession, Writes, int], Awaitable[T]]

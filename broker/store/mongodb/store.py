@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 from pymongo import AsyncMongoClient
@@ -16,7 +16,6 @@ from broker.model.census import Census
 from broker.query.ast import EntityQuery
 from broker.store.contract import (
     Change,
-    Committed,
     Kept,
     Listener,
     Page,
@@ -92,8 +91,9 @@ class MongoStore:
         assert feed is not None
         self._span = (feed["pruned"] + 1, feed["newest"])
         self._entities = await self._database["entities"].estimated_document_count()
-        self.outbox = MongoOutbox(self._database, self._clock)
-        self.history = MongoHistory(self._database)
+        self._tenants = {each["_id"] async for each in self._database["tenants"].find()}
+        self.outbox = MongoOutbox(self._database, self._clock, self._enter)
+        self.history = MongoHistory(self._database, self._enter)
         self._writer = Writer(
             self._database, self._ownership.name, self.outbox.queue, self._announce
         )
@@ -154,7 +154,7 @@ class MongoStore:
     @answered
     async def get(self, tenant: str, entity_id: str) -> Record | None:
         """Return the committed entity. Raises NonexistentTenant."""
-        await self._enter(tenant)
+        self._enter(tenant)
         found = await self._database["entities"].find_one(
             {"_id": joined(tenant, entity_id)}, STORED
         )
@@ -163,7 +163,7 @@ class MongoStore:
     @answered
     async def get_many(self, tenant: str, ids: Iterable[str]) -> list[Record]:
         """Return the committed entities among `ids`, each once, in the order asked."""
-        await self._enter(tenant)
+        self._enter(tenant)
         keys = [joined(tenant, entity_id) for entity_id in dict.fromkeys(ids)]
         found = {
             document["_id"]: to_record(document)
@@ -174,17 +174,17 @@ class MongoStore:
     @answered
     async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id."""
-        return await (await self._asking(tenant)).page(query)
+        return await self._asking(tenant).page(query)
 
     @answered
     async def explain(self, tenant: str, query: EntityQuery) -> Explanation:
         """Answer `query`, and tell how."""
-        return await (await self._asking(tenant)).explain(query)
+        return await self._asking(tenant).explain(query)
 
     @answered
     async def census(self, tenant: str) -> Census:
         """Return types and attributes in figures."""
-        await self._enter(tenant)
+        self._enter(tenant)
         census = Census()
         async for document in self._database["entities"].find({"tenant": tenant}, STORED):
             census.add(to_record(document).entity)
@@ -267,11 +267,11 @@ class MongoStore:
     async def tenants(self) -> list[str]:
         """Return the names of all tenants, the default tenant first."""
         self._check()
-        return [each["_id"] async for each in self._database["tenants"].find().sort("_id", 1)]
+        return sorted(self._tenants)
 
     async def drop_tenant(self, tenant: str) -> None:
         """Delete a tenant whole; the default tenant is empty afterwards."""
-        await self._enter(tenant)
+        self._enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
             await self.outbox.drop_tenant(session, writes, tenant)
@@ -288,7 +288,7 @@ class MongoStore:
     @answered
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
         """Return the committed rules by type IRI."""
-        await self._enter(tenant)
+        self._enter(tenant)
         return {
             document["type"]: to_rules(document)
             async for document in self._database["rules"].find({"tenant": tenant})
@@ -297,7 +297,7 @@ class MongoStore:
     @answered
     async def resource(self, tenant: str, kind: str, resource_id: str) -> Resource | None:
         """Return a committed resource. Raises NonexistentTenant."""
-        await self._enter(tenant)
+        self._enter(tenant)
         key = joined(tenant, kind, resource_id)
         found = await self._database["resources"].find_one({"_id": key})
         return None if found is None else to_resource(found)
@@ -305,7 +305,7 @@ class MongoStore:
     @answered
     async def resources(self, tenant: str, kind: str) -> list[Resource]:
         """Return all committed resources of a kind, the oldest first."""
-        await self._enter(tenant)
+        self._enter(tenant)
         cursor = self._database["resources"].find({"tenant": tenant, "kind": kind})
         return sorted(
             [to_resource(each) async for each in cursor], key=lambda one: (one.at, one.id)
@@ -317,24 +317,33 @@ class MongoStore:
         return {
             "entities": self._entities,
             "changes": newest - oldest + 1,
+            "tenants": len(self._tenants),
             "commits_total": self._writer.commits,
             "queue": len(self._writer),
         }
 
-    def _announce(self, committed: Sequence[Committed]) -> None:
+    def _announce(self, writes: Writes) -> None:
+        for tenant, document in writes.documents.get("tenants", {}).items():
+            if document is None:
+                self._tenants.discard(tenant)
+            else:
+                self._tenants.add(tenant)
+        committed = writes.committed
+        if not committed:
+            return
         self._span = (self._span[0], committed[-1].change.seq)
         for each in committed:
             self._entities += (each.after is not None) - (each.before is not None)
         for listener in list(self._listeners):
             listener(list(committed))
 
-    async def _asking(self, tenant: str) -> Asking:
-        await self._enter(tenant)
+    def _asking(self, tenant: str) -> Asking:
+        self._enter(tenant)
         return Asking(self._database["entities"], self._capable, tenant)
 
-    async def _enter(self, tenant: str) -> None:
+    def _enter(self, tenant: str) -> None:
         self._check()
-        if tenant and await self._database["tenants"].find_one({"_id": tenant}) is None:
+        if tenant not in self._tenants:
             raise nonexistent(tenant)
 
     def _check(self) -> None:

@@ -20,7 +20,6 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
-from broker.store.contract import Committed
 from broker.store.mongodb.draft import ORDER, Writes
 from broker.store.mongodb.server import Database
 from broker.store.refusals import closed, not_committed
@@ -36,7 +35,7 @@ Task: TypeAlias = Callable[[AsyncClientSession, Writes, int], Awaitable[Any]]
 Its last argument is the newest sequence number before the group."""
 Queue: TypeAlias = Callable[[AsyncClientSession, Writes], Awaitable[None]]
 """Adds to a group what its changes are due to."""
-Announce: TypeAlias = Callable[[Sequence[Committed]], None]
+Announce: TypeAlias = Callable[[Writes], None]
 
 log = logging.getLogger(__name__)
 
@@ -129,8 +128,7 @@ class Writer:
             else:
                 for durable in writes.after:
                     durable()
-                if writes.committed:
-                    self._announce(writes.committed)
+                self._announce(writes)
                 return
 
     async def _transaction(self, jobs: Sequence[_Job]) -> Writes:
