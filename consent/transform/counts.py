@@ -1,0 +1,90 @@
+"""Counts of people that tell of no small group (pure).
+
+A table of counts is released with its totals of rows and columns. A count below k is suppressed;
+so that nobody gets it from a total, further counts are suppressed until no row, column or total
+gives one away (complementary suppression). A total below k is not shown either. Counts that are shown are rounded down to a multiple
+of `rounding`, and a release that differs from the one before in fewer than k people is the one
+before again, so that the difference of two releases tells of no small group either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+PUBLIC: Final = 10
+PARTNERS: Final = 5
+
+Cell: TypeAlias = tuple[Any, Any]
+Counts: TypeAlias = Mapping[Cell, int]
+Released: TypeAlias = dict[Cell, int | None]
+"""Counts by row and column; None where one is suppressed."""
+
+
+def counted(people: Iterable[tuple[Hashable, Hashable, Hashable]]) -> dict[Cell, int]:
+    """Return how many different people are in each cell, from (person, row, column)."""
+    there: dict[Cell, set[Hashable]] = {}
+    for person, row, column in people:
+        there.setdefault((row, column), set()).add(person)
+    return {cell: len(found) for cell, found in there.items()}
+
+
+def suppressed(counts: Counts, k: int = PUBLIC) -> frozenset[Cell]:
+    """Return the cells that must not be shown: small ones, and those that would give them away.
+
+    In each line (row or column) either nothing is hidden, or at least two cells are, with k or
+    more people together.
+    """
+    hidden = {cell for cell, n in counts.items() if n < k}
+    while True:
+        more = next(
+            (cell for line in _lines(counts) for cell in _lacking(line, hidden, counts, k)), None
+        )
+        if more is None:
+            return frozenset(hidden)
+        hidden.add(more)
+
+
+def released(counts: Counts, k: int = PUBLIC, rounding: int = 1) -> Released:
+    """Return the counts as they may be shown."""
+    hidden = suppressed(counts, k)
+    return {
+        cell: None if cell in hidden else n - n % rounding
+        for cell, n in sorted(counts.items(), key=str)
+    }
+
+
+def next_release(before: Counts, now: Counts, k: int = PUBLIC) -> Counts:
+    """Return the counts a new release is made from.
+
+    A cell that changed by fewer than k people keeps its count of the release before: who knows
+    both learns of no group smaller than k.
+    """
+    cells = before.keys() | now.keys()
+    return {
+        cell: before[cell]
+        if cell in before and abs(now.get(cell, 0) - before[cell]) < k
+        else now.get(cell, 0)
+        for cell in cells
+    }
+
+
+def _lines(counts: Counts) -> list[list[Cell]]:
+    rows: dict[Hashable, list[Cell]] = {}
+    columns: dict[Hashable, list[Cell]] = {}
+    for cell in counts:
+        rows.setdefault(cell[0], []).append(cell)
+        columns.setdefault(cell[1], []).append(cell)
+    return [*rows.values(), *columns.values()]
+
+
+def _lacking(line: list[Cell], hidden: set[Cell], counts: Counts, k: int) -> list[Cell]:
+    """Return the cell to hide next in a line that gives something away; none where it does not."""
+    inside = [cell for cell in line if cell in hidden]
+    if not inside:
+        return []
+    together = sum(counts[cell] for cell in inside)
+    if len(inside) >= 2 and together >= k:
+        return []
+    rest = [cell for cell in line if cell not in hidden]
+    return [min(rest, key=lambda cell: (counts[cell], str(cell)))] if rest else []
