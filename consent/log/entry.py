@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
+
+Key: TypeAlias = tuple[str | None, ...]
 
 
 class Deed(StrEnum):
@@ -35,6 +37,20 @@ class Entry:
     attributes: tuple[str, ...]
     basis: str
     reason: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What tells entries of one commit apart: all but the time and the attributes."""
+        return (
+            *(self.tenant, self.holder, self.actor, self.user, self.purpose),
+            *(self.deed, self.target, self.basis, self.reason),
+        )
+
+    def with_attributes_of(self, other: Entry) -> Entry:
+        """Return the entry with the attributes of another one too."""
+        if set(other.attributes) <= set(self.attributes):
+            return self
+        return replace(self, attributes=tuple(sorted({*self.attributes, *other.attributes})))
 
     def told(self) -> dict[str, Any]:
         """Return the entry as it is written."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from broker.clock import Clock, now
 from broker.errors import ServiceUnavailable
 from consent.log.chain import add, read, seal
-from consent.log.entry import Entry
+from consent.log.entry import Entry, Key
 from consent.log.file import LogFile
 
 SEALS: Final = "seals of the disclosure log"
@@ -32,7 +32,7 @@ class DisclosureLog:
         self._key = key
         self._clock = clock
         self._tip = file.tip()
-        self._entries: list[Entry] = []
+        self._entries: dict[Key, Entry] = {}
         self._commit: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="disclosures")
         self._places: dict[tuple[str, str], array[int]] | None = None
@@ -44,14 +44,18 @@ class DisclosureLog:
         return bool(self._entries) or self._commit is not None
 
     def add(self, entry: Entry) -> None:
-        """Take an entry; it is written with the next commit. Raises ServiceUnavailable."""
+        """Take an entry; it is written with the next commit. Raises ServiceUnavailable.
+
+        What one caller is shown of one entity before that, a history for instance, is one entry.
+        """
         if len(self._entries) >= _MOST_WAITING:
             raise ServiceUnavailable(
                 "The disclosure log cannot be written.",
                 place="broker",
                 remedy="Try again later; the administrator finds the cause in the broker's log.",
             )
-        self._entries.append(entry)
+        known = self._entries.get(entry.key)
+        self._entries[entry.key] = entry if known is None else entry.with_attributes_of(known)
 
     async def settled(self) -> None:
         """Wait until every entry that was added before is on the disk. Raises OSError."""
@@ -78,16 +82,16 @@ class DisclosureLog:
         return await loop.run_in_executor(self._thread, self._find, tenant, holder, limit)
 
     async def _write(self) -> None:
-        taken, self._entries = self._entries, []
+        taken, self._entries = self._entries, {}
         before = (self._tip.digest, self._tip.number)
         try:
-            text = b"".join([add(self._tip, entry.told()) for entry in taken])
+            text = b"".join([add(self._tip, entry.told()) for entry in taken.values()])
             text += seal(self._tip, self._clock(), self._key)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._thread, self._file.append, text)
         except BaseException:
             self._tip.digest, self._tip.number = before
-            self._entries = taken + self._entries
+            self._entries = taken | self._entries
             raise
         finally:
             self._commit = None

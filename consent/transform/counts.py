@@ -1,10 +1,10 @@
 """Counts of people that tell of no small group (pure).
 
-A table of counts is released with its totals of rows and columns. A count below k is suppressed;
-so that nobody gets it from a total, further counts are suppressed until no row, column or total
-gives one away (complementary suppression). A total below k is not shown either. Counts that are shown are rounded down to a multiple
-of `rounding`, and a release that differs from the one before in fewer than k people is the one
-before again, so that the difference of two releases tells of no small group either.
+A table of counts is released with its totals of rows and columns; a total below k is not shown. A
+count below k is suppressed; so that nobody gets it from a total, further counts are suppressed
+until no row, column or total gives one away (complementary suppression). Counts that are shown are
+rounded down to a multiple of `rounding`. A cell that changed by fewer than k people since the
+release before keeps its count, so that the difference of two releases tells of no small group.
 """
 
 from __future__ import annotations

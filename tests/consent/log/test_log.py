@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,11 @@ async def test_nobody_is_answered_where_the_disk_takes_nothing(
         assert log.pending
     await log.settled()
     assert verify(lines(tmp_path / FILE), KEY).entries == 1
+
+
+async def test_what_one_caller_is_shown_of_one_entity_at_once_is_one_entry(log: DisclosureLog):
+    for attribute in ("urn:a:1", "urn:a:2"):
+        log.add(replace(entry(), attributes=(attribute,)))
+    log.add(replace(entry(), actor="other"))
+    (other, told) = await log.of("", HANA)
+    assert (other["actor"], told["attributes"]) == ("other", ["urn:a:1", "urn:a:2"])
