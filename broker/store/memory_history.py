@@ -50,18 +50,15 @@ class MemoryHistory:
         create_tenant: bool = False,
         place: Place | None = None,
     ) -> list[bool]:
-        """Keep what is told of entities; tell of each entry whether it is new."""
         town = self._town(tenant, create=create_tenant)
         if place is not None:
             self._places[place[0]] = place[1]
         return [self._keep(town, entry) for entry in entries]
 
     async def place(self, source: str) -> int:
-        """Return the place up to which a source was recorded."""
         return self._places.get(source, 0)
 
     async def append(self, tenant: str, entry: Entry) -> bool:
-        """Keep what is told of an entity with history; False without."""
         town = self._town(tenant)
         if entry.entity_id not in town:
             return False
@@ -71,7 +68,6 @@ class MemoryHistory:
     async def modify(
         self, tenant: str, entity_id: str, instance_id: str, fact: Fact, at: int
     ) -> bool:
-        """Put `fact` in the place of a moment of its attribute."""
         past = self._town(tenant).get(entity_id)
         for (attribute, _), moments in () if past is None else in_order(past):
             number = number_of(moments, instance_id)
@@ -87,7 +83,6 @@ class MemoryHistory:
     async def delete_instance(
         self, tenant: str, entity_id: str, attribute: str, instance_id: str
     ) -> bool:
-        """Remove a moment."""
         past = self._town(tenant).get(entity_id)
         for (name, _), moments in () if past is None else in_order(past):
             number = number_of(moments, instance_id)
@@ -99,7 +94,6 @@ class MemoryHistory:
     async def delete_attribute(
         self, tenant: str, entity_id: str, attribute: str, dataset: str | None = DEFAULT
     ) -> bool:
-        """Remove a series, or all of an attribute."""
         past = self._town(tenant).get(entity_id)
         if past is None:
             return False
@@ -108,16 +102,13 @@ class MemoryHistory:
         return any(gone)
 
     async def delete_entity(self, tenant: str, entity_id: str) -> bool:
-        """Remove the whole history of an entity."""
         return self._town(tenant).pop(entity_id, None) is not None
 
     async def head(self, tenant: str, entity_id: str) -> Head | None:
-        """Return what is known of an entity."""
         past = self._town(tenant).get(entity_id)
         return None if past is None else past.head
 
     async def search(self, tenant: str, search: Search) -> Found:
-        """Return the entities that have history as asked."""
         matches = compile_predicate(search.where)
         demanding = search.which != ALL or replace(search.window, last=None) != EVERYTHING
         found = [
@@ -142,7 +133,6 @@ class MemoryHistory:
         *,
         limit: int | None = None,
     ) -> dict[str, list[Series]]:
-        """Return the series of entities that have moments in the window, by entity."""
         answer = {}
         for entity_id, chosen in self._chosen(tenant, ids, which, window):
             answer[entity_id] = [
@@ -154,7 +144,6 @@ class MemoryHistory:
     async def extent(
         self, tenant: str, ids: Ids, which: Which = ALL, window: Window = EVERYTHING
     ) -> tuple[int, int] | None:
-        """Return the earliest and the latest time of what is in the window."""
         times = [
             at
             for _, chosen in self._chosen(tenant, ids, which, window)
@@ -171,7 +160,6 @@ class MemoryHistory:
         which: Which = ALL,
         window: Window = EVERYTHING,
     ) -> dict[str, list[Aggregated]]:
-        """Return series in figures."""
         answer = {}
         for entity_id, chosen in self._chosen(tenant, ids, which, window):
             made = [Aggregated(*key, fold(timed, bounds)) for key, timed in chosen.items()]
@@ -180,7 +168,6 @@ class MemoryHistory:
         return answer
 
     async def follow(self, upto: int, told: Mapping[str, Sequence[Entry]]) -> None:
-        """Keep what changes up to `upto` told of entities, by tenant."""
         if upto <= self._followed:
             return
         self._followed = upto
@@ -191,15 +178,12 @@ class MemoryHistory:
                     self._keep(town, entry)
 
     async def retain(self, tenant: str, decide: Decide, now: int) -> int:
-        """Resample and forget what is due; return how many moments are fewer."""
         return sum(retain(past, decide, now) for past in self._town(tenant).values())
 
     def followed(self) -> int:
-        """Return the newest change that history has followed."""
         return self._followed
 
     def count(self) -> dict[str, int]:
-        """Return figures for /metrics."""
         kept = [
             len(moments)
             for town in self._towns.values()

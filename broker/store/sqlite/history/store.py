@@ -97,7 +97,6 @@ class SqliteHistory:
         create_tenant: bool = False,
         place: Place | None = None,
     ) -> list[bool]:
-        """Keep what is told of entities; tell of each entry whether it is new."""
         told = list(entries)
 
         def job(effects: Effects) -> list[bool]:
@@ -109,14 +108,12 @@ class SqliteHistory:
         return await self._engine.submit(job)
 
     async def place(self, source: str) -> int:
-        """Return the place up to which a source was recorded."""
         place: int | None = self._reader.run(
             "SELECT value FROM meta WHERE key = ?", (f"source {source}",)
         ).get
         return place or 0
 
     async def append(self, tenant: str, entry: Entry) -> bool:
-        """Keep what is told of an entity with history; False without."""
 
         def job(effects: Effects) -> bool:
             town = self._engine.enter(tenant, False, effects)
@@ -131,7 +128,6 @@ class SqliteHistory:
     async def modify(
         self, tenant: str, entity_id: str, instance_id: str, fact: Fact, at: int
     ) -> bool:
-        """Put `fact` in the place of a moment of its attribute."""
 
         def job(effects: Effects) -> bool:
             town = self._engine.enter(tenant, False, effects)
@@ -142,7 +138,6 @@ class SqliteHistory:
     async def delete_instance(
         self, tenant: str, entity_id: str, attribute: str, instance_id: str
     ) -> bool:
-        """Remove a moment."""
 
         def job(effects: Effects) -> bool:
             town = self._engine.enter(tenant, False, effects)
@@ -156,7 +151,6 @@ class SqliteHistory:
     async def delete_attribute(
         self, tenant: str, entity_id: str, attribute: str, dataset: str | None = DEFAULT
     ) -> bool:
-        """Remove a series, or all of an attribute."""
 
         def job(effects: Effects) -> bool:
             town = self._engine.enter(tenant, False, effects)
@@ -170,7 +164,6 @@ class SqliteHistory:
         return await self._engine.submit(job)
 
     async def delete_entity(self, tenant: str, entity_id: str) -> bool:
-        """Remove the whole history of an entity."""
 
         def job(effects: Effects) -> bool:
             town = self._engine.enter(tenant, False, effects)
@@ -184,7 +177,6 @@ class SqliteHistory:
         return await self._engine.submit(job)
 
     async def head(self, tenant: str, entity_id: str) -> Head | None:
-        """Return what is known of an entity."""
 
         def read(budget: Budget, tid: int, names: Names) -> Head | None:
             statement = f"SELECT {HEAD} FROM past p WHERE p.tid = ? AND p.id = ?"
@@ -194,7 +186,6 @@ class SqliteHistory:
         return await self._bounded(tenant, read)
 
     async def search(self, tenant: str, search: Search) -> Found:
-        """Return the entities that have history as asked."""
 
         def read(budget: Budget, tid: int, names: Names) -> Found:
             return search_heads(budget, tid, names, search)
@@ -210,7 +201,6 @@ class SqliteHistory:
         *,
         limit: int | None = None,
     ) -> dict[str, list[Series]]:
-        """Return the series of entities that have moments in the window, by entity."""
 
         def read(budget: Budget, tid: int, names: Names) -> dict[str, list[Series]]:
             run, reading = runner(budget.connection), Reading(budget, window)
@@ -229,7 +219,6 @@ class SqliteHistory:
     async def extent(
         self, tenant: str, ids: Ids, which: Which = ALL, window: Window = EVERYTHING
     ) -> tuple[int, int] | None:
-        """Return the earliest and the latest time of what is in the window."""
 
         def read(budget: Budget, tid: int, names: Names) -> tuple[int, int] | None:
             run, reading = runner(budget.connection), Reading(budget, window)
@@ -251,7 +240,6 @@ class SqliteHistory:
         which: Which = ALL,
         window: Window = EVERYTHING,
     ) -> dict[str, list[Aggregated]]:
-        """Return series in figures."""
         within = _within(window, bounds)
 
         def read(budget: Budget, tid: int, names: Names) -> dict[str, list[Aggregated]]:
@@ -268,7 +256,6 @@ class SqliteHistory:
         return await self._bounded(tenant, read)
 
     async def follow(self, upto: int, told: Mapping[str, Sequence[Entry]]) -> None:
-        """Keep what changes up to `upto` told of entities, by tenant, with `upto`."""
 
         def job(effects: Effects) -> None:
             if upto <= self._run("SELECT value FROM meta WHERE key = 'followed'").get:
@@ -282,15 +269,12 @@ class SqliteHistory:
         await self._engine.submit(job)
 
     async def retain(self, tenant: str, decide: Decide, now: int) -> int:
-        """Resample and forget what is due; return how many moments are fewer."""
         return await self._retaining.retain(tenant, decide, now)
 
     def followed(self) -> int:
-        """Return the newest change that history has followed."""
         return self._followed
 
     def count(self) -> dict[str, int]:
-        """Return figures for /metrics."""
         return {"history_hot_rows": self._hot}
 
     async def compact(self) -> None:
