@@ -12,6 +12,7 @@ from broker.clock import now
 from consent.guard import Clients, PolicyGuard
 from consent.identity.book import IdentityBook
 from consent.identity.file import IdentityError
+from consent.identity.key_ring import KeyRing
 from consent.identity.passwords import Argon2
 from consent.identity.secret import read_secret, secret_beside
 from consent.identity.signing_in import SigningIn
@@ -60,9 +61,10 @@ def town_access(data: Path, policies: Path | None = None, oidc: Oidc | None = No
     documents = default_policies() if policies is None else read_policies(policies)
     book = IdentityBook(data)
     secret = read_secret(secret_beside(data))
-    accounts = None if oidc else SigningIn(book.people, Argon2(), secret)
     clients = _with_provider(book, oidc, secret) if oidc else book
     usage = Usage(data)
+    ring = KeyRing(book, usage)
+    accounts = None if oidc else SigningIn(book.people, Argon2(), secret, keys=ring)
     guard = PolicyGuard(clients, (), now, usage=usage)
     guard.policies = LivingPolicies(documents, expand(), guard.decide_by)
     log = DisclosureLog(LogFile(data), derived(master_key(data), SEALS))

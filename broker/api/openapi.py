@@ -35,6 +35,7 @@ _ERRORS = {
 }
 
 _PATH: dict[str, tuple[str, dict[str, Any]]] = {
+    "keyId": ("Id of the key.", {"type": "string"}),
     **dict.fromkeys(
         ("id", "entityId"),
         ("The entity's id, percent-encoded.", {"type": "string", "format": "uri"}),

@@ -11,6 +11,7 @@ from broker.api import (
     entities,
     explain,
     health,
+    keys,
     params,
     purge,
     queries,
@@ -335,6 +336,26 @@ _EXTENSIONS = [
         "purpose, and what permitted it. The 200 newest entries of the disclosure log.",
         answers={200: ("The entries, newest first.", "Disclosures")}, errors=(401, 422),
         tag="Extensions",
+    ),
+    Route(
+        "GET", f"{EX}/keys", keys.listed, "list_keys", "List one's keys",
+        "With the caller's rate and quota, and what each key has asked today.",
+        answers={200: ("The keys.", "Keys")}, errors=(401, 422), tag="Extensions",
+    ),
+    Route(
+        "POST", f"{EX}/keys", keys.make, "make_key", "Make a key of one's own",
+        "For developers who are signed in. The key is shown this once.",
+        answers={201: ("The key.", "MadeKey")}, errors=(401, 403, 409, 422), tag="Extensions",
+    ),
+    Route(
+        "POST", f"{EX}/keys/{{keyId}}/rotate", keys.rotate, "rotate_key", "Exchange a key",
+        "Makes another; the one named goes on for an hour.",
+        answers={201: ("The new key.", "MadeKey")}, errors=(401, 403, 404, 422),
+        tag="Extensions",
+    ),
+    Route(
+        "DELETE", f"{EX}/keys/{{keyId}}", keys.revoke, "revoke_key", "Revoke a key",
+        answers=_NONE, errors=(401, 403, 404, 422), tag="Extensions",
     ),
     Route(
         "GET", f"{EX}/typeRules", rules.list_rules, "list_type_rules", "List rules by type",

@@ -5,6 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 _URI = {"type": "string", "format": "uri"}
+_KEY: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "created", "valid", "askedToday", "refusedToday"],
+    "properties": {
+        "id": {"type": "string"},
+        "created": {"type": "string", "format": "date-time"},
+        "expires": {"type": ["string", "null"], "format": "date-time"},
+        "revoked": {"type": ["string", "null"], "format": "date-time"},
+        "valid": {"type": "boolean"},
+        "askedToday": {"type": "integer"},
+        "refusedToday": {"type": "integer"},
+    },
+}
 _TYPE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 SCHEMAS: dict[str, Any] = {
@@ -263,6 +276,17 @@ SCHEMAS: dict[str, Any] = {
             "expires": {"type": "string", "format": "date-time"},
         },
     },
+    "Keys": {
+        "type": "object",
+        "required": ["client", "keys"],
+        "properties": {
+            "client": {"type": "string"},
+            "rate": {"type": ["number", "null"]},
+            "quota": {"type": ["integer", "null"]},
+            "keys": {"type": "array", "items": _KEY},
+        },
+    },
+    "MadeKey": {**_KEY, "properties": {**_KEY["properties"], "key": {"type": "string"}}},
     "CurrentSession": {
         "type": "object",
         "required": ["user", "roles"],

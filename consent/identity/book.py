@@ -63,6 +63,11 @@ class IdentityBook:
         if not self._file.one(revoked, now, key_id):
             raise IdentityError(f"There is no key {key_id}. See machi keys list.")
 
+    def end(self, key_id: str, expires: str) -> None:
+        """Let a key open nothing from a time on; one that ends sooner does so."""
+        ends = "UPDATE key SET expires = min(coalesce(expires, ?), ?) WHERE id = ?"
+        self._file.one(ends, expires, expires, key_id)
+
     def remove(self, name: str) -> None:
         """Forget a client and its keys. Raises IdentityError for one that is not known."""
         if not self._file.one("DELETE FROM client WHERE name = ?", name):

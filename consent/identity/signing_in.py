@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final, Protocol
 
-from broker.accounts import Session
+from broker.accounts import Keys, Session
 from broker.clock import Clock, now
 from broker.errors import TooManyRequests, Unauthorized
 from consent.identity.keys import SESSION, Token, digest
@@ -63,7 +63,9 @@ class SigningIn:
         clock: Clock = now,
         seconds: Callable[[], float] = time.time,
         token: Token = secrets.token_bytes,
+        keys: Keys | None = None,
     ) -> None:
+        self.keys = keys
         self._people = people
         self._hasher = hasher
         self._secret = secret

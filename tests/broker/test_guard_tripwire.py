@@ -732,6 +732,10 @@ PROBES: dict[str, list[Probe]] = {
     "disclosures": [get(f"{EX}/disclosures")],
     "current_session": [get(f"{EX}/sessions/current")],
     "sign_out": [Probe("DELETE", f"{EX}/sessions/current")],
+    "list_keys": [get(f"{EX}/keys")],
+    "make_key": [Probe("POST", f"{EX}/keys")],
+    "rotate_key": [Probe("POST", f"{EX}/keys/{MARK}/rotate")],
+    "revoke_key": [Probe("DELETE", f"{EX}/keys/{MARK}")],
     "issue_ticket": [Probe("POST", f"{EX}/tickets", headers={"ngsild-tenant": "nowhere"})],
     "query_dead_letters": [
         *_subscribing()[:7],
