@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
@@ -17,6 +16,7 @@ from adapters.bridge_light.fake import FakeLight
 from adapters.contract import Message
 from adapters.river_gauge.fake import FakeGauge
 from machi.doors import run_doors
+from machi.pauses import pauses
 from machi.seed.lights import FIXTURES, light_port, universe
 from machi.seed.town import Gauge, gauges
 
@@ -32,14 +32,6 @@ def ordinary_level(gauge: Gauge, moment: datetime) -> float:
     """Return the level in metres a gauge reports at a moment: a slow, small swell."""
     phase = 2 * math.pi * moment.timestamp() / PERIOD
     return round(gauge.ordinary_level + SWELL * math.sin(phase), 3)
-
-
-def pauses(every: float) -> Iterator[float]:
-    """Yield the seconds between reports: one, then twice as long each time, up to `every`."""
-    pause = 1.0
-    while True:
-        yield min(pause, every)
-        pause = min(pause * 2, every)
 
 
 async def run(host: str, port: int, every: float, first_light: int) -> None:

@@ -11,6 +11,7 @@ import aiomqtt
 
 from adapters.contract import Message
 from adapters.zigbee_lock.fake import FakeLock
+from machi.pauses import pauses
 from machi.seed.facilities import simulated_locks
 
 log = logging.getLogger("machi.devices")
@@ -55,11 +56,11 @@ async def _connected(host: str, port: int, locks: dict[str, FakeLock], every: fl
 
 
 async def _report(mqtt: aiomqtt.Client, locks: dict[str, FakeLock], every: float) -> None:
-    while True:
+    for pause in pauses(every):
         for lock in locks.values():
             await _publish(mqtt, lock.availability("online"))
             await _publish(mqtt, lock.message(""))
-        await asyncio.sleep(every)
+        await asyncio.sleep(pause)
 
 
 async def _take(mqtt: aiomqtt.Client, locks: dict[str, FakeLock], message: aiomqtt.Message) -> None:

@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from machi.devices import pauses
+from machi.pauses import pauses
 
 
 @pytest.mark.parametrize(
