@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from broker.jsonld.core import CORE_CONTEXT
 from broker.store.sqlite import SqliteStore
 from machi.cli import main
+from machi.commands.history import _progress
 from machi.history import bringing
 from machi.history.bringing import bring
 from machi.history.sources import Source, identity
@@ -184,3 +186,17 @@ def test_another_file_has_another_name(tmp_path: Path) -> None:
     assert name != identity(path, "jsonl")
     path.write_text(path.read_text() + "2020-07-05T00:00:00Z,1\n")
     assert name != identity(path, "csv")
+
+
+def test_a_terminal_sees_how_far_an_import_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = _progress("levels.csv")
+    progress(50, 100)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    progress(50, 100)
+    progress(100, 100)
+    shown = capsys.readouterr().err
+    assert shown.startswith("\rlevels.csv [" + "#" * 15 + " " * 15 + "]  50%")
+    assert shown.endswith("100%\n")
