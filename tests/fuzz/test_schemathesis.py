@@ -34,6 +34,7 @@ SOMETIMES = 3
 
 NAMES = {
     "id": EXISTING,
+    "keyId": "1f2e3d4c",
     "entityId": EXISTING,
     "instanceId": EXISTING,
     "attrId": "a",
