@@ -13,6 +13,7 @@ from machi.commands.dead_letters import dead_letters
 from machi.commands.doctor import doctor
 from machi.commands.history import export_group, import_group
 from machi.commands.keys import keys
+from machi.commands.leader import leader_pin
 from machi.commands.replay import replay_command
 from machi.commands.shared import Group, epilog
 from machi.commands.subscriptions import subscriptions
@@ -48,6 +49,6 @@ for command in (
     keys,
     audit,
     *(check, backup, restore, import_group, export_group),
-    *(box_key_command, box_simulator),
+    *(leader_pin, box_key_command, box_simulator),
 ):
     main.add_command(command)
