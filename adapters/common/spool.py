@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS spool (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT, payload BLOB, received TEXT);
 CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
 """
+INSERT: Final = "INSERT INTO spool (topic, payload, received) VALUES (?, ?, ?)"
 
 
 class Spool:
@@ -30,6 +32,7 @@ class Spool:
         self._identity = self._database.do_now(_identity)
         self._most = most
         self.waiting: int = self._database.do_now(_count)
+        self._oldest: tuple[int, Message] | None = None
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._signal()
@@ -39,20 +42,26 @@ class Spool:
         await self._room.wait()
         rows = [(m.topic, m.payload, m.received) for m in messages]
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(
-                "INSERT INTO spool (topic, payload, received) VALUES (?, ?, ?)", rows
-            )
+        def work(connection: sqlite3.Connection) -> int:
+            first = connection.execute(INSERT, rows[0]).lastrowid
+            connection.executemany(INSERT, rows[1:])
+            return first or 0
 
-        await self._database.do(work)
+        seq = await self._database.do(work)
+        if not self.waiting:
+            # What comes while nothing waits is not read back: it goes on at once.
+            self._oldest = seq, self._with_ticket(seq, messages[0])
         self.waiting += len(rows)
         self._signal()
 
     async def first(self) -> tuple[int, Message]:
         """Return the oldest message and its number; waits until there is one."""
         await self._news.wait()
+        known, self._oldest = self._oldest, None
+        if known is not None:
+            return known
         seq, topic, payload, received = await self._database.do(_oldest)
-        return seq, Message(topic, payload, received, f"{self._identity}-{seq}")
+        return seq, self._with_ticket(seq, Message(topic, payload, received))
 
     async def done(self, seq: int) -> None:
         """Forget a message."""
@@ -63,6 +72,9 @@ class Spool:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _with_ticket(self, seq: int, message: Message) -> Message:
+        return replace(message, ticket=f"{self._identity}-{seq}")
 
     def _signal(self) -> None:
         _set(self._news, self.waiting > 0)

@@ -21,7 +21,10 @@ TYPES: Final = "EvacuationInformation,IlluminationControl,RiverLevelStation,Devi
 def tenant_view(
     found: Sequence[tuple[Entity, str]], language: str, now: datetime, words: dict[str, str]
 ) -> View:
-    """Return what a tenant's part of the page shows. Entities come with their versions."""
+    """Return what a tenant's part of the page shows. Entities come with their versions.
+
+    Locks have a page of their own.
+    """
     by_id = {entity["id"]: entity for entity, _ in found}
     technical = [
         entity
@@ -47,7 +50,7 @@ def tenant_view(
         "devices": [
             _device(entity, by_id, faults, language, words)
             for entity, _ in _of(found, "Device")
-            if value(entity, "adapter") is not None
+            if value(entity, "adapter") is not None and "SmartLock" not in _types(entity)
         ],
     }
 

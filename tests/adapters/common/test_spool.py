@@ -49,6 +49,19 @@ async def test_a_message_keeps_its_ticket_until_it_is_done(tmp_path: Path):
     other.close()
 
 
+async def test_what_is_put_while_another_is_under_way_comes_after_it(tmp_path: Path):
+    spool = Spool(tmp_path / "spool.db")
+    await spool.put([message(1), message(2)])
+    seq, under_way = await spool.first()
+    await spool.put([message(3)])
+    assert (await spool.first())[1] == under_way, "it comes again until it is done"
+    await spool.done(seq)
+    assert await drain(spool) == [b"2", b"3"]
+    await spool.put([message(4)])
+    assert await drain(spool) == [b"4"]
+    spool.close()
+
+
 async def test_full_spool_takes_no_more_until_there_is_room(tmp_path: Path):
     spool = Spool(tmp_path / "spool.db", most=2)
     await spool.put([message(1), message(2)])

@@ -128,6 +128,8 @@ async def test_page_shows_why_a_message_is_held_and_never_what_it_says(
     async with page.get(f"/?lang={language}") as answer:
         shown = await answer.text()
     assert "no value after t (body:/0)" in shown
+    assert {"ja": "鍵と錠", "en": "Keys and locks"}[language] in shown
+    assert "built-in method" not in shown
     assert {"ja": "未登録の機器", "en": "unknown device"}[language] in shown
     assert "2026-07-04 09:00:00" in shown
     for kept in (SECRET.decode(), base64.b64encode(SECRET).decode(), "k3y-of-the-school"):
