@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -28,6 +29,7 @@ from consent.policies.sight import Reach, Sight
 from consent.records.model import HOLDER, KINDS, texts, value
 from consent.records.register import Register
 from consent.records.rules import Writer, check
+from consent.transform.apply import Audience
 
 _BEARER: Final = b"bearer "
 _MOST_SIGHTS: Final = 4096
@@ -65,6 +67,8 @@ class PolicyGuard:
         rate: float | None = RATE,
     ) -> None:
         """`rate` is how often an address may ask without a key, in requests a second."""
+        self.key = secrets.token_bytes(32)
+        """Makes pseudonyms: whoever has it gets from one to another."""
         self.register = register or Register()
         self.notes: Note | None = None
         self.policies: LivingPolicies | None = None
@@ -277,8 +281,9 @@ class PolicyGuard:
         if len(self._sights) >= _MOST_SIGHTS:
             self._sights.clear()
         rules = tuple(self._about(caller, tenant, action, now))
-        if not self._unlogged(caller, rules):
-            return Sight(rules)
+        changes = any(rule.transform for rule in rules)
+        if changes or not self._unlogged(caller, rules):
+            return Sight(rules, audience=Audience(self.key, caller.purpose or "", caller.client))
         if len(self._lenses) >= _MOST_SIGHTS:
             self._lenses.clear()
         return Sight(rules, self._lenses.setdefault(rules, f" {next(self._numbers)}"))

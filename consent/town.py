@@ -23,6 +23,7 @@ from consent.log.written import Written
 from consent.policies.document import Expand
 from consent.policies.living import LivingPolicies
 from consent.policies.load import default_policies, expander, read_policies
+from consent.transform.pseudonyms import PSEUDONYMS
 from consent.vault.master import derived, master_key
 from smart_data_models.vocabulary import pinned
 
@@ -67,7 +68,9 @@ def town_access(data: Path, policies: Path | None = None, oidc: Oidc | None = No
     accounts = None if oidc else SigningIn(book.people, Argon2(), secret, keys=ring)
     guard = PolicyGuard(clients, (), now, usage=usage)
     guard.policies = LivingPolicies(documents, expand(), guard.decide_by)
-    log = DisclosureLog(LogFile(data), derived(master_key(data), SEALS))
+    master = master_key(data)
+    guard.key = derived(master, PSEUDONYMS)
+    log = DisclosureLog(LogFile(data), derived(master, SEALS))
     return Access(guard, accounts, Written(guard, log))
 
 

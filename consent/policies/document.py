@@ -32,6 +32,7 @@ from broker.query.q import parse_q
 from broker.query.scopes import parse_scope_query
 from consent.identity.model import Role
 from consent.policies.rule import Rule
+from consent.transform.apply import Op, Transform
 
 Expand: TypeAlias = Callable[[str], str]
 """From the name of a type or attribute to its IRI."""
@@ -96,6 +97,7 @@ class _Policy:
             "assignees": self._assignees(),
             "purposes": self._names(self._document, "purposes", str, ""),
             "kind": self._kind,
+            "transform": tuple(self._transforms(expand)),
         }
         agreed = self._kind == "consentBound" and bool(odrl.get("permission"))
         if agreed and not (common["types"] and common["purposes"]):
@@ -136,6 +138,19 @@ class _Policy:
         if not isinstance(right, str) or not is_datetime(right):
             self._refuse(f"{place}/rightOperand", "this is no time", "Write 2026-04-01T00:00:00Z.")
         return {"since" if operator == "gteq" else "until": sortable(right)}
+
+    def _transforms(self, expand: Expand) -> Iterator[Transform]:
+        for at, each in enumerate(self._array("/transform", self._document.get("transform", []))):
+            place = f"/transform/{at}"
+            told = self._object(place, each)
+            self._closed(place, told, {"op", "attribute", "param"})
+            self._one_of(f"{place}/op", told.get("op"), list(Op))
+            names = self._names({"attribute": [told.get("attribute")]}, "attribute", expand, place)
+            param = told.get("param")
+            if param is not None and not (isinstance(param, int | float) and param > 0):
+                self._refuse(f"{place}/param", "this is no size", "Write metres or seconds.")
+            for name in names or ():
+                yield Transform(Op(told["op"]), name, param)
 
     def _where(self, target: dict[str, Any], expand: Expand) -> Node:
         nodes: list[Node] = []

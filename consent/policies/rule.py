@@ -8,6 +8,7 @@ from broker.guard import Action
 from broker.query.ast import And, HasType, IdIn, Node, Or
 from broker.query.rewrite import EVERYTHING
 from consent.identity.model import Client
+from consent.transform.apply import Transform
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Rule:
     purposes: frozenset[str] | None = None
     since: str | None = None
     until: str | None = None
+    transform: tuple[Transform, ...] = ()
+    """How attributes are shown: where no other permission shows them as they are."""
     kind: str = "internal"
     """The `policyKind`: those that are not `publicOpen` or `internal` may be about persons."""
 
@@ -57,6 +60,7 @@ class Rule:
     def plain(self) -> bool:
         """Whether the rule is about all of some types, with every attribute."""
         everything = self.attributes is None and self.ids is None and self.where == EVERYTHING
+        everything = everything and not self.transform
         return everything and self.types is not None
 
     @property

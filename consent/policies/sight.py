@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from broker.model.entity import Entity
 from broker.query.ast import And, EntityQuery, HasType, IdIn, IdMatches, Linked, Node, Not, Or
 from broker.query.predicate import Predicate, compile_predicate
 from broker.query.rewrite import EVERYTHING, NOTHING, shade
 from consent.policies.rule import Rule
+from consent.transform.apply import Audience, transformed
 
 Names: TypeAlias = frozenset[str] | None
 """IRIs of attributes, None for all."""
+
+
+NOBODY: Final = Audience(b"", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,16 @@ class Sight:
     is; of its attributes those are, that such a permission names and no prohibition does.
     """
 
-    def __init__(self, rules: Iterable[Rule], lens: str | None = None) -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        lens: str | None = None,
+        audience: Audience = NOBODY,
+    ) -> None:
         """`lens` names what these rules show: equal rules, equal lens."""
         self.lens = lens
+        self._audience = audience
+        self._changes = False
         self._plain: set[str] = set()
         """Types of which everything is in sight, whatever else is."""
         self._permits: list[_Part] = []
@@ -57,6 +68,7 @@ class Sight:
         for rule in rules:
             part = _Part(rule.rows, compile_predicate(rule.rows), rule.attributes, rule)
             (self._permits if rule.permits else self._bans).append(part)
+            self._changes = self._changes or bool(rule.permits and rule.transform)
             if rule.permits and rule.plain:
                 self._plain |= rule.types or set()
         if self._bans:
@@ -106,10 +118,35 @@ class Sight:
         reach = self.attributes(entity)
         if reach is None:
             return None
+        if self._changes:
+            entity = self._changed(entity)
         if reach.whole and not reach.hidden:
             return entity
         attrs = {iri: entity["attrs"][iri] for iri in entity["attrs"] if iri in reach}
         return entity if len(attrs) == len(entity["attrs"]) else {**entity, "attrs": attrs}
+
+    def _changed(self, entity: Entity) -> Entity:
+        """Return the entity with attributes transformed that no permission shows as they are."""
+        holding = [part for part in self._permits if part.holds(entity)]
+        changes = {
+            how.attribute: how
+            for part in holding
+            for how in part.rule.transform
+            if how.attribute in entity["attrs"]
+            and all(_alters(other, how.attribute) for other in holding)
+        }
+        if not changes:
+            return entity
+        attrs = dict(entity["attrs"].items())
+        for iri, how in changes.items():
+            told = {
+                dataset: transformed(instance, how, self._audience)
+                for dataset, instance in attrs.pop(iri).items()
+            }
+            kept = {dataset: one for dataset, one in told.items() if one is not None}
+            if kept:
+                attrs[iri] = kept
+        return {**entity, "attrs": attrs}
 
     def narrow(self, query: EntityQuery) -> EntityQuery:
         """Return the query with what is out of sight taken out of its reach."""
@@ -132,7 +169,11 @@ class Sight:
 
     def _shown(self, names: tuple[str, ...]) -> Node:
         name = names[0]
-        permits = [part.rows for part in self._permits if _has(part.attributes, name)]
+        permits = [
+            part.rows
+            for part in self._permits
+            if _has(part.attributes, name) and not _changes(part, name)
+        ]
         bans = [part.rows for part in self._bans if _has(part.attributes, name)]
         if len(permits) == len(self._permits) and not bans:
             return EVERYTHING
@@ -159,6 +200,15 @@ def _links(node: Node) -> bool:
         case Not(inner):
             return _links(inner)
     return isinstance(node, Linked)
+
+
+def _changes(part: _Part, name: str) -> bool:
+    return any(how.attribute == name for how in part.rule.transform)
+
+
+def _alters(part: _Part, name: str) -> bool:
+    """Tell whether a permission does not show an attribute as it is."""
+    return _changes(part, name) or not _has(part.attributes, name)
 
 
 def _has(names: Names, name: str) -> bool:

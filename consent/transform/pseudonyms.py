@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import Final
+
+PSEUDONYMS: Final = "pseudonyms for recipients"
+"""What the key is derived for (`consent.vault.master.derived`)."""
 
 
 def pseudonym(key: bytes, purpose: str, recipient: str, holder: str, period: str = "") -> str:
