@@ -5,6 +5,7 @@ Counting is done in memory; a thread writes it down every few seconds, so a kill
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from contextlib import closing
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import apsw
+
+log = logging.getLogger("machi.broker")
 
 FILE: Final = "usage.sqlite"
 EVERY: Final = 5.0
@@ -80,7 +83,9 @@ class Usage:
         if self._path is None:
             return
         dirty, self._dirty = self._dirty, set()
-        rows = [(*place, self._counts[place].asked, self._counts[place].refused) for place in dirty]
+        # Copied at once: the broker goes on counting while this thread looks.
+        counts = [(place, self._counts[place]) for place in list(dirty)]
+        rows = [(*place, count.asked, count.refused) for place, count in counts]
         if rows:
             with closing(apsw.Connection(str(self._path))) as file, file:
                 file.set_busy_timeout(5000)
@@ -106,4 +111,7 @@ class Usage:
 
     def _keep(self) -> None:
         while not self._ended.wait(EVERY):
-            self.flush()
+            try:
+                self.flush()
+            except apsw.Error as error:
+                log.warning("what keys asked cannot be written down: %s", error)
