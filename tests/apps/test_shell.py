@@ -1,14 +1,19 @@
 """What all pages share: pages for what goes wrong."""
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 from fastapi import FastAPI, Request, Response
 
 from apps.shell.headers import SecurityHeaders
-from apps.shell.pages import TEXTS, equip
+from apps.shell.pages import HERE, TEXTS, equip
 from tests.support.live import serve
+
+WORDS = sorted(HERE.parent.glob("*/words/*.json"))
+"""The sentences of all apps, a file for each app and language."""
 
 
 async def _fail(request: Request) -> Response:
@@ -45,3 +50,8 @@ async def test_trouble_is_told_on_a_page_that_keeps_the_rules(
 
 def test_both_languages_have_the_same_words():
     assert set(TEXTS["ja"]) == set(TEXTS["en"])
+
+
+@pytest.mark.parametrize("path", WORDS, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
+def test_no_word_has_the_name_of_something_a_template_would_take_for_a_method(path: Path):
+    assert json.loads(path.read_text()).keys() & {*dir(dict)} == set()
