@@ -169,7 +169,7 @@ class PolicyGuard:
         """Refuse what would make decisions about persons unsound."""
         types = {iri for side in (before, after) if side is not None for iri in side["type"]}
         for kind in types.intersection(KINDS):
-            client = self.known(caller)
+            client = self.known(caller) or Client("")
             writer = Writer(client, holder_of(client))
             check(kind, before, after, writer, self.register.of(tenant), self.clock())
         if after is not None and not self.personal.split.isdisjoint(after["type"]):

@@ -22,11 +22,13 @@ def derived(master: bytes, use: str) -> bytes:
     return hmac.digest(master, use.encode(), "sha256")
 
 
-def master_key(folder: Path, environment: Mapping[str, str] = os.environ) -> bytes:
+def master_key(
+    folder: Path, environment: Mapping[str, str] = os.environ, *, make: bool = True
+) -> bytes:
     """Return the master key of a data folder. Raises VaultError.
 
     It is `MACHI_MASTER_KEY`, else the content of `MACHI_MASTER_KEY_FILE`, both in Base64, else of a
-    file beside the data folder with `.master`, which is made where there is none.
+    file beside the data folder with `.master`; with `make` that is made where there is none.
     """
     if text := environment.get(MASTER):
         return _decoded(text, MASTER)
@@ -35,7 +37,8 @@ def master_key(folder: Path, environment: Mapping[str, str] = os.environ) -> byt
     else:
         whole = folder.resolve()
         path = whole.with_name(whole.name + ".master")
-        _make(path)
+        if make:
+            _make(path)
     try:
         return _decoded(path.read_text(), str(path))
     except (OSError, UnicodeDecodeError) as error:

@@ -51,13 +51,13 @@ def verify(head: str, data: Path, as_json: bool) -> None:
     from consent.log.chain import verify as verify_lines
     from consent.log.file import FILE, lines
 
-    path, key = data / FILE, _key(data)
+    path = data / FILE
     if not path.exists():
         raise DataFaulty(
             t("There is no disclosure log in {data}.", data=data),
             remedy=t("Check --data; a broker with --auth embedded writes one."),
         )
-    verdict = verify_lines(lines(path), key)
+    verdict = verify_lines(lines(path), _key(data))
     if as_json:
         click.echo(orjson.dumps(_told(verdict)))
     else:
@@ -81,7 +81,7 @@ def _key(data: Path) -> bytes:
     from consent.vault.master import derived, master_key
 
     try:
-        return derived(master_key(data), SEALS)
+        return derived(master_key(data, make=False), SEALS)
     except VaultError as error:
         raise DataFaulty(str(error)) from error
 

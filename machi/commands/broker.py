@@ -268,16 +268,18 @@ def _access(
         return None
     if (settings.auth == "oidc") != (issuer is not None):
         raise click.UsageError(t("--auth oidc and --oidc-issuer go together."))
+    from consent.files import Unusable
     from consent.identity.file import IdentityError
     from consent.policies.document import PolicyError
     from consent.town import Oidc, town_access
+    from consent.vault.errors import VaultError
 
     try:
         oidc = None if issuer is None else Oidc(issuer, audience, roles)
         return town_access(settings.data, policies, oidc)
     except PolicyError as error:
         raise click.UsageError(str(error)) from error
-    except IdentityError as error:
+    except (IdentityError, Unusable, VaultError) as error:
         raise DataFaulty(str(error)) from error
 
 

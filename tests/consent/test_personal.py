@@ -12,13 +12,16 @@ from tests.support.persons import (
     ENTITIES,
     FEW,
     PIA,
+    POLICIES,
     RESCUE,
     RSSI,
     SHOPS,
     TAG,
+    WRITES,
     Town,
     attributes,
     holder,
+    policy,
     town,
 )
 
@@ -183,6 +186,14 @@ async def test_only_the_board_approves_an_assessment(tmp_path: Path):
 async def test_consent_is_the_persons_own(open_town: Town):
     await open_town.make(open_town.consent("hana"), "account:taro", 403)
     await open_town.make(open_town.consent("hana"), "office", 403)
+
+
+async def test_nobody_decides_for_a_person_even_where_anybody_may_write(tmp_path: Path):
+    free = [*POLICIES, policy("free", "publicOpen", {}, actions=WRITES)]
+    async with town(MemoryStore(clock=Ticking()), tmp_path, free) as made:
+        await made.open_up()
+        await made.make(made.consent("hana"), "", 403)
+        await made.make(made.assessment("approved") | {"id": "urn:x:pia"}, "", 403)
 
 
 @pytest.mark.parametrize(

@@ -62,5 +62,21 @@ def test_cut_off_end_is_found_by_an_earlier_head(folder: Path):
     assert verify(folder, "--head", head).exit_code == DataFaulty.exit_code
 
 
+def test_check_makes_no_master_key_where_there_is_none(folder: Path):
+    master = folder.with_name("data.master")
+    master.unlink()
+    assert verify(folder).exit_code == DataFaulty.exit_code
+    assert not master.exists()
+
+
+def test_broker_does_not_go_on_after_a_damaged_line(folder: Path):
+    with (folder / FILE).open("ab") as file:
+        file.write(b"something else\n")
+    command = ["broker", "--auth", "embedded", "--data", str(folder)]
+    found = CliRunner().invoke(main, command, env=ENGLISH)
+    assert found.exit_code == DataFaulty.exit_code
+    assert "machi audit verify" in found.output
+
+
 def test_folder_without_a_log_is_told(tmp_path: Path):
     assert verify(tmp_path).exit_code == DataFaulty.exit_code
