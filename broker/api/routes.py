@@ -338,12 +338,12 @@ _EXTENSIONS = [
         tag="Extensions",
     ),
     Route(
-        "GET", f"{EX}/keys", keys.listed, "list_keys", "List one's keys",
+        "GET", f"{EX}/keys", keys.listed, "list_keys", "List keys",
         "With the caller's rate and quota, and what each key has asked today.",
         answers={200: ("The keys.", "Keys")}, errors=(401, 422), tag="Extensions",
     ),
     Route(
-        "POST", f"{EX}/keys", keys.make, "make_key", "Make a key of one's own",
+        "POST", f"{EX}/keys", keys.make, "make_key", "Make a key",
         "For developers who are signed in. The key is shown this once.",
         answers={201: ("The key.", "MadeKey")}, errors=(401, 403, 409, 422), tag="Extensions",
     ),
