@@ -53,7 +53,7 @@ CALLERS = (
 RECIPIENT = {RESCUE: "rescue", FEW: "rescue", SHOPS: "shops"}
 TEMPORAL = "/ngsi-ld/v1/temporal/entities"
 QUOTED = TAG.replace("#", "%23")
-VALUE = re.compile(rb"(?<![0-9])7([0-9])([0-9])([0-9]{5})(?![0-9])")
+VALUE = re.compile(rb"(?<![\w.])7([01])([01])([0-9]{5})(?!\w)")
 """Person, attribute, and a number that was never used before."""
 
 SPLIT = policy(
@@ -98,6 +98,8 @@ class World:
         self.heard = heard
         self.model = model
         self._number = 0
+        self._issued: set[int] = set()
+        """The numbers within values: others in an answer are figures of some other kind."""
         self._consents: dict[tuple[str, str], str] = {}
 
     async def open(self) -> None:
@@ -124,6 +126,7 @@ class World:
 
     def _values(self, person: int) -> dict[str, Any]:
         self._number += 1
+        self._issued.add(self._number)
         numbers = [int(f"7{person}{attribute}{self._number:05}") for attribute in range(2)]
         return {"rssi": numbers[0], "tagRef": str(numbers[1])}
 
@@ -182,7 +185,9 @@ class World:
 
     def judge(self, caller: str, purpose: str, text: bytes, where: str) -> None:
         """Want every value in a text to be covered."""
-        for person, attribute, _ in VALUE.findall(text):
+        for person, attribute, number in VALUE.findall(text):
+            if int(number) not in self._issued:
+                continue
             named = ("rssi", "tagRef")[int(attribute)]
             assert self.model.covers(caller, purpose, PEOPLE[int(person)], named), where
 
