@@ -59,6 +59,7 @@ class Kills:
         try:
             await self._rounds(server, deliveries, kills)
         finally:
+            server.kill()
             await deliveries.stop()
 
     async def _rounds(self, server: Server, deliveries: Deliveries, kills: int) -> None:

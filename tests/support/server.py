@@ -65,10 +65,17 @@ class Server:
             )
 
     def start(self, timeout: float = 60.0) -> float:
-        """Start the process, wait until it is ready, and return the seconds that took."""
+        """Start the process, wait until it is ready, and return the seconds that took.
+
+        One that does not become ready is ended.
+        """
         begun = time.perf_counter()
         self.spawn()
-        self.wait_ready(timeout)
+        try:
+            self.wait_ready(timeout)
+        except BaseException:
+            self.kill()
+            raise
         return time.perf_counter() - begun
 
     def wait_ready(self, timeout: float = 60.0) -> None:
