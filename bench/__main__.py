@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from bench import machine
+from bench.bookings import measure_bookings
 from bench.delivery import measure_delivery
 from bench.figures import Figure, Rate
 from bench.guard import ROUNDS as GUARD_ROUNDS
@@ -40,9 +41,14 @@ PARTS = [
     "guard",
     "town",
     "withdrawal",
+    "bookings",
 ]
 
-ALONE = {"streams": measure_streams, "withdrawal": measure_withdrawal}
+ALONE = {
+    "streams": measure_streams,
+    "withdrawal": measure_withdrawal,
+    "bookings": measure_bookings,
+}
 """Parts that need no rounds."""
 
 TIMED = {
@@ -71,6 +77,7 @@ others (wall time, memory):
   guard           public reads with policies, against --auth off
   town            a message a second to ten open pages, hop by hop, and a town's start
   withdrawal      what still leaves of a person, with 1,000 subscriptions to them
+  bookings        pages of the bookings app with 10,000 bookings over a year
 
 examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
@@ -127,6 +134,7 @@ def measure(
         "guard",
         "town",
         "withdrawal",
+        "bookings",
     )
     places = {name: folder / name for name in apart}
     for place in places.values():

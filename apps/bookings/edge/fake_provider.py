@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -57,13 +57,14 @@ class Charge:
 class FakeProvider:
     """The provider. `silent` calls are carried out and answered 503; `repeats` tells all twice."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, seconds: Callable[[], float] = time.time) -> None:
         self.charges: dict[str, Charge] = {}
         self.silent = 0
         self.away = 0
         self.repeats = False
         self.at_once = False
         self._secret = secret
+        self._seconds = seconds
 
     def app(self) -> web.Application:
         """Return the provider as a web application."""
@@ -164,7 +165,7 @@ class FakeProvider:
 
     async def _tell(self, charge: Charge) -> None:
         body = orjson.dumps({"key": charge.key, "ref": charge.ref, "status": charge.status})
-        stamp = str(int(time.time()))
+        stamp = str(int(self._seconds()))
         headers = {SIGNATURE: signed(self._secret, stamp, body), TIME: stamp}
         async with aiohttp.ClientSession() as session:
             for _ in range(2 if self.repeats else 1):

@@ -40,8 +40,8 @@ class HttpProvider:
     ) -> None:
         self._url = url.rstrip("/")
         self._secret = secret
-        self._home = home.rstrip("/")
-        self._notify = (notify or home).rstrip("/")
+        self.home = home.rstrip("/")
+        self.notify = (notify or home).rstrip("/")
         self._session = session
 
     async def charge(self, key: str, amount: int, back: str) -> Answer:
@@ -50,8 +50,8 @@ class HttpProvider:
             "key": key,
             "amount": amount,
             "currency": "JPY",
-            "return_url": self._home + back,
-            "notify_url": self._notify + NOTIFY,
+            "return_url": self.home + back,
+            "notify_url": self.notify + NOTIFY,
         }
         return await self._call("POST", "/v1/payments", body)
 

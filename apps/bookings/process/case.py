@@ -78,7 +78,8 @@ class Key:
 
     `key` names it to whoever makes locks open; `revoke` is why it is taken back, once it is;
     `mailed` that its PIN was sent; `told` that its holder knows that it does not work. `issued`,
-    `used` and `failed` are what its AccessGrant says; `refused` is why it has none.
+    `used`, `failed` and `silent` (its lock tells nothing) are what its AccessGrant says;
+    `refused` is why it has none.
     """
 
     key: str
@@ -90,6 +91,7 @@ class Key:
     issued: bool = False
     used: bool = False
     failed: bool = False
+    silent: bool = False
     refused: str = ""
 
     @property

@@ -22,6 +22,7 @@ from apps.bookings.process.case import (
 )
 from apps.bookings.process.due import EPOCH, due_at
 from apps.keys.contract import Grant as LockGrant
+from apps.keys.contract import Kind
 from apps.keys.contract import Status as GrantStatus
 from broker.client import Entity, value
 
@@ -30,7 +31,7 @@ PAYMENT: Final = "PaymentTransaction"
 NONE: Final = "none"
 Operation = dict[str, Any]
 
-ISSUED: Final = frozenset({GrantStatus.ACTIVE, GrantStatus.CANNOT_REVOKE})
+ISSUED: Final = frozenset({GrantStatus.SENT, GrantStatus.ACTIVE, GrantStatus.CANNOT_REVOKE})
 
 
 def booking_from(entity: Entity) -> Booking:
@@ -89,7 +90,8 @@ def with_grant(case: Case, grant: LockGrant) -> Case:
     keys = tuple(
         replace(
             one,
-            issued=grant.issued and grant.status in ISSUED,
+            issued=_tellable(grant),
+            silent=grant.kind is Kind.ALGORITHMIC_PIN,
             used=grant.first_used is not None,
             failed=grant.status is GrantStatus.FAILED,
         )
@@ -98,6 +100,12 @@ def with_grant(case: Case, grant: LockGrant) -> Case:
         for one in case.booking.keys
     )
     return replace(case, booking=replace(case.booking, keys=keys))
+
+
+def _tellable(grant: LockGrant) -> bool:
+    """Say whether a grant has a PIN that will open: its lock has it, or nothing speaks against."""
+    smooth = grant.status is GrantStatus.REQUESTED and not grant.reason
+    return grant.issued and (smooth or grant.status in ISSUED)
 
 
 def operations(before: Case | None, version: str, after: Case) -> list[Operation]:

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from apps.bookings.core.when import utc
 from apps.bookings.edge.payments import Outcome, Provider, ProviderAway
 from apps.bookings.process import machine
-from apps.bookings.process.case import Case, Key, Letter, Money, Payment, refunded_charge
+from apps.bookings.process.case import Case, Letter, Money, Payment, refunded_charge
 from apps.bookings.process.due import Act, Due, next_due
 from apps.bookings.process.entities import (
     PAYMENT,
@@ -80,7 +80,6 @@ class Process:
     provider: Provider
     post: Post
     clock: Callable[[], datetime]
-    watched: Callable[[Key], bool] = lambda key: False
 
     async def load(self, booking_id: str) -> tuple[Case, str]:
         """Return a booking's case and version. Raises NotFound.
@@ -191,8 +190,7 @@ class Process:
             case Act.USE:
                 return machine.opened(case)
             case Act.FINISH:
-                watched = any(self.watched(key) for key in case.booking.keys if key.current)
-                return machine.finished(case, watched=watched)
+                return machine.finished(case)
             case Act.TROUBLE:
                 return machine.in_trouble(case)
             case Act.REMIND:
