@@ -70,7 +70,7 @@ class Service:
 
     async def take(self, event: Event) -> None:
         """Take one event of the feed. Raises ClientError."""
-        if event.kind in ("reset", "open"):
+        if event.kind == "reset":
             await self._all_open()
         elif event.entity is not None and event.kind in ("enter", "update"):
             await self._concerned(event)
@@ -92,6 +92,8 @@ class Service:
         async for event in self._client.stream(type=types, after=after):
             await self.take(event)
             if event.kind == "open":
+                if after is None:
+                    await self._all_open()
                 self._ready()
 
     async def _concerned(self, event: Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -53,6 +53,8 @@ from broker.client import ClientError, NotFound
 BROWSER: Final = "machi-bookings"
 """The cookie that holds a browser's secret of its holder."""
 YEAR: Final = 365 * 24 * 3600
+FRESH: Final = timedelta(minutes=10)
+"""How long the figures of the last year are shown before they are read again."""
 MOST_NOTICE: Final = 4096
 OUTCOMES: Final = ("held", "paid", "cancelled", "changed", "welcome", "left")
 SHOWN_DAYS: Final = 400
@@ -65,6 +67,7 @@ class Citizen:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._seal = Seal()
+        self._year: tuple[datetime, list[Booking]] | None = None
         self._templates = templates(HERE / "templates")
 
     async def find(self, request: Request, told: str = "", status: int = 200) -> Response:
@@ -246,8 +249,9 @@ class Citizen:
     async def money(self, request: Request) -> Response:
         """Show what it costs and saves."""
         language, now = language_of(request), self._site.clock()
-        span = Span(now - timedelta(days=365), now)
-        found = [booking_from(one) for one in await self._site.bookings(span)]
+        if self._year is None or now - self._year[0] > FRESH:
+            self._year = now, await self._site.last_year()
+        found = self._year[1]
         sites = len({one.building for one in (await self._site.desk.town()).spaces.values()})
         return self._page(request, "case.html", language, here="/case",
                           figures=case_view(found, sites, TEXTS[language]))  # fmt: skip

@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from apps.bookings import ledger
 from apps.bookings.core.recurring import Occurrence, Series, occurrences
 from apps.bookings.core.rules import NotBookable
-from apps.bookings.core.when import TOKYO, Span, at, clock_minutes, local, whole_day
+from apps.bookings.core.when import TOKYO, Span, at, clock_minutes, local
 from apps.bookings.desk import Town, Wish
 from apps.bookings.edge.holders import Contact
 from apps.bookings.pages.showing import day_label, lengths, line, today
@@ -152,8 +152,7 @@ class Counter:
     async def _shows(self, day: date, language: str) -> dict[str, Any]:
         t, site = TEXTS[language], self._site
         town = await site.desk.town()
-        whole = [booking_from(one) for one in await site.bookings(whole_day(day))]
-        whole.sort(key=lambda one: one.span.start)
+        whole = await site.bookings(day)
         waiting = await self._cases(OPEN)
         returning = await self._cases("refundAmount>0", Money.PENDING)
         rows = [

@@ -11,7 +11,7 @@ from apps.bookings.core.calendar import Slot, slots
 from apps.bookings.core.holidays import holiday
 from apps.bookings.core.rules import refund_percent
 from apps.bookings.core.spaces import Space, leaves
-from apps.bookings.core.when import Span, at, local
+from apps.bookings.core.when import local
 from apps.bookings.desk import Town
 from apps.bookings.edge.mail import clock, when
 from apps.bookings.process.case import HOLDING, Booking, Case, Method, Money, Status
@@ -218,11 +218,6 @@ def length_text(minutes: int, t: Words) -> str:
 def week_of(day: date) -> list[date]:
     """Return a day and the six after it."""
     return [day + timedelta(days=n) for n in range(WEEK)]
-
-
-def days_span(first: date, days: int) -> Span:
-    """Return so many whole days in Tokyo, and what of the night after may be open."""
-    return Span(at(first, 0), at(first + timedelta(days=days), 24 * 60))
 
 
 def today(now: datetime) -> date:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +14,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from apps.bookings.core.prices import BadPrices
 from apps.bookings.core.rules import NotBookable
 from apps.bookings.core.spaces import CLAIM
-from apps.bookings.core.when import Span, utc
+from apps.bookings.core.when import whole_day
 from apps.bookings.desk import Desk, OtherRequest, Town
 from apps.bookings.edge.holders import BadContact, Holders
 from apps.bookings.edge.payments import Provider
-from apps.bookings.pages.showing import Taken, days_span, taken_by_leaf
-from apps.bookings.process.entities import BOOKING
+from apps.bookings.pages.showing import Taken, taken_by_leaf
+from apps.bookings.process.case import Booking
+from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Busy, Process
 from apps.bookings.process.runner import Taken as SlotTaken
@@ -56,9 +57,8 @@ class Site:
         return {one["id"]: one for one in found}
 
     async def taken(self, first: date, days: int, leaves: frozenset[str] | None = None) -> Taken:
-        """Return what is taken on some days, of some leaves or of all."""
-        span = days_span(first, days)
-        q = f'startAt>="{utc(span.start)}";startAt<"{utc(span.end)}"'
+        """Return what is taken on some days and the night after, of some leaves or of all."""
+        q = _used_on(first, days + 1)
         if leaves is not None:
             q += ";refSpace==" + ",".join(f'"{leaf}"' for leaf in sorted(leaves))
         try:
@@ -66,17 +66,35 @@ class Site:
         except NotFound:
             return {}
 
-    async def bookings(self, span: Span) -> list[Entity]:
-        """Return the bookings that touch a time."""
-        q = f'startAt<"{utc(span.end)}";endAt>"{utc(span.start)}"'
+    async def bookings(self, day: date) -> list[Booking]:
+        """Return the bookings that touch a day, by start."""
+        q, whole = _used_on(day - timedelta(days=1), 2), whole_day(day)
         try:
-            return await self.process.client.query(type=BOOKING, q=q)
+            found = await self.process.client.query(type=BOOKING, q=q)
+        except NotFound:
+            found = []
+        read = [one for one in map(booking_from, found) if one.span.overlaps(whole)]
+        return sorted(read, key=lambda one: one.span.start)
+
+    async def last_year(self) -> list[Booking]:
+        """Return the bookings that began within the last 365 days."""
+        now, found = self.clock(), []
+        try:
+            async for page in self.process.client.pages(BOOKING):
+                found += [booking_from(one) for one in page]
         except NotFound:
             return []
+        return [one for one in found if now - timedelta(days=365) <= one.span.start < now]
 
     def booking_id(self, local: str) -> str:
         """Return the id of a booking by the last part of it."""
         return f"urn:ngsi-ld:{BOOKING}:{self.city}:{local}"
+
+
+def _used_on(first: date, days: int) -> str:
+    """Return the condition that something begins on one of some days."""
+    named = (f'"{first + timedelta(days=n)}"' for n in range(days))
+    return f"usedOn=={','.join(named)}"
 
 
 REFUSALS: Final = (

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from apps.bookings.core.spaces import CLAIM
-from apps.bookings.core.when import Span, moment, utc
+from apps.bookings.core.when import Span, local, moment, utc
 from apps.bookings.process.case import (
     HOLDING,
     Booking,
@@ -158,6 +158,7 @@ def _attributes(case: Case) -> dict[str, Any]:
         fee["reduction"] = booking.reduction
     values: dict[str, Any] = {
         "bookingNumber": booking.number,
+        "usedOn": f"{local(booking.span.start):%Y-%m-%d}",
         "startAt": utc(booking.span.start),
         "endAt": utc(booking.span.end),
         "status": booking.status.value,
@@ -269,13 +270,14 @@ def _payment_attributes(payment: Payment, booking: Booking) -> dict[str, Any]:
 
 
 def _claim(claim: str, booking: Booking) -> Operation:
-    city, local, stamp = claim.split(":", 4)[3], *claim.split(":", 4)[4].rsplit(":", 1)
+    city, leaf, stamp = claim.split(":", 4)[3], *claim.split(":", 4)[4].rsplit(":", 1)
     start = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:00Z"
     entity = {
         "id": claim,
         "type": CLAIM,
+        "usedOn": _property(f"{local(moment(start)):%Y-%m-%d}"),
         "startAt": _property(start),
-        "refSpace": _relation(f"urn:ngsi-ld:BookableSpace:{city}:{local}"),
+        "refSpace": _relation(f"urn:ngsi-ld:BookableSpace:{city}:{leaf}"),
         "refBooking": _relation(booking.id),
     }
     return {"op": "create", "entity": entity, "ifNoneMatch": "*"}

@@ -109,6 +109,7 @@ def test_claim_entities_say_space_start_and_booking():
         "entity": {
             "id": "urn:ngsi-ld:SlotClaim:432148:room:20261129T1500Z",
             "type": "SlotClaim",
+            "usedOn": {"type": "Property", "value": "2026-11-30"},
             "startAt": {"type": "Property", "value": "2026-11-29T15:00:00Z"},
             "refSpace": {"type": "Relationship", "object": space_id(ROOM)},
             "refBooking": {"type": "Relationship", "object": booking.id},
