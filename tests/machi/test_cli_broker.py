@@ -243,8 +243,13 @@ def test_tail_shows_what_is_there_and_what_happens(machi: Machi):
 
 def test_tail_ends_well_on_ctrl_c(machi: Machi):
     command = [sys.executable, "-m", "machi", "tail", "--snapshot", "--broker", machi.url]
+    # A shell that runs the tests in the background has them ignore Ctrl-C, and what they start.
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **EN}
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **EN},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as run:
         assert run.stdout is not None
         assert "connected" in run.stdout.readline()
