@@ -160,6 +160,7 @@ def booking_view(
         "pins": [codes[key.grant] for key in current if key.grant in codes],
         "unissued": any(key.grant not in codes for key in current),
         "trouble": any(key.failed or key.told or key.refused for key in current),
+        "later": any(key.silent and key.grant not in codes for key in current),
         "changed": any(key.revoke == "changed" for key in booking.keys),
         "pin_valid": t["pin_valid"].format(**_grace(booking, space, language)),
         "refunds": [
