@@ -55,13 +55,13 @@ class TownLocks:
         *,
         kick: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        patience: float = PATIENCE,
+        patience: float | None = None,
     ) -> None:
         self._client = client
         self._vault = vault
         self._kick = kick
         self._clock = clock
-        self._patience = patience
+        self._patience = PATIENCE if patience is None else patience
 
     async def operations(self, wanted: Wanted) -> Operations:
         """Return what creates the grant. Raises CannotGrant."""

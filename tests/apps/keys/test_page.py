@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from apps.keys.contract import Status
 from apps.staff.app import StaffSettings, staff
@@ -51,7 +52,10 @@ async def desk(made: Town) -> AsyncIterator[Desk]:
         yield Desk(session)
 
 
-async def test_chosen_locks_open_at_once_and_a_box_says_that_it_cannot(tmp_path: Path):
+async def test_chosen_locks_open_at_once_and_a_box_says_that_it_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("apps.keys.locks.PATIENCE", 30.0)
     async with town(tmp_path, "remotelock") as made, desk(made) as page:
         await made.plant("key_box", connectivity="offlineAlgorithmic")
         chosen = {f"lock {lock_id(kind)}": "on" for kind in ("remotelock", "key_box")}
