@@ -8,8 +8,7 @@ changes it is about.
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final, TypeVar
 
@@ -19,6 +18,7 @@ from broker.clock import Clock
 from broker.model.entity import Entity
 from broker.store.books import Posting, figures, no_subscription, subscription_exists, total
 from broker.store.contract import Resource
+from broker.store.mongodb.dead import settle, take_dead, wait_again
 from broker.store.mongodb.draft import Writes
 from broker.store.mongodb.letters import Letters, to_tries
 from broker.store.mongodb.lines import (
@@ -27,6 +27,7 @@ from broker.store.mongodb.lines import (
     row_key,
     to_subscription,
 )
+from broker.store.mongodb.listeners import Listeners
 from broker.store.mongodb.matching import match, queue_changes
 from broker.store.mongodb.rows import Document, to_resource
 from broker.store.mongodb.server import Database
@@ -51,7 +52,6 @@ from broker.store.outbox import (
     NewsListener,
     Notice,
     Opening,
-    Outcome,
     RowListener,
     Settlement,
     StoredSubscription,
@@ -78,8 +78,7 @@ class MongoOutbox:
         self._last = 0
         self._writer: Writer
         self._matcher: Matcher | None = None
-        self._row_listeners: list[RowListener] = []
-        self._news_listeners: list[NewsListener] = []
+        self._told = Listeners()
 
     async def load(self, writer: Writer) -> None:
         """Take in what the database holds.
@@ -138,7 +137,7 @@ class MongoOutbox:
                 self._lines[stored.sid] = staged.line
                 self._ids[tenant, id] = stored.sid
                 self._kept(staged.stored)
-                self._tell_rows(rows)
+                self._told.rows(rows)
 
             writes.after.append(durable)
             return staged.stored
@@ -169,7 +168,7 @@ class MongoOutbox:
             rows = await self._open(session, staged, opening)
             staging.write(writes)
             writes.after.append(lambda: self._kept(staged.stored))
-            writes.after.append(lambda: self._tell_rows(rows))
+            writes.after.append(lambda: self._told.rows(rows))
             return staged.stored
 
         return await self._alone(work)
@@ -215,11 +214,11 @@ class MongoOutbox:
 
     def listen(self, listener: RowListener) -> Callable[[], None]:
         """Call `listener` with the rows that begin to wait."""
-        return _added(self._row_listeners, listener)
+        return self._told.listen(listener)
 
     def follow(self, listener: NewsListener) -> Callable[[], None]:
         """Call `listener` with the subscriptions that changed."""
-        return _added(self._news_listeners, listener)
+        return self._told.follow(listener)
 
     async def waiting(self, sid: int, *, after: int = 0, limit: int = IN_FLIGHT) -> list[Waiting]:
         """Return the oldest rows of a queue past row `after`, in order."""
@@ -254,7 +253,7 @@ class MongoOutbox:
             for failure in failed:
                 fail(staging, failure)
             for settlement in ended:
-                await self._settle(session, staging, writes, settlement)
+                await settle(self._database, session, staging, writes, settlement)
             staging.write(writes)
 
         await self._alone(work)
@@ -277,7 +276,7 @@ class MongoOutbox:
             if entities or notice is not None:
                 supersede(staged)
                 row = queue_period(staged, at, entities, notice, period=True)
-                writes.after.append(lambda: self._tell_rows([row]))
+                writes.after.append(lambda: self._told.rows([row]))
             staging.write(writes)
             return True
 
@@ -308,19 +307,11 @@ class MongoOutbox:
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> list[int]:
             staging = Staging(self._lines)
-            dead = await self._take_dead(session, staging, writes, tenant, sid, seqs)
+            dead = await take_dead(self._database, session, staging, writes, tenant, sid, seqs)
             staged = staging.find(sid)
             if not dead or staged is None:
                 return []
-            for document in dead:
-                tries = to_tries(document)
-                again = replace(tries, attempts=min(tries.attempts, 1), not_before=None)
-                seq = document["seq"]
-                staged.note(seq, again)
-                staged.about[seq] = {
-                    name: document[name] for name in ("entities", "notice") if name in document
-                }
-            staged.post(Posting(dead=-len(dead)))
+            wait_again(staged, dead)
             staging.write(writes)
             return [document["seq"] for document in dead]
 
@@ -328,7 +319,7 @@ class MongoOutbox:
         line = self._lines.get(sid)
         if replayed and line is not None:
             rows = [(seq, line.rows[seq]) for seq in replayed if seq in line.rows]
-            self._tell_rows(await self._letters.waiting(sid, rows))
+            self._told.rows(await self._letters.waiting(sid, rows))
         return len(replayed)
 
     async def discard(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
@@ -336,7 +327,7 @@ class MongoOutbox:
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> int:
             staging = Staging(self._lines)
-            return len(await self._take_dead(session, staging, writes, tenant, sid, seqs))
+            return len(await take_dead(self._database, session, staging, writes, tenant, sid, seqs))
 
         return await self._alone(work)
 
@@ -364,7 +355,7 @@ class MongoOutbox:
             if matched.commit is not None:
                 writes.after.append(matched.commit)
         staging.write(writes)
-        writes.after.append(lambda: self._tell_rows(rows))
+        writes.after.append(lambda: self._told.rows(rows))
 
     async def expire(
         self, session: AsyncClientSession, writes: Writes, newest: int, before: str
@@ -383,7 +374,7 @@ class MongoOutbox:
         old_periods = {"seq": {"$gte": PERIODIC}, "queued_at": {"$lt": before}}
         gone: Document = {"$or": [{"seq": {"$lte": newest}}, old_periods]}
         await self._database["dead"].delete_many(gone, session=session)
-        writes.after.append(lambda: self._tell_news(touched))
+        writes.after.append(lambda: self._told.news(touched))
 
     async def drop_tenant(self, session: AsyncClientSession, writes: Writes, tenant: str) -> None:
         """Remove all subscriptions of a tenant."""
@@ -432,62 +423,9 @@ class MongoOutbox:
                 del self._lines[stored.sid], self._ids[stored.tenant, stored.id]
                 if self._matcher is not None:
                     self._matcher.drop(stored.sid)
-            self._tell_news([staged.stored.sid for staged in gone])
+            self._told.news([staged.stored.sid for staged in gone])
 
         writes.after.append(durable)
-
-    async def _settle(
-        self, session: AsyncClientSession, staging: Staging, writes: Writes, settlement: Settlement
-    ) -> None:
-        sid, seq = settlement.sid, settlement.seq
-        staged = staging.find(sid)
-        tries = None if staged is None else staged.tries(seq)
-        if staged is None or tries is None:
-            return
-        if settlement.outcome is Outcome.DEAD:
-            key = row_key(sid, seq)
-            stored = await self._database["outbox"].find_one({"_id": key}, session=session) or {}
-            letter = replace(
-                tries, attempts=settlement.attempts, not_before=None, error=settlement.error
-            )
-            about: Document = {
-                name: stored[name] for name in ("entities", "notice") if name in stored
-            }
-            writes.put(
-                "dead",
-                {
-                    "_id": key,
-                    "tenant": staged.stored.tenant,
-                    "sid": sid,
-                    "seq": seq,
-                    "died_at": settlement.at,
-                    **asdict(letter),
-                    **about,
-                },
-            )
-        staged.take(seq)
-        posting = Posting()
-        posting.settle(settlement, tries.attempts)
-        staged.post(posting)
-
-    async def _take_dead(
-        self,
-        session: AsyncClientSession,
-        staging: Staging,
-        writes: Writes,
-        tenant: str,
-        sid: int,
-        seqs: Iterable[int] | None,
-    ) -> list[Document]:
-        staged = staging.find(sid)
-        if staged is None or staged.stored.tenant != tenant:
-            return []
-        wanted = None if seqs is None else set(seqs)
-        cursor = self._database["dead"].find({"sid": sid}, session=session)
-        found = [each for each in await cursor.to_list() if wanted is None or each["seq"] in wanted]
-        for document in found:
-            writes.drop("dead", document["_id"])
-        return found
 
     async def _letter(self, document: Document) -> DeadLetter | None:
         line = self._lines.get(document["sid"])
@@ -510,7 +448,7 @@ class MongoOutbox:
     def _kept(self, stored: StoredSubscription) -> None:
         if self._matcher is not None:
             self._matcher.keep(stored)
-        self._tell_news([stored.sid])
+        self._told.news([stored.sid])
 
     def _count_a_try(self) -> None:
         for line in self._lines.values():
@@ -535,26 +473,6 @@ class MongoOutbox:
     def _total(self) -> Books:
         return total([self._gone, *(line.stored.books for line in self._lines.values())])
 
-    def _tell_rows(self, rows: Sequence[Waiting]) -> None:
-        if rows:
-            for listener in list(self._row_listeners):
-                listener(rows)
-
-    def _tell_news(self, sids: Collection[int]) -> None:
-        if sids:
-            for listener in list(self._news_listeners):
-                listener(sids)
-
 
 def _is_old(seq: int, tries: Tries, newest: int, before: str) -> bool:
     return seq <= newest or (seq >= PERIODIC and tries.queued_at < before)
-
-
-def _added(listeners: list[T], listener: T) -> Callable[[], None]:
-    listeners.append(listener)
-
-    def stop() -> None:
-        with suppress(ValueError):
-            listeners.remove(listener)
-
-    return stop
