@@ -72,7 +72,7 @@ class Stand:
 async def stand(folder: Path, kind: str) -> AsyncIterator[Stand]:
     """Open the bookings of a town with one space, behind a lock of a kind."""
     sink = Sink()
-    post = Controller(sink, hostname="127.0.0.1", port=free_port())
+    post = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
     post.start()
     try:
         async with town(folder, kind) as made, aiohttp.ClientSession() as session:

@@ -53,7 +53,7 @@ class Town:
 @pytest.fixture
 async def post(tmp_path: Path) -> AsyncIterator[Town]:
     sink = Sink()
-    server = Controller(sink, hostname="127.0.0.1", port=free_port())
+    server = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
     server.start()
     try:
         async with broker(tmp_path) as url, stage(url, "aso", [space(GYM)]) as town:
