@@ -1,0 +1,45 @@
+"""What a currency allows, as its `LocalCurrency` says. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from apps.kijiko.ledger.lots import months_after
+from broker.client import Entity, value
+
+CURRENCY: Final = "LocalCurrency"
+MOST: Final = 1_000_000_000
+"""Yen in one transfer, whatever the currency allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A currency's rules at one version. Limits are in yen; None is no limit."""
+
+    currency: str
+    version: str = ""
+    months: int = 6
+    balance: int | None = None
+    charge_day: int | None = None
+    payment: int | None = None
+    payment_day: int | None = None
+
+    def last_day(self, issued: date) -> date:
+        """Return the last day on which what is issued on a day can be spent."""
+        return months_after(issued, self.months)
+
+
+def rules_from(entity: Entity, version: str = "") -> Rules:
+    """Return the rules of a currency's entity."""
+    expiry = value(entity, "expiryRule", {})
+    return Rules(
+        currency=entity["id"],
+        version=version,
+        months=int(expiry.get("value", 6)),
+        balance=value(entity, "maxBalance"),
+        charge_day=value(entity, "maxChargePerDay"),
+        payment=value(entity, "maxPayment"),
+        payment_day=value(entity, "maxPaymentPerDay"),
+    )
