@@ -85,7 +85,8 @@ class Guard(Protocol):
         """Return what `view` depends on besides the entity, None where it depends on more.
 
         As long as two callers have the same lens, or one has it at two times, an entity that does
-        not change looks the same to both; so what was rendered for one does for the other.
+        not change looks the same to both, and reading it is allowed to both or neither; so what was
+        rendered for one does for the other.
         """
         ...
 

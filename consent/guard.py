@@ -32,6 +32,7 @@ from consent.records.rules import Writer, check
 from consent.transform.apply import Audience
 
 _BEARER: Final = b"bearer "
+_READ: Final = Action.READ
 _MOST_SIGHTS: Final = 4096
 _DEVICE: Final = frozenset((Action.READ, Action.UPDATE))
 _Place: TypeAlias = tuple[Caller, str, Action]
@@ -79,6 +80,8 @@ class PolicyGuard:
         self._rate = rate
         self._meter = Meter(self.usage.asked)
         self._sights: dict[_Place, Sight] = {}
+        self._public: dict[str, Sight] = {}
+        """What anybody may read, by tenant."""
         self._lenses: dict[tuple[Rule, ...], str] = {}
         self._numbers = count()
         self._generation = (0, 0)
@@ -91,8 +94,7 @@ class PolicyGuard:
         bound = [rule for rule in every if rule.kind == "consentBound" and rule.permits]
         self._rules = tuple(rule for rule in every if rule not in bound)
         self.personal = PersonalData(bound)
-        self._sights.clear()
-        self._until = None
+        self._forget()
         self._moments = sorted(
             moment for rule in every for moment in (rule.since, rule.until) if moment
         )
@@ -104,7 +106,9 @@ class PolicyGuard:
         if shown is None:
             if purpose is not None:
                 raise _unknown("A purpose is given to a client: it needs the client's key.")
-            self._count(nameless(address, self._rate), "")
+            limited = nameless(address, self._rate)
+            if limited is not None:
+                self._count(limited, "")
             return ANYONE
         if shown[: len(_BEARER)].lower() != _BEARER:
             raise _unknown("Only keys are taken: Authorization: Bearer mk_…")
@@ -253,33 +257,35 @@ class PolicyGuard:
         return Committed(_seen(committed.change, before, after), before, after)
 
     def _sight(self, caller: Caller, tenant: str, action: Action) -> Sight:
-        generation = self._known_now(caller)
+        if self._until is not None and self.clock() >= self._until:
+            self._forget()
+        if caller is ANYONE and action is _READ:
+            # It hangs on policies and time alone: on no key, and on nobody's consent.
+            sight = self._public.get(tenant)
+            if sight is None:
+                sight = self._public[tenant] = self._looked_up(caller, tenant, action)
+            return sight
+        generation = (self._clients.refresh(), self.register.tick(self.clock()))
         if generation != self._generation:
             self._generation = generation
             self._sights.clear()
-        if self._until is not None and self.clock() >= self._until:
-            self._sights.clear()
-            self._until = None
         place = (caller, tenant, action)
         sight = self._sights.get(place)
         if sight is None:
             sight = self._sights[place] = self._looked_up(caller, tenant, action)
         return sight
 
-    def _known_now(self, caller: Caller) -> tuple[int, int]:
-        """Return how often something changed that decisions about a caller depend on.
-
-        What anybody may do hangs on no key and on no consent's end.
-        """
-        if not caller.client:
-            return self._generation[0], self.register.generation
-        return self._clients.refresh(), self.register.tick(self.clock())
+    def _forget(self) -> None:
+        self._sights.clear()
+        self._public.clear()
+        self._until = None
 
     def _looked_up(self, caller: Caller, tenant: str, action: Action) -> Sight:
         now = self.clock()
         self._until = next((moment for moment in self._moments if moment > now), None)
-        if len(self._sights) >= _MOST_SIGHTS:
-            self._sights.clear()
+        for kept in (self._sights, self._public):
+            if len(kept) >= _MOST_SIGHTS:
+                kept.clear()
         rules = tuple(self._about(caller, tenant, action, now))
         changes = any(rule.transform for rule in rules)
         if changes or not self._unlogged(caller, rules):

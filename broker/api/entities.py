@@ -15,7 +15,6 @@ from broker.api.view import plain_view, view_of
 from broker.entities.semantics import merge, replace
 from broker.entities.service import Target
 from broker.errors import ResourceNotFound
-from broker.guard import Action
 from broker.model.entity import Entity
 from broker.model.names import check_entity_id
 from broker.model.parse import parse_entity, parse_fragment
@@ -34,7 +33,6 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     entity_id = request.path[0]
     lens = broker.guard.lens(request.caller, request.tenant)
     if lens is not None and "type" not in request.query:
-        broker.guard.allow(request.caller, request.tenant, Action.READ, entity_id)
         rendering = broker.rendered.get(request.tenant, entity_id, view.key + lens)
         if rendering is not None:
             return show.kept(request, view, rendering)
