@@ -4,8 +4,6 @@ import asyncio
 import getpass
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -70,24 +68,6 @@ async def shows(client: Client, entity_id: str, **wanted: Any) -> Entity:
             await asyncio.sleep(0.05)
 
 
-@asynccontextmanager
-async def going_on(port: int, gauge: FakeGauge) -> AsyncIterator[None]:
-    """Let the gauge report the last level on and on, as gauges do."""
-
-    async def report() -> None:
-        while True:
-            await asyncio.sleep(5)
-            time = datetime.now(UTC).isoformat(timespec="milliseconds")
-            await publish(port, gauge.message(time, level=RISE[-1]))
-
-    task = asyncio.create_task(report())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 async def test_chain_killed_at_any_point_ends_in_the_right_state_and_says_so(tmp_path: Path):
     chance = random.Random(SEED)
     deaths = dict(zip(chance.sample(range(4, 32), len(VICTIMS)), VICTIMS, strict=True))
@@ -123,8 +103,7 @@ async def test_chain_killed_at_any_point_ends_in_the_right_state_and_says_so(tmp
             if minute in deaths:
                 await asyncio.sleep(chance.uniform(0, 0.2))
                 await processes[deaths[minute]].kill()
-        async with going_on(mqtt_port, gauge):
-            station = await shows(client, STATION, waterLevel=RISE[-1], stageStep="designHighWater")
+        station = await shows(client, STATION, waterLevel=RISE[-1], stageStep="designHighWater")
         shown = {"reportedColour": "#FF0000", "reportedEffect": "blink"}
         told = await shows(
             client, LIGHT, step="designHighWater", commandStatus="confirmed", **shown
