@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+READY = "ready:"
+
 
 class Process:
     """A command that is kept running. `kill` ends it by SIGKILL and starts it again at once."""
@@ -29,6 +31,12 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 env=self._environment,
             )
+
+    async def ready(self) -> None:
+        """Wait until it has said that it is ready, since it was first started."""
+        async with asyncio.timeout(60):
+            while READY not in self._log.read_text():
+                await asyncio.sleep(0.02)
 
     async def kill(self) -> None:
         """Kill it and start it again."""

@@ -97,6 +97,10 @@ async def test_chain_killed_at_any_point_ends_in_the_right_state_and_says_so(tmp
         Client(url, key=handed.keys["seed"], retry=Retry(attempts=None)) as client,
     ):
         await plant(client, light)
+        # An MQTT broker keeps nothing for an adapter that has never been there, and a stage needs
+        # two samples: an alerts app whose first life began after the rise would know one.
+        for name in ("adapters", "alerts"):
+            await processes[name].ready()
         for minute, level in enumerate(RISE):
             time = (begin + timedelta(minutes=minute)).isoformat(timespec="milliseconds")
             await publish(mqtt_port, gauge.message(time, level=level))

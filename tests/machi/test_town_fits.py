@@ -20,6 +20,7 @@ from adapters.zigbee_lock.fake import FakeLock
 from adapters.zigbee_lock.lock import attributes, read
 from apps.alerts.channels.config import Webhook
 from apps.alerts.channels.messenger import Messenger
+from apps.alerts.cursor import CURSOR_ID, cursor_from
 from apps.alerts.effects import Change
 from apps.alerts.evacuation import draft_operations
 from apps.alerts.stage import Step
@@ -127,7 +128,8 @@ async def test_everything_a_flood_leaves_behind_fits_its_models(
         play = Replay(drill, publish, samples, 1200, lambda text: None, patience=30)
         assert (await play.play())[-1].step == "designHighWater"
         await station.ingest(ahead)
-        await drill.append(LIGHT, report_attributes(Verdict("unreachable", info="away"), at(0)))
+        async with background(unreachable(drill)):
+            await noted(drill, "unreachable")
         wall.later = timedelta(minutes=1)
         await issued(drill, 'faultKind=="unreachable"')
         await issued(drill, "channels")
@@ -182,8 +184,25 @@ def at(minute: int) -> str:
     return timestamp(START + timedelta(minutes=minute))
 
 
+async def unreachable(client: Client) -> None:
+    """Report that the light is away, again and again: each new command makes it `pending`."""
+    while True:
+        await client.append(LIGHT, report_attributes(Verdict("unreachable", info="away"), at(0)))
+        await asyncio.sleep(0.02)
+
+
+async def noted(client: Client, kind: str) -> None:
+    """Wait until the app, which follows the feed, knows what is wrong with the light."""
+    async with asyncio.timeout(60):
+        while True:
+            fault = cursor_from(await client.retrieve(CURSOR_ID), "").lights.get(LIGHT)
+            if fault is not None and fault.kind == kind:
+                return
+            await asyncio.sleep(0.02)
+
+
 async def issued(client: Client, q: str) -> None:
     """Wait until there is an alert of which `q` is true."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await client.query(type="Alert", q=q):
             await asyncio.sleep(0.02)
