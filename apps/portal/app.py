@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from apps.portal.developers import developers_page, download
 from apps.portal.hub import Hub
 from apps.portal.kept import Kept
+from apps.portal.keys import KeysPage, keys_page, sign_in, sign_out
 from apps.portal.level_page import levels_page
 from apps.portal.models import models_page
 from apps.portal.pages import KEPT, Pages
@@ -71,6 +72,7 @@ def portal(settings: PortalSettings) -> FastAPI:
             app.state.hub = Hub(real, drill)
             app.state.pages = Pages(app.state.hub)
             app.state.kept = Kept()
+            app.state.keys = KeysPage(real)
             following = asyncio.create_task(app.state.hub.run(settings.ready))
             yield
             following.cancel()
@@ -85,6 +87,10 @@ def portal(settings: PortalSettings) -> FastAPI:
     app.add_route("/developers", developers_page, methods=["GET", "HEAD"])
     app.add_route("/download", download, methods=["GET"])
     app.add_route("/models", models_page, methods=["GET", "HEAD"])
+    app.add_route("/keys", keys_page, methods=["GET", "HEAD"])
+    app.add_route("/keys/{deed}", keys_page, methods=["POST"])
+    app.add_route("/sign-in", sign_in, methods=["GET", "HEAD", "POST"])
+    app.add_route("/sign-out", sign_out, methods=["POST"])
     app.add_route("/live", _live, methods=["GET"])
     app.add_route("/curves/{kind}", _curves, methods=["GET"])
     app.add_route("/cap/{kind}", feed, methods=["GET", "HEAD"])

@@ -44,8 +44,14 @@ class Entrance:
     """
 
     def __init__(
-        self, broker: Client, seal: Seal, monotonic: Callable[[], float] = time.monotonic
+        self,
+        broker: Client,
+        seal: Seal,
+        monotonic: Callable[[], float] = time.monotonic,
+        home: str = "/",
     ) -> None:
+        """`home` is the page to go to once signed in."""
+        self._home = home
         self._broker = broker
         self._seal = seal
         self._tries = Tries(monotonic)
@@ -75,7 +81,7 @@ class Entrance:
             path="/sign-in",
         )
         answer = HTMLResponse(page, status, headers={"Content-Language": language})
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=_secure(request))
+        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure(request))
         return answer
 
     async def enter(self, request: Request) -> Response:
@@ -99,14 +105,14 @@ class Entrance:
             return self.form(request, "away", 503)
         except ClientError:
             return self.form(request, "away", 503)
-        answer = RedirectResponse(f"/?lang={quote(language_of(request))}", 303)
+        answer = RedirectResponse(f"{self._home}?lang={quote(language_of(request))}", 303)
         answer.set_cookie(
             SESSION,
             session["token"],
             max_age=HOURS * 3600,
             httponly=True,
             samesite="strict",
-            secure=_secure(request),
+            secure=secure(request),
         )
         return answer
 
@@ -126,10 +132,10 @@ class Entrance:
             except ClientError:
                 return self.form(request, "away", 503)
         answer = RedirectResponse(f"/sign-in?lang={quote(language_of(request))}", 303)
-        answer.delete_cookie(SESSION, httponly=True, samesite="strict", secure=_secure(request))
+        answer.delete_cookie(SESSION, httponly=True, samesite="strict", secure=secure(request))
         return answer
 
 
-def _secure(request: Request) -> bool:
+def secure(request: Request) -> bool:
     """Say whether cookies travel by TLS only: everywhere but on this machine."""
     return request.url.scheme == "https" or request.url.hostname not in HOSTS

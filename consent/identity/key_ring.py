@@ -44,10 +44,13 @@ class KeyRing:
         self._token = token
 
     def listed(self, caller: Caller) -> dict[str, Any]:
-        """Return the caller's limits and keys, with what each asked today. Raises Unauthorized."""
+        """Return the caller's limits and keys, with what each asked today. Raises Unauthorized.
+
+        Who has made no key yet is told the limits of the first.
+        """
         name = _name(caller)
         keys = self._keys(name)
-        client = self._book.client(name)
+        client = self._book.client(name) or (_first(name) if _makes(caller) else None)
         return {
             "client": name,
             "rate": client.rate if client else None,
@@ -81,9 +84,7 @@ class KeyRing:
 
     def _maker(self, caller: Caller) -> str:
         name = _name(caller)
-        if caller.user is None or not any(
-            role.partition(":")[0] in _MAKERS for role in caller.roles
-        ):
+        if not _makes(caller):
             raise Forbidden(
                 "Only developers who are signed in make keys of their own.",
                 place="caller",
@@ -95,7 +96,7 @@ class KeyRing:
         key_id, text, digest = make(self._token)
         key = Key(key_id, name, digest, self._clock())
         if self._book.client(name) is None:
-            self._book.put(Client(name, frozenset({Role.DEVELOPER}), rate=RATE, quota=QUOTA))
+            self._book.put(_first(name))
         self._book.add(key)
         return {**self._shown(key), "key": text}
 
@@ -134,6 +135,16 @@ def _name(caller: Caller) -> str:
             remedy="Send a key or a session's token: Authorization: Bearer …",
         )
     return caller.client if caller.user is None else f"developer:{caller.user}"
+
+
+def _makes(caller: Caller) -> bool:
+    roles = {role.partition(":")[0] for role in caller.roles}
+    return caller.user is not None and not roles.isdisjoint(_MAKERS)
+
+
+def _first(name: str) -> Client:
+    """Return the client that a person's first key makes."""
+    return Client(name, frozenset({Role.DEVELOPER}), rate=RATE, quota=QUOTA)
 
 
 def _later(moment: str, by: timedelta) -> str:

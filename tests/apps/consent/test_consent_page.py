@@ -26,6 +26,7 @@ from consent.town import town_access
 from machi.seed.consent import assessment_entities, purpose_entities
 from smart_data_models.offer import offered
 from tests.support.browser import chromium
+from tests.support.keyboard import press, write
 from tests.support.live import live_broker, serve
 
 PURPOSE = "urn:ngsi-ld:DataPurpose:432032:evacuation-support"
@@ -107,29 +108,13 @@ async def town(tmp_path: Path) -> AsyncIterator[Running]:
         yield found
 
 
-async def focus(page: Page, selector: str) -> None:
-    """Press Tab until something that matches has the focus."""
-    for _ in range(80):
-        await page.keyboard.press("Tab")
-        if await page.evaluate("s => document.activeElement.matches(s)", selector):
-            return
-    raise AssertionError(f"{selector} is not reached by Tab")
-
-
-async def press(page: Page, selector: str) -> None:
-    """Go to something by Tab, and press Enter."""
-    await focus(page, selector)
-    await page.keyboard.press("Enter")
-
-
 async def sign_in(town: Running, name: str, language: str = "ja") -> Page:
     """Open the centre on a phone, and sign in by keyboard."""
     context = await town.browser.new_context(viewport={"width": 390, "height": 844})
     page = await context.new_page()
     await page.goto(f"{town.page}/?lang={language}")
     for selector, text in (("#name", name), ("#password", PASSWORD)):
-        await focus(page, selector)
-        await page.keyboard.type(text)
+        await write(page, selector, text)
     await page.keyboard.press("Enter")
     await expect(page.locator("#consents")).to_be_visible()
     return page
@@ -220,8 +205,7 @@ async def test_board_decides_by_keyboard_and_everybody_reads_what_it_decided(tow
     await page.goto(f"{town.page}/board?lang=ja")
     waiting = page.locator(".assessment.submitted")
     await expect(waiting).to_contain_text("人流の計測")
-    await focus(page, ".submitted input[name=reason]")
-    await page.keyboard.type("人数だけを数え、十人未満を伏せるため。")
+    await write(page, ".submitted input[name=reason]", "人数だけを数え、十人未満を伏せるため。")
     await press(page, ".submitted button[value=approved]")
     await expect(page.locator(".told")).to_have_text("承認しました。")
     await expect(page.locator(".assessment.submitted")).to_have_count(0)

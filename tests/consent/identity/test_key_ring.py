@@ -72,6 +72,12 @@ async def test_key_is_shown_once_and_opens_what_developers_may(town: Town):
     assert made["key"] not in (await town.ask("GET", KEYS, "dora")).body.decode()
 
 
+async def test_limits_of_the_first_key_are_told_before_it_is_made(town: Town):
+    for person, limits in (("dora", (RATE, QUOTA)), ("hanako", (None, None))):
+        told = (await town.ask("GET", KEYS, person)).json()
+        assert (told["rate"], told["quota"], told["keys"]) == (*limits, [])
+
+
 async def test_what_a_key_asked_today_is_told_to_its_owner_and_to_the_program(town: Town):
     key = (await town.made())["key"]
     for _ in range(3):
