@@ -147,23 +147,37 @@ async def start(
         started=started,
         name=await own_name(store, clock, token),
     )
-    store.listen(broker.rendered.forget)
-    store.listen(broker.delivery.chains.committed)
+    await _begin(broker)
+    _measure(broker, fit)
+    return broker
+
+
+async def _begin(broker: Broker) -> None:
+    """Start what works beside the requests, as far as the settings want it."""
+    settings = broker.settings
+    broker.store.listen(broker.rendered.forget)
+    broker.store.listen(broker.delivery.chains.committed)
     if settings.deliver:
         await broker.delivery.start()
         await broker.periods.start()
     if settings.history:
         await broker.follower.start()
-    await disclosures.attend(follower.catch_up)
-    broker.metrics.gauge(store.count)
+    await broker.disclosures.attend(broker.follower.catch_up)
+
+
+def _measure(broker: Broker, fit: Fit | None) -> None:
+    """Let each part show its figures in `/metrics`."""
+    for figures in (
+        broker.store.count,
+        broker.store.outbox.figures,
+        broker.rendered.figures,
+        broker.feed.figures,
+        broker.delivery.figures,
+        broker.follower.figures,
+    ):
+        broker.metrics.gauge(figures)
     if fit is not None:
         broker.metrics.gauge(fit.figures)
-    broker.metrics.gauge(store.outbox.figures)
-    broker.metrics.gauge(broker.rendered.figures)
-    broker.metrics.gauge(broker.feed.figures)
-    broker.metrics.gauge(broker.delivery.figures)
-    broker.metrics.gauge(broker.follower.figures)
-    return broker
 
 
 async def _default_context(contexts: ContextLoader, settings: Settings, models: Models) -> Context:

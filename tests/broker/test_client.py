@@ -118,7 +118,7 @@ async def test_a_client_that_is_not_open_says_so():
 
 
 async def test_query_reads_every_page(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("broker.client.PAGE", 2)
+    monkeypatch.setattr("broker.client.client.PAGE", 2)
     everything = [{"id": f"urn:a:{n}", "type": "A"} for n in range(5)]
 
     async def answer(request: web.Request) -> web.StreamResponse:

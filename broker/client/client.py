@@ -1,15 +1,4 @@
-"""The async NGSI-LD client that apps and adapters use. It speaks HTTP and knows nothing else.
-
-    async with Client("http://127.0.0.1:1026", tenant="drill", name="alerts") as broker:
-        station = await broker.retrieve("urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi")
-        await broker.merge(station["id"], {"stage": {"type": "Property", "value": 2}})
-
-Entities travel in normalized form. One client stands for one tenant and one @context.
-
-Errors: `ClientError` is the root. `Unreachable` says that no answer came; `Refused` and its
-kinds (`BadRequest`, `Unauthorized`, `Forbidden`, `NotFound`, `AlreadyExists`,
-`PreconditionFailed`, `Unprocessable`, `Unavailable`) carry the broker's problem document.
-"""
+"""The connection to a broker: calls that are tried again, pages, live streams."""
 
 from __future__ import annotations
 
@@ -19,7 +8,6 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -28,74 +16,13 @@ from urllib.parse import quote
 import aiohttp
 import orjson
 
-Json = Any
-Entity = dict[str, Any]
+from broker.client.entity import Entity, Json
+from broker.client.errors import ClientError, Refused, Unavailable, Unreachable, refusal
+from broker.client.events import Event, parse_events
+
 API: Final = "/ngsi-ld/v1"
 EXTENSIONS: Final = "/ngsi-ld/ex/v1"
 PAGE: Final = 500
-
-
-class ClientError(Exception):
-    """Root of what the client raises."""
-
-
-class Unreachable(ClientError):
-    """No answer: connection refused, broken off, or timed out, after all tries."""
-
-
-class Refused(ClientError):
-    """The broker answered with an error. `problem` is its problem document (RFC 9457)."""
-
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__(
-            f"{status} {problem.get('title', '')}: {problem.get('detail', '')} "
-            f"[{problem.get('place', '?')}] {problem.get('remedy', '')}".strip()
-        )
-        self.status = status
-        self.problem = problem
-
-
-class BadRequest(Refused):
-    """400: the request breaks a rule of the data model or of a grammar."""
-
-
-class Unauthorized(Refused):
-    """401: a key is needed, or the one shown opens nothing."""
-
-
-class Forbidden(Refused):
-    """403: the guard refuses this caller, or the query is too complex."""
-
-
-class NotFound(Refused):
-    """404: no such entity, attribute or tenant."""
-
-
-class AlreadyExists(Refused):
-    """409: the entity exists, or the change breaks a rule of its type."""
-
-
-class PreconditionFailed(Refused):
-    """412: a precondition did not hold; in a transaction `problem["operation"]` says which."""
-
-
-class Unprocessable(Refused):
-    """422: understood and not possible, or an idempotency key used again with another body."""
-
-
-class Unavailable(Refused):
-    """5xx: the broker cannot answer now."""
-
-
-KINDS: Final[dict[int, type[Refused]]] = {
-    400: BadRequest,
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    409: AlreadyExists,
-    412: PreconditionFailed,
-    422: Unprocessable,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,64 +37,6 @@ class Retry:
         """Return the pause after the failed try number `attempt` (from 1)."""
         ceiling: float = min(self.longest, self.first * 2.0 ** min(attempt - 1, 16))
         return ceiling * (0.5 + random.random() / 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event of a live stream.
-
-    `kind`: `open` (connected), `enter`, `update`, `leave`, `delete`, `synced` (a snapshot is
-    complete), `reset` (changes were missed for good: read the present state again), `end` (the
-    broker ends the stream), `lost` (disconnected; the client goes on trying and will send `open`
-    again); of the last three `reason` says why, as far as the broker does, and an `end` to `resume`
-    after is told as `lost`. `seq` is the place in the change feed, 0 before the first; `changed`
-    names the attributes that changed; `entity` is in the form asked for, None after `leave` and
-    `delete`.
-    """
-
-    kind: str
-    seq: int
-    id: str = ""
-    version: int = 0
-    at: str = ""
-    changed: tuple[str, ...] = ()
-    entity: Entity | None = None
-    reason: str = ""
-    resume: bool = False
-
-
-_VALUES = ("value", "object", "languageMap", "json", "vocab", "valueList", "objectList")
-"""Where each kind of attribute has its value (§4.5)."""
-
-
-def value(entity: Entity, attribute: str, default: Json = None) -> Json:
-    """Return an attribute's value, object URI, language map, term or list; else `default`.
-
-    Of an attribute with several instances (`datasetId`) the first is taken.
-    """
-    instance = entity.get(attribute)
-    if isinstance(instance, list):
-        instance = instance[0] if instance else None
-    if not isinstance(instance, dict):
-        return default
-    for member in _VALUES:
-        if member in instance:
-            return instance[member]
-    return default
-
-
-def observed_at(entity: Entity, attribute: str) -> str | None:
-    """Return when an attribute's value was measured, as it came, or None."""
-    instance = entity.get(attribute)
-    if isinstance(instance, list):
-        instance = instance[0] if instance else None
-    found = instance.get("observedAt") if isinstance(instance, dict) else None
-    return found if isinstance(found, str) else None
-
-
-def timestamp(moment: datetime) -> str:
-    """Return a moment as NGSI-LD writes times: UTC, `Z`, fractions only where there are any."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def key_of(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -460,7 +329,7 @@ class Client:
             f"{self.url}{EXTENSIONS}/stream", params=params, headers=headers, timeout=timeout
         ) as response:
             if response.status != 200:
-                raise _refusal(response.status, await response.read())
+                raise refusal(response.status, await response.read())
             async for found in parse_events(response.content):
                 yield found
 
@@ -494,9 +363,9 @@ class Client:
                     content = await response.read()
                     if response.status < 400:
                         return (orjson.loads(content) if content else None), response.headers
-                    refusal = _refusal(response.status, content)
+                    refused = refusal(response.status, content)
                     if not (idempotent and response.status == 503) or last:
-                        raise refusal
+                        raise refused
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 unsent = isinstance(error, aiohttp.ClientConnectorError)
                 if last or not (idempotent or unsent):
@@ -513,62 +382,3 @@ class Client:
 
 def _bearer(key: str | None) -> dict[str, str]:
     return {} if key is None else {"Authorization": f"Bearer {key}"}
-
-
-def _refusal(status: int, content: bytes) -> Refused:
-    try:
-        problem = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        problem = None
-    if not isinstance(problem, dict):
-        problem = {
-            "title": "Error",
-            "status": status,
-            "detail": content[:200].decode(errors="replace"),
-        }
-    kind = KINDS.get(status, Unavailable if status >= 500 else Refused)
-    return kind(status, problem)
-
-
-async def parse_events(
-    lines: AsyncIterator[bytes] | aiohttp.StreamReader,
-) -> AsyncIterator[tuple[int | None, Event | None]]:
-    """Parse Server-Sent Events (WHATWG HTML §9.2.6): the place to resume from, and the event.
-
-    The place is None before the first; the event is None where only the place moved on.
-    """
-    kind, data = "", b""
-    place: int | None = None
-    moved = False
-    async for raw in lines:
-        line = raw.rstrip(b"\r\n")
-        if not line:
-            if kind:
-                yield place, _event(kind, place or 0, orjson.loads(data) if data else {})
-            elif moved:
-                yield place, None
-            kind, data, moved = "", b"", False
-            continue
-        field, _, text = line.partition(b":")
-        text = text.removeprefix(b" ")
-        if field == b"event":
-            kind = text.decode()
-        elif field == b"id" and text.isdigit():
-            place, moved = int(text), True
-        elif field == b"data":
-            data += b"\n" + text if data else text
-
-
-def _event(kind: str, seq: int, data: Json) -> Event:
-    members = data if isinstance(data, dict) else {}
-    return Event(
-        kind=kind,
-        seq=seq,
-        id=members.get("id") or "",
-        version=members.get("version") or 0,
-        at=members.get("at") or "",
-        changed=tuple(members.get("changed") or ()),
-        entity=members.get("entity"),
-        reason=members.get("reason") or "",
-        resume=bool(members.get("resume")),
-    )
