@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 from tests.support import free_port
+from tests.support.patience import PATIENCE
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run adapters without a broker or an MQTT broker, until they end by themselves."""
     command = [sys.executable, "-m", "adapters", *options, "--state", str(folder)]
     command += ["--broker", "http://127.0.0.1:9", "--mqtt-port", "9"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_busy_port_is_named_with_the_option_for_another(tmp_path: Path):

@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page, Route, expect
 
 from tests.apps.pages import Pages, measure
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -48,9 +49,11 @@ async def run(command: str, until: bytes = b"") -> bytes:
         output, _ = await process.communicate()
         return output
     output = b""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while until not in output:
-            output += await process.stdout.readline()
+            line = await process.stdout.readline()
+            assert line, output
+            output += line
     process.kill()
     await process.wait()
     return output

@@ -32,6 +32,7 @@ from broker.store.outbox import Outcome, Settlement
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.live import Feed
 from tests.support.asgi import ABSENT, Answer, Client, Event, Stream, Ticking, running
+from tests.support.patience import PATIENCE
 from tests.support.policies import marking_guard
 from tests.support.receivers import receiver
 from tests.support.tripwire import MARK, MARKED_TYPE, MARKED_TYPE_IRI, TripwireGuard
@@ -949,7 +950,7 @@ async def test_no_websocket_tells_what_is_hidden(pair: Pair) -> None:
         for client, heard in zip((pair.real, pair.twin), told, strict=True)
     ]
     await _live(pair)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         for client, heard in zip((pair.real, pair.twin), told, strict=True):
             while len(_arrived(heard, client.broker.feed.told)) < len(FOLLOWED):
                 await asyncio.sleep(0.01)
@@ -1031,7 +1032,7 @@ async def test_no_notification_tells_what_is_hidden(pair: Pair, accept: str) -> 
                 assert (await client.post(SUBSCRIPTIONS, sent)).status == 201
         await _live(pair)
         for client in (pair.real, pair.twin):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while (await client.broker.store.outbox.books()).waiting:
                     await asyncio.sleep(0.001)
         told = b"".join(got.body + repr(got.headers).encode() for got in one.got)

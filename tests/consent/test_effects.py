@@ -10,6 +10,7 @@ import pytest
 from broker.store.sqlite import SqliteStore
 from consent.records.effects import Effects
 from tests.support.asgi import Ticking
+from tests.support.patience import PATIENCE
 from tests.support.persons import ENTITIES, RSSI, TAG, Town, attributes, holder, town
 
 HANA = "urn:ngsi-ld:TagDetection:1"
@@ -35,7 +36,7 @@ async def agreed(folder: Path, effect: str) -> AsyncIterator[Town]:
 async def done(made: Town) -> None:
     """Wait until the effect of Hana's withdrawal is done."""
     path = f"{ENTITIES}/urn:ngsi-ld:ConsentRecord:hana-shops?format=simplified"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = (await made.ask("GET", path, "account:hana")).json()
             if any(name.endswith("effectDoneAt") for name in found):

@@ -12,6 +12,7 @@ from broker.settings import Settings
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.delivery.message import Message
 from tests.support.asgi import Ticking
+from tests.support.patience import PATIENCE
 from tests.support.persons import ENTITIES, TAG, Town, attributes, town
 from tests.support.receivers import Got, Receiver, receiver
 
@@ -61,7 +62,7 @@ async def books(made: Town) -> Any:
 
 async def until(made: Town, **wanted: int) -> None:
     """Wait until the books say so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not wanted.items() <= (await books(made)).items():
             await asyncio.sleep(0.01)
 
@@ -93,7 +94,7 @@ async def test_what_is_to_be_repeated_is_decided_again(watched):
 
     heard.reply = busy
     await see(made, -60)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await first.wait()
     await made.withdraw("hana")
     await until(made, withheld=1)
@@ -114,7 +115,7 @@ async def test_who_waited_for_a_connection_asks_again(watched, monkeypatch: pyte
 
     monkeypatch.setattr(HttpSender, "_connect", slowly)
     await see(made, -60)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await connecting.wait()
     await made.withdraw("hana")
     go.set()

@@ -29,6 +29,7 @@ from tests.apps.keys.town import END, GRACE, SECOND, START, Town, lock_id, town
 from tests.support import free_port
 from tests.support.live import serve
 from tests.support.mqtt import background
+from tests.support.patience import PATIENCE
 
 PIN = re.compile(r"暗証番号：(\d+)")
 PLACES = {"zigbee_lock": ("gymnasium", "electronicLock"), "key_box": ("ground", "keyBox")}
@@ -59,7 +60,7 @@ class Stand:
 
     async def pin(self) -> str:
         """Wait for the mail that says the PIN."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for mail in self.sink.mails:
                     if found := PIN.search(mail.get_content()):
@@ -72,7 +73,7 @@ class Stand:
 async def stand(folder: Path, kind: str) -> AsyncIterator[Stand]:
     """Open the bookings of a town with one space, behind a lock of a kind."""
     sink = Sink()
-    post = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
+    post = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=PATIENCE)
     post.start()
     try:
         async with town(folder, kind) as made, aiohttp.ClientSession() as session:
@@ -135,7 +136,7 @@ async def books(page: Page, url: str) -> None:
 
 async def shown(page: Page, text: str) -> None:
     """Load a page again until it says something."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while text not in await page.inner_text("main"):
             await asyncio.sleep(0.2)
             await page.reload()

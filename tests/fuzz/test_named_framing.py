@@ -8,6 +8,7 @@ import pytest
 
 from tests.fuzz.named import ENTITIES, TRANSACTIONS, create, refused
 from tests.fuzz.wire import Wire, check
+from tests.support.patience import PATIENCE
 
 
 def framed(method: bytes, *lines: bytes, body: bytes = b"") -> bytes:
@@ -86,7 +87,7 @@ def test_lists_in_several_headers_are_one_list(wire: Wire) -> None:
 
 
 def test_a_body_shorter_than_announced_harms_nobody(wire: Wire) -> None:
-    with socket.create_connection(("127.0.0.1", wire.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", wire.port), timeout=PATIENCE) as connection:
         connection.sendall(framed(b"POST", b"Content-Length: 1000", body=ENTITY))
     assert check(wire.get("/health")).status == 200
     assert wire.get(f"{ENTITIES}/urn:x:framed").status == 404
@@ -95,7 +96,7 @@ def test_a_body_shorter_than_announced_harms_nobody(wire: Wire) -> None:
 def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
     one = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     two = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", wire.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", wire.port), timeout=PATIENCE) as connection:
         connection.sendall(one + two)
         answers = b""
         while chunk := connection.recv(65536):
@@ -105,7 +106,7 @@ def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
 
 def test_streams_that_are_left_at_once_leave_nothing_behind(wire: Wire) -> None:
     for _ in range(200):
-        with socket.create_connection(("127.0.0.1", wire.port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", wire.port), timeout=PATIENCE) as connection:
             connection.sendall(b"GET /ngsi-ld/ex/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(15).startswith(b"HTTP/1.1 200")
     assert check(wire.get("/ready")).status == 200

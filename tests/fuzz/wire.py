@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from tests.support.crowding import crowding
+from tests.support.patience import PATIENCE
 
 HOST = "127.0.0.1"
 LONGEST = 2.0
@@ -87,7 +88,7 @@ class Wire:
 
     def _exchange(self, data: bytes, begun: float) -> Reply:
         if self._socket is None:
-            self._socket = socket.create_connection((HOST, self.port), timeout=60)
+            self._socket = socket.create_connection((HOST, self.port), timeout=PATIENCE)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             # A server may answer and close before it has read all of a large body.

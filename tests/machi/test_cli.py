@@ -16,6 +16,7 @@ from broker.client import Client
 from machi.cli import main
 from tests.support import free_port
 from tests.support.live import live_broker
+from tests.support.patience import PATIENCE
 
 
 def machi(
@@ -25,7 +26,7 @@ def machi(
     command = [sys.executable, "-m", "machi", *arguments]
     environment = {**os.environ, "LC_ALL": language}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd=cwd, env=environment
+        command, capture_output=True, text=True, timeout=PATIENCE, cwd=cwd, env=environment
     )
 
 

@@ -29,6 +29,7 @@ from machi.commands.tail import line
 from machi.doctor import machine, mqtt, service
 from machi.doctor.finding import State
 from tests.support import free_port
+from tests.support.patience import PATIENCE
 from tests.support.server import Server, broker
 
 EN = {"LC_ALL": "C.UTF-8"}
@@ -66,7 +67,7 @@ class Machi:
     def write(self, document: Any, path: str = "entityOperations/upsert") -> None:
         """Upsert entities into the tenant."""
         host = self.url.removeprefix("http://")
-        with closing(http.client.HTTPConnection(host, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection(host, timeout=PATIENCE)) as connection:
             headers = {"Content-Type": "application/json", "NGSILD-Tenant": self.tenant}
             connection.request("POST", f"/ngsi-ld/v1/{path}", json.dumps(document), headers)
             assert connection.getresponse().status < 300
@@ -179,7 +180,7 @@ def gone() -> Iterator[str]:
 
 def dead(machi: Machi, count: int) -> list[dict[str, Any]]:
     """Return the tenant's dead letters, once there are so many."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while True:
         found: list[dict[str, Any]] = json.loads(machi("dead-letters", "list", "--json").output)
         if len(found) >= count:

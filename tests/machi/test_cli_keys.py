@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from machi.cli import main
+from tests.support.patience import PATIENCE
 from tests.support.server import Server, broker
 
 EN = {"LC_ALL": "C.UTF-8"}
@@ -63,7 +64,7 @@ def ask(server: Server, method: str, path: str, key: str = "", body: object = No
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(server.url + path, data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

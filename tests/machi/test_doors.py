@@ -10,6 +10,7 @@ from machi.doors import run_doors
 from machi.seed.facilities import facility_entities, simulated_locks
 from tests.support import free_port
 from tests.support.mqtt import HOST, background, mqtt_broker
+from tests.support.patience import PATIENCE
 
 
 async def test_every_lock_reports_and_takes_codes(tmp_path: Path):
@@ -19,7 +20,7 @@ async def test_every_lock_reports_and_takes_codes(tmp_path: Path):
         aiomqtt.Client(HOST, port) as mqtt,
     ):
         await mqtt.subscribe("zigbee2mqtt/+")
-        async with background(run_doors(HOST, port, 3600)), asyncio.timeout(30):
+        async with background(run_doors(HOST, port, 3600)), asyncio.timeout(PATIENCE):
             seen: set[str] = set()
             async for message in mqtt.messages:
                 seen.add(str(message.topic).split("/")[1])

@@ -11,6 +11,7 @@ from machi.errors import PortBusy
 from machi.ports import require_free
 from machi.process import READY, Child, Role
 from tests.support import free_port
+from tests.support.patience import PATIENCE
 
 
 def test_busy_port_is_named_with_who_cannot_start_and_the_option():
@@ -83,7 +84,7 @@ asyncio.run(main())
 
 async def until_listening(port: int, wanted: bool) -> None:
     """Wait until somebody, or nobody, listens on the port."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from tests.support.asgi import Ticking
+from tests.support.patience import PATIENCE
 from tests.support.persons import (
     ENTITIES,
     FEW,
@@ -160,7 +161,7 @@ class World:
         await self._quiet()
 
     async def _quiet(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = await self.made.ask("GET", "/ngsi-ld/ex/v1/books", "admin")
                 if not found.json()["all"]["waiting"]:

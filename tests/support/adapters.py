@@ -4,6 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 
 async def adapter_process(
     name: str, url: str, mqtt_port: int, folder: Path
@@ -17,7 +19,7 @@ async def adapter_process(
     assert process.stderr is not None
     said: list[str] = []
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while "ready:" not in "".join(said):
                 line = await process.stderr.readline()
                 assert line, f"the adapter ended: {said}"

@@ -22,6 +22,7 @@ from broker.guard import Guard
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.validation import Models
+from tests.support.patience import PATIENCE
 
 ABSENT: Final = object()
 """What `json=` is where no JSON body is sent; None is a JSON body too."""
@@ -154,7 +155,7 @@ class Stream:
         self._raw = rest
         self._rest = b""
 
-    async def event(self, within: float = 30.0) -> Event:
+    async def event(self, within: float = PATIENCE) -> Event:
         """Return the next event or comment. Raises TimeoutError, EOFError at the end."""
         async with asyncio.timeout(within):
             while b"\n\n" not in self._rest:
@@ -235,7 +236,7 @@ class Client:
         """Open an event stream, and leave it at the end."""
         pipe = self._open(*_written("GET", path, headers, ABSENT, None))
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 data = b""
                 while b"\r\n\r\n" not in data:
                     data += await pipe.more()
@@ -243,7 +244,7 @@ class Client:
             yield Stream(pipe, _head(head), rest)
         finally:
             pipe.close()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*pipe.state.tasks, return_exceptions=True)
 
     def _open(self, *parts: bytes) -> _Pipe:

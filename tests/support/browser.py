@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from playwright.async_api import Browser, async_playwright, expect
 
+from tests.support.patience import PATIENCE
 from tests.support.tools import require_tool
 
 OPTIONS = [
@@ -18,7 +19,7 @@ OPTIONS = [
 ]
 
 # What a page comes to show is waited for as long as everything else: the machine may be busy.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @contextlib.asynccontextmanager

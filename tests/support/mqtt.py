@@ -11,6 +11,7 @@ from pathlib import Path
 import aiomqtt
 
 from adapters.contract import Message
+from tests.support.patience import PATIENCE
 from tests.support.tools import require_tool
 
 HOST = "127.0.0.1"
@@ -36,7 +37,7 @@ async def mqtt_broker(kind: str, port: int, folder: Path, **options: str) -> Asy
     quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet)
     try:
-        await asyncio.wait_for(listening(port), 30)
+        await asyncio.wait_for(listening(port), PATIENCE)
         yield
     finally:
         process.terminate()
@@ -51,7 +52,7 @@ def mosquitto(port: int, folder: Path) -> Iterator[None]:
     command = [require_tool("mosquitto"), "-c", str(config)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        asyncio.run(asyncio.wait_for(listening(port), 30))
+        asyncio.run(asyncio.wait_for(listening(port), PATIENCE))
         yield
     finally:
         process.terminate()

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from tests.support.patience import PATIENCE
 from tests.support.tools import require_tool
 
 HOST = "127.0.0.1"
@@ -94,7 +95,7 @@ class Receiver:
             await self._runner.cleanup()
             self._runner = None
 
-    async def wait_for(self, count: int, within: float = 30.0) -> list[Got]:
+    async def wait_for(self, count: int, within: float = PATIENCE) -> list[Got]:
         """Return what came, once there is so much of it."""
         async with asyncio.timeout(within), self.news:
             await self.news.wait_for(lambda: len(self.got) >= count)
@@ -152,7 +153,7 @@ async def mosquitto(port: int, folder: Path, *settings: str) -> AsyncIterator[No
         require_tool("mosquitto"), "-c", str(config), stdout=quiet, stderr=quiet
     )
     try:
-        await asyncio.wait_for(listening(port), 30)
+        await asyncio.wait_for(listening(port), PATIENCE)
         yield
     finally:
         process.terminate()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
 HOST = "127.0.0.1"
@@ -64,7 +65,7 @@ class Server:
                 start_new_session=True,
             )
 
-    def start(self, timeout: float = 60.0) -> float:
+    def start(self, timeout: float = PATIENCE) -> float:
         """Start the process, wait until it is ready, and return the seconds that took.
 
         One that does not become ready is ended.
@@ -78,7 +79,7 @@ class Server:
             raise
         return time.perf_counter() - begun
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = PATIENCE) -> None:
         """Wait until `ready` answers 200. Raises ServerFailed."""
         deadline = time.monotonic() + timeout
         while not self._answers():
@@ -92,7 +93,7 @@ class Server:
         """End the process group by SIGKILL and reap it."""
         self._end(signal.SIGKILL)
 
-    def stop(self, timeout: float = 60.0) -> None:
+    def stop(self, timeout: float = PATIENCE) -> None:
         """End the process by SIGTERM, as an operator would; by SIGKILL where that does not do."""
         if self.alive:
             os.kill(self.pid, signal.SIGTERM)

@@ -20,6 +20,7 @@ from broker.api.wire import Wire
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from tests.support.live import Server
+from tests.support.patience import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Caller:
 
     async def reply(self, *, bodiless: bool = False) -> Reply:
         """Read one answer whole. Raises TimeoutError where none comes."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             return await self._reply(bodiless)
 
     def stop_reading(self) -> None:
@@ -59,7 +60,7 @@ class Caller:
     async def ended(self) -> bool:
         """Tell that the server closes without sending more. Raises TimeoutError."""
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 return await self.reader.read(1) == b""
         except ConnectionResetError:
             return True
@@ -110,7 +111,7 @@ class Wired:
 
     async def until(self, holds: Callable[[], object]) -> None:
         """Wait until something has come about."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not holds():
                 await asyncio.sleep(0.001)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.bridge_light.fake import FakeLight
 from broker.client import Client, Retry, value
 from tests.adapters.bridge_light.house import (
     RED,
@@ -16,6 +15,7 @@ from tests.adapters.bridge_light.house import (
     attributes,
     comes,
     command,
+    lit,
     plant,
     reports,
     running,
@@ -23,6 +23,7 @@ from tests.adapters.bridge_light.house import (
     settles,
 )
 from tests.support.live import live_broker
+from tests.support.patience import PATIENCE
 from tests.support.server import broker
 
 
@@ -35,7 +36,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
 async def test_light_that_is_away_is_unreachable_and_commanded_when_it_is_back(
     client: Client, tmp_path: Path
 ):
-    async with FakeLight().running() as light, running(client.url, tmp_path / "state"):
+    async with lit().running() as light, running(client.url, tmp_path / "state"):
         light.away = True
         await plant(client, "wled", {"url": light.url}, **RED)
         await reports(client, "unreachable")
@@ -44,7 +45,7 @@ async def test_light_that_is_away_is_unreachable_and_commanded_when_it_is_back(
 
 
 async def test_light_that_answers_nonsense_is_unreachable(client: Client, tmp_path: Path):
-    async with FakeLight().running() as light, running(client.url, tmp_path / "state"):
+    async with lit().running() as light, running(client.url, tmp_path / "state"):
         light.status = 503
         await plant(client, "sacn", sacn(light))
         entity = await reports(client, "unreachable")
@@ -54,7 +55,7 @@ async def test_light_that_answers_nonsense_is_unreachable(client: Client, tmp_pa
 async def test_light_showing_another_colour_is_a_mismatch_with_that_colour(
     client: Client, tmp_path: Path
 ):
-    async with FakeLight().running() as light, running(client.url, tmp_path / "state"):
+    async with lit().running() as light, running(client.url, tmp_path / "state"):
         light.stuck = (0, 255, 0)
         await plant(client, "sacn", sacn(light), **RED)
         await reports(client, "mismatch", reportedColour="#00FF00")
@@ -65,7 +66,7 @@ async def test_light_showing_another_colour_is_a_mismatch_with_that_colour(
 async def test_light_that_came_up_in_its_own_colour_is_commanded_again(
     client: Client, tmp_path: Path
 ):
-    async with FakeLight().running() as light, running(client.url, tmp_path / "state"):
+    async with lit().running() as light, running(client.url, tmp_path / "state"):
         await plant(client, "wled", {"url": light.url}, **RED)
         await reports(client, "confirmed", reportedColour="#FF0000")
         posts = len(light.posts)
@@ -77,7 +78,7 @@ async def test_light_that_came_up_in_its_own_colour_is_commanded_again(
 async def test_report_on_an_earlier_command_never_stands_beside_a_newer_one(
     client: Client, tmp_path: Path
 ):
-    async with FakeLight().running() as light, running(client.url, tmp_path / "state"):
+    async with lit().running() as light, running(client.url, tmp_path / "state"):
         await plant(client, "sacn", sacn(light))
         for number in range(12):
             await command(client, RED if number % 2 else WHITE)
@@ -89,7 +90,7 @@ async def test_report_on_an_earlier_command_never_stands_beside_a_newer_one(
 async def test_adapter_started_without_a_broker_commands_what_it_last_knew(
     tmp_path: Path,
 ):
-    async with FakeLight().running() as light:
+    async with lit().running() as light:
         async with (
             live_broker(tmp_path / "data") as url,
             Client(url) as client,
@@ -98,7 +99,7 @@ async def test_adapter_started_without_a_broker_commands_what_it_last_knew(
             await plant(client, "sacn", sacn(light), **RED)
             await reports(client, "confirmed", reportedColour="#FF0000")
         light.packets.clear()
-        async with running("http://127.0.0.1:9", tmp_path / "state"), asyncio.timeout(30):
+        async with running("http://127.0.0.1:9", tmp_path / "state"), asyncio.timeout(PATIENCE):
             while not light.packets or light.packets[-1].terminated:
                 await asyncio.sleep(0.02)
             assert light.colours() == [(255, 0, 0)]
@@ -108,7 +109,7 @@ async def test_light_without_a_broker_holds_and_then_fails_safe(tmp_path: Path):
     server = broker(tmp_path / "data", tmp_path / "broker.log")
     server.start()
     async with (
-        FakeLight().running() as light,
+        lit().running() as light,
         Client(server.url) as client,
         running(server.url, tmp_path / "state", hold=0.5),
     ):
@@ -116,7 +117,7 @@ async def test_light_without_a_broker_holds_and_then_fails_safe(tmp_path: Path):
         await reports(client, "confirmed", reportedColour="#FF0000")
         server.kill()
         assert light.colours() == [(255, 0, 0)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while light.colours() != [(0, 0, 153)]:
                 await asyncio.sleep(0.02)
         server.start()
@@ -132,7 +133,7 @@ async def test_light_is_right_again_after_the_adapter_was_killed(client: Client,
             stderr=asyncio.subprocess.DEVNULL,
         )
 
-    async with FakeLight().running() as light:
+    async with lit().running() as light:
         await plant(client, "sacn", sacn(light), **WHITE)
         process = await start()
         await reports(client, "confirmed", reportedColour="#FFFFFF")
@@ -143,11 +144,11 @@ async def test_light_is_right_again_after_the_adapter_was_killed(client: Client,
         await reports(client, "confirmed", reportedColour="#FF0000")
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
-        assert light.packets[-1].terminated
+        assert await comes(lambda: light.packets[-1].terminated)
 
 
 async def test_light_is_driven_whatever_others_write_to_it(client: Client, tmp_path: Path):
-    async with FakeLight().running() as light, running(client.url, tmp_path / "state"):
+    async with lit().running() as light, running(client.url, tmp_path / "state"):
         await plant(client, "sacn", sacn(light))
         writer = Client(client.url, retry=Retry(attempts=None))
         async with writer:

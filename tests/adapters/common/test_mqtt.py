@@ -10,6 +10,7 @@ from adapters.common.mqtt import MqttLink, MqttSettings
 from adapters.contract import CommandFailed, Health, Message
 from tests.support import free_port
 from tests.support.mqtt import HOST, background, mqtt_broker, publish
+from tests.support.patience import PATIENCE
 
 
 class Ear:
@@ -40,12 +41,12 @@ class Ear:
 
     async def is_ready(self) -> None:
         """Wait until the topics are subscribed."""
-        await asyncio.wait_for(self.ready.wait(), 30)
+        await asyncio.wait_for(self.ready.wait(), PATIENCE)
         self.ready.clear()
 
     async def hears(self) -> bytes:
         """Return the next payload."""
-        return await asyncio.wait_for(self.heard.get(), 30)
+        return await asyncio.wait_for(self.heard.get(), PATIENCE)
 
 
 async def test_version_5_is_spoken_where_the_broker_speaks_it(tmp_path: Path):

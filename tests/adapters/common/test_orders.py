@@ -14,6 +14,7 @@ from adapters.contract import Command, CommandFailed, Status
 from broker.client import Client, timestamp, value
 from tests.support.live import live_broker
 from tests.support.mqtt import background
+from tests.support.patience import PATIENCE
 
 DOOR = "urn:ngsi-ld:Device:432148:gym"
 
@@ -58,7 +59,7 @@ class Desk:
     async def running(self) -> AsyncIterator[None]:
         """Follow commands beside the test."""
         async with background(self.orders.run()):
-            await asyncio.wait_for(self.following.wait(), 30)
+            await asyncio.wait_for(self.following.wait(), PATIENCE)
             yield
 
     async def order(self, name: str, argument: object = "now") -> None:
@@ -67,7 +68,7 @@ class Desk:
 
     async def says(self, name: str, status: str) -> str:
         """Wait until the device says a status; return the info beside it."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 door = await self.client.retrieve(DOOR)
                 if value(door, f"{name}_status") == status:
@@ -165,7 +166,7 @@ async def test_command_the_adapter_was_sending_when_it_was_killed_is_reported(de
     desk.orders._send = hang
     async with desk.running():
         await desk.order("unlock")
-        await asyncio.wait_for(begun.wait(), 30)
+        await asyncio.wait_for(begun.wait(), PATIENCE)
     desk.orders._send = desk.send
     desk.following.clear()
     async with desk.running():

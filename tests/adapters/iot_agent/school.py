@@ -18,6 +18,7 @@ from broker.client import Client, Entity, value
 from tests.support import free_port
 from tests.support.live import live_broker
 from tests.support.mqtt import HOST, background, mqtt_broker
+from tests.support.patience import PATIENCE
 
 KEY = "4jggokgpepnvsb2uv4s40d59ov"
 DOOR = "urn:ngsi-ld:Device:432148:school-door"
@@ -61,7 +62,7 @@ class School:
 
     async def shows(self, **values: Any) -> Entity:
         """Wait until the door shows values."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 door = await self.client.retrieve(DOOR)
                 if all(value(door, name) == part for name, part in values.items()):
@@ -83,7 +84,7 @@ class School:
                         await mqtt.publish(answer.topic, answer.payload, qos=1)
 
         async with background(live()):
-            await asyncio.wait_for(subscribed.wait(), 30)
+            await asyncio.wait_for(subscribed.wait(), PATIENCE)
             yield
 
 
@@ -108,5 +109,5 @@ async def school(folder: Path, protocol: str = "ul") -> AsyncIterator[School]:
             config=config,
         )
         async with background(run(MANIFEST, build, settings, ready=ready.set)):
-            await asyncio.wait_for(ready.wait(), 30)
+            await asyncio.wait_for(ready.wait(), PATIENCE)
             yield School(client, mqtt_port, http_port, FakeThing(KEY, "door", protocol))

@@ -10,6 +10,7 @@ import pytest
 
 from broker.client import observed_at, value
 from tests.adapters.iot_agent.school import KEY, School, school
+from tests.support.patience import PATIENCE
 
 ME = {"k": KEY, "i": "door"}
 PATHS = {"ul": "/iot/d", "json": "/iot/json"}
@@ -25,7 +26,7 @@ async def post(town: School, path: str, body: bytes, **query: str) -> tuple[int,
 
 async def fetched(town: School, path: str, measure: bytes) -> bytes:
     """Ask for commands as a polling device does until there is one; return the answer."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             _, commands, _ = await post(town, path, measure, getCmd="1")
             if commands not in (b"", b"{}"):

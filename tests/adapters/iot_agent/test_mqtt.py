@@ -10,6 +10,7 @@ from adapters.contract import Message
 from broker.client import observed_at, value
 from tests.adapters.iot_agent.school import DOOR, KEY, school
 from tests.support.mqtt import publish
+from tests.support.patience import PATIENCE
 
 protocols = pytest.mark.parametrize("protocol", ["ul", "json"])
 
@@ -18,7 +19,7 @@ async def held(folder: Path, count: int) -> list:
     """Wait until the quarantine holds so many messages; return them."""
     quarantine = Quarantine(folder / "state" / "iot_agent" / "quarantine")
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(found := await quarantine.list()) < count:
                 await asyncio.sleep(0.02)
         return found

@@ -22,6 +22,7 @@ from adapters.key_box.offline_pin import LEADERS, box_key
 from broker.client import Client
 from tests.support.live import live_broker
 from tests.support.mqtt import background
+from tests.support.patience import PATIENCE
 
 BOX = "urn:ngsi-ld:SmartLock:432148:ground"
 START = datetime(2025, 12, 6, tzinfo=UTC)
@@ -65,7 +66,7 @@ class Ground:
 async def adapter(folder: Path, url: str) -> AsyncIterator[None]:
     ready = asyncio.Event()
     async with background(run(MANIFEST, build, Settings(url, folder), ready=ready.set)):
-        await asyncio.wait_for(ready.wait(), 30)
+        await asyncio.wait_for(ready.wait(), PATIENCE)
         yield
 
 

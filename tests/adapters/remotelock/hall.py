@@ -21,6 +21,7 @@ from broker.client import Client, Entity, value
 from tests.support import free_port
 from tests.support.live import live_broker
 from tests.support.mqtt import background
+from tests.support.patience import PATIENCE
 
 HALL = "urn:ngsi-ld:SmartLock:432148:hall"
 GRANT = "urn:ngsi-ld:AccessGrant:432148:B-1"
@@ -55,7 +56,7 @@ class Hall:
 
     async def shows(self, **values: Any) -> Entity:
         """Wait until the lock shows values."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 lock = await self.client.retrieve(HALL)
                 if all(value(lock, name) == part for name, part in values.items()):
@@ -64,7 +65,7 @@ class Hall:
 
     async def logged(self, number: int) -> list[Entity]:
         """Wait until the door log has so many lines; return them, oldest first."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = await self.client.query(type="AccessEvent")
                 if len(found) >= number:
@@ -126,7 +127,7 @@ async def adapter(hall: Hall, url: str, rhythm: Rhythm, **more: Any) -> AsyncIte
         return RemoteLock(host, read(host.settings.config), rhythm)
 
     async with background(run(MANIFEST, build, settings, ready=ready.set)):
-        await asyncio.wait_for(ready.wait(), 30)
+        await asyncio.wait_for(ready.wait(), PATIENCE)
         yield
 
 

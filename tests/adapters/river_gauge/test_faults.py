@@ -12,6 +12,7 @@ from tests.support import free_port
 from tests.support.adapters import adapter_process
 from tests.support.live import live_broker
 from tests.support.mqtt import mqtt_broker, publish
+from tests.support.patience import PATIENCE
 from tests.support.server import broker
 
 MINUTES = [f"2026-07-04T05:{minute:02d}:00+09:00" for minute in range(30)]
@@ -34,7 +35,7 @@ async def levels(client: Client) -> list[float]:
 
 async def shows(client: Client, level: float) -> None:
     """Wait until the station shows a level."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while value(await client.retrieve(STATION), "waterLevel") != level:
             await asyncio.sleep(0.02)
 

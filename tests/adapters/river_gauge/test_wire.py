@@ -16,6 +16,7 @@ from tests.adapters.river_gauge.town import DEV_EUI, HEIGHT, plant_gauge, uplink
 from tests.support import free_port
 from tests.support.live import live_broker
 from tests.support.mqtt import background, mqtt_broker, publish
+from tests.support.patience import PATIENCE
 
 HOST = "127.0.0.1"
 
@@ -40,9 +41,9 @@ async def test_uplink_reaches_the_station(kind: str, tmp_path: Path):
         await plant_gauge(client)
         settings = Settings(url, tmp_path / "adapters", mqtt=MqttSettings(HOST, port))
         async with background(run(MANIFEST, build, settings, ready=ready.set)):
-            await asyncio.wait_for(ready.wait(), 30)
+            await asyncio.wait_for(ready.wait(), PATIENCE)
             await publish(port, bad, uplink("2026-07-04T05:50:00+09:00", 4.07))
-            await asyncio.wait_for(level_reaches(client, 4.07), 30)
+            await asyncio.wait_for(level_reaches(client, 4.07), PATIENCE)
 
 
 async def test_uplink_of_the_things_stack_reaches_the_station(tmp_path: Path):
@@ -57,6 +58,6 @@ async def test_uplink_of_the_things_stack_reaches_the_station(tmp_path: Path):
         await plant_gauge(client)
         settings = Settings(url, tmp_path / "adapters", mqtt=MqttSettings(HOST, port))
         async with background(run(MANIFEST, build, settings, ready=ready.set)):
-            await asyncio.wait_for(ready.wait(), 30)
+            await asyncio.wait_for(ready.wait(), PATIENCE)
             await publish(port, gauge.message("2026-07-04T05:50:00+09:00", level=4.07))
-            await asyncio.wait_for(level_reaches(client, 4.07), 30)
+            await asyncio.wait_for(level_reaches(client, 4.07), PATIENCE)

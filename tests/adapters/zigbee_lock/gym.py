@@ -20,6 +20,7 @@ from broker.client import Client, Entity, observed_at, value
 from tests.support import free_port
 from tests.support.live import live_broker
 from tests.support.mqtt import HOST, background, mqtt_broker, publish
+from tests.support.patience import PATIENCE
 
 DOOR = "urn:ngsi-ld:Device:432148:gym-door"
 
@@ -50,7 +51,7 @@ class Gym:
 
     async def shows(self, **values: Any) -> Entity:
         """Wait until the door shows values."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 door = await self.client.retrieve(DOOR)
                 if all(value(door, name) == part for name, part in values.items()):
@@ -61,7 +62,7 @@ class Gym:
         """Order, and wait until the door says that status of this very order."""
         earlier = observed_at(await self.client.retrieve(DOOR), f"{name}_status")
         await self.order(name)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 door = await self.shows(**{f"{name}_status": status})
                 if observed_at(door, f"{name}_status") != earlier:
@@ -83,7 +84,7 @@ class Gym:
                         await mqtt.publish(answer.topic, answer.payload, qos=1)
 
         async with background(live()):
-            await asyncio.wait_for(subscribed.wait(), 30)
+            await asyncio.wait_for(subscribed.wait(), PATIENCE)
             yield
 
     async def private(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -103,7 +104,7 @@ class Gym:
 
     async def logged(self, number: int) -> list[Entity]:
         """Wait until the door log has so many lines; return them, oldest first."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = await self.client.query(type="AccessEvent")
                 if len(found) >= number:
@@ -122,7 +123,7 @@ async def adapter(gym: Gym, url: str) -> AsyncIterator[None]:
     ready = asyncio.Event()
     settings = Settings(url, gym.folder / "state", mqtt=MqttSettings(HOST, gym.mqtt_port))
     async with background(run(MANIFEST, build, settings, ready=ready.set)):
-        await asyncio.wait_for(ready.wait(), 30)
+        await asyncio.wait_for(ready.wait(), PATIENCE)
         yield
 
 

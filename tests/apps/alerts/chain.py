@@ -10,6 +10,7 @@ from apps.alerts.cursor import cursor_from
 from apps.alerts.service import Alerts
 from broker.client import Client, Entity, timestamp, value
 from machi.seed.town import town_entities
+from tests.support.patience import PATIENCE
 
 STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
 LIGHT = "urn:ngsi-ld:IlluminationControl:432032:mizunote"
@@ -39,7 +40,7 @@ async def measure(client: Client, minute: int, level: float, **more: Any) -> Non
 async def taken(client: Client, minute: int) -> None:
     """Wait until the app has taken the sample of a minute."""
     wanted = START + timedelta(minutes=minute)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         async for event in client.stream(type="FeedCursor", after=0):
             if event.entity is not None:
                 watch = cursor_from(event.entity, "").watches.get(STATION)
@@ -49,7 +50,7 @@ async def taken(client: Client, minute: int) -> None:
 
 async def noted(client: Client, light: str = LIGHT) -> None:
     """Wait until the app has noticed that something is wrong with a light."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         async for event in client.stream(type="FeedCursor", after=0):
             if event.entity is not None and light in cursor_from(event.entity, "").lights:
                 return
@@ -88,7 +89,7 @@ async def running(
     async def looked() -> None:
         # The pause after next ends a look that began after now.
         wanted = pauses + 2
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while pauses < wanted:
                 await asyncio.sleep(0.01)
 
@@ -102,7 +103,7 @@ async def running(
     )
     task = asyncio.create_task(app.run())
     try:
-        await asyncio.wait_for(ready.wait(), 30)
+        await asyncio.wait_for(ready.wait(), PATIENCE)
         yield looked
     finally:
         task.cancel()
@@ -112,7 +113,7 @@ async def running(
 
 async def shows(client: Client, entity_id: str, **wanted: object) -> Entity:
     """Wait until an entity shows values; return it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             entity = await client.retrieve(entity_id)
             if all(value(entity, name) == part for name, part in wanted.items()):

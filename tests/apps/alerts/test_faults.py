@@ -16,11 +16,12 @@ from tests.apps.alerts.chain import (
     shows,
     taken,
 )
+from tests.support.patience import PATIENCE
 
 
 async def technical(client: Client, state: str, of: str = STATION) -> list[Entity]:
     """Wait until there is a technical alert of a source in a state; return all of the source."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             q = f'subCategory=="technical";alertSource=="{of}"'
             alerts = await client.query(type="Alert", q=q)

@@ -9,8 +9,8 @@ import pytest
 
 from adapters.bridge_light.fake import FakeLight
 from broker.client import Client, Entity, value
+from tests.adapters.bridge_light.house import lit, sacn
 from tests.adapters.bridge_light.house import running as lights_driven
-from tests.adapters.bridge_light.house import sacn
 from tests.apps.alerts.chain import LIGHT, Wall, measure, noted, running, shows, taken
 from tests.apps.alerts.test_faults import technical
 
@@ -21,7 +21,7 @@ GREEN = (0, 255, 0)
 async def red_bridge(client: Client, folder: Path, wall: Wall) -> AsyncIterator[FakeLight]:
     """Give the fixtures of a bridge that the alerts app and the adapter have turned red."""
     async with (
-        FakeLight().running() as light,
+        lit().running() as light,
         lights_driven(client.url, folder),
         running(client, wall=wall),
     ):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from apps.alerts.stopping import stop_if_told
+from tests.support.patience import PATIENCE
 
 
 async def test_task_that_is_stopped_while_its_group_fails_ends():
@@ -30,7 +31,7 @@ async def test_task_that_is_stopped_while_its_group_fails_ends():
     await began.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(asyncio.shield(task), 30)
+        await asyncio.wait_for(asyncio.shield(task), PATIENCE)
     assert task.cancelled()
 
 

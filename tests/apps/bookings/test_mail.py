@@ -16,6 +16,7 @@ from apps.bookings.edge.mail import TEXTS, Mail, MailRefused, Server, read_serve
 from tests.apps.bookings.stage import GYM, LOCK, PaperVault, Stage, broker, space, stage, wish
 from tests.apps.bookings.test_pages import BUILDING
 from tests.support import free_port
+from tests.support.patience import PATIENCE
 
 BOX = {
     "id": LOCK,
@@ -53,7 +54,7 @@ class Town:
 @pytest.fixture
 async def post(tmp_path: Path) -> AsyncIterator[Town]:
     sink = Sink()
-    server = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
+    server = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=PATIENCE)
     server.start()
     try:
         async with broker(tmp_path) as url, stage(url, "aso", [space(GYM)]) as town:

@@ -36,6 +36,7 @@ from broker.client import Client, Entity, value
 from tests.support import free_port
 from tests.support.live import live_broker
 from tests.support.mqtt import HOST, background, mqtt_broker, publish
+from tests.support.patience import PATIENCE
 
 START = datetime(2025, 12, 6, 0, 0, tzinfo=UTC)
 """Nine in the morning in Tokyo, at which the booked time begins."""
@@ -89,7 +90,7 @@ class Town:
             clock=lambda: self.now,
             below=lambda n: next(numbers),
         )
-        self.locks = TownLocks(client, self.vault, clock=lambda: self.now, patience=20)
+        self.locks = TownLocks(client, self.vault, clock=lambda: self.now, patience=PATIENCE)
 
     async def plant(self, kind: str, **values: Any) -> None:
         """Create the lock of a kind."""
@@ -123,7 +124,7 @@ class Town:
 
     async def reaches(self, grant: Grant, status: Status) -> Grant:
         """Wait until a grant has a status; the worker is at work meanwhile."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (found := await self.stands(grant)).status is not status:
                 await self.worker.step()
                 await asyncio.sleep(0.02)
@@ -146,7 +147,7 @@ class Town:
 
     async def logged(self, number: int) -> list[Entity]:
         """Wait until the door log has so many lines; return them, oldest first."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = await self.client.query(type="AccessEvent")
                 if len(found) >= number:
@@ -173,7 +174,7 @@ class Town:
                         await mqtt.publish(answer.topic, answer.payload, qos=1)
 
         async with background(live()):
-            await asyncio.wait_for(subscribed.wait(), 30)
+            await asyncio.wait_for(subscribed.wait(), PATIENCE)
             yield
 
 
@@ -232,7 +233,7 @@ async def adapter(manifest: Any, build: Callable[[Host], Any], settings: Setting
     """Run an adapter beside the test, and wait until it is ready."""
     ready = asyncio.Event()
     async with background(run(manifest, build, settings, ready=ready.set)):
-        await asyncio.wait_for(ready.wait(), 30)
+        await asyncio.wait_for(ready.wait(), PATIENCE)
         yield
 
 

@@ -17,6 +17,7 @@ from broker.store.outbox import Books
 from broker.subscriptions.reasons import reason
 from tests.broker.api.data import gauge, refusal
 from tests.support.asgi import Answer, Client, Ticking, running
+from tests.support.patience import PATIENCE
 from tests.support.receivers import Receiver, answer, receiver
 
 ENTITIES = "/ngsi-ld/v1/entities"
@@ -51,7 +52,7 @@ class Town:
         assert sent.status in (201, 204)
 
     async def until(self, holds: Callable[[Books], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not holds(await self.client.broker.store.outbox.books()):
                 await asyncio.sleep(0.001)
 

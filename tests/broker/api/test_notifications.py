@@ -18,6 +18,7 @@ from broker.subscriptions.delivery.recipient import Recipient
 from tests.broker.api.data import CORE, ENTITIES, V1, gauge, urn
 from tests.support import free_port
 from tests.support.asgi import Client, Ticking, running
+from tests.support.patience import PATIENCE
 from tests.support.receivers import (
     HOST,
     Got,
@@ -78,7 +79,7 @@ class Town:
 
     async def until(self, **figures: int) -> Books:
         """Return the books once they have these figures."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 books = await self.client.broker.store.outbox.books()
                 assert books.balanced
@@ -181,7 +182,7 @@ async def test_timeout_ends_a_try_that_hangs_and_cooldown_is_the_pause_after_it(
         assert isinstance(known, Recipient)
         assert (known.timeout, known.cooldown) == (0.2, 3600)
         await one.create()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while "timesFailed" not in (told := await one.shown())["notification"]:
                 await asyncio.sleep(0.005)
     notification = told["notification"]
@@ -250,7 +251,7 @@ async def test_mqtt_in_each_version_and_quality(tmp_path: Path, version: str, qo
         }
         await one.subscribe(endpoint)
         await one.create()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             message = await anext(subscriber.messages)
         await one.until(delivered=1)
     assert (str(message.topic), message.qos) == ("town/gauges", int(qos))

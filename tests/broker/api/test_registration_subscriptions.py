@@ -17,6 +17,7 @@ from tests.broker.api.data import ENTITIES, V1, gauge, refusal
 from tests.broker.registry.sources import REGISTRATIONS, about, at, register, source
 from tests.broker.registry.sources import urn as registration
 from tests.support.asgi import Client, Ticking, running
+from tests.support.patience import PATIENCE
 from tests.support.receivers import Receiver, receiver
 from tests.support.tripwire import TripwireGuard
 
@@ -39,7 +40,7 @@ def subscription(uri: str = "http://localhost:9/", **members: Any) -> dict[str, 
 async def settled(client: Client) -> None:
     """Wait until nothing waits any more."""
     outbox = client.broker.store.outbox
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while (await outbox.books()).waiting:
             await asyncio.sleep(0.001)
     assert (await outbox.books()).balanced
@@ -242,7 +243,7 @@ async def test_at_intervals_it_is_told_of_all_that_match(client: Client) -> None
     async with receiver() as where:
         await register(client, source(1))
         await client.post(SUBSCRIPTIONS, subscription(where.url, timeInterval=1))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(where.got) < 2:
                 await asyncio.sleep(0.01)
         await register(client, source(2))

@@ -12,6 +12,7 @@ from broker.api.websocket import ABORT
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from tests.support.asgi import Client, running
+from tests.support.patience import PATIENCE
 
 
 class Line:
@@ -47,7 +48,7 @@ class Line:
     async def event(self) -> dict[str, Any]:
         """Return the next event."""
         while True:
-            message = await asyncio.wait_for(self.said.get(), 30)
+            message = await asyncio.wait_for(self.said.get(), PATIENCE)
             if "text" in message:
                 found: dict[str, Any] = orjson.loads(message["text"])
                 return found
@@ -64,7 +65,7 @@ async def test_a_reader_that_takes_nothing_is_sent_away_with_the_reason() -> Non
         line = Line(client, subscribe("a"))
         assert (await line.event())["event"] == "open"
         line.reading.clear()
-        await asyncio.wait_for(line.task, 30)
+        await asyncio.wait_for(line.task, PATIENCE)
         *_, last = [line.said.get_nowait() for _ in range(line.said.qsize())]
     assert (last["code"], last["reason"]) == (1008, "You read too slowly.")
 

@@ -17,6 +17,7 @@ from broker.settings import Settings
 from tests.broker.api.data import EX, gauge, urn
 from tests.broker.api.test_tickets import Doorkeeper
 from tests.support.live import live_broker
+from tests.support.patience import PATIENCE
 
 WS = f"{EX}/ws"
 
@@ -33,7 +34,9 @@ class Socket:
 
     async def hear(self) -> dict[str, Any]:
         """Return the next message."""
-        heard: dict[str, Any] = orjson.loads(await asyncio.wait_for(self.connection.recv(), 30))
+        heard: dict[str, Any] = orjson.loads(
+            await asyncio.wait_for(self.connection.recv(), PATIENCE)
+        )
         return heard
 
     async def events(self, count: int) -> list[tuple[str, str, Any]]:
@@ -252,7 +255,7 @@ async def test_who_takes_nothing_any_more_is_disconnected(tmp_path: Path) -> Non
         async with connect(address, max_queue=1, max_size=None, compression=None) as connection:
             await Socket(connection).say("subscribe", snapshot=True)
             assert await streams(town) == 1
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while await streams(town):
                     await asyncio.sleep(0.01)
             with pytest.raises(ConnectionClosed) as closed:

@@ -25,6 +25,7 @@ from tests.broker.api.data import (
     urn,
 )
 from tests.support.asgi import HOST, Client, Event, Stream, Ticking, running
+from tests.support.patience import PATIENCE
 
 STREAM = f"{EX}/stream"
 ONE = f"{ENTITIES}/{urn(1)}"
@@ -262,7 +263,7 @@ async def test_a_reader_that_stops_reading_holds_nobody_up_and_misses_nothing(
         slow.stop_reading()
         for start in range(1, 2001, 500):
             body = [gauge(1, start + number) for number in range(500)]
-            answer = await asyncio.wait_for(client.post(f"{OPERATIONS}/upsert", body), 30)
+            answer = await asyncio.wait_for(client.post(f"{OPERATIONS}/upsert", body), PATIENCE)
             assert answer.status == 204
         assert [(await quick.event()).id for _ in range(2000)] == list(range(2, 2002))
         slow.go_on_reading()

@@ -10,6 +10,7 @@ from broker.jsonld.core import CORE_CONTEXT
 from broker.store.outbox import Books, Failure, Outcome, Settlement
 from tests.broker.api.data import CORE, ENTITIES, ERRORS, INLINE, LD, V1, gauge, urn
 from tests.support.asgi import Client
+from tests.support.patience import PATIENCE
 
 SUBSCRIPTIONS = f"{V1}/subscriptions"
 S = "urn:ngsi-ld:Subscription:s"
@@ -508,7 +509,7 @@ async def test_an_update_waits_for_another_of_the_same_subscription_and_for_no_o
         )
         await asked.wait()
     second = asyncio.ensure_future(quick.patch(ONE, {"description": "second"}))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert (await quick.patch(f"{ONE}:other", {"description": "third"})).status == 204
     assert not second.done()
     answered.set()

@@ -16,6 +16,7 @@ from broker.jsonld.core import CORE_CONTEXT, CORE_URL, DEFAULT_VOCAB, NGSI_LD
 from broker.jsonld.documents import RETRY
 from broker.jsonld.limits import Limits
 from broker.jsonld.loader import ContextLoader
+from tests.support.patience import PATIENCE
 
 EX = "https://example.org/"
 CORE_OLD = "http://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.6.jsonld"
@@ -306,7 +307,7 @@ async def test_document_too_slow_for_one_request_is_there_for_the_next(site):
         with pytest.raises(LdContextNotAvailable, match="not there within"):
             await loader.resolve(url)
         site.gate.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 with contextlib.suppress(LdContextNotAvailable):
                     assert (await loader.resolve(url)).expand("a") == EX + "a"

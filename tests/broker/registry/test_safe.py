@@ -42,7 +42,7 @@ async def test_headers_outlive_a_restart_and_are_told_but_stand_in_no_file(tmp_p
             assert (await call(url, "POST", f"{V1}/csourceSubscriptions", about))[0] == 201
             sent = source(1, contextSourceInfo=INFO)
             assert (await call(url, "POST", REGISTRATIONS, sent))[0] == 201
-            (got,) = await one.wait_for(1, 30)
+            (got,) = await one.wait_for(1)
         assert got.json()["data"][0]["contextSourceInfo"] == INFO
         async with live_broker(tmp_path) as url:
             assert await info(url) == INFO

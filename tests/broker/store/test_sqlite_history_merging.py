@@ -12,6 +12,7 @@ from broker.store.sqlite.connection import DATA_FILE, connect
 from broker.store.sqlite.history import store as engine
 from broker.store.sqlite.history.merging import FEWEST
 from tests.broker.store.helpers import LEVEL, SHELTER
+from tests.support.patience import PATIENCE
 
 SELDOM = 4
 
@@ -31,7 +32,7 @@ async def test_series_with_few_hot_rows_keep_them_while_fuller_ones_are_merged(
         seldom = [told(f"urn:seldom:{number}", 0) for number in range(SELDOM)]
         await store.history.record("", [*often, *seldom], create_tenant=True)
         with closing(connect(tmp_path / DATA_FILE)) as reading:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while not reading.execute("SELECT count(*) FROM chunk").get:
                     await asyncio.sleep(0.01)
             left = reading.execute("SELECT count(*) FROM moment").get

@@ -21,6 +21,7 @@ from broker.subscriptions.live.events import FAULT, STOPS
 from broker.subscriptions.live.snapshot import Snapshot
 from broker.subscriptions.live.stream import tell
 from tests.support.asgi import Ticking
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -303,7 +304,7 @@ def stumbling() -> Lens:
 async def named(batches: AsyncIterator[list[Told]], count: int) -> list[tuple[str, Any]]:
     """Return the names and reasons of the next events."""
     found: list[Told] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while len(found) < count:
             found += await anext(batches)
     return [(one.name, orjson.loads(one.data).get("reason")) for one in found]

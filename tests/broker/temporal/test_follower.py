@@ -22,6 +22,7 @@ from tests.broker.store.helpers import (
     prop,
     replace,
 )
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ async def test_changes_are_followed_without_anybody_waiting(
     store: Store, follower: Follower
 ) -> None:
     await create(store, entity(level=prop(0)))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while store.history.followed() < 1:
             await asyncio.sleep(0.01)
     assert await levels(store) == [0]

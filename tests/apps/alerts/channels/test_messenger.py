@@ -20,6 +20,7 @@ from apps.alerts.channels.messenger import CURSOR_ID, Messenger
 from apps.alerts.channels.senders import signature
 from broker.client import Client, Entity, NotFound, timestamp, value
 from tests.support import free_port
+from tests.support.patience import PATIENCE
 
 START = datetime(2026, 7, 4, tzinfo=UTC)
 ALERT = "urn:ngsi-ld:Alert:1"
@@ -91,7 +92,7 @@ class Sink:
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     sink = Sink()
-    controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
+    controller = Controller(sink, hostname="127.0.0.1", port=sink.port, ready_timeout=PATIENCE)
     controller.start()
     yield sink
     controller.stop()
@@ -123,7 +124,7 @@ async def running(client: Client, *channels: Channel, wall: Wall | None = None):
     messenger = Messenger(client, channels, sleep=soon, clock=(wall or Wall()).now)
     task = asyncio.create_task(messenger.run())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 with contextlib.suppress(NotFound):
                     await client.retrieve(CURSOR_ID)
@@ -140,7 +141,7 @@ async def entries(
     client: Client, *statuses: str, tries: int = 1, of: str = ALERT
 ) -> list[dict[str, Any]]:
     """Wait until an alert's entries have these statuses after so many tries; return them."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = value(await client.retrieve(of), "channels", [])
             found = found if isinstance(found, list) else [found]

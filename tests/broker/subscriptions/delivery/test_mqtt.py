@@ -19,6 +19,7 @@ from broker.subscriptions.delivery.policy import Fate, Tried
 from broker.subscriptions.delivery.resolve import Lookup, Resolver
 from broker.subscriptions.endpoint import parse_endpoint
 from tests.support import free_port, require_tool
+from tests.support.patience import PATIENCE
 from tests.support.receivers import HOST, listening, mosquitto
 
 MESSAGE = Message(
@@ -53,7 +54,7 @@ async def subscriber(port: int, topic: str = "#", **options) -> AsyncIterator[ai
 
 
 async def heard(client: aiomqtt.Client) -> aiomqtt.Message:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         return await anext(client.messages)
 
 
@@ -151,7 +152,7 @@ async def test_a_try_that_gives_up_on_a_connection_ends_the_other_tries_that_wai
             mqtt.send(address, MESSAGE, Quality(), attempt=1, timeout=timeout)
             for timeout in (0.1, 60)
         ]
-        tried = await asyncio.wait_for(asyncio.gather(*tries), 30)
+        tried = await asyncio.wait_for(asyncio.gather(*tries), PATIENCE)
     assert [one.fate for one in tried] == [Fate.NO_ANSWER] * 2
 
 
@@ -162,7 +163,7 @@ async def test_a_broker_without_version_5_is_spoken_to_in_3_1_1_and_that_is_told
         sys.executable, "-m", "machi.mqtt", "--port", str(port), stdout=quiet, stderr=quiet
     )
     try:
-        await asyncio.wait_for(listening(port), 30)
+        await asyncio.wait_for(listening(port), PATIENCE)
         old = aiomqtt.ProtocolVersion.V311
         async with subscriber(port, protocol=old) as client, sender() as mqtt:
             for _ in range(2):
@@ -224,7 +225,7 @@ async def test_a_broker_that_only_says_nothing_is_not_taken_for_an_old_one(
         for count in (1, 2):
             assert (await send(mqtt, uri)).fate is Fate.NO_ANSWER
             assert versions == [5] * count
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await left.acquire()
         assert mqtt.notes == {}
 

@@ -13,6 +13,7 @@ from broker.egress import Egress
 from broker.subscriptions.delivery.policy import Fate
 from broker.subscriptions.delivery.resolve import MOST, STRANGERS, NoConnection, Resolver
 from broker.subscriptions.endpoint import parse_endpoint
+from tests.support.patience import PATIENCE
 
 
 class Names:
@@ -49,7 +50,7 @@ async def addresses(resolver: Resolver, name: str) -> Any:
 async def test_slow_names_delay_no_others(names: Names) -> None:
     one = resolver(names)
     slow = [asyncio.ensure_future(addresses(one, f"slow{number}")) for number in range(40)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert await addresses(one, "quick") == ["127.0.0.1"]
     assert not any(task.done() for task in slow)
     names.go_on.set()

@@ -16,6 +16,7 @@ from broker.subscriptions.delivery.clock import seconds_between
 from broker.subscriptions.delivery.policy import Policy
 from tests.broker.store.helpers import delete
 from tests.broker.subscriptions.delivery.town import RIVER, levels, running
+from tests.support.patience import PATIENCE
 from tests.support.receivers import Got, answer, hang, receiver
 
 
@@ -60,7 +61,7 @@ async def test_a_receiver_that_reads_before_it_answers_waits_a_moment_only(
         sid = await town.subscribe(one.url)
         await town.level(1)
         await one.wait_for(1)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await town.delivery.caught_up(sid)
 
 
@@ -87,7 +88,7 @@ async def test_an_hour_of_silence_loses_nothing_and_keeps_the_order(folder: Path
         await town.failed(5, sid)
         await delete(town.store, RIVER)
         await one.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(one.got) < 62:
                 town.hands.advance(1)
                 await asyncio.sleep(0.001)
@@ -117,7 +118,7 @@ async def test_a_repeat_has_the_same_id_and_says_it_is_one() -> None:
 
 
 async def until_paused(town: Any) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while town.delivery._turns.running or town.delivery._settler._added:
             await asyncio.sleep(0.001)
 
@@ -223,7 +224,7 @@ async def test_a_server_that_is_back_is_noticed_for_all_its_endpoints_at_once() 
         assert town.delivery.breakers() == {server: "open"}
         await one.start()
         await town.level(1)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not one.got:
                 town.hands.advance(1)
                 await until_paused(town)
@@ -379,7 +380,7 @@ async def test_what_cannot_be_prepared_is_tried_ever_more_seldom_and_dies_with_t
             pauses.append(seconds_between(town.hands.now(), row.not_before))
             town.hands.advance(pauses[-1])
         assert pauses == [0.25, 0.5, 1, 2, 4]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not (dead := await town.dead()):
                 town.hands.advance(30)
                 await asyncio.sleep(0.001)
@@ -418,7 +419,7 @@ async def test_after_a_silence_the_oldest_period_comes_and_then_the_newest(
             await until_paused(town)
             town.hands.advance(0.1)
         await one.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (await town.books()).waiting:
                 town.hands.advance(1)
                 await asyncio.sleep(0.001)
@@ -481,7 +482,7 @@ async def test_a_loop_is_stopped_with_its_reason(keeps_the_header: bool) -> None
         one.reply = write_back
         await town.subscribe(one.url)
         await town.level(0)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not (dead := await town.dead()):
                 town.hands.advance(0.01)
                 await asyncio.sleep(0.001)

@@ -9,6 +9,7 @@ from broker.store.memory import MemoryStore
 from broker.store.outbox import Failure, Outcome, Settlement
 from broker.subscriptions.delivery import settling
 from broker.subscriptions.delivery.settling import Settler
+from tests.support.patience import PATIENCE
 
 
 def end(seq: int) -> Settlement:
@@ -57,7 +58,7 @@ async def test_waiting_ends_though_more_is_added_all_the_time() -> None:
     waiting = asyncio.create_task(settler.flushed())
     await asyncio.sleep(0)
     store.go.release()
-    await asyncio.wait_for(waiting, 30)
+    await asyncio.wait_for(waiting, PATIENCE)
     assert store.commits == [[0]]
     store.go.release()
     await settler.close()
@@ -70,9 +71,9 @@ async def test_a_full_disk_loses_nothing(monkeypatch) -> None:
     settler = Settler(store.outbox)
     settler.add(end(0), lambda: None)
     store.go.release()
-    await asyncio.wait_for(store.refused.wait(), 30)
+    await asyncio.wait_for(store.refused.wait(), PATIENCE)
     store.full = False
     store.go.release()
-    await asyncio.wait_for(settler.flushed(), 30)
+    await asyncio.wait_for(settler.flushed(), PATIENCE)
     assert store.commits == [[0]]
     await settler.close()

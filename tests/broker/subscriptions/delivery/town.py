@@ -29,6 +29,7 @@ from broker.subscriptions.delivery.shape import Shape
 from broker.subscriptions.endpoint import parse_endpoint
 from tests.broker.store.helpers import create, entity, prop, replace
 from tests.broker.store.matching import ByEntity
+from tests.support.patience import PATIENCE
 
 RIVER = "urn:ngsi-ld:River:kuma"
 
@@ -148,7 +149,7 @@ class Town:
 
     async def until(self, holds: Callable[[Books], bool], sid: int | None = None) -> Books:
         """Return the books once they are like this."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not holds(books := await self.books(sid)):
                 await asyncio.sleep(0.001)
         return books
@@ -158,7 +159,7 @@ class Town:
 
     async def failed(self, times: int, sid: int) -> StoredSubscription:
         """Return the subscription once so many tries failed."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 stored = self.store.outbox.find(sid)
                 assert stored is not None
