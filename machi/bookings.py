@@ -14,7 +14,7 @@ import contextlib
 import logging
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -78,7 +78,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def run(settings: BookingsSettings) -> None:
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+async def run(settings: BookingsSettings, clock: Callable[[], datetime] = utc_now) -> None:
     """Serve the pages and carry bookings on until SIGINT or SIGTERM. Raises VaultError."""
     vault = open_vault(settings.data)
     key = key_of("bookings")
@@ -97,23 +102,29 @@ async def run(settings: BookingsSettings) -> None:
             url = await stack.enter_async_context(serving(FakeProvider(secret), settings.pay_port))
         notify = f"http://{HOST}:{settings.port}" if not settings.pay else ""
         provider = HttpProvider(url, secret, settings.address, session, notify)
-        site = assembled(settings, pages, vault, provider, secret)
+        site = assembled(settings, pages, vault, provider, secret, clock)
         carried = Service(
-            replace(site.process, client=worker, locks=TownLocks(worker, vault)),
+            replace(site.process, client=worker, locks=TownLocks(worker, vault, clock=clock)),
             ready=lambda: log.info("ready: bookings are on %s", settings.address),
         )
-        keys = Worker(worker, vault, Doors(settings.adapters or settings.data / "adapters"))
+        doors = Doors(settings.adapters or settings.data / "adapters")
+        keys = Worker(worker, vault, doors, clock=clock)
         await _serve(settings, site, carried, keys)
 
 
 def assembled(
-    settings: BookingsSettings, client: Client, vault: Vault, provider: HttpProvider, secret: str
+    settings: BookingsSettings,
+    client: Client,
+    vault: Vault,
+    provider: HttpProvider,
+    secret: str,
+    clock: Callable[[], datetime],
 ) -> Site:
     """Return what the pages stand on."""
     holders = Holders(vault)
-    locks: Locks = TownLocks(client, vault)
+    locks: Locks = TownLocks(client, vault, clock=clock)
     post = Mail(settings.mail, holders, client, settings.address)
-    process = Process(client, locks, provider, post, lambda: datetime.now(UTC))
+    process = Process(client, locks, provider, post, clock)
     return Site(
         process,
         Desk(process),
@@ -122,6 +133,7 @@ def assembled(
         secret=secret,
         home=settings.address,
         sign_in=settings.sign_in,
+        clock=clock,
     )
 
 

@@ -110,15 +110,17 @@ def leader_grant(key: str, lock: str, holder: str, now: datetime) -> Entity:
 def revocation(entity: Entity, version: str, reason: RevokeReason, now: datetime) -> Operations:
     """Return what takes a grant back; nothing where it is over or taken back already.
 
-    Where no lock knows of it, it is revoked at once. A box without network keeps a PIN it has.
+    Where no lock knows of it and no PIN was made up, it is revoked at once. A box without network
+    keeps a PIN it has.
     """
     status = status_of(entity)
     if status not in OPEN or value(entity, "revokeRequestedAt"):
         return []
     attributes = {"revokeRequestedAt": _time(now), "revokeReason": _property(reason)}
-    if value(entity, "grantKind") == Kind.ALGORITHMIC_PIN and value(entity, "codeRef"):
+    issued = bool(value(entity, "codeRef"))
+    if value(entity, "grantKind") == Kind.ALGORITHMIC_PIN and issued:
         attributes["status"] = _property(Status.CANNOT_REVOKE)
-    elif status is Status.REQUESTED and not value(entity, "attempts", 0):
+    elif status is Status.REQUESTED and not issued and not value(entity, "attempts", 0):
         attributes["status"] = _property(Status.REVOKED)
         attributes["revokedAt"] = _time(now)
     return [{"op": "append", "id": entity["id"], "attrs": attributes, "ifMatch": version}]

@@ -211,6 +211,10 @@ class Worker:
     async def _write(self, grant: Entity, version: str, changes: dict[str, Any]) -> None:
         if all(value(grant, name) == part["value"] for name, part in changes.items()):
             return
+        status = changes.get("status", {}).get("value")
+        if status in (Status.EXPIRED, Status.REVOKED):
+            # Before it is noted: what is over is not looked at again, and it stays over.
+            await self._vault.forget(read(grant).holder, code_kind(grant["id"]))
         operation = {"op": "append", "id": grant["id"], "attrs": changes, "ifMatch": version}
         try:
             await self._client.transactions([operation])
@@ -218,9 +222,6 @@ class Worker:
             # Somebody wants something else of it meanwhile: the next step begins from there.
             self.kick()
             return
-        status = changes.get("status", {}).get("value")
-        if status in (Status.EXPIRED, Status.REVOKED):
-            await self._vault.forget(read(grant).holder, code_kind(grant["id"]))
         if status in (Status.FAILED, Status.CANNOT_REVOKE):
             reason = changes.get("statusReason", {}).get("value")
             log.warning("%s is %s: %s", grant["id"], status, reason)

@@ -69,6 +69,17 @@ async def test_grant_that_is_taken_back_before_its_pin_is_issued_is_revoked_at_o
         assert made.vault.kept == {}
 
 
+async def test_pin_that_is_taken_back_before_its_lock_learns_it_is_forgotten(tmp_path: Path):
+    async with town(tmp_path, "zigbee_lock") as made:
+        grant = await made.book("zigbee_lock")
+        await made.at(START - timedelta(days=1))
+        await pin_of(made, grant.id)
+        await made.locks.revoke(grant.id, RevokeReason.CANCELLED)
+        await made.at(START - timedelta(days=1))
+        assert (await made.stands(grant)).status is Status.REVOKED
+        assert made.vault.kept == {}
+
+
 @pytest.mark.parametrize("kind", ["remotelock", "zigbee_lock"])
 async def test_pin_that_is_taken_back_in_its_time_opens_no_more(kind: str, tmp_path: Path):
     async with town(tmp_path, kind) as made:
