@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import be_patient
 from tests.support.runs import load_hypothesis_profile
 from tests.support.tally import TALLY
 
 REFERENCE = "MACHI_REFERENCE_DATA"
 
 load_hypothesis_profile()
+be_patient()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -38,7 +38,7 @@ async def subscribe(made: Town, url: str) -> None:
     body = {
         "type": "Subscription",
         "entities": [{"type": TAG}],
-        "notification": {"endpoint": {"uri": url}},
+        "notification": {"endpoint": {"uri": url, "timeout": 1000 * PATIENCE}},
     }
     answer = await made.ask("POST", SUBSCRIPTIONS, "rescue", body, machi_purpose=purpose())
     assert answer.status == 201, answer.body
@@ -80,23 +80,23 @@ async def test_after_withdrawal_nothing_is_sent(watched):
     await made.withdraw("hana")
     await see(made, -60)
     await made.make(made.detection(2, "taro"), "tags")
-    assert (await books(made))["delivered"] == 0
+    await until(made, waiting=0, delivered=0)
     assert heard.got == []
 
 
 async def test_what_is_to_be_repeated_is_decided_again(watched):
     made, heard = watched
-    first = asyncio.Event()
+    withdrawn = asyncio.Event()
 
     async def busy(got: Got) -> web.StreamResponse:
-        first.set()
+        await withdrawn.wait()
         return web.Response(status=503)
 
     heard.reply = busy
     await see(made, -60)
-    async with asyncio.timeout(PATIENCE):
-        await first.wait()
+    await heard.wait_for(1)
     await made.withdraw("hana")
+    withdrawn.set()
     await until(made, withheld=1)
     assert len(heard.got) == 1
 

@@ -56,7 +56,8 @@ def test_pin_opens_in_its_time_and_not_a_second_before_or_after(
 ):
     file, secret = key
     code = 0 if opens else 1
-    machi("box-simulator", str(file), "--at", at, "--pin", pin(secret, HOURS), code=code)
+    done = machi("box-simulator", str(file), "--at", at, "--pin", pin(secret, HOURS), code=code)
+    assert ("It opens." in done.output) is opens
 
 
 def test_one_pin_after_another_is_taken_until_an_empty_line(key: tuple[Path, bytes]):

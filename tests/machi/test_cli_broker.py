@@ -135,7 +135,8 @@ def test_tokens_and_passwords_are_shown_where_that_is_asked_for_only(machi: Mach
     "options", [["--near", "here"], ["--id-pattern", ".", "--near", "1,2"]], ids=" ".join
 )
 def test_options_that_say_nothing_are_wrong_usage(machi: Machi, options: list[str]):
-    machi("subscriptions", "create", "--to", "http://x/", *options, code=2)
+    done = machi("subscriptions", "create", "--to", "http://x/", *options, code=2)
+    assert "Usage: " in done.stderr
 
 
 def test_a_subscription_is_explained(machi: Machi):

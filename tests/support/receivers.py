@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,7 @@ class Receiver:
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
     connections: set[int] = field(default_factory=set)
     _runner: web.AppRunner | None = None
+    _kept: socket.socket | None = None
 
     @property
     def url(self) -> str:
@@ -85,15 +87,29 @@ class Receiver:
         app.router.add_route("*", "/{tail:.*}", self._take)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
+        self._let_go()
         site = web.TCPSite(self._runner, HOST, self.port, reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Take no more connections and close those there are."""
+        """Take no more connections and close those there are; keep the port from others."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+            self._kept = socket.socket()
+            self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._kept.bind((HOST, self.port))
+
+    async def end(self) -> None:
+        """Stop for good."""
+        await self.stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     async def wait_for(self, count: int, within: float = PATIENCE) -> list[Got]:
         """Return what came, once there is so much of it."""
@@ -123,7 +139,7 @@ async def receiver(reply: Reply = accept) -> AsyncIterator[Receiver]:
     try:
         yield one
     finally:
-        await one.stop()
+        await one.end()
 
 
 async def listening(port: int) -> None:

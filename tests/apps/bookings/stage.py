@@ -32,7 +32,6 @@ from apps.keys.contract import (
 )
 from broker.client import Client, Entity, NotFound, value
 from tests.support.live import live_broker
-from tests.support.patience import PATIENCE
 
 CITY = "432148"
 NOW = datetime(2026, 11, 26, 3, tzinfo=UTC)
@@ -242,7 +241,7 @@ async def stage(
     """Set a stage in a tenant; `wrap` may come between the process and each of its partners."""
     fake, clock, box = FakeProvider("secret"), Clock(), Postbox()
     async with (
-        Client(url, tenant=tenant, name="bookings", timeout=PATIENCE) as client,
+        Client(url, tenant=tenant, name="bookings") as client,
         serving(fake) as money,
         aiohttp.ClientSession() as session,
     ):

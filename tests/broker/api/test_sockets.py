@@ -253,8 +253,9 @@ async def test_who_takes_nothing_any_more_is_disconnected(tmp_path: Path) -> Non
             await town.client.create(gauge(number, "x" * 1_000_000))
         address = town.url.replace("http", "ws", 1) + WS
         async with connect(address, max_queue=1, max_size=None, compression=None) as connection:
-            await Socket(connection).say("subscribe", snapshot=True)
-            assert await streams(town) == 1
+            socket = Socket(connection)
+            await socket.say("subscribe", snapshot=True)
+            assert (await socket.hear())["event"] == "open"
             async with asyncio.timeout(PATIENCE):
                 while await streams(town):
                     await asyncio.sleep(0.01)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import patch
 
 import aiomqtt
 import orjson
@@ -29,20 +30,23 @@ MESSAGE = Message(
 
 @contextlib.asynccontextmanager
 async def sender(
-    egress: Egress | None = None, lookup: Lookup = socket.getaddrinfo
+    egress: Egress | None = None,
+    lookup: Lookup = socket.getaddrinfo,
+    connack: float = PATIENCE,
 ) -> AsyncIterator[MqttSender]:
     one = MqttSender(Resolver(egress or Egress(local=True), lookup))
-    try:
-        yield one
-    finally:
-        await one.close()
+    with patch("broker.subscriptions.delivery.mqtt.CONNACK", connack):
+        try:
+            yield one
+        finally:
+            await one.close()
 
 
 async def send(
     mqtt: MqttSender, uri: str, quality: Quality | None = None, attempt: int = 1
 ) -> Tried:
     return await mqtt.send(
-        parse_endpoint(uri), MESSAGE, quality or Quality(), attempt=attempt, timeout=30
+        parse_endpoint(uri), MESSAGE, quality or Quality(), attempt=attempt, timeout=PATIENCE
     )
 
 
@@ -216,17 +220,14 @@ async def test_a_broker_that_refuses_version_5_is_asked_in_3_1_1_at_once(refusal
         assert versions == [5, 4]
 
 
-async def test_a_broker_that_only_says_nothing_is_not_taken_for_an_old_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("broker.subscriptions.delivery.mqtt.CONNACK", 0.1)
+async def test_a_broker_that_only_says_nothing_is_not_taken_for_an_old_one() -> None:
     left = asyncio.Semaphore(0)
-    async with old_broker(None, left) as (uri, versions), sender() as mqtt:
+    async with old_broker(None, left) as (uri, versions), sender(connack=0.1) as mqtt:
         for count in (1, 2):
             assert (await send(mqtt, uri)).fate is Fate.NO_ANSWER
-            assert versions == [5] * count
             async with asyncio.timeout(PATIENCE):
                 await left.acquire()
+            assert versions == [5] * count
         assert mqtt.notes == {}
 
 

@@ -130,7 +130,7 @@ async def test_a_failing_receiver_does_not_hold_up_others() -> None:
         for value in range(50):
             await town.level(value)
         assert levels(await good.wait_for(50)) == list(range(50))
-        assert len(bad.got) == 1
+        assert len(await bad.wait_for(1)) == 1
 
 
 async def test_a_refused_notification_dies_and_the_next_is_tried() -> None:
@@ -215,7 +215,7 @@ async def test_a_server_that_is_back_is_noticed_for_all_its_endpoints_at_once() 
         server = one.url.removesuffix("/notify")
         await one.stop()
         for number in range(10):
-            await town.subscribe(f"{server}/{number}", name=str(number), timeout=2.0)
+            await town.subscribe(f"{server}/{number}", name=str(number), timeout=PATIENCE)
         await town.level(0)
         for _ in range(8):
             await until_paused(town)

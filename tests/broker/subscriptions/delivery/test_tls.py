@@ -18,6 +18,7 @@ from broker.subscriptions.delivery.policy import Fate, Tried
 from broker.subscriptions.delivery.resolve import Resolver
 from broker.subscriptions.endpoint import parse_endpoint
 from tests.support import free_port, require_tool
+from tests.support.patience import PATIENCE
 from tests.support.receivers import HOST, mosquitto
 
 MESSAGE = Message(b"{}", (("Content-Type", "application/json"),))
@@ -71,7 +72,7 @@ async def test_https_wants_the_receivers_own_certificate(
     http = HttpSender(Resolver(Egress(local=True)))
     async with https_server(keys) as port:
         address = parse_endpoint(f"https://{name}:{port}/")
-        tried = await http.send(address, MESSAGE, attempt=1, timeout=30)
+        tried = await http.send(address, MESSAGE, attempt=1, timeout=PATIENCE)
         await http.close()
     if trusted:
         assert tried == Tried(Fate.DELIVERED)
@@ -93,7 +94,7 @@ async def test_mqtts_wants_the_brokers_own_certificate(
         address = parse_endpoint(f"mqtts://{name}:{port}/t")
         gc.collect()
         before = sockets()
-        tried = await mqtt.send(address, MESSAGE, Quality(qos=1), attempt=1, timeout=30)
+        tried = await mqtt.send(address, MESSAGE, Quality(qos=1), attempt=1, timeout=PATIENCE)
         await mqtt.close()
         assert sockets() <= before
     assert tried.fate is (Fate.DELIVERED if trusted else Fate.NO_ANSWER)
