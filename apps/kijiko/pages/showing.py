@@ -1,0 +1,157 @@
+"""What templates show of wallets, transfers and tables (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from apps.kijiko.ledger.lots import TOKYO, LotKind, lot_of, valid
+from apps.kijiko.ledger.transfer import Kind, Transfer
+from apps.kijiko.ledger.wallet import Wallet
+from apps.kijiko.reports.analysis import Line, Month
+from apps.kijiko.use.areas import AREAS, KINDS
+from apps.kijiko.use.numbers import wallet_number
+
+NAMES: Final[dict[str, dict[str, str]]] = {one.key: one.name for one in AREAS} | KINDS
+_WIDE: Final = 320
+_HIGH: Final = 200
+_EDGE: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a history. `sign` is `+` or `−`; `refunded` is what was given back of it."""
+
+    id: str
+    local: str
+    kind: str
+    amount: int
+    sign: str
+    when: str
+    who: str = ""
+    refunded: int = 0
+
+    @property
+    def refundable(self) -> int:
+        """Return what can still be given back of a payment."""
+        return self.amount - self.refunded if self.kind == Kind.PAY.value else 0
+
+
+def clock(moment: datetime) -> str:
+    """Return a time as clocks in Tokyo show it."""
+    return f"{moment.astimezone(TOKYO):%m/%d %H:%M:%S}"
+
+
+def entries(transfers: Iterable[Transfer], wallet: str, names: Mapping[str, str]) -> list[Entry]:
+    """Return a wallet's history; `names` are of the wallets on the other side."""
+    told = list(transfers)
+    refunded: dict[str, int] = {}
+    for one in told:
+        if one.kind in (Kind.REFUND, Kind.REVERSAL):
+            refunded[one.refers] = refunded.get(one.refers, 0) + one.amount
+    return [entry(one, wallet, names, refunded.get(one.id, 0)) for one in told]
+
+
+def entry(one: Transfer, wallet: str, names: Mapping[str, str], refunded: int = 0) -> Entry:
+    """Return a transfer as a line of a wallet's history."""
+    amount = one.posting(wallet).amount
+    other = next((p.wallet for p in one.postings if p.wallet != wallet), "")
+    return Entry(
+        one.id,
+        one.id.rpartition(":")[2],
+        one.kind.value,
+        abs(amount),
+        "+" if amount >= 0 else "−",
+        clock(one.at),
+        names.get(other, ""),
+        refunded,
+    )
+
+
+def purse(wallet: Wallet, now: datetime) -> dict[str, Any]:
+    """Return what a citizen sees of a wallet: money and points apart, and what ends next."""
+    lots = valid(wallet.lots, now)
+    money = sum(left for name, left in lots.items() if lot_of(name).kind is LotKind.MONEY)
+    ends = sorted(lots, key=lambda name: lot_of(name).last)
+    return {
+        "number": wallet_number(wallet.id),
+        "status": wallet.status.value,
+        "total": sum(lots.values()),
+        "money": money,
+        "points": sum(lots.values()) - money,
+        "lots": [
+            (f"{lot_of(name).last:%Y-%m-%d}", lot_of(name).kind.value, lots[name]) for name in ends
+        ],
+    }
+
+
+def line_name(line: Line, language: str, other: str) -> str:
+    """Return the name of a row or column, of joined ones with `+` between them."""
+    names = [NAMES[part][language] if part in NAMES else other for part in line]
+    return " + ".join(names)
+
+
+def grid(month: Month, language: str, other: str) -> dict[str, Any]:
+    """Return the table of a month by area and kind, rows and columns by their totals."""
+    table = month.spent
+    rows = sorted(table.rows, key=lambda line: -table.rows[line])
+    columns = sorted(table.columns, key=lambda line: -table.columns[line])
+    return {
+        "columns": [line_name(one, language, other) for one in columns],
+        "rows": [
+            {
+                "name": line_name(row, language, other),
+                "cells": [table.cells.get((row, column), 0) for column in columns],
+                "total": table.rows[row],
+            }
+            for row in rows
+        ],
+        "totals": [table.columns[one] for one in columns],
+        "total": table.total,
+    }
+
+
+def bars(months: Sequence[Month]) -> list[dict[str, Any]]:
+    """Return the bars of what was spent by month: places and sizes in a picture of 320 × 200."""
+    shown = [(one.first, one.spent.total or 0) for one in months][-12:]
+    most = max((amount for _, amount in shown), default=0) or 1
+    width = (_WIDE - _EDGE) / max(1, len(shown))
+    return [
+        {
+            "x": round(_EDGE / 2 + place * width + width * 0.15, 1),
+            "y": round(_HIGH - 24 - (_HIGH - 60) * amount / most, 1),
+            "width": round(width * 0.7, 1),
+            "height": round((_HIGH - 60) * amount / most, 1),
+            "label": f"{first:%Y-%m}",
+            "amount": amount,
+        }
+        for place, (first, amount) in enumerate(shown)
+    ]
+
+
+def discs(month: Month, language: str, other: str) -> list[dict[str, Any]]:
+    """Return the areas of a map of 320 × 200: a disc as large as what was spent there.
+
+    Joined areas have one disc in the middle of theirs.
+    """
+    middles = {one.key: one.middle for one in AREAS}
+    west, east = (f(x for x, _ in middles.values()) for f in (min, max))
+    south, north = (f(y for _, y in middles.values()) for f in (min, max))
+    most = max(month.spent.rows.values(), default=0) or 1
+    found = []
+    for line, amount in month.spent.rows.items():
+        places = [middles[key] for key in line if key in middles]
+        if not places or amount <= 0:
+            continue
+        x = sum(one[0] for one in places) / len(places)
+        y = sum(one[1] for one in places) / len(places)
+        found.append({
+            "x": round(_EDGE * 1.5 + (_WIDE - 3 * _EDGE) * (x - west) / (east - west), 1),
+            "y": round(_EDGE + (_HIGH - 2.5 * _EDGE) * (north - y) / (north - south), 1),
+            "r": round(6 + 26 * (amount / most) ** 0.5, 1),
+            "name": line_name(line, language, other),
+            "amount": amount,
+        })  # fmt: skip
+    return sorted(found, key=lambda one: -one["r"])

@@ -1,0 +1,238 @@
+"""The citizen's phone: the wallet, paying by a shop's code, the own code, points."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from typing import Any
+
+from fastapi import Request, Response
+
+from apps.bookings.edge.holders import Contact
+from apps.kijiko.codes.picture import svg
+from apps.kijiko.ledger.errors import NotPossible
+from apps.kijiko.ledger.wallet import Wallet
+from apps.kijiko.pages.showing import entries, entry, purse
+from apps.kijiko.pages.site import (
+    BROWSER,
+    REFUSALS,
+    TEXTS,
+    Frame,
+    Site,
+    amount_of,
+    key_of_form,
+    onward,
+    refusal,
+    text_of,
+)
+from apps.kijiko.use.campaigns import STEPS
+from apps.shell.forms import FormRefused
+from apps.shell.language import language_of
+from apps.shell.pages import trouble
+from broker.client import NotFound
+
+LINKS = (("/", "wallet"), ("/pay", "pay"), ("/code", "my_code"), ("/shop", "for_shops"))
+SHOWN = 20
+MOST_CODE = 600
+
+
+class WalletPages:
+    """The pages and what is done on them."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.frame = Frame(site, LINKS, None)
+
+    async def home(
+        self, request: Request, told: str = "", status: int = 200, **given: str
+    ) -> Response:
+        """Show the wallet, or how to open one."""
+        wallet = await self._wallet(request)
+        if wallet is None:
+            known = await self.frame.holder(request) is not None
+            return self.frame.page(
+                request, "open.html", status, told, here="/", known=known, given=given
+            )
+        language = language_of(request)
+        names = {
+            one.wallet: one.name.get(language, one.code) for one in await self._site.shops.all()
+        }
+        transfers = (await self._site.town.book.transfers(wallet.id))[:SHOWN]
+        return self.frame.page(
+            request, "wallet.html", status, told, here="/",
+            purse=purse(wallet, self._site.town.now()),
+            entries=entries(transfers, wallet.id, names),
+            campaigns=await self._campaigns(language), consent=self._site.consent,
+            key=secrets.token_urlsafe(18),
+        )  # fmt: skip
+
+    async def open(self, request: Request) -> Response:
+        """Open a wallet."""
+        fields: dict[str, str] = {}
+        language = language_of(request)
+        try:
+            fields = await self.frame.seal.read(request)
+            holder = await self.frame.holder(request)
+            if holder is not None:
+                if await self._site.town.wallet_of(holder) is None:
+                    await self._site.town.open_wallet(holder)
+                return onward("/", request, told="opened")
+            contact = Contact(
+                fields.get("name", "").strip(), fields.get("mail", "").strip(), language
+            )
+            holder, _ = await self._site.town.new_person(contact)
+        except REFUSALS as error:
+            told, status = refusal(error, TEXTS[language])
+            return await self.home(request, told, status, **fields)
+        answer = onward("/", request, told="opened")
+        self.frame.remember(answer, BROWSER, await self._site.town.holders.session(holder))
+        return answer
+
+    async def scan(self, request: Request, told: str = "", status: int = 200) -> Response:
+        """Show the field for a shop's code."""
+        return self.frame.page(request, "scan.html", status, told, here="/pay")
+
+    async def look(self, request: Request) -> Response:
+        """Show whom a scanned code pays, and ask for the amount or to agree."""
+        try:
+            fields = await self.frame.seal.read(request)
+            return await self._confirm(request, text_of(fields, "code", MOST_CODE))
+        except REFUSALS as error:
+            told, status = refusal(error, TEXTS[language_of(request)])
+            return await self.scan(request, told, status)
+
+    async def pay(self, request: Request) -> Response:
+        """Pay."""
+        code = ""
+        try:
+            fields = await self.frame.seal.read(request)
+            code = text_of(fields, "code", MOST_CODE)
+            wallet = await self._own(request)
+            paid = await self._site.till.pay(
+                wallet, code, amount_of(fields), wallet.holder, key_of_form(fields)
+            )
+        except (NotPossible, FormRefused) as error:
+            told, status = refusal(error, TEXTS[language_of(request)])
+            try:
+                return await self._confirm(request, code, told, status)
+            except REFUSALS:
+                return await self.scan(request, told, status)
+        except REFUSALS as error:
+            told, status = refusal(error, TEXTS[language_of(request)])
+            return await self.scan(request, told, status)
+        return onward(f"/paid/{paid.id.rpartition(':')[2]}", request)
+
+    async def paid(self, request: Request) -> Response:
+        """Show a payment to who made it, to be held out to the shop."""
+        wallet = await self._wallet(request)
+        local = request.path_params["local"]
+        try:
+            paid = await self._site.town.book.transfer(
+                self._site.town.book.accounts.transfer(local)
+            )
+        except NotFound:
+            return trouble(404, language_of(request))
+        if wallet is None or not paid.posting(wallet.id).amount:
+            return trouble(404, language_of(request))
+        language = language_of(request)
+        names = {
+            one.wallet: one.name.get(language, one.code) for one in await self._site.shops.all()
+        }
+        shown = entry(paid, wallet.id, names)
+        return self.frame.page(request, "paid.html", here="/", entry=shown)
+
+    async def code(self, request: Request, told: str = "", status: int = 200) -> Response:
+        """Show the own code: good for a minute and one payment."""
+        try:
+            wallet = await self._own(request)
+        except NotPossible:
+            return await self.home(request)
+        text = self._site.till.code_for(wallet)
+        return self.frame.page(
+            request, "code.html", status, told, here="/code", code=text,
+            picture=svg(text).decode(), total=purse(wallet, self._site.town.now())["total"],
+        )  # fmt: skip
+
+    async def freeze(self, request: Request) -> Response:
+        """Freeze the own wallet; only the counter opens it again."""
+        return await self._act(request, self._freeze, "frozen")
+
+    async def points(self, request: Request) -> Response:
+        """Take a day's points of a campaign."""
+        return await self._act(request, self._points, "granted")
+
+    async def enter(self, request: Request) -> Response:
+        """Let a browser in that comes by a link the counter gave."""
+        holder = await self._site.town.holders.of_link(request.query_params.get("key", "")[:120])
+        if holder is None:
+            return trouble(404, language_of(request))
+        answer = onward("/", request, told="welcome")
+        self.frame.remember(answer, BROWSER, await self._site.town.holders.session(holder))
+        return answer
+
+    async def leave(self, request: Request) -> Response:
+        """Let a browser forget its holder."""
+        with contextlib.suppress(FormRefused):
+            await self.frame.seal.read(request)
+            await self._site.town.holders.leave(request.cookies.get(BROWSER, ""))
+        answer = onward("/", request, told="left")
+        answer.delete_cookie(BROWSER)
+        return answer
+
+    async def _act(self, request: Request, deed: Any, told: str) -> Response:
+        try:
+            fields = await self.frame.seal.read(request)
+            await deed(request, fields)
+        except REFUSALS as error:
+            text, status = refusal(error, TEXTS[language_of(request)])
+            return await self.home(request, text, status)
+        return onward("/", request, told=told)
+
+    async def _freeze(self, request: Request, fields: dict[str, str]) -> None:
+        await self._site.town.wallets.freeze((await self._own(request)).id)
+
+    async def _points(self, request: Request, fields: dict[str, str]) -> None:
+        local = request.path_params["local"]
+        campaign = next(
+            (
+                one
+                for one in await self._site.campaigns.all()
+                if one.id.rpartition(":")[2] == local and one.metric == STEPS
+            ),
+            None,
+        )
+        if campaign is None:
+            raise FormRefused("bad_form")
+        await self._site.campaigns.grant(campaign, await self._own(request), amount_of(fields))
+
+    async def _confirm(
+        self, request: Request, code: str, told: str = "", status: int = 200
+    ) -> Response:
+        bill = await self._site.till.look(code)
+        wallet = await self._own(request)
+        return self.frame.page(
+            request, "confirm.html", status, told, here="/pay", code=code, amount=bill.amount,
+            shop=bill.shop.name.get(language_of(request), bill.shop.code),
+            shop_code=bill.shop.code, key=secrets.token_urlsafe(18),
+            total=purse(wallet, self._site.town.now())["total"],
+        )  # fmt: skip
+
+    async def _campaigns(self, language: str) -> list[dict[str, Any]]:
+        now = self._site.town.now()
+        return [
+            {"local": one.id.rpartition(":")[2], "name": one.name.get(language, ""),
+             "threshold": one.threshold, "points": one.points, "consent": bool(one.purpose)}
+            for one in await self._site.campaigns.all()
+            if one.metric == STEPS and one.open_at(now)
+        ]  # fmt: skip
+
+    async def _wallet(self, request: Request) -> Wallet | None:
+        holder = await self.frame.holder(request)
+        return None if holder is None else await self._site.town.wallet_of(holder)
+
+    async def _own(self, request: Request) -> Wallet:
+        """Return the wallet of this browser. Raises NotPossible."""
+        wallet = await self._wallet(request)
+        if wallet is None:
+            raise NotPossible("no_wallet")
+        return wallet

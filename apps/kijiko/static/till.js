@@ -1,0 +1,27 @@
+// Payments show the moment they are committed; without scripts the page shows them when loaded.
+const list = document.getElementById("incoming");
+const live = document.getElementById("live");
+
+function shown(id) {
+  return [...list.children].some((one) => one.dataset.id === id);
+}
+
+function add(notice) {
+  if (shown(notice.id)) return;
+  const line = document.createElement("li");
+  line.dataset.id = notice.id;
+  line.className = "fresh";
+  const amount = document.createElement("span");
+  amount.className = "amount " + (notice.amount.startsWith("+") ? "in" : "out");
+  amount.textContent = notice.amount;
+  const when = document.createElement("small");
+  when.textContent = notice.when;
+  line.append(amount, ` ${notice.kind} `, when);
+  list.prepend(line);
+}
+
+// The stream begins with the newest payments, so that none is missed between page and stream.
+const source = new EventSource(list.dataset.notices);
+source.addEventListener("message", (event) => add(JSON.parse(event.data)));
+source.addEventListener("ready", () => { live.textContent = live.dataset.live; });
+source.addEventListener("error", () => { live.textContent = live.dataset.lost; });
