@@ -26,6 +26,7 @@ HANDED: Final[dict[str, tuple[str, ...]]] = {
     "portal": ("portal",),
     "staff": ("staff",),
     "bookings": ("bookings",),
+    "kijiko": ("kijiko",),
 }
 """The clients whose keys each process is handed."""
 OPERATOR: Final = Client("operator", frozenset({Role.ADMINISTRATOR}))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from apps.kijiko.ledger.setup import set_rules
 from broker.client import AlreadyExists, Client, Entity, NotFound, PreconditionFailed
 from machi.seed.consent import assessment_entities, purpose_entities
 from machi.seed.town import drill_entities, town_entities
@@ -30,7 +31,8 @@ class Planted:
 async def plant(town: Client, drill: Client) -> Planted:
     """Create what is missing of the town and of its drill tenant.
 
-    The apps' own memory is in no list of the town's types.
+    The apps' own memory is in no list of the town's types. The ledger's types get their rules last:
+    from then on only the Kijiko app writes them.
     """
     for client in (town, drill):
         for name in UNLISTED:
@@ -42,6 +44,7 @@ async def plant(town: Client, drill: Client) -> Planted:
         (drill, drill_entities(FIRST_RUN)),
     ]
     done = [await _create_missing(client, entities) for client, entities in parts]
+    await set_rules(town)
     return Planted(sum(one.created for one in done), sum(one.present for one in done))
 
 

@@ -1,4 +1,4 @@
-"""One of each thing of the services to come: currency, wallet, purpose, consent. Pure."""
+"""One of each thing of the services to come: currency, purpose, consent. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ TEXTS: Final = ("name", "description", "benefit", "risks")
 
 
 def service_entities() -> list[Entity]:
-    """Return the currency and its issuer, an empty wallet, a purpose, and a consent to it."""
+    """Return the currency and its issuer, a purpose, and a consent to it.
+
+    Wallets are no part of it: the Kijiko app alone writes its ledger.
+    """
     known = facts("services")
     currency, purpose = known["currency"], known["purpose"]
     issuer = urn("Organization", CITY)
@@ -24,7 +27,6 @@ def service_entities() -> list[Entity]:
             "name": texts(currency["name"]),
             "issuer": relation(issuer),
         },
-        _wallet(known["wallet"], currency),
         {
             "id": urn("DataPurpose", purpose["local"]),
             "type": "DataPurpose",
@@ -32,29 +34,17 @@ def service_entities() -> list[Entity]:
             **{name: texts(purpose[name]) for name in TEXTS},
             "required": prop(False),
         },
-        _consent(known["consent"], known["wallet"]["holder"], purpose),
+        _consent(known["consent"], purpose),
     ]
 
 
-def _wallet(wallet: dict[str, Any], currency: dict[str, Any]) -> Entity:
-    return {
-        "id": urn("Wallet", wallet["local"]),
-        "type": "Wallet",
-        "walletKind": prop("citizen"),
-        "status": prop("active"),
-        "balance": prop(0),
-        "refCurrency": relation(urn("LocalCurrency", currency["local"])),
-        "refHolder": relation(wallet["holder"]),
-    }
-
-
-def _consent(consent: dict[str, Any], principal: str, purpose: dict[str, Any]) -> Entity:
+def _consent(consent: dict[str, Any], purpose: dict[str, Any]) -> Entity:
     return {
         "id": urn("ConsentRecord", consent["local"]),
         "type": "ConsentRecord",
         "recordId": prop(consent["local"]),
-        **_rest(consent, "local"),
-        "refPrincipal": relation(principal),
+        **_rest(consent, "local", "principal"),
+        "refPrincipal": relation(consent["principal"]),
         "refPurpose": relation(urn("DataPurpose", purpose["local"])),
     }
 

@@ -68,13 +68,12 @@ def test_sixteen_facilities_have_a_space_that_the_lock_of_the_building_opens():
     assert kinds == {"electronicLock": "viaGateway", "keyBox": "offlineAlgorithmic"}
 
 
-def test_wallet_holds_the_local_currency_and_the_consent_names_its_purpose():
-    (wallet,), (currency,) = of_type("Wallet"), of_type("LocalCurrency")
+def test_consent_names_its_purpose_and_wallets_are_left_to_the_app_that_keeps_the_ledger():
     (consent,), (purpose,) = of_type("ConsentRecord"), of_type("DataPurpose")
-    assert value(wallet, "refCurrency") == currency["id"]
     assert value(consent, "refPurpose") == purpose["id"]
     assert value(purpose, "required") is False
-    assert value(wallet, "refHolder") == value(consent, "refPrincipal")
+    assert len(of_type("LocalCurrency")) == 1
+    assert of_type("Wallet") == []
 
 
 def test_thresholds_are_those_of_the_bridge_and_begin_with_its_lights():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from apps.kijiko.ledger.accounts import accounts_of
+from apps.kijiko.ledger.chain import SEAL
 from apps.kijiko.ledger.rules import CURRENCY
 from apps.kijiko.ledger.transfer import TRANSFER
 from apps.kijiko.ledger.wallet import WALLET, Wallet, WalletStatus, wallet_entity
@@ -15,11 +16,13 @@ from broker.client import AlreadyExists, Client, Entity, PreconditionFailed
 
 CLIENT: Final = "kijiko"
 """The only client that may write the ledger."""
-SEAL: Final = "LedgerSeal"
+NAMESPACE: Final = "https://machi.example/ns#"
+"""Of the town's own names: the rules hold whatever @context a request is read by."""
+_BALANCED: Final = {"attribute": f"{NAMESPACE}balance", "by": f"{NAMESPACE}refCurrency"}
 TYPE_RULES: Final[dict[str, dict[str, Any]]] = {
-    TRANSFER: {"appendOnly": True, "writer": [CLIENT]},
-    SEAL: {"appendOnly": True, "writer": [CLIENT]},
-    WALLET: {"writer": [CLIENT], "balanced": {"attribute": "balance", "by": "refCurrency"}},
+    f"{NAMESPACE}{TRANSFER}": {"appendOnly": True, "writer": [CLIENT]},
+    f"{NAMESPACE}{SEAL}": {"appendOnly": True, "writer": [CLIENT]},
+    f"{NAMESPACE}{WALLET}": {"writer": [CLIENT], "balanced": _BALANCED},
 }
 """What the store holds everybody to, administrators too: no transaction moves the sum of all
 balances of a currency from zero, whoever sends it."""
