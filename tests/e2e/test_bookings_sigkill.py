@@ -32,8 +32,12 @@ from tests.apps.bookings.test_mail import Sink
 from tests.apps.keys.town import Town, lock_id, town
 from tests.e2e.killable import Orders, serve
 from tests.support import effort, free_port
+from tests.support.patience import PATIENCE
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+LIVES = 10 * PATIENCE
+"""Seconds until a test gives up on what the process comes to do after dying many times."""
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(2 * LIVES)]
 
 PIN = re.compile(r"暗証番号：(\d+)")
 HIDDEN = re.compile(r'name="(token|key)" value="([^"]*)"')
@@ -95,7 +99,7 @@ class Stand:
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
         """Wait for something, reviving the process meanwhile, which may take many lives."""
-        async with asyncio.timeout(240):
+        async with asyncio.timeout(LIVES):
             while not await true():
                 self.revive()
                 await asyncio.sleep(0.02)
@@ -152,7 +156,7 @@ class Citizen:
         A form that the page does not have any more has done its work.
         """
         to = form.removeprefix(self._stand.url).partition("?")[0]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(LIVES):
             while True:
                 self._stand.revive()
                 try:
@@ -175,7 +179,7 @@ class Citizen:
 async def stand(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stand]:
     folder = tmp_path_factory.mktemp("sigkill")
     sink = Sink()
-    post = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
+    post = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=PATIENCE)
     post.start()
     try:
         async with town(folder, "remotelock") as made:

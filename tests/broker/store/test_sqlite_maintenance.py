@@ -29,6 +29,7 @@ from tests.broker.store.helpers import (
     replace,
 )
 from tests.properties.test_store_machine import everything
+from tests.support.patience import PATIENCE
 
 
 async def filled(folder: Path) -> SqliteStore:
@@ -135,7 +136,7 @@ async def test_a_backup_taken_under_writes_is_of_one_state(tmp_path: Path) -> No
     def watch(copied: int, total: int) -> None:
         """Hold the copy up until the broker has committed something more."""
         seen = store.span()[1]
-        asyncio.run_coroutine_threadsafe(_beyond(store, seen), loop).result(timeout=20)
+        asyncio.run_coroutine_threadsafe(_beyond(store, seen), loop).result(timeout=PATIENCE)
         during.append(copied)
 
     writing = asyncio.create_task(keep_writing(store))
