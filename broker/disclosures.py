@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from broker.counts import Counts
 from broker.guard import Caller, Guard
 from broker.store.contract import Store
 
@@ -19,6 +20,11 @@ class Disclosures(Protocol):
     @property
     def pending(self) -> bool:
         """Tell whether something was shown that is not written down yet."""
+        ...
+
+    @property
+    def counts(self) -> Counts | None:
+        """Return who counts people; None where nobody does."""
         ...
 
     async def begin(self, store: Store) -> None:
@@ -50,6 +56,7 @@ class NoDisclosures:
     """Writes nothing down: nobody's data are told apart (`--auth off`)."""
 
     pending = False
+    counts = None
 
     async def begin(self, store: Store) -> None:
         """Need nothing."""

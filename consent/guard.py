@@ -92,7 +92,8 @@ class PolicyGuard:
         """Decide by these rules from now on."""
         every = tuple(rules)
         bound = [rule for rule in every if rule.kind == "consentBound" and rule.permits]
-        self._rules = tuple(rule for rule in every if rule not in bound)
+        self.counted = [rule for rule in every if rule.kind == "aggregateOnly" and rule.permits]
+        self._rules = tuple(rule for rule in every if rule not in (*bound, *self.counted))
         self.personal = PersonalData(bound)
         self._forget()
         self._moments = sorted(

@@ -23,6 +23,8 @@ from consent.log.written import Written
 from consent.policies.document import Expand
 from consent.policies.living import LivingPolicies
 from consent.policies.load import default_policies, expander, read_policies
+from consent.releases.counting import Counting
+from consent.releases.file import Releases
 from consent.transform.pseudonyms import PSEUDONYMS
 from consent.vault.master import derived, master_key
 from smart_data_models.vocabulary import pinned
@@ -71,7 +73,8 @@ def town_access(data: Path, policies: Path | None = None, oidc: Oidc | None = No
     master = master_key(data)
     guard.key = derived(master, PSEUDONYMS)
     log = DisclosureLog(LogFile(data), derived(master, SEALS))
-    return Access(guard, accounts, Written(guard, log))
+    counting = Counting(guard, Releases(data), now)
+    return Access(guard, accounts, Written(guard, log, counting))
 
 
 def _with_provider(book: IdentityBook, oidc: Oidc, secret: bytes) -> Clients:

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
+from apps.portal.counts import counts_file, counts_page
 from apps.portal.developers import developers_page, download
 from apps.portal.hub import Hub
 from apps.portal.kept import Kept
@@ -87,6 +88,8 @@ def portal(settings: PortalSettings) -> FastAPI:
     app.add_route("/developers", developers_page, methods=["GET", "HEAD"])
     app.add_route("/download", download, methods=["GET"])
     app.add_route("/models", models_page, methods=["GET", "HEAD"])
+    app.add_route("/counts", counts_page, methods=["GET", "HEAD"])
+    app.add_route("/counts.csv", counts_file, methods=["GET"])
     app.add_route("/keys", keys_page, methods=["GET", "HEAD"])
     app.add_route("/keys/{deed}", keys_page, methods=["POST"])
     app.add_route("/sign-in", sign_in, methods=["GET", "HEAD", "POST"])

@@ -36,6 +36,7 @@ _ERRORS = {
 
 _PATH: dict[str, tuple[str, dict[str, Any]]] = {
     "keyId": ("Id of the key.", {"type": "string"}),
+    "policyId": ("Id of the policy.", {"type": "string", "format": "uri"}),
     **dict.fromkeys(
         ("id", "entityId"),
         ("The entity's id, percent-encoded.", {"type": "string", "format": "uri"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from broker.api import (
     attributes,
     batch,
+    counts,
     disclosed,
     discovery,
     docs,
@@ -336,6 +337,23 @@ _EXTENSIONS = [
         "purpose, and what permitted it. The 200 newest entries of the disclosure log.",
         answers={200: ("The entries, newest first.", "Disclosures")}, errors=(401, 422),
         tag="Extensions",
+    ),
+    Route(
+        "GET", f"{EX}/counts", counts.offered, "list_counts", "List what people are counted by",
+        "What policies of the kind aggregateOnly offer the caller; public ones need no key.",
+        answers={200: ("What is counted.", "CountsList")}, errors=(401, 422), tag="Extensions",
+    ),
+    Route(
+        "GET", f"{EX}/counts/{{policyId}}", counts.release, "retrieve_counts",
+        "Retrieve how many people there were",
+        "Of a day in Japan that is over for an hour: different people who agreed to be counted, by "
+        "an attribute and by steps of time. `people` is null where fewer than minimumGroupSize "
+        "would be told of, be it by what is left of a total. A table is made when it is first "
+        "asked for, and stays the same.",
+        query=(
+            Param("day", "The day.", {"type": "string", "format": "date"}, "2026-11-26"),
+        ),
+        answers={200: ("The table.", "Counts")}, errors=(401, 404, 409, 422), tag="Extensions",
     ),
     Route(
         "GET", f"{EX}/keys", keys.listed, "list_keys", "List keys",

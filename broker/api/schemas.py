@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from broker.api.schemas_people import PEOPLE
+
 _URI = {"type": "string", "format": "uri"}
-_KEY: dict[str, Any] = {
-    "type": "object",
-    "required": ["id", "created", "valid", "askedToday", "refusedToday"],
-    "properties": {
-        "id": {"type": "string"},
-        "created": {"type": "string", "format": "date-time"},
-        "expires": {"type": ["string", "null"], "format": "date-time"},
-        "revoked": {"type": ["string", "null"], "format": "date-time"},
-        "valid": {"type": "boolean"},
-        "askedToday": {"type": "integer"},
-        "refusedToday": {"type": "integer"},
-    },
-}
 _TYPE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 SCHEMAS: dict[str, Any] = {
@@ -258,64 +247,7 @@ SCHEMAS: dict[str, Any] = {
         "required": ["ticket", "seconds"],
         "properties": {"ticket": {"type": "string"}, "seconds": {"type": "integer"}},
     },
-    "Credentials": {
-        "type": "object",
-        "required": ["name", "password"],
-        "properties": {
-            "name": {"type": "string", "minLength": 1, "maxLength": 1024},
-            "password": {"type": "string", "minLength": 1, "maxLength": 1024},
-        },
-    },
-    "Session": {
-        "type": "object",
-        "required": ["token", "user", "roles", "expires"],
-        "properties": {
-            "token": {"type": "string"},
-            "user": {"type": "string"},
-            "roles": {"type": "array", "items": {"type": "string"}},
-            "expires": {"type": "string", "format": "date-time"},
-        },
-    },
-    "Keys": {
-        "type": "object",
-        "required": ["client", "keys"],
-        "properties": {
-            "client": {"type": "string"},
-            "rate": {"type": ["number", "null"]},
-            "quota": {"type": ["integer", "null"]},
-            "keys": {"type": "array", "items": _KEY},
-        },
-    },
-    "MadeKey": {**_KEY, "properties": {**_KEY["properties"], "key": {"type": "string"}}},
-    "CurrentSession": {
-        "type": "object",
-        "required": ["user", "roles"],
-        "properties": {
-            "user": {"type": "string"},
-            "roles": {"type": "array", "items": {"type": "string"}},
-        },
-    },
-    "Disclosures": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "required": ["n", "at", "actor", "action", "target", "basis"],
-            "properties": {
-                "n": {"type": "integer"},
-                "at": {"type": "string", "format": "date-time"},
-                "tenant": {"type": "string"},
-                "holder": {"type": "string"},
-                "actor": {"type": "string"},
-                "user": {"type": ["string", "null"]},
-                "purpose": {"type": ["string", "null"]},
-                "action": {"enum": ["read", "notify", "override"]},
-                "target": {"type": "string"},
-                "attributes": {"type": "array", "items": {"type": "string"}},
-                "basis": {"type": "string"},
-                "reason": {"type": "string"},
-            },
-        },
-    },
+    **PEOPLE,
     "TypeRules": {
         "type": "object",
         "properties": {

@@ -17,6 +17,7 @@ from consent.policies.personal import ALWAYS, basis, holder_of
 from consent.policies.rule import Rule
 from consent.records.effects import Effects
 from consent.records.model import HOLDER, KINDS, value
+from consent.releases.counting import Counting
 
 _PAGE = 500
 
@@ -24,7 +25,10 @@ _PAGE = 500
 class Written:
     """Writes down what one guard shows (`broker.disclosures.Disclosures`)."""
 
-    def __init__(self, guard: PolicyGuard, log: DisclosureLog) -> None:
+    def __init__(
+        self, guard: PolicyGuard, log: DisclosureLog, counts: Counting | None = None
+    ) -> None:
+        self.counts = counts
         self._guard = guard
         self._log = log
         self._effects: Effects | None = None
@@ -40,6 +44,8 @@ class Written:
         """Read purposes, consents and what else decisions need; then follow the store."""
         await self._guard.begin(store)
         self._store = store
+        if self.counts is not None:
+            self.counts.begin(store)
         store.listen(self._guard.register.commit)
         wanted = Or(tuple(HasType(iri) for iri in KINDS))
         for tenant in await store.tenants():
@@ -74,6 +80,8 @@ class Written:
         if self._effects is not None:
             await self._effects.close()
         await self._log.close()
+        if self.counts is not None:
+            self.counts.close()
 
     def quiet(self, guard: Guard) -> Guard:
         """Return a guard that decides alike and notes nothing."""

@@ -12,9 +12,10 @@ A policy is a flat (key-values) `DataUsePolicy`:
      "purposes": [uri of a DataPurpose, …]?}
 
 Closed: what the profile does not know is refused, for a condition that is read over would open
-more than was meant. Only `publicOpen` goes without assignees. `consentBound` permits what persons
-agreed to, and takes its target out of the other kinds but `contractBound`
-(`consent.policies.personal`). `aggregateOnly` permits nothing by itself.
+more than was meant. Only `publicOpen` and `aggregateOnly` go without assignees. `consentBound`
+permits what persons agreed to, and takes its target out of the other kinds but `contractBound`
+(`consent.policies.personal`). `aggregateOnly` shows no entity: it lets people be counted
+(`consent.releases`) by two `transform`s of the op `count`, an attribute and a time with its step.
 """
 
 from __future__ import annotations
@@ -33,18 +34,21 @@ from broker.query.scopes import parse_scope_query
 from consent.identity.model import Role
 from consent.policies.rule import Rule
 from consent.transform.apply import Op, Transform
+from consent.transform.counts import PARTNERS
 
 Expand: TypeAlias = Callable[[str], str]
 """From the name of a type or attribute to its IRI."""
 
 LOCATION: Final = "https://uri.etsi.org/ngsi-ld/location"
 KINDS: Final = ("publicOpen", "internal", "contractBound", "consentBound", "aggregateOnly")
-_ALONE: Final = ("publicOpen", "internal", "contractBound")
-"""Kinds whose permissions need nothing but the policy."""
+_OPEN: Final = ("publicOpen", "aggregateOnly")
+"""Kinds that may go without assignees."""
 MEMBERS: Final = {
     *("@context", "id", "type", "status", "policyKind", "odrl", "target", "assignee", "purposes"),
     *("minimumGroupSize", "transform", "name", "description"),
 }
+_STEPS: Final = (3600, 7200, 10_800, 14_400, 21_600, 28_800, 43_200, 86_400)
+"""Steps of time in seconds that people may be counted by: parts of a day, an hour at least."""
 _TARGET: Final = {"types", "attributes", "ids", "q", "scope", "area", "tenants"}
 _ASSIGNEE = re.compile(r"client:[\w.:-]{1,200}|role:([a-z]+)(:[\w-]{1,100})?")
 
@@ -98,7 +102,10 @@ class _Policy:
             "purposes": self._names(self._document, "purposes", str, ""),
             "kind": self._kind,
             "transform": tuple(self._transforms(expand)),
+            "group": self._group(),
         }
+        if self._kind == "aggregateOnly" and odrl.get("permission"):
+            self._counts(common)
         agreed = self._kind == "consentBound" and bool(odrl.get("permission"))
         if agreed and not (common["types"] and common["purposes"]):
             self._refuse("", "consent is to types and purposes", "Name both.")
@@ -106,8 +113,7 @@ class _Policy:
             for at, each in enumerate(self._array(f"/odrl/{member}", odrl.get(member, []))):
                 place = f"/odrl/{member}/{at}"
                 rule = self._rule(place, self._object(place, each), common, permits)
-                if not permits or self._kind in (*_ALONE, "consentBound"):
-                    yield rule
+                yield rule
 
     def _rule(
         self, place: str, told: dict[str, Any], common: dict[str, Any], permits: bool
@@ -144,13 +150,34 @@ class _Policy:
             place = f"/transform/{at}"
             told = self._object(place, each)
             self._closed(place, told, {"op", "attribute", "param"})
-            self._one_of(f"{place}/op", told.get("op"), list(Op))
+            counts = self._kind == "aggregateOnly"
+            ops = [Op.COUNT] if counts else [op for op in Op if op is not Op.COUNT]
+            self._one_of(f"{place}/op", told.get("op"), ops)
             names = self._names({"attribute": [told.get("attribute")]}, "attribute", expand, place)
             param = told.get("param")
             if param is not None and not (isinstance(param, int | float) and param > 0):
                 self._refuse(f"{place}/param", "this is no size", "Write metres or seconds.")
             for name in names or ():
                 yield Transform(Op(told["op"]), name, param)
+
+    def _group(self) -> int | None:
+        size = self._document.get("minimumGroupSize")
+        if size is not None and not (isinstance(size, int) and size >= PARTNERS):
+            self._refuse("/minimumGroupSize", "this is no group", f"Write {PARTNERS} or more.")
+        return size
+
+    def _counts(self, common: dict[str, Any]) -> None:
+        """Refuse a policy of counts that does not say who is counted by what."""
+        one = common["types"] is not None and len(common["types"]) == 1
+        if not (one and common["purposes"]):
+            self._refuse("", "people of one type and for a purpose are counted", "Name both.")
+        counts = [how for how in common["transform"] if how.op is Op.COUNT]
+        if len(counts) != 2 or len(common["transform"]) != 2 or counts[1].param not in _STEPS:
+            self._refuse(
+                "/transform",
+                "people are counted by an attribute and by a time",
+                f"Write two of the op count; the second has a param of {_STEPS} seconds.",
+            )
 
     def _where(self, target: dict[str, Any], expand: Expand) -> Node:
         nodes: list[Node] = []
@@ -175,9 +202,11 @@ class _Policy:
     def _assignees(self) -> frozenset[str] | None:
         given = self._names(self._document, "assignee", str, "")
         if given is None:
-            if self._kind != "publicOpen":
+            if self._kind not in _OPEN:
                 self._refuse(
-                    "/assignee", "only publicOpen is for everybody", "Name clients or roles."
+                    "/assignee",
+                    f"only {' and '.join(_OPEN)} are for everybody",
+                    "Name clients or roles.",
                 )
             return None
         for name in given:

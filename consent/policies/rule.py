@@ -34,6 +34,8 @@ class Rule:
     until: str | None = None
     transform: tuple[Transform, ...] = ()
     """How attributes are shown: where no other permission shows them as they are."""
+    group: int | None = None
+    """The `minimumGroupSize`, where a policy of counts has one."""
     kind: str = "internal"
     """The `policyKind`: those that are not `publicOpen` or `internal` may be about persons."""
 
@@ -47,13 +49,14 @@ class Rule:
             return False
         if self.purposes is not None and purpose not in self.purposes:
             return False
-        return self.assignees is None or (client is not None and self._names(client))
+        return self.names(client)
 
-    def _names(self, client: Client) -> bool:
-        assert self.assignees is not None
-        return any(
+    def names(self, client: Client | None) -> bool:
+        """Tell whether a caller is among the assignees. None is anybody."""
+        return self.assignees is None or any(
             client.name == name if kind == "client" else client.has(name)
             for kind, _, name in (each.partition(":") for each in self.assignees)
+            if client is not None
         )
 
     @property

@@ -22,6 +22,8 @@ class Op(StrEnum):
     """A position to a cell, times to a step."""
     HASH = "hash"
     """A holder id to the pseudonym for this purpose and recipient."""
+    COUNT = "count"
+    """Nothing is shown: people are counted by it (`consent.releases`)."""
 
 
 @dataclass(frozen=True, slots=True)

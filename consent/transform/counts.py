@@ -1,10 +1,9 @@
 """Counts of people that tell of no small group (pure).
 
-A table of counts is released with its totals of rows and columns; a total below k is not shown. A
-count below k is suppressed; so that nobody gets it from a total, further counts are suppressed
-until no row, column or total gives one away (complementary suppression). Counts that are shown are
-rounded down to a multiple of `rounding`. A cell that changed by fewer than k people since the
-release before keeps its count, so that the difference of two releases tells of no small group.
+A count below k is suppressed; so that nobody who knows the total of a row or column gets it from
+that, further counts are suppressed (complementary suppression). Counts that are shown are
+rounded down to a multiple of `rounding`. A table is released once (`consent.releases`): a second
+one of the same people would tell of small groups by its difference.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ def counted(people: Iterable[tuple[Hashable, Hashable, Hashable]]) -> dict[Cell,
 def suppressed(counts: Counts, k: int = PUBLIC) -> frozenset[Cell]:
     """Return the cells that must not be shown: small ones, and those that would give them away.
 
-    In each line (row or column) either nothing is hidden, or at least two cells are, with k or
-    more people together.
+    In each line (row or column) nobody is hidden, or at least two cells are, with k or more people
+    together. An empty cell is hidden as a small one is, but gives nobody away.
     """
     hidden = {cell for cell, n in counts.items() if n < k}
     while True:
@@ -54,21 +53,6 @@ def released(counts: Counts, k: int = PUBLIC, rounding: int = 1) -> Released:
     }
 
 
-def next_release(before: Counts, now: Counts, k: int = PUBLIC) -> Counts:
-    """Return the counts a new release is made from.
-
-    A cell that changed by fewer than k people keeps its count of the release before: who knows
-    both learns of no group smaller than k.
-    """
-    cells = before.keys() | now.keys()
-    return {
-        cell: before[cell]
-        if cell in before and abs(now.get(cell, 0) - before[cell]) < k
-        else now.get(cell, 0)
-        for cell in cells
-    }
-
-
 def _lines(counts: Counts) -> list[list[Cell]]:
     rows: dict[Hashable, list[Cell]] = {}
     columns: dict[Hashable, list[Cell]] = {}
@@ -84,7 +68,7 @@ def _lacking(line: list[Cell], hidden: set[Cell], counts: Counts, k: int) -> lis
     if not inside:
         return []
     together = sum(counts[cell] for cell in inside)
-    if len(inside) >= 2 and together >= k:
+    if not together or (len(inside) >= 2 and together >= k):
         return []
     rest = [cell for cell in line if cell not in hidden]
     return [min(rest, key=lambda cell: (counts[cell], str(cell)))] if rest else []

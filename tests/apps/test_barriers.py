@@ -16,6 +16,7 @@ PATHS = {
     "levels over time": "{0.portal}/levels?of=drill/" + STATION.format("hitoyoshi") + "&lang={1}",
     "light page": "{0.portal}/snapshot?lang={1}",
     "developers": "{0.portal}/developers?lang={1}",
+    "counts": "{0.portal}/counts?lang={1}",
     "models": "{0.portal}/models?lang={1}",
     "a model": "{0.portal}/models?subject=Machi&model=RiverLevelStation&lang={1}",
     "a path that leads nowhere": "{0.portal}/nowhere?lang={1}",

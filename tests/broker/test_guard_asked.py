@@ -92,7 +92,7 @@ UNASKED = frozenset(
     {
         *("health", "ready", "metrics", "openapi", "docs", "explain_term", "source_identity"),
         *("sign_in", "sign_out", "current_session", "operator_sign_in", "operator_sign_out"),
-        *("list_keys", "make_key", "rotate_key", "revoke_key"),
+        *("list_keys", "make_key", "rotate_key", "revoke_key", "list_counts", "retrieve_counts"),
         *("websocket", "disclosures", "operator_replay", "operator_discard"),
     }
 )

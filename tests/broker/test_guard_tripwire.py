@@ -733,6 +733,11 @@ PROBES: dict[str, list[Probe]] = {
     "disclosures": [get(f"{EX}/disclosures")],
     "current_session": [get(f"{EX}/sessions/current")],
     "sign_out": [Probe("DELETE", f"{EX}/sessions/current")],
+    "list_counts": [get(f"{EX}/counts")],
+    "retrieve_counts": [
+        get(f"{EX}/counts/urn:x:{MARK}", day="2026-11-26"),
+        get(f"{EX}/counts/urn:x:{MARK}", day=MARK),
+    ],
     "list_keys": [get(f"{EX}/keys")],
     "make_key": [Probe("POST", f"{EX}/keys")],
     "rotate_key": [Probe("POST", f"{EX}/keys/{MARK}/rotate")],

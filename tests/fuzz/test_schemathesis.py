@@ -35,6 +35,7 @@ SOMETIMES = 3
 NAMES = {
     "id": EXISTING,
     "keyId": "1f2e3d4c",
+    "policyId": "urn:ngsi-ld:DataUsePolicy:town:people-counted",
     "entityId": EXISTING,
     "instanceId": EXISTING,
     "attrId": "a",

@@ -18,6 +18,8 @@ from consent.log.log import DisclosureLog
 from consent.log.written import Written
 from consent.policies.load import rules
 from consent.records.model import NS
+from consent.releases.counting import Counting
+from consent.releases.file import Releases
 from smart_data_models.notice import LANGUAGES, TEXTS, digest, notice
 from smart_data_models.own import iri
 from tests.support.asgi import Answer, Client, Ticking, running
@@ -275,12 +277,13 @@ async def town(
     folder: Path,
     policies: list[dict[str, Any]] = POLICIES,
     settings: Settings | None = None,
+    counting: bool = False,
 ) -> AsyncIterator[Town]:
-    """Run the broker of a town whose disclosure log is in a folder."""
+    """Run the broker of a town whose disclosure log is in a folder; `counting` counts people."""
     clock = Ticking()
     clients = Clients(*people())
     guard = PolicyGuard(clients, rules(policies, str), clock)
     log = DisclosureLog(LogFile(folder), KEY, clock)
-    written = Written(guard, log)
+    written = Written(guard, log, Counting(guard, Releases(folder), clock) if counting else None)
     async with running(store, settings, guard=guard, clock=clock, disclosures=written) as client:
         yield Town(clock, client=client, clients=clients, guard=guard, log=log)

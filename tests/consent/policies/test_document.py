@@ -43,9 +43,40 @@ def test_policy_that_is_not_active_has_no_rules(status: str):
     assert rules_of(policy(status=status), iri) == []
 
 
-def test_permission_to_see_aggregates_permits_no_entity():
-    told = policy(policyKind="aggregateOnly", assignee=["role:staff"])
-    assert rules_of(told, iri) == []
+COUNTED: list[dict[str, Any]] = [
+    {"op": "count", "attribute": "place"},
+    {"op": "count", "attribute": "seen", "param": 3600},
+]
+
+
+def test_people_are_counted_by_an_attribute_and_by_a_time():
+    told = policy(policyKind="aggregateOnly", purposes=["urn:p:1"], transform=COUNTED)
+    (rule,) = rules_of(told, iri)
+    assert rule.kind == "aggregateOnly"
+    assert [how.attribute for how in rule.transform] == ["urn:i:place", "urn:i:seen"]
+
+
+@pytest.mark.parametrize(
+    ("place", "more"),
+    [
+        ("/transform", {"transform": COUNTED[:1]}),
+        ("/transform", {"transform": [COUNTED[0], {**COUNTED[1], "param": 60}]}),
+        ("/transform/0/op", {"transform": [{"op": "drop", "attribute": "place"}, COUNTED[1]]}),
+        ("/minimumGroupSize", {"minimumGroupSize": 4}),
+        ("", {"purposes": None}),
+    ],
+)
+def test_policy_of_counts_that_lets_too_much_be_told_is_refused(place: str, more: dict):
+    told = policy(policyKind="aggregateOnly", purposes=["urn:p:1"], transform=COUNTED)
+    told = {name: one for name, one in {**told, **more}.items() if one is not None}
+    with pytest.raises(PolicyError) as refused:
+        rules_of(told, iri)
+    assert refused.value.place == place
+
+
+def test_nothing_is_shown_by_a_count_elsewhere():
+    with pytest.raises(PolicyError, match="count"):
+        rules_of(policy(transform=COUNTED), iri)
 
 
 def test_permission_by_consent_is_to_types_and_purposes():

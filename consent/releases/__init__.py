@@ -1,0 +1,1 @@
+"""Counts of people that a town releases: what policies offer, and tables that were given out."""
