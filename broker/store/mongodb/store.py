@@ -29,6 +29,7 @@ from broker.store.mongodb.asking import Asking
 from broker.store.mongodb.documents import STORED, to_record
 from broker.store.mongodb.draft import Draft, Steps, Writes
 from broker.store.mongodb.history import MongoHistory
+from broker.store.mongodb.marks import check_marks
 from broker.store.mongodb.outbox import MongoOutbox
 from broker.store.mongodb.ownership import Ownership
 from broker.store.mongodb.rows import Document, joined, to_change, to_resource, to_rules
@@ -65,7 +66,7 @@ class MongoStore:
     async def open(self) -> None:
         """Connect, see what the server is capable of, and make what is missing.
 
-        Raises ServiceUnavailable where no server answers, NewerDatabase.
+        Raises ServiceUnavailable where no server answers, NewerDatabase, DatabaseInUse.
         """
         self._client: AsyncMongoClient[Document] = AsyncMongoClient(self._url, tz_aware=True)
         try:
@@ -73,6 +74,7 @@ class MongoStore:
                 write_concern=WriteConcern("majority", j=True),
                 read_concern=ReadConcern("majority"),
             )
+            await check_marks(self._database)
             self._capable = await probe(self._database)
             await self._prepare()
             self._ownership = Ownership(self._database)

@@ -41,6 +41,12 @@ UPDATE ledger SET
   superseded = ledger.superseded + gone.superseded
 FROM (SELECT * FROM ledger WHERE sid = ?) AS gone WHERE ledger.sid = 0
 """
+HELD: Final = (*("queued", "delivered", "dead", "expired", "cancelled", "withheld", "superseded"),)
+"""Columns of a ledger row that balance with what waits."""
+
+GONE: Final = (
+    f"UPDATE ledger SET {', '.join(f'{name} = ?' for name in HELD)}, throttled = ? WHERE sid = 0"
+)
 
 
 class Ledger:

@@ -43,15 +43,15 @@ def backup(data_dir: Path, target: Path, progress: Progress | None = None) -> No
     if target.exists():
         raise TargetExists(f"{target} exists: choose another name, or remove it first.")
     partial = target.with_name(target.name + ".partial")
-    _remove(partial)
+    remove_file(partial)
     source = apsw.Connection(str(source_path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         source.set_busy_timeout(5000)
         verify_header(source)
         _copy(source, partial, progress)
-        _publish(partial, target)
+        publish(partial, target)
     except BaseException:
-        _remove(partial)
+        remove_file(partial)
         raise
     finally:
         source.close(force=True)
@@ -78,14 +78,14 @@ def restore(backup: Path, data_dir: Path, *, force: bool = False) -> None:
                 f"{data_dir} has data already: restore into another folder, or force it."
             )
         partial = target.with_name(target.name + ".partial")
-        _remove(partial)
+        remove_file(partial)
         source = apsw.Connection(str(backup), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             _copy(source, partial, None)
         finally:
             source.close(force=True)
-        _remove(target)
-        _publish(partial, target)
+        remove_file(target)
+        publish(partial, target)
     finally:
         lock.release()
 
@@ -116,7 +116,7 @@ def _copy(source: apsw.Connection, path: Path, progress: Progress | None) -> Non
         target.close()
 
 
-def _publish(partial: Path, target: Path) -> None:
+def publish(partial: Path, target: Path) -> None:
     """Give a finished file its name, durably."""
     for path in (partial, None, target.parent):
         if path is None:
@@ -129,7 +129,7 @@ def _publish(partial: Path, target: Path) -> None:
             os.close(file)
 
 
-def _remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
     for companion in COMPANIONS:
         with suppress(FileNotFoundError):
             path.with_name(path.name + companion).unlink()

@@ -307,6 +307,11 @@ class SqliteOutbox:
             effects.publish.append(lambda: setattr(line, "last_due", at))
             self.queuing.queue_notice(line, at, notice, effects)
 
+    @property
+    def gone(self) -> Books:
+        """The books of subscriptions that were removed."""
+        return self._gone
+
     def note_settled(self, effects: Effects) -> None:
         """Note in the file, which is about to be closed, that nothing is under way."""
         self._run("INSERT OR REPLACE INTO meta VALUES ('settled', 1)")

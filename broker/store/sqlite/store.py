@@ -341,6 +341,12 @@ class SqliteStore:
         self.outbox = SqliteOutbox(self._connection, self, rows, self._clock)
         self.history = SqliteHistory(self._connection, self, self._reader)
 
+    async def settle_down(self) -> None:
+        """End what an interruption left to do, for whoever reads the file beside the store."""
+        if self._dropping is not None:
+            await self._dropping
+        await self._submit(self.outbox.note_settled)
+
     def newest(self) -> int:
         """Return the newest committed change (for the outbox)."""
         return self._span[1]

@@ -1,0 +1,1 @@
+"""All that a store has, copied to another engine, and compared."""
