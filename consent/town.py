@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -27,6 +28,8 @@ from consent.releases.counting import Counting
 from consent.releases.file import Releases
 from consent.transform.pseudonyms import PSEUDONYMS
 from consent.vault.master import derived, master_key
+from consent.vault.opening import open_vault
+from consent.vault.records import FILE
 from smart_data_models.vocabulary import pinned
 
 log = logging.getLogger("machi.broker")
@@ -74,7 +77,18 @@ def town_access(data: Path, policies: Path | None = None, oidc: Oidc | None = No
     guard.key = derived(master, PSEUDONYMS)
     log = DisclosureLog(LogFile(data), derived(master, SEALS))
     counting = Counting(guard, Releases(data), now)
-    return Access(guard, accounts, Written(guard, log, counting))
+    return Access(guard, accounts, Written(guard, log, counting, partial(shred, data)))
+
+
+async def shred(data: Path, subject: str) -> None:
+    """Make what the vault of a data folder keeps of somebody unreadable, where it has one."""
+    if not (data / FILE).exists():
+        return
+    vault = open_vault(data)
+    try:
+        await vault.shred(subject)
+    finally:
+        vault.close()
 
 
 def _with_provider(book: IdentityBook, oidc: Oidc, secret: bytes) -> Clients:

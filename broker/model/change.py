@@ -78,6 +78,12 @@ def revert(entity: Entity, prior: Delta) -> Entity:
     return apply(entity, prior)
 
 
+def emptied(entity: Entity, at: str) -> Entity:
+    """Return what stays of an entity that was deleted `at` and is forgotten: id and types."""
+    system = {"createdAt": at, "modifiedAt": at}
+    return {"id": entity["id"], "type": list(entity["type"]), **system, "attrs": {}}
+
+
 def changed_attributes(change: Changed) -> list[str]:
     """Return the IRIs of the attributes a change created, changed or removed, in no order."""
     parts = change.delta if change.delta is not None else change.before

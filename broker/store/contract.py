@@ -289,6 +289,7 @@ class Store(Protocol):
         tenant: str | None = None,
         entity_id: str | None = None,
         until: int | None = None,
+        kind: Kind | None = None,
         limit: int = 1000,
     ) -> list[Change]:
         """Return changes with `after < seq <= until`, oldest first."""
@@ -309,6 +310,19 @@ class Store(Protocol):
         """Forget changes and remembered answers older than the time `before`; return how many.
 
         Works in short slices that never hold writers up. Sequence numbers are never reused.
+        """
+        ...
+
+    async def forget(self, tenant: str, entity_id: str) -> int:
+        """Forget what was told of an entity up to its newest deletion; return how many changes.
+
+        They are left out of the feed from now on. The deletion stays, with nothing of the entity
+        in `before` but id and types. Outbox rows about what is forgotten, and about periods in
+        which the entity was, have expired; dead letters about it are gone. Nothing happens to what
+        was never deleted, nor to what came after the deletion. History is apart
+        (`History.delete_entity`). Raises NonexistentTenant.
+
+        Works in short slices that never hold writers up, and may be repeated.
         """
         ...
 

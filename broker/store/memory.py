@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import orjson
 
 from broker.clock import Clock, now
 from broker.model.census import Census
+from broker.model.change import emptied
 from broker.model.entity import Entity
 from broker.model.expiry import first_expiry
 from broker.query.ast import EntityQuery
@@ -234,6 +235,7 @@ class MemoryStore:
         tenant: str | None = None,
         entity_id: str | None = None,
         until: int | None = None,
+        kind: Kind | None = None,
         limit: int = 1000,
     ) -> list[Change]:
         """Return changes with `after < seq <= until`, oldest first."""
@@ -245,6 +247,7 @@ class MemoryStore:
             and (until is None or change.seq <= until)
             and (tenant is None or change.tenant == tenant)
             and (entity_id is None or change.entity_id == entity_id)
+            and (kind is None or change.kind is kind)
         ]
         return copy.deepcopy(found[:limit])
 
@@ -270,6 +273,27 @@ class MemoryStore:
                 del town.answers[key]
             forgotten += len(old)
         return forgotten
+
+    async def forget(self, tenant: str, entity_id: str) -> int:
+        """Forget what was told of an entity up to its newest deletion."""
+        self._town(tenant)
+        places = {
+            place: change
+            for place, (_, change) in enumerate(self._feed)
+            if change is not None and (change.tenant, change.entity_id) == (tenant, entity_id)
+        }
+        gone = [place for place, change in places.items() if change.kind is Kind.DELETE]
+        if not gone:
+            return 0
+        newest = places[gone[-1]]
+        assert newest.before is not None
+        kept = replace(newest, before=emptied(newest.before, newest.at))
+        older = [place for place in places if place < gone[-1]]
+        for place in older:
+            self._feed[place] = (self._feed[place][0], None)
+        self._feed[gone[-1]] = (kept.at, kept)
+        self.outbox.forget(kept)
+        return len(older)
 
     async def tenants(self) -> list[str]:
         """Return the names of all tenants, the default tenant first."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from broker.clock import Clock
 from broker.model.entity import Entity
 from broker.store.books import Posting, figures, no_subscription, subscription_exists, total
-from broker.store.contract import Committed, Find, Resource
+from broker.store.contract import Change, Committed, Find, Resource
 from broker.store.outbox import (
     IN_FLIGHT,
     PERIODIC,
@@ -318,6 +318,27 @@ class MemoryOutbox:
                 touched.append(sid)
         self._tell_news(touched)
 
+    def forget(self, deletion: Change) -> None:
+        """Let go of what is about an entity up to its deletion; asked by the store."""
+        touched = []
+        for sid, line in self._lines.items():
+            if line.stored.tenant != deletion.tenant:
+                continue
+            known = [*line.queue.values(), *(letter.row for letter in line.dead.values())]
+            for row in known:
+                if row.seq == deletion.seq:
+                    told = replace(row, committed=Committed(deletion, deletion.before, None))
+                    if row.seq in line.queue:
+                        line.queue[row.seq] = told
+                    else:
+                        line.dead[row.seq] = replace(line.dead[row.seq], row=told)
+                elif _is_about(row, deletion):
+                    if line.queue.pop(row.seq, None) is not None:
+                        line.post(Posting(expired=1))
+                        touched.append(sid)
+                    line.dead.pop(row.seq, None)
+        self._tell_news(touched)
+
     def drop_tenant(self, tenant: str) -> None:
         """Remove all subscriptions of a tenant."""
         gone = [sid for sid, line in self._lines.items() if line.stored.tenant == tenant]
@@ -417,3 +438,11 @@ def _added(listeners: list[T], listener: T) -> Callable[[], None]:
 
 def _is_old(row: Waiting, newest: int, before: str) -> bool:
     return row.seq <= newest or (row.seq >= PERIODIC and row.queued_at < before)
+
+
+def _is_about(row: Waiting, deletion: Change) -> bool:
+    """Tell whether a row tells of an entity before its deletion."""
+    if row.committed is None:
+        return any(entity["id"] == deletion.entity_id for entity in row.entities)
+    change = row.committed.change
+    return change.entity_id == deletion.entity_id and change.seq < deletion.seq

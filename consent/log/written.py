@@ -15,7 +15,7 @@ from consent.log.entry import Deed, Entry
 from consent.log.log import DisclosureLog
 from consent.policies.personal import ALWAYS, basis, holder_of
 from consent.policies.rule import Rule
-from consent.records.effects import Effects
+from consent.records.effects import Effects, Shred, keep_nothing
 from consent.records.model import HOLDER, KINDS, value
 from consent.releases.counting import Counting
 
@@ -26,9 +26,15 @@ class Written:
     """Writes down what one guard shows (`broker.disclosures.Disclosures`)."""
 
     def __init__(
-        self, guard: PolicyGuard, log: DisclosureLog, counts: Counting | None = None
+        self,
+        guard: PolicyGuard,
+        log: DisclosureLog,
+        counts: Counting | None = None,
+        shred: Shred = keep_nothing,
     ) -> None:
+        """`shred` makes what the vault keeps of somebody unreadable."""
         self.counts = counts
+        self._shred = shred
         self._guard = guard
         self._log = log
         self._effects: Effects | None = None
@@ -61,7 +67,9 @@ class Written:
     async def attend(self, catch_up: Callable[[], Awaitable[None]]) -> None:
         """Carry out what withdrawals ask for."""
         assert self._store is not None
-        self._effects = Effects(self._store, self._guard.register, catch_up, self._guard.clock)
+        self._effects = Effects(
+            self._store, self._guard.register, catch_up, self._guard.clock, self._shred
+        )
         self._effects.start(self._guard.register.left_over())
 
     async def settled(self) -> None:

@@ -1,7 +1,12 @@
-"""What a withdrawal does beyond stopping: the person's entities go, with their history.
+"""What a withdrawal does beyond stopping: the person's entities go, and what was told of them.
+
+History, feed, kept documents, outbox and dead letters forget them, whoever deleted them; what the
+vault keeps of the consent is unreadable afterwards, and once nothing is agreed to any more, what it
+keeps of the person too.
 
 What is to be done is in the record itself (`withdrawn`, and no `effectDoneAt` yet), so that a
-broker that was stopped meanwhile goes on with it at its next start. Each step may be repeated.
+broker that was stopped meanwhile goes on with it at its next start. Each step may be repeated: what
+is still to be forgotten is found by the deletions in the feed, which name the person until then.
 Entities that the person still lets be used for another purpose stay.
 """
 
@@ -12,20 +17,30 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from broker.clock import Clock
 from broker.errors import MachiError
 from broker.model.entity import DEFAULT, Entity
 from broker.query.ast import And, Compare, EntityQuery, HasType, Node, Op, Or, Path
-from broker.store.contract import Committed, Record, Store, Tx
+from broker.store.contract import Committed, Kind, Record, Store, Tx
 from consent.identity.keys import Token
-from consent.records.model import CONSENT, HOLDER, Consent
+from consent.records.model import CONSENT, HOLDER, Consent, value
 from consent.records.register import Register
+from consent.vault.errors import VaultError
 from smart_data_models.own import iri
 
 DONE: Final = iri("effectDoneAt")
 _PAGE: Final = 100
+_REMOVES: Final = ("stopAndErase", "stopAndAnonymise")
+
+Shred: TypeAlias = Callable[[str], Awaitable[None]]
+"""Makes what the vault keeps under a holder id unreadable (`consent.vault.Vault.shred`)."""
+
+
+async def keep_nothing(subject: str) -> None:
+    """Do nothing: there is no vault."""
+
 
 log = logging.getLogger("machi.consent")
 
@@ -34,6 +49,7 @@ class Effects:
     """Carries out what withdrawals of one store ask for, one after another.
 
     `catch_up` lets history have what was committed, so that nothing is added to it after it went.
+    `shred` is the vault's.
     """
 
     def __init__(
@@ -42,12 +58,14 @@ class Effects:
         register: Register,
         catch_up: Callable[[], Awaitable[None]],
         clock: Clock,
+        shred: Shred = keep_nothing,
         token: Token = secrets.token_bytes,
     ) -> None:
         self._store = store
         self._register = register
         self._catch_up = catch_up
         self._clock = clock
+        self._shred = shred
         self._token = token
         self._due: asyncio.Queue[tuple[str, Consent]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -78,18 +96,26 @@ class Effects:
             tenant, consent = await self._due.get()
             try:
                 await self.carry_out(tenant, consent)
-            except MachiError as error:
+            except (MachiError, VaultError) as error:
                 log.error("a withdrawal is not carried out until the next start: %s", error)
 
     async def carry_out(self, tenant: str, consent: Consent) -> None:
         """Do what a withdrawn consent asks for, and note in it that it is done."""
-        still = self._register.of(tenant).agreed(consent.principal, self._clock())
-        types = consent.types - still
-        if consent.effect in ("stopAndErase", "stopAndAnonymise") and types:
-            await self._remove(tenant, consent, types)
+        if consent.effect in _REMOVES:
+            person = consent.principal
+            still = self._register.of(tenant).agreed(person, self._clock())
+            await self._shred(consent.id)
+            if not still:
+                await self._shred(person)
+            types = consent.types - still
+            if types:
+                await self._remove(tenant, consent, types)
+                await self._catch_up()
+                await self._forget(tenant, person, types)
         await self._store.write(tenant, lambda tx: _note(tx, consent.id, self._clock()))
 
     async def _remove(self, tenant: str, consent: Consent, types: frozenset[str]) -> None:
+        """Take away the entities that are there."""
         where = _of(consent.principal, types)
         while True:
             page = await self._store.query(tenant, EntityQuery(where, limit=_PAGE))
@@ -97,9 +123,19 @@ class Effects:
                 return
             for record in page.records:
                 await self._store.write(tenant, partial(self._go, record, consent.effect))
-            await self._catch_up()
-            for record in page.records:
-                await self._store.history.delete_entity(tenant, record.id)
+
+    async def _forget(self, tenant: str, person: str, types: frozenset[str]) -> None:
+        """Forget what was told of entities that are gone, these and earlier ones."""
+        after = 0
+        while True:
+            page = await self._store.changes(after, tenant=tenant, kind=Kind.DELETE, limit=_PAGE)
+            for change in page:
+                if change.before is not None and _is_of(change.before, person, types):
+                    await self._store.history.delete_entity(tenant, change.entity_id)
+                    await self._store.forget(tenant, change.entity_id)
+            if len(page) < _PAGE:
+                return
+            after = page[-1].seq
 
     async def _go(self, record: Record, effect: str, tx: Tx) -> None:
         """Take one entity away; where the record says so, keep what it measured, of nobody."""
@@ -116,6 +152,10 @@ class Effects:
 def _of(person: str, types: frozenset[str]) -> Node:
     either = Or(tuple(HasType(one) for one in sorted(types)))
     return And((either, Compare(Path((HOLDER,)), Op.EQ, (person,))))
+
+
+def _is_of(entity: Entity, person: str, types: frozenset[str]) -> bool:
+    return not types.isdisjoint(entity["type"]) and value(entity, HOLDER) == person
 
 
 def anonymous(entity: Entity, local: str, now: str) -> Entity | None:

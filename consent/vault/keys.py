@@ -104,6 +104,11 @@ class KeyStore:
         )
         self._file.scrub()
 
+    def drop(self, subject: str) -> None:
+        """Forget a person's key; another is made when it is needed. Erased people stay erased."""
+        if self._file.one("DELETE FROM key WHERE subject = ? AND wrapped IS NOT NULL", subject):
+            self._file.scrub()
+
     def erased(self, subject: str) -> str | None:
         """Return when a person was erased, None where they were not."""
         rows = self._file.run("SELECT erased FROM key WHERE subject = ?", subject)

@@ -93,6 +93,13 @@ class Vault:
         _check(_SUBJECT, subject, "A holder id is a URN of printable ASCII")
         await self._run(self._erase, subject)
 
+    async def shred(self, subject: str) -> None:
+        """Make all that is kept of a person unreadable, in copies of the data folder too.
+
+        Unlike after `erase` the person may come again: what is kept then has another key.
+        """
+        await self._run(self._shred, subject)
+
     async def erased(self, subject: str) -> str | None:
         """Return when a person was erased, None where they were not."""
         return await self._run(self._keys.erased, subject)
@@ -108,9 +115,12 @@ class Vault:
         if idempotency is not None:
             used = digest(key, "key", idempotency), digest(key, "value", kind, value)
         self._records.put(subject, kind, sealed, used)
+        if self._keys.find(subject) == key:
+            return
+        self._records.erase([subject])
         if self._keys.erased(subject) is not None:
-            self._records.erase([subject])
             raise Erased(subject)
+        self._put(subject, kind, value, idempotency)
 
     def _get(self, subject: str, kind: str) -> str | None:
         sealed = self._records.get(subject, kind)
@@ -129,6 +139,10 @@ class Vault:
             raise VaultError(
                 f"The {kind} of {subject} was changed in the file. Put a backup in its place."
             ) from None
+
+    def _shred(self, subject: str) -> None:
+        self._keys.drop(subject)
+        self._records.erase([subject])
 
     def _erase(self, subject: str) -> None:
         self._keys.erase(subject, self._clock())

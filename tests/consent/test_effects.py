@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from broker.settings import Settings
+from broker.store.contract import Kind
 from broker.store.sqlite import SqliteStore
 from consent.records.effects import Effects
+from consent.vault import open_vault
 from tests.support.asgi import Ticking
 from tests.support.patience import PATIENCE
-from tests.support.persons import ENTITIES, RSSI, TAG, Town, attributes, holder, town
+from tests.support.persons import ENTITIES, RESCUE, RSSI, TAG, Town, attributes, holder, town
+from tests.support.ports import free_port
 
 HANA = "urn:ngsi-ld:TagDetection:1"
 TEMPORAL = "/ngsi-ld/v1/temporal/entities"
@@ -19,10 +23,12 @@ ERASE = "urn:ngsi-ld:DataPurpose:shops"
 
 
 @asynccontextmanager
-async def agreed(folder: Path, effect: str) -> AsyncIterator[Town]:
+async def agreed(
+    folder: Path, effect: str, settings: Settings | None = None
+) -> AsyncIterator[Town]:
     """Run a town where Hana and Taro agreed to a purpose with this effect."""
     store = SqliteStore(folder / "data", clock=Ticking())
-    async with town(store, folder) as made:
+    async with town(store, folder, settings=settings) as made:
         await made.make(made.assessment("approved"), "account:board")
         await made.make(made.purpose(ERASE, recipients=["client:shops"], withdrawalEffect=effect))
         for number, name in ((1, "hana"), (2, "taro")):
@@ -86,3 +92,97 @@ async def test_what_was_not_done_is_done_after_a_restart(
     async with town(SqliteStore(tmp_path / "data", clock=Ticking()), tmp_path) as made:
         await done(made)
         assert await made.found("tags") == ["2"]
+
+
+async def test_nothing_of_the_erased_is_left_in_feed_outbox_and_dead_letters(tmp_path: Path):
+    options = Settings(context_timeout=30, allow_egress=("127.0.0.0/8",))
+    async with agreed(tmp_path, "stopAndErase", options) as made:
+        body = {
+            "type": "Subscription",
+            "entities": [{"type": TAG}],
+            "notification": {"endpoint": {"uri": f"http://127.0.0.1:{free_port()}/"}},
+        }
+        path = "/ngsi-ld/v1/subscriptions"
+        assert (await made.ask("POST", path, "tags", body)).status == 201
+        store = made.client.broker.store
+        for number, rssi in ((1, 7101), (2, 7202)):
+            at = f"{ENTITIES}/urn:ngsi-ld:TagDetection:{number}/attrs"
+            assert (await made.ask("POST", at, "tags", attributes(rssi=rssi))).status == 204
+        await made.withdraw("hana", ERASE)
+        await done(made)
+        changes = await store.changes(0)
+        (sid,) = [one.sid for one in await store.outbox.all()]
+        rows = await store.outbox.waiting(sid)
+        letters, _ = await store.outbox.dead_letters()
+        kept = str((changes, rows, letters))
+        assert "7202" in kept
+        assert "7101" not in kept
+        (gone,) = [each for each in changes if each.kind is Kind.DELETE]
+        assert gone.before is not None
+        assert holder("hana") not in str(gone.before)
+        assert (await store.outbox.books()).balanced
+
+
+async def test_what_was_deleted_before_the_withdrawal_is_forgotten_too(tmp_path: Path):
+    async with agreed(tmp_path, "stopAndErase") as made:
+        assert (await made.ask("DELETE", f"{ENTITIES}/{HANA}", "tags")).status == 204
+        await made.withdraw("hana", ERASE)
+        await done(made)
+        assert (await made.ask("GET", f"{TEMPORAL}/{HANA}", "tags")).status == 404
+        found = await made.client.broker.store.changes(0, entity_id=HANA)
+        assert [(each.kind, (each.before or {})["attrs"]) for each in found] == [(Kind.DELETE, {})]
+
+
+async def test_forgetting_goes_on_after_a_restart_between_its_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    reached = asyncio.Event()
+
+    async def stopped(self: Effects, *given: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Effects, "_forget", stopped)
+        async with agreed(tmp_path, "stopAndErase") as made:
+            await made.withdraw("hana", ERASE)
+            async with asyncio.timeout(PATIENCE):
+                await reached.wait()
+    async with town(SqliteStore(tmp_path / "data", clock=Ticking()), tmp_path) as made:
+        await done(made)
+        assert len(await made.client.broker.store.changes(0, entity_id=HANA)) == 1
+        assert (await made.ask("GET", f"{TEMPORAL}/{HANA}", "tags")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("effect", "others", "gone"),
+    [
+        ("stopAndErase", False, ["consent", "person"]),
+        ("stopAndAnonymise", False, ["consent", "person"]),
+        ("stopAndErase", True, ["consent"]),
+        ("stopOnly", False, []),
+    ],
+)
+async def test_keys_of_the_vault_go_where_the_record_says_so(
+    tmp_path: Path, effect: str, others: bool, gone: list[str]
+):
+    consent = f"urn:ngsi-ld:ConsentRecord:hana-{ERASE.rpartition(':')[2]}"
+    vault = open_vault(tmp_path / "data")
+    for subject in (consent, holder("hana"), holder("taro")):
+        await vault.put(subject, "mail", "somebody@example.jp")
+    async with agreed(tmp_path, effect) as made:
+        if others:
+            await made.make(made.purpose(RESCUE))
+            await made.make(made.consent("hana", RESCUE), "account:hana")
+        await made.withdraw("hana", ERASE)
+        await done(made)
+    kept = {
+        name: await vault.get(subject, "mail") is not None
+        for name, subject in (
+            ("consent", consent),
+            ("person", holder("hana")),
+            ("other", holder("taro")),
+        )
+    }
+    vault.close()
+    assert kept == {name: name not in gone for name in ("consent", "person", "other")}

@@ -180,6 +180,10 @@ class Outboxes(RuleBasedStateMachine):
         before = f"2026-01-01T{minute // 60:02}:{minute % 60:02}:00.000000Z"
         self._both(lambda store: store.prune(before))
 
+    @rule(tenant=TENANTS, entity_id=st.sampled_from(IDS))
+    def forget(self, tenant: str, entity_id: str) -> None:
+        self._both(lambda store: store.forget(tenant, entity_id))
+
     @rule(tenant=TENANTS)
     def drop_tenant(self, tenant: str) -> None:
         self._both(lambda store: store.drop_tenant(tenant))

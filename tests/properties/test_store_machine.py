@@ -203,6 +203,12 @@ class Engines(RuleBasedStateMachine):
         before = f"2026-01-{max(1, self.days % 28 + 1 - days):02}T00:00:00.000000Z"
         self._both(lambda store: store.prune(before))
 
+    @precondition(lambda self: self.known)
+    @rule(tenant=TENANTS, data=st.data())
+    def forget(self, tenant: str, data: st.DataObject) -> None:
+        wanted = data.draw(st.sampled_from(sorted({each["id"] for each in self.known})))
+        self._both(lambda store: store.forget(tenant, wanted))
+
     @rule(tenant=TENANTS)
     def drop_tenant(self, tenant: str) -> None:
         self._both(lambda store: store.drop_tenant(tenant))

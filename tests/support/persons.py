@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from consent.policies.load import rules
 from consent.records.model import NS
 from consent.releases.counting import Counting
 from consent.releases.file import Releases
+from consent.town import shred
 from smart_data_models.notice import LANGUAGES, TEXTS, digest, notice
 from smart_data_models.own import iri
 from tests.support.asgi import Answer, Client, Ticking, running
@@ -284,6 +286,7 @@ async def town(
     clients = Clients(*people())
     guard = PolicyGuard(clients, rules(policies, str), clock)
     log = DisclosureLog(LogFile(folder), KEY, clock)
-    written = Written(guard, log, Counting(guard, Releases(folder), clock) if counting else None)
+    counts = Counting(guard, Releases(folder), clock) if counting else None
+    written = Written(guard, log, counts, partial(shred, folder / "data"))
     async with running(store, settings, guard=guard, clock=clock, disclosures=written) as client:
         yield Town(clock, client=client, clients=clients, guard=guard, log=log)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
 
 from broker.store.contract import Committed
 from broker.store.mongodb.lines import Tries, row_key
@@ -64,6 +66,21 @@ class Letters:
             return {}
         cursor = self._changes.find({"_id": {"$in": list(seqs)}})
         return {document["_id"]: to_committed(document) async for document in cursor}
+
+
+async def periods_with(
+    collection: AsyncCollection[Document],
+    session: AsyncClientSession,
+    tenant: str,
+    entity_id: str,
+) -> dict[int, set[int]]:
+    """Return the rows of a tenant, by subscription, that are about periods with an entity."""
+    asked = {"tenant": tenant, "entities": {"$exists": True}}
+    found: dict[int, set[int]] = {}
+    async for document in collection.find(asked, session=session):
+        if any(entity["id"] == entity_id for entity in orjson.loads(document["entities"])):
+            found.setdefault(document["sid"], set()).add(document["seq"])
+    return found
 
 
 def to_tries(document: Document) -> Tries:

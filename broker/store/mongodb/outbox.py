@@ -20,7 +20,7 @@ from broker.store.books import Posting, figures, no_subscription, subscription_e
 from broker.store.contract import Resource
 from broker.store.mongodb.dead import settle, take_dead, wait_again
 from broker.store.mongodb.draft import Writes
-from broker.store.mongodb.letters import Letters, to_tries
+from broker.store.mongodb.letters import Letters, periods_with, to_tries
 from broker.store.mongodb.lines import (
     Line,
     Tries,
@@ -374,6 +374,32 @@ class MongoOutbox:
         old_periods = {"seq": {"$gte": PERIODIC}, "queued_at": {"$lt": before}}
         gone: Document = {"$or": [{"seq": {"$lte": newest}}, old_periods]}
         await self._database["dead"].delete_many(gone, session=session)
+        writes.after.append(lambda: self._told.news(touched))
+
+    async def forget(
+        self,
+        session: AsyncClientSession,
+        writes: Writes,
+        tenant: str,
+        entity_id: str,
+        seqs: Sequence[int],
+    ) -> None:
+        """Let go of rows about these changes, and about periods with an entity of the tenant."""
+        staging, touched = Staging(self._lines), []
+        waiting = await periods_with(self._database["outbox"], session, tenant, entity_id)
+        dead = await periods_with(self._database["dead"], session, tenant, entity_id)
+        for sid, line in self._lines.items():
+            gone = set(seqs) if line.stored.tenant == tenant else set()
+            gone = (gone | waiting.get(sid, set())) & line.rows.keys()
+            if gone and (staged := staging.find(sid)) is not None:
+                for seq in gone:
+                    staged.take(seq)
+                staged.post(Posting(expired=len(gone)))
+                touched.append(sid)
+        staging.write(writes)
+        letters = [row_key(sid, seq) for sid, some in dead.items() for seq in some]
+        either: Document = {"$or": [{"seq": {"$in": list(seqs)}}, {"_id": {"$in": letters}}]}
+        await self._database["dead"].delete_many({"tenant": tenant, **either}, session=session)
         writes.after.append(lambda: self._told.news(touched))
 
     async def drop_tenant(self, session: AsyncClientSession, writes: Writes, tenant: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from broker.model.change import revert
+from broker.model.change import emptied, revert
 from broker.store.contract import Answer, Change, Committed, Kind, Resource, TypeRules
 from broker.store.refusals import encode
 
@@ -89,6 +89,12 @@ def to_committed(document: Document) -> Committed:
         return Committed(change, change.before, None)
     before = None if change.before is None else revert(after, change.before)
     return Committed(change, before, after)
+
+
+def emptied_document(deletion: Document) -> str | None:
+    """Return the `before` of a deletion of which the content is forgotten."""
+    before = _loaded(deletion["before"])
+    return None if before is None else _json(emptied(before, deletion["at"]))
 
 
 def rules_document(tenant: str, type_iri: str, rules: TypeRules) -> Document:

@@ -17,6 +17,7 @@ from broker.query.ast import EntityQuery
 from broker.store.contract import (
     Change,
     Kept,
+    Kind,
     Listener,
     Page,
     Record,
@@ -32,7 +33,14 @@ from broker.store.mongodb.history import MongoHistory
 from broker.store.mongodb.marks import check_marks
 from broker.store.mongodb.outbox import MongoOutbox
 from broker.store.mongodb.ownership import Ownership
-from broker.store.mongodb.rows import Document, joined, to_change, to_resource, to_rules
+from broker.store.mongodb.rows import (
+    Document,
+    emptied_document,
+    joined,
+    to_change,
+    to_resource,
+    to_rules,
+)
 from broker.store.mongodb.schema import INDEXES, SPHERE, TARGETS, VERSION
 from broker.store.mongodb.server import answered, probe, unanswered
 from broker.store.mongodb.writer import Writer
@@ -208,6 +216,7 @@ class MongoStore:
         tenant: str | None = None,
         entity_id: str | None = None,
         until: int | None = None,
+        kind: Kind | None = None,
         limit: int = 1000,
     ) -> list[Change]:
         """Return changes with `after < seq <= until`, oldest first."""
@@ -220,6 +229,8 @@ class MongoStore:
             asked["tenant"] = tenant
         if entity_id is not None:
             asked["id"] = entity_id
+        if kind is not None:
+            asked["kind"] = kind.value
         cursor = self._database["changes"].find(asked, {"entity": 0}).sort("_id", 1).limit(limit)
         return [to_change(document) async for document in cursor]
 
@@ -264,6 +275,32 @@ class MongoStore:
             writes.after.append(durable)
 
         await self._writer.submit(work, alone=True)
+
+    @answered
+    async def forget(self, tenant: str, entity_id: str) -> int:
+        """Forget what was told of an entity up to its newest deletion; return how many changes."""
+        self._enter(tenant)
+        changes = self._database["changes"]
+        about: Document = {"tenant": tenant, "id": entity_id}
+
+        async def work(session: AsyncClientSession, writes: Writes, newest: int) -> int:
+            deleted = {**about, "kind": Kind.DELETE.value}
+            last = await changes.find_one(deleted, sort=[("_id", -1)], session=session)
+            if last is None:
+                return 0
+            older: Document = {**about, "_id": {"$lt": last["_id"]}}
+            found = changes.find(older, {"_id": 1}, session=session).sort("_id", 1)
+            seqs = [document["_id"] for document in await found.limit(SLICE).to_list()]
+            await changes.delete_many({"_id": {"$in": seqs}}, session=session)
+            kept = {"$set": {"before": emptied_document(last)}}
+            await changes.update_one({"_id": last["_id"]}, kept, session=session)
+            await self.outbox.forget(session, writes, tenant, entity_id, seqs)
+            return len(seqs)
+
+        forgotten = 0
+        while count := await self._writer.submit(work, alone=True):
+            forgotten += count
+        return forgotten
 
     @answered
     async def tenants(self) -> list[str]:

@@ -23,23 +23,31 @@ Row = tuple[Any, ...]
 
 
 def select_changes(
-    after: int, until: int, tid: int | None, limit: int, budget: Budget
+    after: int, until: int, tid: int | None, kind: Kind | None, limit: int, budget: Budget
 ) -> list[Row]:
     """Return rows (seq, tenant, entity, version, kind, at, delta, prior), oldest first.
 
     Rows of dropped tenants are left out.
     """
-    tenant = "" if tid is None else "AND t.tid = ?"
+    given = {"t.tid = ?": tid, "c.kind = ?": kind}
+    asked = {condition: value for condition, value in given.items() if value is not None}
+    more = "".join(f" AND {condition}" for condition in asked)
     rows: list[Row] = budget.connection.execute(
         f"SELECT {COLUMNS} FROM change c CROSS JOIN tenant t ON t.tid = c.tid "
-        f"WHERE seq > ? AND seq <= ? AND t.name IS NOT NULL {tenant} ORDER BY seq LIMIT ?",
-        (after, until, *(() if tid is None else (tid,)), limit),
+        f"WHERE seq > ? AND seq <= ? AND t.name IS NOT NULL{more} ORDER BY seq LIMIT ?",
+        (after, until, *asked.values(), limit),
     ).fetchall()
     return rows
 
 
 def select_entity(
-    budget: Budget, after: int, until: int, tids: list[int], entity_id: str, limit: int
+    budget: Budget,
+    after: int,
+    until: int,
+    tids: list[int],
+    entity_id: str,
+    kind: Kind | None,
+    limit: int,
 ) -> list[Row]:
     """Return rows like `select_changes`, of one entity, following its chain back from its end."""
     run = runner(budget.connection)
@@ -59,7 +67,7 @@ def select_entity(
             ).get
             if row is None:
                 break
-            if seq <= until:
+            if seq <= until and kind in (None, row[4]):
                 rows.append(row[:-1])
             seq = row[-1]
     rows.sort()

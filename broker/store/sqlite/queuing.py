@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import apsw
+import orjson
 
 from broker.errors import ServiceUnavailable
 from broker.model.entity import Entity
@@ -212,10 +213,43 @@ class Queuing:
             ).fetchall()
             if self._is_current(sid, epoch)
         ]
+        self._forget(newest, before)
+        self._expired(rows, effects)
+
+    def forget(
+        self, tenant: str, entity_id: str | None, seqs: Sequence[int], effects: Effects
+    ) -> None:
+        """Let go of rows about these changes, and about periods with an entity of the tenant."""
+        rows: list[tuple[int, int]] = []
+        for seq in seqs:
+            pairs = bundles.due(self._run, seq)
+            rows += [(sid, seq) for sid, epoch in pairs if self._is_current(sid, epoch)]
+            for table in ("outbox", "dead", "tried"):
+                self._run(f"DELETE FROM {table} WHERE seq = ?", (seq,))
+        if entity_id is not None:
+            for sid, seq, epoch in self._periods_with(tenant, entity_id):
+                if self._is_current(sid, epoch):
+                    rows.append((sid, seq))
+                for table in ("period", "dead", "tried"):
+                    self._run(f"DELETE FROM {table} WHERE sid = ? AND seq = ?", (sid, seq))
+        self._expired(rows, effects)
+
+    def _periods_with(self, tenant: str, entity_id: str) -> list[tuple[int, int, int]]:
+        return [
+            (sid, seq, epoch)
+            for sid, line in self._lines.items()
+            if line.tenant == tenant
+            for seq, epoch, docs in self._run(
+                "SELECT seq, epoch, docs FROM period WHERE sid = ?", (sid,)
+            ).fetchall()
+            if _has(orjson.loads(docs), entity_id)
+        ]
+
+    def _expired(self, rows: Sequence[tuple[int, int]], effects: Effects) -> None:
+        """Count rows that are gone from the tables as expired."""
         by_sid: dict[int, list[int]] = {}
         for sid, seq in rows:
             by_sid.setdefault(sid, []).append(seq)
-        self._forget(newest, before)
         for sid, seqs in by_sid.items():
             self._ledger.post(sid, Posting(expired=len(seqs)), self._engine.newest(), effects)
             effects.publish.append(partial(self._lines[sid].take_out, seqs))
@@ -309,6 +343,11 @@ class Queuing:
 
     def _sweep_slice(self, sid: int, epoch: int, seqs: array[int], effects: Effects) -> None:
         self._ledger.sweep(sid, epoch, seqs)
+
+
+def _has(told: Any, entity_id: str) -> bool:
+    """Tell whether an entity is among those of a period; a notice is about none."""
+    return isinstance(told, list) and any(entity["id"] == entity_id for entity in told)
 
 
 def _row(due: Due, committed: Committed) -> Waiting:

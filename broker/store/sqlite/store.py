@@ -19,6 +19,7 @@ from broker.query.ast import EntityQuery
 from broker.store.contract import (
     Change,
     Kept,
+    Kind,
     Listener,
     Page,
     Record,
@@ -38,6 +39,7 @@ from broker.store.sqlite.due import select_due
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.errors import UnusableFolder
 from broker.store.sqlite.explain import Observed
+from broker.store.sqlite.forgetting import forget_slice
 from broker.store.sqlite.history import SqliteHistory
 from broker.store.sqlite.indexer import Indexer, reindex
 from broker.store.sqlite.lock import FolderLock
@@ -230,6 +232,7 @@ class SqliteStore:
         tenant: str | None = None,
         entity_id: str | None = None,
         until: int | None = None,
+        kind: Kind | None = None,
         limit: int = 1000,
     ) -> list[Change]:
         """Return changes with `after < seq <= until`, oldest first."""
@@ -239,11 +242,11 @@ class SqliteStore:
         newest = self._span[1]
         end = newest if until is None else min(until, newest)
         if entity_id is None:
-            rows = await self._changes(after, end, tid, limit)
+            rows = await self._changes(after, end, tid, kind, limit)
         else:
             tids = [view.tid for view in self._towns.views.values()] if tid is None else [tid]
             rows = await self._reader.bounded(
-                lambda budget: feed.select_entity(budget, after, end, tids, entity_id, limit)
+                lambda budget: feed.select_entity(budget, after, end, tids, entity_id, kind, limit)
             )
         views = self._towns.views
         return [feed.to_change(row, views[row[1]].names) for row in rows if row[1] in views]
@@ -269,6 +272,16 @@ class SqliteStore:
         while count := await self._submit(
             lambda effects: feed.prune_answers(self._connection, before)
         ):
+            forgotten += count
+        return forgotten
+
+    async def forget(self, tenant: str, entity_id: str) -> int:
+        """Forget what was told of an entity up to its newest deletion; return how many changes."""
+        self._view(tenant)
+        await self._move_until(self._span[1])
+        forgotten, more = 0, True
+        while more:
+            count, more = await self._submit(partial(self._forget_slice, tenant, entity_id))
             forgotten += count
         return forgotten
 
@@ -374,12 +387,24 @@ class SqliteStore:
         self.outbox.queuing.expire(pruned[1], before, effects)
         return pruned
 
-    async def _changes(self, after: int, end: int, tid: int | None, limit: int) -> list[feed.Row]:
+    def _forget_slice(self, tenant: str, entity_id: str, effects: Effects) -> tuple[int, bool]:
+        town = self.enter(tenant, False, effects)
+        found = forget_slice(self._run, town.tid, entity_id, self._pending.indexed)
+        if found is None:
+            return 0, False
+        seqs, more = found
+        self.outbox.queuing.forget(tenant, None if more else entity_id, seqs, effects)
+        feed.vacuum(self._connection)
+        return len(seqs), more
+
+    async def _changes(
+        self, after: int, end: int, tid: int | None, kind: Kind | None, limit: int
+    ) -> list[feed.Row]:
         """Read the feed window by window, so that a quiet tenant's changes may lie far apart."""
         rows: list[feed.Row] = []
         while after < end and len(rows) < limit:
             until = min(end, max(after, self._span[0] - 1) + feed.WINDOW)
-            read = partial(feed.select_changes, after, until, tid, limit - len(rows))
+            read = partial(feed.select_changes, after, until, tid, kind, limit - len(rows))
             rows += await self._reader.bounded(read)
             after = until
         return rows

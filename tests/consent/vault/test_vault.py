@@ -358,3 +358,50 @@ async def _drive(folder: Path, steps: list[tuple[str, str, str, str]]) -> tuple[
         return known, {place: text for place, text in found.items() if text is not None}
     finally:
         vault.close()
+
+
+async def test_what_was_shredded_is_gone_and_the_person_may_come_again(vault: Vault):
+    await vault.put(HANA, "mail", MAIL, idempotency="1")
+    await vault.put(TARO, "mail", "taro@example.jp")
+    await vault.shred(HANA)
+    assert await vault.get(HANA, "mail") is None
+    assert await vault.kinds(HANA) == []
+    assert await vault.get(TARO, "mail") == "taro@example.jp"
+    await vault.put(HANA, "mail", "new@example.jp", idempotency="1")
+    assert await vault.get(HANA, "mail") == "new@example.jp"
+
+
+async def test_an_older_copy_of_what_was_shredded_is_unreadable(folder: Path):
+    async with opened(folder) as vault:
+        await vault.put(HANA, "mail", MAIL)
+    copy = folder / "vault.sqlite"
+    before = copy.read_bytes()
+    async with opened(folder) as vault:
+        await vault.shred(HANA)
+        await vault.put(HANA, "name", "山田")
+    copy.write_bytes(before)
+    async with opened(folder) as vault:
+        with pytest.raises(VaultError):
+            await vault.get(HANA, "mail")
+
+
+async def test_shredding_lets_nobody_back_who_was_erased(vault: Vault):
+    await vault.erase(HANA)
+    await vault.shred(HANA)
+    with pytest.raises(Erased):
+        await vault.put(HANA, "mail", MAIL)
+
+
+async def test_a_value_put_while_its_key_goes_is_sealed_with_the_new_one(
+    folder: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch
+):
+    put = Records.put
+
+    def late(self: Records, *given: object) -> None:
+        monkeypatch.setattr(Records, "put", put)
+        vault._keys.drop(HANA)
+        put(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Records, "put", late)
+    await vault.put(HANA, "mail", MAIL)
+    assert await vault.get(HANA, "mail") == MAIL
