@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-from apps.consent import records, view
+from apps.consent import emergency, records, view
 from apps.consent.board import decide
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal, host_allowed
@@ -30,7 +30,9 @@ TEXTS: Final = words(HERE / "words")
 SOON: Final = Retry(attempts=2)
 OWN: Final = "TagDetection,FacilityBooking,Wallet"
 """Types of which a person is shown what is theirs."""
-OUTCOMES: Final = frozenset({"given", "refused", "withdrawn", "approved", "rejected"})
+OUTCOMES: Final = frozenset(
+    {"given", "refused", "withdrawn", "approved", "rejected", "opened", "ended"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,8 @@ class Centre:
         ]  # fmt: skip
         names = view.names(purposes, language)
         log = await client.call("GET", "/ngsi-ld/ex/v1/disclosures")
-        own = [
-            one for one in await _all(client, OWN) if value(one, "refHolder") == mine
-        ]  # fmt: skip
+        # Asked for by holder: an officer with an open override would look at everybody's.
+        own = await _all(client, OWN, f'refHolder=="{mine}"')
         return self._page(
             request, "home.html", "/", person,
             data=own,
@@ -145,6 +146,37 @@ class Centre:
             decides=person is not None and any(r == "officer:ethics" for r in person.roles),
         )  # fmt: skip
 
+    async def emergency(self, request: Request) -> Response:
+        """Show an officer the form to open an override, and those that are open."""
+        person = await self._officer(request)
+        client = self._client.acting_for(person.token)
+        return self._page(
+            request, "emergency.html", "/emergency", person,
+            types=emergency.types_of(await _all(client, "DataPurpose")),
+            minutes=emergency.MINUTES,
+            overrides=emergency.rows(
+                await _all(client, emergency.KIND), person.user, self._clock()
+            ),
+        )  # fmt: skip
+
+    async def emergency_data(self, request: Request) -> Response:
+        """Show what an open override lets its officer see; the persons' logs tell of it."""
+        person = await self._officer(request)
+        client = self._client.acting_for(person.token)
+        asked = request.query_params.get("id", "")
+        override = await client.retrieve(asked)
+        types = ",".join(value(override, "targetTypes") or [])
+        found = await _all(client, types, limit=emergency.MOST_SHOWN)
+        path = f"/emergency/data?id={quote(asked)}"
+        shown = [{"id": one["id"], "said": emergency.said(one)} for one in found]
+        return self._page(request, "emergency_data.html", path, person, shown=shown)
+
+    async def _officer(self, request: Request) -> Person:
+        person = await self.person(request)
+        if not person.has("officer"):
+            raise Outside(self.entrance.form(request, "not_here", 403))
+        return person
+
     async def act(self, request: Request) -> Response:
         """Do what a form asks for, then show the page it came from."""
         person = await self.person(request)
@@ -165,6 +197,14 @@ class Centre:
         if deed == "withdraw":
             await client.append(fields.get("id", ""), records.end(now))
             return _back(request, "/", "withdrawn")
+        if deed == "emergency":
+            types = emergency.types_of(await _all(client, "DataPurpose"))
+            local = f"432032:{secrets.token_hex(8)}"
+            await client.create(emergency.opened(fields, types, person.user, now, local))
+            return _back(request, "/emergency", "opened")
+        if deed == "emergency-end":
+            await client.append(fields.get("id", ""), emergency.ending(now))
+            return _back(request, "/emergency", "ended")
         if deed == "board":
             return _back(request, "/board", await decide(client, fields, person.user, now))
         raise FormRefused("bad_form")
@@ -216,6 +256,8 @@ def centre(settings: ConsentSettings) -> FastAPI:
         "/withdraw": Centre.leaving,
         "/receipt": Centre.receipt,
         "/board": Centre.board,
+        "/emergency": Centre.emergency,
+        "/emergency/data": Centre.emergency_data,
     }
     for path, page in gets.items():
         app.add_route(path, _guarded(page), methods=["GET", "HEAD"])
@@ -271,8 +313,10 @@ def _back(request: Request, path: str, told: str) -> Response:
     return RedirectResponse(f"{path}?lang={language_of(request)}&told={told}", 303)
 
 
-async def _all(client: Client, types: str) -> list[Entity]:
+async def _all(
+    client: Client, types: str, q: str | None = None, limit: int | None = None
+) -> list[Entity]:
     try:
-        return await client.query(type=types)
+        return await client.query(type=types, q=q, limit=limit)
     except NotFound:
         return []

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from consent.identity.signing_in import handle_of
 from consent.town import town_access
 from machi.seed.consent import assessment_entities, purpose_entities
 from smart_data_models.offer import offered
+from tests.apps.test_barriers import barriers
 from tests.support.browser import chromium
 from tests.support.keyboard import press, write
 from tests.support.live import live_broker, serve
@@ -32,6 +33,7 @@ from tests.support.live import live_broker, serve
 PURPOSE = "urn:ngsi-ld:DataPurpose:432032:evacuation-support"
 PASSWORD = "four words are better"
 TAG = "https://machi.example/ns#TagDetection"
+REASON = "行方が分からない方を捜索しています。"
 PEOPLE = {"hanako": "citizen", "bosai": "officer:bosai", "ethics": "officer:ethics"}
 
 
@@ -129,20 +131,19 @@ async def seen_by_fire_corps(town: Running) -> int:
             return 0
 
 
-async def override(town: Running) -> None:
-    """Let an officer open an override, and look."""
-    begin = datetime.now(UTC)
-    told = {
-        "openedBy": "u-bosai",
-        "reason": "行方が分からない方を捜索しています。",
-        "targetTypes": [TAG],
-        "beginsAt": begin.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "endsAt": (begin + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-    properties = {name: {"type": "Property", "value": one} for name, one in told.items()}
-    async with Client(town.broker, key=await town.session("bosai")) as officer:
-        await officer.create({"id": "urn:x:o", "type": "EmergencyOverride", **properties})
-        assert len(await officer.query(type="TagDetection")) == 1
+async def override(town: Running) -> Page:
+    """Let an officer open an override on the page by keyboard, and look; return her page."""
+    page = await sign_in(town, "bosai")
+    await press(page, "a[href^='/emergency']")
+    await expect(page.locator("main")).to_contain_text("本人の記録にそのまま表示されます")
+    await write(page, "#reason", REASON)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".told")).to_contain_text("緊急の閲覧を始めました。")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert await barriers(page) == []
+    await press(page, "a.look")
+    await expect(page.locator(".seen")).to_contain_text("-60")
+    return page
 
 
 async def test_citizen_consents_sees_who_looked_and_withdraws_in_japanese_by_keyboard(
@@ -167,12 +168,14 @@ async def test_citizen_consents_sees_who_looked_and_withdraws_in_japanese_by_key
     await expect(page.locator("tr.read")).to_contain_text("fire-corps")
     await expect(page.locator("tr.read")).to_contain_text("避難の支援")
 
-    await override(town)
+    officer = await override(town)
     await page.reload()
     await expect(page.locator("tr.override")).to_contain_text("緊急の閲覧")
-    await expect(page.locator("tr.override")).to_contain_text(
-        "行方が分からない方を捜索しています。"
-    )
+    await expect(page.locator("tr.override")).to_contain_text(REASON)
+    await press(officer, "main a[href^='/emergency']")
+    await expect(officer.locator(".override")).to_contain_text(REASON)
+    await press(officer, "button.end")
+    await expect(officer.locator(".told")).to_have_text("緊急の閲覧を終えました。")
 
     await press(page, "a.withdraw")
     await expect(page.locator(".what-stops")).to_contain_text("データを消します")
@@ -214,3 +217,12 @@ async def test_board_decides_by_keyboard_and_everybody_reads_what_it_decided(tow
     await expect(stranger.locator(".purpose")).to_contain_text("Help with evacuation")
     await expect(stranger.locator(".assessment")).to_have_count(6)
     assert await stranger.locator("form").count() == 0
+
+
+async def test_emergency_is_for_officers_with_a_reason(town: Running):
+    page = await sign_in(town, "hanako", "en")
+    answer = await page.goto(f"{town.page}/emergency?lang=en")
+    assert answer is not None
+    assert answer.status == 403
+    async with Client(town.broker, key=await town.session("bosai")) as officer:
+        assert await officer.query(type="TagDetection") == []
