@@ -10,8 +10,8 @@ from broker.api.response import Response
 
 _ANY: Final = "*"
 _SENT: Final = (
-    b"Accept, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Link, "
-    b"Machi-Client, NGSILD-Tenant, Prefer"
+    b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+    b"Last-Event-ID, Link, Machi-Client, Machi-Purpose, NGSILD-Tenant, Prefer"
 )
 _READ: Final = b"Allow, ETag, Link, Location, NGSILD-Results-Count, NGSILD-Tenant"
 _SECONDS: Final = b"600"
