@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from broker.guard import Caller
 from broker.store.sqlite import SqliteStore
 from consent.identity.book import IdentityBook
+from consent.identity.key_ring import KeyRing
 from consent.identity.model import Account
 from consent.identity.passwords import Argon2
 from consent.identity.secret import read_secret, secret_beside
 from consent.identity.signing_in import SigningIn, handle_of
+from consent.identity.usage import Usage
 from consent.vault import open_vault
 from machi.access import PEOPLE, hand_out, settle
 from tests.support.asgi import Ticking
@@ -37,6 +40,8 @@ async def secrets_of_the_town(tmp_path: Path) -> dict[str, str]:
     book.people.add(Account("hana", handle_of(NAME, secret), kept, frozenset({"citizen"})))
     session = await SigningIn(book.people, Argon2(), secret).sign_in(NAME, PASSWORD)
     known |= {"token": session.token, "account": NAME, "password": PASSWORD, "demo": handed.demo}
+    developer = Caller("account:dora", "dora", frozenset({"developer"}))
+    known["key of a developer"] = KeyRing(book, Usage(data)).make(developer)["key"]
     book.close()
     vault = open_vault(data, {})
     for kind, value in PERSONAL.items():

@@ -20,10 +20,12 @@ from apps.bookings.edge.fake_provider import FakeProvider, serving
 from apps.bookings.edge.holders import Holders
 from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.edge.mail import Mail, Server
+from apps.bookings.pages.citizen import BROWSER
 from apps.bookings.pages.site import Site
 from apps.bookings.process.runner import Process
 from apps.bookings.service import Service
 from broker.client import value
+from consent.vault import open_vault
 from tests.apps.bookings.test_mail import Sink
 from tests.apps.keys.town import END, GRACE, SECOND, START, Town, lock_id, town
 from tests.support import free_port
@@ -32,6 +34,8 @@ from tests.support.mqtt import background
 from tests.support.patience import PATIENCE
 
 PIN = re.compile(r"暗証番号：(\d+)")
+LINK = re.compile(r"/open\?key=[0-9a-f]+\.([\w-]+)")
+NAME, MAIL = "阿蘇 花子", "hanako@example.jp"
 PLACES = {"zigbee_lock": ("gymnasium", "electronicLock"), "key_box": ("ground", "keyBox")}
 LONG = 60_000
 
@@ -75,8 +79,12 @@ async def stand(folder: Path, kind: str) -> AsyncIterator[Stand]:
     sink = Sink()
     post = Controller(sink, hostname="127.0.0.1", port=free_port(), ready_timeout=PATIENCE)
     post.start()
+    vault = open_vault(folder / "data", {})
     try:
-        async with town(folder, kind) as made, aiohttp.ClientSession() as session:
+        async with (
+            town(folder, kind, vault=vault) as made,
+            aiohttp.ClientSession() as session,
+        ):
             await made.client.create(_space(kind))
             money = FakeProvider("secret", lambda: made.now.timestamp())
             home = f"http://127.0.0.1:{free_port()}"
@@ -93,6 +101,7 @@ async def stand(folder: Path, kind: str) -> AsyncIterator[Stand]:
                     provider.home = provider.notify = url
                     yield Stand(made, kind, url, sink, money, process)
     finally:
+        vault.close()
         post.stop()
 
 
@@ -124,14 +133,31 @@ async def books(page: Page, url: str) -> None:
     await page.get_by_role("link", name="内牧体育館").click()
     await page.get_by_label("開始").select_option(label="09:00")
     await page.get_by_label("利用時間").select_option(label="2時間")
-    await page.get_by_label("お名前").fill("阿蘇 花子")
-    await page.get_by_label("メールアドレス").fill("hanako@example.jp")
+    await page.get_by_label("お名前").fill(NAME)
+    await page.get_by_label("メールアドレス").fill(MAIL)
     await page.get_by_role("button", name="予約する").click()
     await expect(page.locator(".status")).to_have_text("お支払い待ち")
     await page.get_by_role("button", name="カード").click()
     await page.get_by_role("link", name="支払いページへ進む").click()
     await page.get_by_role("button", name="支払う").click()
     await expect(page.locator(".status")).to_have_text("確定")
+
+
+async def secrets(place: Stand, page: Page) -> dict[str, str]:
+    """Return by its name each thing that tells who booked, or lets somebody act for them."""
+    links = {found[1] for mail in place.sink.mails if (found := LINK.search(mail.get_content()))}
+    cookies = {one["name"]: one["value"] for one in await page.context.cookies()}
+    _, _, session = cookies[BROWSER].partition(".")
+    assert links
+    assert session
+    told = {"PIN": await place.pin(), "name": NAME, "mail": MAIL, "session": session}
+    return told | {f"link {n}": link for n, link in enumerate(links)}
+
+
+def found_in(place: Stand, told: dict[str, str]) -> list[str]:
+    """Return what of this is in some file, the vault among them."""
+    written = place.made.everything()
+    return [what for what, text in told.items() if text.encode() in written]
 
 
 async def shown(page: Page, text: str) -> None:
@@ -153,6 +179,9 @@ async def test_booked_paid_and_opened_in_the_booked_time_only(
         await place.at(START - timedelta(minutes=59))
         pin = await place.pin()
         await shown(page, pin)
+        told = await secrets(place, page)
+        assert (tmp_path / "data" / "vault.sqlite").exists()
+        assert found_in(place, told) == []
         assert not await place.opens_at(START - GRACE - SECOND, pin)
         assert await place.opens_at(START - GRACE, pin)
         if kind == "zigbee_lock":
@@ -169,7 +198,7 @@ async def test_booked_paid_and_opened_in_the_booked_time_only(
         await place.at(END + timedelta(minutes=20))
         [booking] = await place.made.client.query(type="FacilityBooking")
         assert value(booking, "status") == "completed"
-        assert pin.encode() not in place.made.everything()
+        assert found_in(place, told) == []
 
 
 async def test_cancelled_booking_is_refunded_and_opens_nothing(tmp_path: Path, browser: Browser):

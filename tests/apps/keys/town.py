@@ -73,11 +73,12 @@ class MemoryVault:
 class Town:
     """The town: what an app calls (`locks`), the worker, and the doors themselves."""
 
-    def __init__(self, client: Client, folder: Path) -> None:
+    def __init__(self, client: Client, folder: Path, vault: Any = None) -> None:
+        """`vault` is where PINs are kept; in memory, where none is given."""
         self.client = client
         self.folder = folder
         self.now = START - timedelta(days=1)
-        self.vault = MemoryVault()
+        self.vault: Any = vault or MemoryVault()
         self.cloud = FakeCloud(lambda: self.now)
         self.cloud.lock("lock-1")
         self.zigbee = FakeLock("gym")
@@ -241,12 +242,12 @@ KINDS = {"remotelock": remotelock_of, "zigbee_lock": zigbee_of, "key_box": key_b
 
 
 @contextlib.asynccontextmanager
-async def town(folder: Path, *kinds: str) -> AsyncIterator[Town]:
+async def town(folder: Path, *kinds: str, vault: Any = None) -> AsyncIterator[Town]:
     """Give a town with locks of these kinds."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(live_broker(folder / "data"))
         client = await stack.enter_async_context(Client(url))
-        made = Town(client, folder)
+        made = Town(client, folder, vault)
         for kind in kinds:
             await stack.enter_async_context(KINDS[kind](made, url))
         yield made
