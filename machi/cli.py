@@ -14,6 +14,7 @@ from machi.commands.doctor import doctor
 from machi.commands.history import export_group, import_group
 from machi.commands.keys import keys
 from machi.commands.leader import leader_pin
+from machi.commands.ledger import ledger
 from machi.commands.migrate import migrate
 from machi.commands.replay import replay_command
 from machi.commands.shared import Group, epilog
@@ -49,6 +50,7 @@ for command in (
     accounts,
     keys,
     audit,
+    ledger,
     *(check, backup, restore, migrate, import_group, export_group),
     *(leader_pin, box_key_command, box_simulator),
 ):

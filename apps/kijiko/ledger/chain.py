@@ -64,12 +64,16 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What verifying the chain found. `unsealed` are transfers that no link has."""
+    """What verifying the chain found: `unsealed` are transfers that no link has.
+
+    `digests` are those of its links, as far as it holds.
+    """
 
     sealed: int
     tip: Tip
     unsealed: tuple[str, ...]
     broken: Broken | None = None
+    digests: tuple[str, ...] = ()
 
 
 def seal_id(currency: str, number: int) -> str:
@@ -95,14 +99,16 @@ def verify(seals: Iterable[Seal], digests: Mapping[str, str]) -> Verdict:
     """
     tip, seen = Tip(), dict[str, str]()
     broken: Broken | None = None
+    links = list[str]()
     for seal in sorted(seals, key=lambda one: one.number):
         broken = _fault(tip, seal, digests, seen)
         if broken is not None:
             break
         seen |= {one.transfer: seal.id for one in seal.entries}
         tip = Tip(seal.number, seal.digest)
+        links.append(seal.digest)
     unsealed = tuple(sorted(one for one in digests if one not in seen))
-    return Verdict(len(seen), tip, unsealed, broken)
+    return Verdict(len(seen), tip, unsealed, broken, tuple(links))
 
 
 def seal_entity(seal: Seal) -> Entity:

@@ -151,9 +151,12 @@ def town(tmp_path: Path) -> Iterator[tuple[str, Run]]:
 
 @pytest.mark.timeout(effort(quick=300, long=3000))
 def test_books_balance_at_every_commit_of_any_history(town: tuple[str, Run]):
-    url, run = town
+    class Here(Histories):
+        def __init__(self) -> None:
+            super().__init__(*town)
+
     run_state_machine_as_test(
-        lambda: Histories(url, run),
+        Here,
         settings=settings(
             max_examples=effort(quick=6, long=150), stateful_step_count=12, deadline=None
         ),
