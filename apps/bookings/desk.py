@@ -19,7 +19,7 @@ from apps.bookings.core.rules import NotBookable, check, check_place, refund_per
 from apps.bookings.core.spaces import TYPE, BadSpace, Space, claims, leaves, read_space
 from apps.bookings.core.when import Span, utc
 from apps.bookings.process import machine
-from apps.bookings.process.case import HOLDING, Booking, Case, Method, Money, Status
+from apps.bookings.process.case import HOLDING, PROVIDED, Booking, Case, Method, Money, Status
 from apps.bookings.process.entities import BOOKING, Operation, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Busy, GuardFailed, Process, Stale
@@ -136,7 +136,7 @@ class Desk:
         def look(case: Case) -> Case:
             own = (*((case.charge,) if case.charge else ()), *case.past)
             charge = next((one for one in own if one.id == payment_id), None)
-            if charge is None or charge.method is not Method.CARD:
+            if charge is None or charge.method not in PROVIDED:
                 return case
             if charge.status is Money.CAPTURED:
                 return case

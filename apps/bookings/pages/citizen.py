@@ -168,6 +168,7 @@ class Citizen:
         pay = self._site.provider.page(view["pay_ref"]) if view["pay_ref"] else ""
         return self._page(request, "booking.html", language, status, told=told, here="/my",
                           refused=status >= 400, booking=view, pay=pay, space=where,
+                          town_money=self._site.process.town_money is not None,
                           times=_times(space, town), day=local(found.booking.span.start).date(),
                           )  # fmt: skip
 
@@ -188,8 +189,7 @@ class Citizen:
     async def _done(self, found: Case, deed: str, fields: dict[str, str]) -> str:
         desk, booking = self._site.desk, found.booking
         if deed == "pay":
-            card = fields.get("method") == Method.CARD.value
-            await desk.pay(booking.id, Method.CARD if card else Method.CASH)
+            await desk.pay(booking.id, self._method(fields))
             return "paid"
         if deed == "cancel":
             await desk.cancel(booking.id)
@@ -200,6 +200,14 @@ class Citizen:
             )
         await self._site.process.settle(booking.id)
         return "cancelled" if deed == "cancel" else "changed"
+
+    def _method(self, fields: dict[str, str]) -> Method:
+        """Return how is paid; what is not offered here is paid at the counter."""
+        offered = [Method.CARD]
+        if self._site.process.town_money is not None:
+            offered.append(Method.TOWN_MONEY)
+        asked = fields.get("method", "")
+        return next((one for one in offered if one.value == asked), Method.CASH)
 
     async def mine(self, request: Request) -> Response:
         """Show a holder's bookings."""

@@ -46,11 +46,16 @@ class Money(StrEnum):
 
 
 class Method(StrEnum):
-    """How is paid. Only `CARD` goes through a provider."""
+    """How is paid."""
 
     CASH = "cashCounter"
     CARD = "card"
+    TOWN_MONEY = "localCurrency"
     EXEMPT = "exempt"
+
+
+PROVIDED: Final = frozenset({Method.CARD, Method.TOWN_MONEY})
+"""What goes through a provider, each through its own."""
 
 
 REFUND: Final = "-refund-"

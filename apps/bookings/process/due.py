@@ -10,10 +10,10 @@ from typing import Final
 
 from apps.bookings.process.case import (
     NEVER,
+    PROVIDED,
     USABLE,
     Case,
     Letter,
-    Method,
     Money,
     Payment,
     Status,
@@ -88,13 +88,13 @@ def _all(case: Case) -> Iterator[Due]:
 
 def _money(case: Case) -> Iterator[Due]:
     charge = case.charge
-    if charge is not None and charge.status is Money.PENDING and charge.method is Method.CARD:
+    if charge is not None and charge.status is Money.PENDING and charge.method in PROVIDED:
         yield Due(charge.retry_at or EPOCH, _about(case, charge))
     for serial, past in enumerate(case.past):
         if past.status is Money.PENDING:
             yield Due(past.retry_at or EPOCH, Act.ABANDON_PAST, serial)
     for serial, refund in enumerate(case.refunds):
-        if refund.status is Money.PENDING and refund.method is Method.CARD:
+        if refund.status is Money.PENDING and refund.method in PROVIDED:
             yield Due(refund.retry_at or EPOCH, Act.PAY_BACK, serial)
 
 

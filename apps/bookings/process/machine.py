@@ -14,6 +14,7 @@ from apps.bookings.core.prices import HUNDRED, part
 from apps.bookings.core.when import Span, utc
 from apps.bookings.process.case import (
     HOLDING,
+    PROVIDED,
     REFUND,
     Booking,
     Case,
@@ -70,7 +71,7 @@ def chosen(case: Case, method: Method) -> Case:
         return replace(case, charge=_charge(case.booking, method))
     if charge.status is Money.PENDING and charge.method is method:
         return case
-    if charge.status is Money.PENDING and charge.method is Method.CARD:
+    if charge.status is Money.PENDING and charge.method in PROVIDED:
         raise NotPossible("payment_begun")
     # A provider keeps what it said to a key: another try is another payment.
     left = charge
@@ -304,7 +305,7 @@ def _released(case: Case, status: Status, now: datetime, reason: str) -> Case:
     )
     charge = case.charge
     if charge is not None and charge.status is Money.PENDING:
-        if charge.method is Method.CARD:
+        if charge.method in PROVIDED:
             charge = replace(charge, attempts=0, retry_at=None)
         else:
             charge = replace(charge, status=Money.CANCELLED)

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from apps.bookings.core.when import utc
 from apps.bookings.edge.payments import Outcome, Provider, ProviderAway
 from apps.bookings.process import machine
-from apps.bookings.process.case import Case, Letter, Money, Payment, refunded_charge
+from apps.bookings.process.case import Case, Letter, Method, Money, Payment, refunded_charge
 from apps.bookings.process.due import Act, Due, next_due
 from apps.bookings.process.entities import (
     PAYMENT,
@@ -80,6 +80,16 @@ class Process:
     provider: Provider
     post: Post
     clock: Callable[[], datetime]
+    town_money: Provider | None = None
+    """Who takes the town's own money, where it has any."""
+
+    def provider_of(self, payment: Payment) -> Provider:
+        """Return who takes a payment, by its method. Raises ProviderAway where nobody does."""
+        if payment.method is not Method.TOWN_MONEY:
+            return self.provider
+        if self.town_money is None:
+            raise ProviderAway("no town money")
+        return self.town_money
 
     async def load(self, booking_id: str) -> tuple[Case, str]:
         """Return a booking's case and version. Raises NotFound.
@@ -205,13 +215,14 @@ class Process:
         charge, now = case.charge, self.clock()
         assert charge is not None
         try:
+            provider = self.provider_of(charge)
             if act is Act.ASK:
                 back = f"/bookings/{case.booking.local}"
-                answer = await self.provider.charge(charge.id, charge.amount, back)
+                answer = await provider.charge(charge.id, charge.amount, back)
             elif act is Act.LOOK:
-                answer = await self.provider.look(charge.id)
+                answer = await provider.look(charge.id)
             else:
-                answer = await self.provider.cancel(charge.id)
+                answer = await provider.cancel(charge.id)
         except ProviderAway as error:
             return machine.waiting(case, charge, str(error), now)
         if answer.outcome is Outcome.CAPTURED:
@@ -227,7 +238,7 @@ class Process:
 
     async def _abandon_past(self, case: Case, charge: Payment) -> Case:
         try:
-            answer = await self.provider.cancel(charge.id)
+            answer = await self.provider_of(charge).cancel(charge.id)
         except ProviderAway as error:
             return machine.waiting(case, charge, str(error), self.clock())
         if answer.outcome is Outcome.CAPTURED:
@@ -237,7 +248,7 @@ class Process:
     async def _pay_back(self, case: Case, refund: Payment) -> Case:
         charge = refunded_charge(refund)
         try:
-            answer = await self.provider.refund(refund.id, charge, refund.amount)
+            answer = await self.provider_of(refund).refund(refund.id, charge, refund.amount)
         except ProviderAway as error:
             return machine.waiting(case, refund, str(error), self.clock())
         if answer.outcome is not Outcome.REFUNDED:
