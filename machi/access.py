@@ -25,7 +25,7 @@ HANDED: Final[dict[str, tuple[str, ...]]] = {
     "alerts": ("alerts",),
     "portal": ("portal",),
     "staff": ("staff",),
-    "bookings": ("bookings",),
+    "bookings": ("bookings", "kijiko"),
     "kijiko": ("kijiko",),
 }
 """The clients whose keys each process is handed."""
@@ -41,6 +41,8 @@ PEOPLE: Final[tuple[tuple[str, str], ...]] = (
     ("disaster-2", "staff:disaster"),
     ("river", "staff:river"),
     ("facilities", "staff:facilities"),
+    ("treasury-1", "staff:finance"),
+    ("treasury-2", "staff:finance"),
     ("developer", "developer"),
     ("officer", "officer:privacy"),
     ("ethics", "officer:ethics"),
@@ -71,8 +73,7 @@ def hand_out(data: Path) -> Handed:
     try:
         clients = [
             Client(name, frozenset({Role.DEVICE if process == "adapters" else Role.APP}))
-            for process, names in HANDED.items()
-            for name in names
+            for name, process in {n: p for p, names in HANDED.items() for n in names}.items()
         ]
         keys = {each.name: new_key(book, each, moment, token) for each in (SEED, *clients)}
         keep_at_hand(data, book, OPERATOR, moment, token)

@@ -38,8 +38,10 @@ from apps.keys.contract import Locks, Vault
 from apps.keys.doors import Doors
 from apps.keys.locks import TownLocks
 from apps.keys.worker import Worker
+from apps.kijiko.use.fees import TownMoney
 from broker.client import Client, Retry, key_of
 from consent.vault import VaultError, open_vault
+from machi.town_money import NAME, town_of
 
 log = logging.getLogger("machi.bookings")
 
@@ -63,6 +65,7 @@ class BookingsSettings:
     mail: Server | None = None
     sign_in: bool = False
     adapters: Path | None = None
+    town_money: bool = False
 
     @property
     def address(self) -> str:
@@ -102,7 +105,11 @@ async def run(settings: BookingsSettings, clock: Callable[[], datetime] = utc_no
             url = await stack.enter_async_context(serving(FakeProvider(secret), settings.pay_port))
         notify = f"http://{HOST}:{settings.port}" if not settings.pay else ""
         provider = HttpProvider(url, secret, settings.address, session, notify)
-        site = assembled(settings, pages, vault, provider, secret, clock)
+        money = None
+        if settings.town_money:
+            purse = Client(settings.broker, name=NAME, key=key_of(NAME), retry=SOON)
+            money = TownMoney(town_of(await stack.enter_async_context(purse), vault, b"", clock))
+        site = assembled(settings, pages, vault, provider, secret, clock, money)
         carried = Service(
             replace(site.process, client=worker, locks=TownLocks(worker, vault, clock=clock)),
             ready=lambda: log.info("ready: bookings are on %s", settings.address),
@@ -119,12 +126,13 @@ def assembled(
     provider: HttpProvider,
     secret: str,
     clock: Callable[[], datetime],
+    money: TownMoney | None = None,
 ) -> Site:
     """Return what the pages stand on."""
     holders = Holders(vault)
     locks: Locks = TownLocks(client, vault, clock=clock)
     post = Mail(settings.mail, holders, client, settings.address)
-    process = Process(client, locks, provider, post, clock)
+    process = Process(client, locks, provider, post, clock, money)
     return Site(
         process,
         Desk(process),
@@ -187,6 +195,7 @@ def main() -> None:
     parser.add_argument("--mail", type=Path, help="file with the mail server, for its owner only")
     parser.add_argument("--adapters", type=Path, help="folder with the adapters' private doors")
     parser.add_argument("--sign-in", action="store_true", help="let only staff in to the counter")
+    parser.add_argument("--town-money", action="store_true", help="take fees in the town's money")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
@@ -202,6 +211,7 @@ def main() -> None:
             read_server(options.mail) if options.mail else None,
             options.sign_in,
             options.adapters,
+            options.town_money,
         )
         asyncio.run(run(settings))
     except (MailRefused, VaultError, OSError) as error:

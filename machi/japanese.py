@@ -368,6 +368,9 @@ JAPANESE: Final[dict[str, str]] = {
     "Port of the bookings; the counter and the simulated payments take the next two.": (
         "施設予約のポート。窓口のページと模擬決済は続く二つのポートを使う。"
     ),
+    "Port of the town's money for phones; the staff's pages take the next one.": (
+        "町のお金（きじこ）の市民・お店用ページのポート。職員用ページはその次のポートを使う。"
+    ),
     "Port of the simulated light; the drill's light takes the next one.": (
         "模擬の灯りのポート。訓練用の灯りはその次のポートを使う。"
     ),

@@ -25,6 +25,8 @@ class TownSettings:
     bookings_port: int = 8082
     """The citizens' pages; the next two ports are the counter's page and the simulated payments."""
     consent_port: int = 8085
+    kijiko_port: int = 8086
+    """The phones' pages of the town's money; the next port is the staff's."""
 
     @property
     def broker(self) -> str:

@@ -100,7 +100,23 @@ def workers(settings: TownSettings) -> list[Role]:
 
 def services(settings: TownSettings) -> list[Role]:
     """Return what is started once the river is on the page."""
-    return [Role("bookings", "machi.bookings", _bookings(settings))]
+    return [
+        Role("bookings", "machi.bookings", _bookings(settings)),
+        Role("kijiko", "machi.kijiko", _kijiko(settings)),
+    ]
+
+
+def _kijiko(settings: TownSettings) -> tuple[str, ...]:
+    first = settings.kijiko_port
+    return (
+        *("--broker", settings.broker, "--data", str(settings.data), "--demo"),
+        *("--port", str(first), "--staff-port", str(first + 1)),
+        *(
+            ("--sign-in", "--consent", f"http://localhost:{settings.consent_port}")
+            if settings.auth == "embedded"
+            else ()
+        ),
+    )
 
 
 def _bookings(settings: TownSettings) -> tuple[str, ...]:
@@ -110,6 +126,7 @@ def _bookings(settings: TownSettings) -> tuple[str, ...]:
     mail = settings.data / MAIL
     return (
         *("--broker", settings.broker, "--data", str(settings.data), *ports),
+        "--town-money",
         *(("--mail", str(mail)) if mail.exists() else ()),
         *(("--sign-in",) if settings.auth == "embedded" else ()),
     )
@@ -143,6 +160,8 @@ class Supervisor:
         require_free(HOST, settings.staff_port, "The staff page", "--staff-port")
         for port in range(settings.bookings_port, settings.bookings_port + 3):
             require_free(HOST, port, "The bookings app", "--bookings-port")
+        for port in range(settings.kijiko_port, settings.kijiko_port + 2):
+            require_free(HOST, port, "The Kijiko app", "--kijiko-port")
         if settings.auth == "embedded":
             require_free(HOST, settings.consent_port, "The consent centre", "--consent-port")
         if settings.devices:

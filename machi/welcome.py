@@ -26,6 +26,8 @@ def welcome(
         f"  staff    http://localhost:{settings.staff_port}",
         f"  bookings http://localhost:{settings.bookings_port}",
         f"  counter  http://localhost:{settings.bookings_port + 1}",
+        f"  Kijiko   http://localhost:{settings.kijiko_port}",
+        f"  treasury http://localhost:{settings.kijiko_port + 1}",
         *_consent(settings),
         f"  broker   http://localhost:{settings.broker_port}/ngsi-ld/v1/entities?type=EvacuationShelter",
         f"  MQTT     {HOST}:{settings.mqtt_port}",

@@ -37,6 +37,13 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_
 )
 @port_option("--consent-port", 8085, t("the consent centre"))
 @click.option(
+    "--kijiko-port",
+    type=click.IntRange(1, 65534),
+    default=8086,
+    show_default=True,
+    help=t("Port of the town's money for phones; the staff's pages take the next one."),
+)
+@click.option(
     "--light-port",
     type=click.IntRange(1, 65534),
     default=5568,
@@ -68,6 +75,7 @@ def up(
     staff_port: int,
     bookings_port: int,
     consent_port: int,
+    kijiko_port: int,
     light_port: int,
     data: Path,
     devices: bool,
@@ -90,6 +98,7 @@ def up(
         auth,
         bookings_port,
         consent_port,
+        kijiko_port,
     )
     asyncio.run(Supervisor(settings, printer()).run())
 
