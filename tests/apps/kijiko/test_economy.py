@@ -13,7 +13,7 @@ from apps.bookings.edge.holders import Holders
 from apps.kijiko.ledger.reading import verify_ledger
 from apps.kijiko.ledger.wallet import WalletKind
 from apps.kijiko.reports import analysis, unused
-from apps.kijiko.reports.base_dates import BaseDate
+from apps.kijiko.reports.base_dates import TOKYO, BaseDate
 from apps.kijiko.reports.unused import unused as unused_on
 from apps.kijiko.use.areas import kind_of
 from apps.kijiko.use.figures import Figures
@@ -50,7 +50,7 @@ async def test_books_of_the_economy_balance(town: tuple[Stage, Town]):
 
 
 async def test_economy_is_planted_once(town: tuple[Stage, Town]):
-    books, made = town
+    _, made = town
     before = await _figures(made).transfers()
     assert await Economy(made, 120, 20, pause=0).plant() == len(before)
     assert await _figures(made).transfers() == before
@@ -67,7 +67,7 @@ async def test_figures_of_the_analysis_equal_those_recomputed_from_the_postings(
     for entity in entities:
         if entity["transferKind"]["value"] not in ("pay", "refund"):
             continue
-        month = datetime.fromisoformat(entity["initiatedAt"]["value"]).astimezone(analysis.TOKYO)
+        month = datetime.fromisoformat(entity["initiatedAt"]["value"]).astimezone(TOKYO)
         for posting in entity["postings"]["json"]:
             if posting["wallet"] in shops:
                 shop = shops[posting["wallet"]]
