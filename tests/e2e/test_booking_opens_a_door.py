@@ -37,7 +37,6 @@ PIN = re.compile(r"暗証番号：(\d+)")
 LINK = re.compile(r"/open\?key=[0-9a-f]+\.([\w-]+)")
 NAME, MAIL = "阿蘇 花子", "hanako@example.jp"
 PLACES = {"zigbee_lock": ("gymnasium", "electronicLock"), "key_box": ("ground", "keyBox")}
-LONG = 60_000
 
 
 @dataclass
@@ -174,7 +173,6 @@ async def test_booked_paid_and_opened_in_the_booked_time_only(
 ):
     async with stand(tmp_path, kind) as place:
         page = await (await browser.new_context(locale="ja-JP")).new_page()
-        page.set_default_timeout(LONG)
         await books(page, place.url)
         await place.at(START - timedelta(minutes=59))
         pin = await place.pin()
@@ -204,7 +202,6 @@ async def test_booked_paid_and_opened_in_the_booked_time_only(
 async def test_cancelled_booking_is_refunded_and_opens_nothing(tmp_path: Path, browser: Browser):
     async with stand(tmp_path, "zigbee_lock") as place:
         page = await (await browser.new_context(locale="ja-JP")).new_page()
-        page.set_default_timeout(LONG)
         await books(page, place.url)
         pin = await place.pin()
         await page.get_by_text("予約を取り消す").click()

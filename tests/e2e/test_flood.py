@@ -37,7 +37,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     port = free_port()
     with mosquitto(port, folder):
         town = town_in(folder, port)
-        town.server.start(timeout=60)
+        town.server.start()
         try:
             yield town
         finally:
@@ -168,7 +168,7 @@ async def test_flood_of_2020_at_600_times_its_speed(town: Town, browser: Browser
         silence = shown.locator("[data-alerts] li", has_text="Hitoyoshi: the gauge is silent")
         await expect(silence).to_have_text(re.compile("【訓練】.*its stage is held"))
         await expect(shown.locator("[data-stage]")).to_contain_text("design high water")
-        await page.wait_for_function("b => window.looks.at(-1) === b", arg=BLUE, timeout=30_000)
+        await page.wait_for_function("b => window.looks.at(-1) === b", arg=BLUE)
         async with asyncio.timeout(PATIENCE):
             while light.colours() != [(0, 0, 153)]:
                 await asyncio.sleep(0.05)
@@ -218,10 +218,8 @@ async def test_drill_is_marked_and_leaves_the_real_river_alone(town: Town, brows
     replay = await play(town, "--speed", "3000", "--from", "05:20", "--until", "05:55")
     drill, real = (page.locator(f'[data-situation="{kind}"]') for kind in ("drill", "real"))
     await expect(drill.locator(".mark-drill")).to_contain_text("【訓練】")
-    await expect(drill.locator("[data-alerts] li").first).to_contain_text(
-        "【訓練】", timeout=60_000
-    )
-    await expect(drill.locator("[data-stage]")).to_contain_text("計画高水位", timeout=60_000)
+    await expect(drill.locator("[data-alerts] li").first).to_contain_text("【訓練】")
+    await expect(drill.locator("[data-stage]")).to_contain_text("計画高水位")
     await expect(real.locator("[data-stage]")).to_have_text("平常")
     await expect(real.locator(".light-words")).to_have_text(re.compile("^(電球色・点灯|消灯)$"))
     await replay.communicate()

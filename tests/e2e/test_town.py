@@ -60,7 +60,7 @@ async def test_page_shows_the_loss_of_the_broker_and_its_return(tmp_path: Path, 
         await expect(page.locator("#live")).to_be_visible()
         await page.evaluate(WATCH)
         os.kill(int((tmp_path / "data" / "machi.lock").read_text()), signal.SIGKILL)
-        await page.wait_for_function("window.lost", timeout=1000 * PATIENCE)
+        await page.wait_for_function("window.lost")
         await expect(page.locator("#broker-lost")).to_be_hidden()
         town.server.kill()
         await expect(page.locator("#page-lost")).to_be_visible()

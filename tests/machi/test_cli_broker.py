@@ -256,7 +256,7 @@ def test_tail_ends_well_on_ctrl_c(machi: Machi):
         assert run.stdout is not None
         assert "connected" in run.stdout.readline()
         run.send_signal(signal.SIGINT)
-        assert run.wait(10) == 0
+        assert run.wait(PATIENCE) == 0
 
 
 def test_a_line_of_tail_names_what_changed_and_fits_the_terminal():

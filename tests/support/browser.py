@@ -1,7 +1,8 @@
 """A real browser for tests."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from playwright.async_api import Browser, async_playwright, expect
 
@@ -19,7 +20,8 @@ OPTIONS = [
 ]
 
 # What a page comes to show is waited for as long as everything else: the machine may be busy.
-expect.set_options(timeout=1000 * PATIENCE)
+LIMIT = 1000 * PATIENCE
+expect.set_options(timeout=LIMIT)
 
 
 @contextlib.asynccontextmanager
@@ -28,5 +30,18 @@ async def chromium() -> AsyncIterator[Browser]:
     path = require_tool("chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        for name in ("new_context", "new_page"):
+            setattr(browser, name, _patient(getattr(browser, name)))
         yield browser
         await browser.close()
+
+
+def _patient(make: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Return what makes a page or a context in which clicks and loads are waited for as long."""
+
+    async def made(**options: Any) -> Any:
+        found = await make(**options)
+        found.set_default_timeout(LIMIT)
+        return found
+
+    return made
