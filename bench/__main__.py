@@ -13,6 +13,7 @@ from bench.figures import Figure, Rate
 from bench.guard import ROUNDS as GUARD_ROUNDS
 from bench.guard import measure_guard
 from bench.history import measure_history
+from bench.kijiko import measure_kijiko
 from bench.queries import measure_queries
 from bench.race import measure_race
 from bench.rates import COUNT, TARGETS, Say, measure_rates, replaced, seeded_broker
@@ -42,12 +43,14 @@ PARTS = [
     "town",
     "withdrawal",
     "bookings",
+    "kijiko",
 ]
 
 ALONE = {
     "streams": measure_streams,
     "withdrawal": measure_withdrawal,
     "bookings": measure_bookings,
+    "kijiko": measure_kijiko,
 }
 """Parts that need no rounds."""
 
@@ -78,6 +81,7 @@ others (wall time, memory):
   town            a message a second to ten open pages, hop by hop, and a town's start
   withdrawal      what still leaves of a person, with 1,000 subscriptions to them
   bookings        pages of the bookings app with 10,000 bookings over a year
+  kijiko          payments a second over 60 shops and into one, the chain sealed behind them
 
 examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
@@ -135,6 +139,7 @@ def measure(
         "town",
         "withdrawal",
         "bookings",
+        "kijiko",
     )
     places = {name: folder / name for name in apart}
     for place in places.values():
