@@ -13,12 +13,18 @@ from broker.api import openapi as openapi_document
 from broker.api.broker import Broker
 from broker.api.request import Request
 from broker.api.response import JSON, Response
+from broker.api.styles import style_source
 from broker.api.table import Route, Table
 
 _PAGE_HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+    (
+        b"content-security-policy",
+        f"default-src 'none'; style-src {style_source('docs.html')}; form-action 'none'; "
+        "frame-ancestors 'none'; base-uri 'none'".encode(),
+    ),
     (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
 ]
 
 

@@ -14,6 +14,7 @@ from broker.api.operator_words import TEXTS
 from broker.api.request import Request
 from broker.api.response import Headers, Response
 from broker.api.sessions import accounts_of, taken_text
+from broker.api.styles import style_source
 from broker.errors import MachiError, TooManyRequests, Unauthorized
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ HEADERS: Final[Headers] = [
     (b"cache-control", b"no-store"),
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-        b"frame-ancestors 'none'; base-uri 'none'",
+        f"default-src 'none'; style-src {style_source('operator_base.html')}; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'".encode(),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
