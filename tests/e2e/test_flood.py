@@ -18,6 +18,7 @@ from adapters.bridge_light.fake import FakeLight
 from broker.client import Client, Retry, value
 from machi.flood import flood_samples
 from machi.seed.parts import facts
+from tests.apps.alerts.chain import shows
 from tests.e2e.town import Town, town_in
 from tests.support import free_port
 from tests.support.mqtt import mosquitto
@@ -27,6 +28,10 @@ from tests.support.receivers import Receiver, receiver
 FLOOD = facts("kuma-2020")
 LIGHT = "urn:ngsi-ld:IlluminationControl:432032:mizunote"
 STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
+LATE = 4 * PATIENCE
+"""Seconds the chain may be behind: on a crowded machine a night at 600 times its speed backs up."""
+
+pytestmark = pytest.mark.timeout(4 * LATE)
 THRESHOLDS = {"caution": 3.00, "danger": 3.40, "designHighWater": 4.07}
 
 
@@ -93,6 +98,14 @@ async def stages(town: Town) -> list[tuple[str, datetime]]:
         if value(alert, "alertSource") == STATION
     ]
     return sorted(found, key=lambda pair: pair[1])
+
+
+async def stages_up_to(town: Town, last: str) -> list[tuple[str, datetime]]:
+    """Return the stages the station went through, once this one is among them."""
+    async with asyncio.timeout(LATE):
+        while last not in dict(found := await stages(town)):
+            await asyncio.sleep(0.1)
+    return found
 
 
 LOOKS = ["#FFB46B off", "#FFFFFF steady", "#FF0000 steady", "#FF0000 blink"]
@@ -166,9 +179,11 @@ async def test_flood_of_2020_at_600_times_its_speed(town: Town, browser: Browser
         assert replay.returncode == 0
         # The gauge went silent at 08:30: the stage holds, the light says that nothing is known.
         silence = shown.locator("[data-alerts] li", has_text="Hitoyoshi: the gauge is silent")
-        await expect(silence).to_have_text(re.compile("【訓練】.*its stage is held"))
+        held = re.compile("【訓練】.*its stage is held")
+        await expect(silence).to_have_text(held, timeout=1000 * LATE)
         await expect(shown.locator("[data-stage]")).to_contain_text("design high water")
-        await page.wait_for_function("b => window.looks.at(-1) === b", arg=BLUE)
+        blue = "b => window.looks.at(-1) === b"
+        await page.wait_for_function(blue, arg=BLUE, timeout=1000 * LATE)
         async with asyncio.timeout(PATIENCE):
             while light.colours() != [(0, 0, 153)]:
                 await asyncio.sleep(0.05)
@@ -177,13 +192,12 @@ async def test_flood_of_2020_at_600_times_its_speed(town: Town, browser: Browser
             while not {*steps} <= {*notified(subscriber)}:
                 await asyncio.sleep(0.05)
         looks = await page.evaluate("window.looks")
-        fixtures = await drill.retrieve(LIGHT)
+        fixtures = await shows(drill, LIGHT, reportedColour="#0000FF", commandStatus="confirmed")
     said = [line for line in output.decode().splitlines() if "the bridge light turns" in line]
     assert [line.split(" turns ")[1] for line in said] == ["white", "red", "blinking red"]
     assert await stages(town) == [(step, confirmed_at(level)) for step, level in THRESHOLDS.items()]
     assert told(looks) == LOOKS
-    assert value(fixtures, "reportedColour") == "#0000FF"
-    assert value(fixtures, "commandStatus") == "confirmed"
+    assert value(fixtures, "mode") == "failSafe"
     sent = [colour for colour, _ in groupby(packet.slots[:3] for packet in light.packets)]
     white, red, dark = b"\xff\xff\xff", b"\xff\x00\x00", bytes(3)
     flood = [colour for colour in sent[sent.index(white) :] if colour != b"\x00\x00\x99"]
@@ -210,7 +224,8 @@ async def test_second_replay_starts_from_the_beginning(town: Town, browser: Brow
         replay = await play(town, "--speed", "3000", "--from", "05:20", "--until", "05:55")
         await replay.communicate()
         assert replay.returncode == 0
-        assert [step for step, _ in await stages(town)] == ["danger", "designHighWater"]
+        reached = await stages_up_to(town, "designHighWater")
+        assert [step for step, _ in reached] == ["danger", "designHighWater"]
 
 
 async def test_drill_is_marked_and_leaves_the_real_river_alone(town: Town, browser: Browser):
@@ -219,7 +234,7 @@ async def test_drill_is_marked_and_leaves_the_real_river_alone(town: Town, brows
     drill, real = (page.locator(f'[data-situation="{kind}"]') for kind in ("drill", "real"))
     await expect(drill.locator(".mark-drill")).to_contain_text("【訓練】")
     await expect(drill.locator("[data-alerts] li").first).to_contain_text("【訓練】")
-    await expect(drill.locator("[data-stage]")).to_contain_text("計画高水位")
+    await expect(drill.locator("[data-stage]")).to_contain_text("計画高水位", timeout=1000 * LATE)
     await expect(real.locator("[data-stage]")).to_have_text("平常")
     await expect(real.locator(".light-words")).to_have_text(re.compile("^(電球色・点灯|消灯)$"))
     await replay.communicate()
