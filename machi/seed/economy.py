@@ -248,7 +248,7 @@ class Economy:
     def _shop(self, seeded: Town, place: int) -> Shop:
         kinds = list(KINDS)
         kind, word = kinds[place % len(kinds)], WORDS[place // len(kinds) % len(WORDS)]
-        area = AREAS[place // 2 % len(AREAS)]
+        area = AREAS[place // len(kinds) % len(AREAS)]
         east, north = area.middle
         around = (
             round(east + self._rng.uniform(-0.003, 0.003), 5),

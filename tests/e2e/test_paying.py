@@ -15,6 +15,7 @@ from apps.bookings.desk import Desk
 from apps.bookings.edge.holders import Contact
 from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.pages.site import Site as BookingSite
+from apps.kijiko.ledger.transfer import Kind
 from apps.kijiko.pages.site import BROWSER, SHOP_BROWSER
 from apps.kijiko.use.fees import TownMoney
 from tests.apps.bookings.stage import GYM, space
@@ -148,7 +149,8 @@ async def test_facility_is_booked_and_paid_in_the_towns_money(place: Street):
             await phone.goto(f"{town.phone_url}/?lang=ja")
             await expect(phone.locator(".total")).to_have_text("9,400 円")
     [booking] = await town.stage.client.query(type="FacilityBooking")
-    paid = (await town.town.book.transfers((await town.wallet()).id))[0]
+    wallet = await town.wallet()
+    [paid] = [one for one in await town.town.book.transfers(wallet.id) if one.kind is Kind.PAY]
     assert (paid.about, paid.amount) == (booking["id"], 600)
 
 
