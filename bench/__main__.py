@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import machine
 from bench.bookings import measure_bookings
+from bench.consent_bound import measure_consent_bound
 from bench.delivery import measure_delivery
 from bench.figures import Figure, Rate
 from bench.guard import ROUNDS as GUARD_ROUNDS
@@ -77,7 +78,7 @@ others (wall time, memory):
   subscriptions   an update that 4 of 10,000 match, against one without
   delivery        ages at receivers, beside one that hangs, deliveries a second
   history         what it costs an update, its lag, a million instances, their bytes, reads
-  guard           public reads with policies, against --auth off
+  guard           public and consent-bound reads with policies, against --auth off
   town            a message a second to ten open pages, hop by hop, and a town's start
   withdrawal      what still leaves of a person, with 1,000 subscriptions to them
   bookings        pages of the bookings app with 10,000 bookings over a year
@@ -168,6 +169,7 @@ def measure(
     if "guard" in parts:
         pairs = GUARD_ROUNDS if rounds >= 11 else rounds
         figures += measure_guard(places["guard"], pairs, seconds, say)
+        figures += measure_consent_bound(places["guard"] / "persons", pairs, seconds, say)
     if "town" in parts:
         figures += measure_town(places["town"], min(rounds, TOWN_ROUNDS), say)
     if "start" in parts:

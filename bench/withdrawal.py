@@ -70,7 +70,7 @@ def measure_withdrawal(folder: Path, say: Say) -> list[Figure]:
     receiver = Server(command, port, folder / "receiver.log", ready="/figures")
     policies = folder / "policies.json"
     policies.write_bytes(orjson.dumps(POLICIES))
-    keys = _identities(folder / "data")
+    keys = identities(folder / "data")
     options = ("--auth", "embedded", "--policies", str(policies), "--allow-egress", f"{HOST}/32")
     server = broker(folder / "data", folder / "broker.log", None, *options)
     late = Figure("newest notification after the answer to a withdrawal", "s", LIMIT)
@@ -88,7 +88,7 @@ def measure_withdrawal(folder: Path, say: Say) -> list[Figure]:
     return [late, waited]
 
 
-def _identities(data: Path) -> dict[str, str]:
+def identities(data: Path) -> dict[str, str]:
     """Make clients with keys, and the account of Hana; return the keys."""
     keys = {}
     book = IdentityBook(data)

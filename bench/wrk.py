@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +41,24 @@ class Cell:
 
 
 def load(
-    server: Server, operation: str, *, count: int, cell: int, seconds: int, bodies: Path
+    server: Server,
+    operation: str,
+    *,
+    count: int,
+    cell: int,
+    seconds: int,
+    bodies: Path,
+    headers: Sequence[str] = (),
 ) -> Cell:
-    """Run one cell. Raises LoadFailed where an answer was an error or a connection broke."""
+    """Run one cell; `headers` are sent with each request, as `Name: value`.
+
+    Raises LoadFailed where an answer was an error or a connection broke.
+    """
     wrk = shutil.which("wrk")
     if wrk is None:
         raise LoadFailed("wrk is not installed (Debian package wrk)")
     command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT), server.url]
-    arguments = ["--", operation, str(count), str(cell), str(bodies)]
+    arguments = ["--", operation, str(count), str(cell), str(bodies), *headers]
     before = cpu_seconds(server.pid)
     run = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     cpu = cpu_seconds(server.pid) - before

@@ -1,5 +1,6 @@
 -- One request generator for every operation.
--- Arguments: operation, number of seeded entities, number of this cell, file of bodies (create).
+-- Arguments: operation, number of seeded entities, number of this cell, file of bodies (create),
+-- and any number of headers, as "Name: value".
 
 local ENTITIES = "/ngsi-ld/v1/entities"
 local PREFIX = "urn:ngsi-ld:AirQualityObserved:"
@@ -36,6 +37,10 @@ local function query()
   return wrk.format("GET", string.format(path, ENTITIES, threshold))
 end
 
+local function detection()
+  return wrk.format("GET", string.format("%s/urn:ngsi-ld:TagDetection:%d", ENTITIES, math.random(0, count - 1)))
+end
+
 local function mix()
   local dice = math.random(100)
   if dice <= 60 then return retrieve() end
@@ -46,6 +51,7 @@ end
 
 local operations = {
   retrieve = retrieve, update = update, create = create, query = query, mix = mix,
+  detection = detection,
 }
 
 function init(args)
@@ -54,6 +60,10 @@ function init(args)
   cell = tonumber(args[3])
   sent = 0
   math.randomseed(cell)
+  for place = 5, #args do
+    local name, value = args[place]:match("^([^:]+): (.*)$")
+    wrk.headers[name] = value
+  end
   if args[4] then
     for line in io.lines(args[4]) do bodies[#bodies + 1] = line end
   end

@@ -70,24 +70,30 @@ class PersonalData:
     def rules(self, base: Iterable[Rule], asking: Asking, known: Known) -> list[Rule]:
         """Return what a caller may do: `base`, without what is personal, and what is permitted."""
         looks = asking.action in LOOKING
-        rules = [self._without(rule) for rule in base] if looks else list(base)
+        rules = [one for rule in base for one in self._opened(rule)] if looks else list(base)
         rules += (rule for rule in self._own(asking, known) if asking.action in rule.actions)
         if looks:
             rules += self._agreed(asking, known)
             rules += _emergencies(asking, known, self.split)
-            rules += self._bans(rules, asking, known)
         return rules
 
-    def _without(self, rule: Rule) -> Rule:
-        """Return a permission of an open kind without the types that are personal."""
+    def _opened(self, rule: Rule) -> list[Rule]:
+        """Return what a permission of an open kind is without all that is personal."""
         if rule.kind not in _OPEN or not rule.permits:
-            return rule
+            return [rule]
+        rule = self._without(rule)
+        hit = [part for part in self._parts if _meet(part.types, rule.types)]
+        if not hit:
+            return [rule]
+        beside = Not(Or(tuple(part.rows for part in hit)))
+        return [_where(rule, beside), *(_veiled(rule, part, hit) for part in hit)]
+
+    def _without(self, rule: Rule) -> Rule:
+        """Return a permission without the types that are personal."""
         hit = self.types if rule.types is None else self.types & rule.types
         if not hit:
             return rule
-        out = Not(Or(tuple(HasType(iri) for iri in sorted(hit))))
-        where = out if rule.where == EVERYTHING else And((rule.where, out))
-        return replace(rule, where=where)
+        return _where(rule, Not(Or(tuple(HasType(iri) for iri in sorted(hit)))))
 
     def _own(self, asking: Asking, known: Known) -> list[Rule]:
         """Return what persons may do with what is theirs, and officers with their tools."""
@@ -134,38 +140,31 @@ class PersonalData:
                     found.append(_covered(rule, shared, attributes, holders))
         return found
 
-    def _bans(self, rules: list[Rule], asking: Asking, known: Known) -> list[Rule]:
-        """Return what takes attributes of persons out of the permissions of open kinds."""
-        passes = [rule for rule in rules if rule.permits and rule.kind not in _OPEN]
-        own = holder_of(asking.client)
-        bans = []
-        for part in self._parts:
-            for iri in sorted(part.attributes or ()):
-                covered: list[Node] = [
-                    rule.rows
-                    for rule in passes
-                    if rule.attributes is None or iri in rule.attributes
-                ]
-                if own is not None:
-                    covered.append(_is(HOLDER, (own, *known.wards(own, asking.now))))
-                bans.append(
-                    replace(
-                        part,
-                        permits=False,
-                        attributes=frozenset((iri,)),
-                        assignees=None,
-                        purposes=None,
-                        where=And((part.where, Not(Or(tuple(covered))))),
-                    )
-                )
-        return bans
-
 
 def basis(known: Known, purpose: str | None, holder: str, now: str) -> Consent | None:
     """Return the consent of a person to a purpose that holds, None where there is none."""
     if purpose is None:
         return None
     return next((one for one in known.given(purpose, now) if one.principal == holder), None)
+
+
+def _where(rule: Rule, condition: Node) -> Rule:
+    """Return a rule about those entities only for which a condition holds too."""
+    where = condition if rule.where == EVERYTHING else And((rule.where, condition))
+    return replace(rule, where=where)
+
+
+def _meet(one: Names, other: Names) -> bool:
+    return one is None or other is None or not one.isdisjoint(other)
+
+
+def _veiled(rule: Rule, part: Rule, parts: Iterable[Rule]) -> Rule:
+    """Return a rule about the entities of a part, without the attributes that are personal."""
+    veiled = frozenset[str]().union(
+        *(each.attributes or () for each in parts if _meet(each.types, part.types))
+    )
+    shown = None if rule.attributes is None else rule.attributes - veiled
+    return replace(_where(rule, part.rows), attributes=shown, veiled=veiled)
 
 
 def _covered(rule: Rule, types: frozenset[str], attributes: Names, holders: list[str]) -> Rule:

@@ -36,6 +36,8 @@ class Rule:
     """How attributes are shown: where no other permission shows them as they are."""
     group: int | None = None
     """The `minimumGroupSize`, where a policy of counts has one."""
+    veiled: frozenset[str] = frozenset()
+    """Attributes that are not shown though all are: other permissions may show them."""
     kind: str = "internal"
     """The `policyKind`: those that are not `publicOpen` or `internal` may be about persons."""
 
@@ -63,7 +65,7 @@ class Rule:
     def plain(self) -> bool:
         """Whether the rule is about all of some types, with every attribute."""
         everything = self.attributes is None and self.ids is None and self.where == EVERYTHING
-        everything = everything and not self.transform
+        everything = everything and not self.transform and not self.veiled
         return everything and self.types is not None
 
     @property

@@ -89,25 +89,28 @@ class Sight:
 
     def attributes(self, entity: Entity) -> Reach | None:
         """Return which attributes of an entity are in sight; None where it is hidden."""
-        seen: set[str] | None = set()
+        named: set[str] = set()
+        veiled: frozenset[str] | None = None
+        """Attributes that no permission shows of those that show all; None without such."""
         found = False
         for part in self._permits:
             if part.holds(entity):
                 found = True
-                if part.attributes is None:
-                    seen = None
+                if part.attributes is not None:
+                    named |= part.attributes
+                    continue
+                veiled = part.rule.veiled if veiled is None else veiled & part.rule.veiled
+                if not veiled:
                     break
-                assert seen is not None
-                seen |= part.attributes
         if not found:
             return None
-        hidden: set[str] = set()
+        hidden = set[str]() if veiled is None else set(veiled - named)
         for ban in self._bans:
             if ban.holds(entity):
                 if ban.attributes is None:
                     return None
                 hidden |= ban.attributes
-        return Reach(None if seen is None else frozenset(seen), frozenset(hidden))
+        return Reach(frozenset(named) if veiled is None else None, frozenset(hidden))
 
     def basis(self, entity: Entity) -> Rule | None:
         """Return the first permission that is about an entity, None where none is."""
@@ -170,9 +173,7 @@ class Sight:
     def _shown(self, names: tuple[str, ...]) -> Node:
         name = names[0]
         permits = [
-            part.rows
-            for part in self._permits
-            if _has(part.attributes, name) and not _changes(part, name)
+            part.rows for part in self._permits if _shows(part, name) and not _changes(part, name)
         ]
         bans = [part.rows for part in self._bans if _has(part.attributes, name)]
         if len(permits) == len(self._permits) and not bans:
@@ -208,7 +209,11 @@ def _changes(part: _Part, name: str) -> bool:
 
 def _alters(part: _Part, name: str) -> bool:
     """Tell whether a permission does not show an attribute as it is."""
-    return _changes(part, name) or not _has(part.attributes, name)
+    return _changes(part, name) or not _shows(part, name)
+
+
+def _shows(part: _Part, name: str) -> bool:
+    return _has(part.attributes, name) and name not in part.rule.veiled
 
 
 def _has(names: Names, name: str) -> bool:

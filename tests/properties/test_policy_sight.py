@@ -30,6 +30,7 @@ def rules(draw: st.DrawFn, town: list[dict[str, Any]]) -> Rule:
         attributes=some(names, iris()),
         ids=draw(st.none() | st.frozensets(st.sampled_from([e["id"] for e in town]), min_size=1)),
         where=draw(st.one_of(st.just(Rule("").where), nodes(town))),
+        veiled=some(names, iris()) or frozenset(),
     )
 
 

@@ -256,8 +256,8 @@ class Town(Papers):
         answer = await self.ask("GET", f"{ENTITIES}?type={_quoted(TAG)}", key, **headers)
         return [one["id"].rpartition(":")[2] for one in answer.json()]
 
-    async def open_up(self) -> None:
-        """Approve the assessment, and make the purposes active."""
+    async def approve(self) -> None:
+        """Approve the assessment."""
         await self.make(self.assessment())
         told = attributes(
             validUntil=self.now(days=300), decisionReason="The board agreed.", decidedBy="board"
@@ -265,6 +265,10 @@ class Town(Papers):
         path = f"{ENTITIES}/{PIA}/attrs"
         answer = await self.ask("POST", path, "account:board", {"status": "approved", **told})
         assert answer.status == 204, answer.body
+
+    async def open_up(self) -> None:
+        """Approve the assessment, and make the purposes active."""
+        await self.approve()
         await self.make(self.purpose())
         await self.make(self.purpose(SHOPS, recipients=["client:shops"]))
 
