@@ -149,7 +149,7 @@ def town(tmp_path: Path) -> Iterator[tuple[str, Run]]:
         runner.run(stack.aclose())
 
 
-@pytest.mark.timeout(effort(quick=300, long=3000))
+@pytest.mark.timeout(effort(quick=900, long=3000))
 def test_books_balance_at_every_commit_of_any_history(town: tuple[str, Run]):
     class Here(Histories):
         def __init__(self) -> None:

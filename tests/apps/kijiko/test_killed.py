@@ -20,7 +20,7 @@ ROUNDS = effort(quick=1, long=8)
 A_FEW = 12
 
 
-@pytest.mark.timeout(effort(quick=600, long=3000))
+@pytest.mark.timeout(effort(quick=900, long=3000))
 async def test_killed_at_any_point_every_answered_payment_is_there_once(tmp_path: Path):
     server = broker(tmp_path / "data", tmp_path / "broker.log", None, "--pinned-context")
     with server:

@@ -261,8 +261,8 @@ async def test_a_reader_that_stops_reading_holds_nobody_up_and_misses_nothing(
         await slow.event()
         await quick.event()
         slow.stop_reading()
-        for start in range(1, 2001, 500):
-            body = [gauge(1, start + number) for number in range(500)]
+        for start in range(1, 2001, 100):
+            body = [gauge(1, start + number) for number in range(100)]
             answer = await asyncio.wait_for(client.post(f"{OPERATIONS}/upsert", body), PATIENCE)
             assert answer.status == 204
         assert [(await quick.event()).id for _ in range(2000)] == list(range(2, 2002))
