@@ -7,10 +7,10 @@ import io
 import segno
 
 
-def svg(text: str, scale: int = 6) -> bytes:
-    """Return the QR code of a text as an SVG picture, with error correction M."""
+def svg(text: str) -> bytes:
+    """Return the QR code of a text as an SVG picture of any size, with error correction M."""
     out = io.BytesIO()
     segno.make_qr(text, error="m").save(
-        out, kind="svg", scale=scale, border=4, xmldecl=False, dark="#000", light="#fff"
+        out, kind="svg", border=4, xmldecl=False, omitsize=True, dark="#000", light="#fff"
     )
     return out.getvalue()

@@ -148,7 +148,7 @@ class ShopPages:
         text = from_entity["qrPayload"]["value"]
         return self._frame.page(
             request, "plate.html", here="/shop/plate", name=shop.name, code=text,
-            shop_code=shop.code, picture=svg(text, 10).decode(),
+            shop_code=shop.code, picture=svg(text).decode(),
         )  # fmt: skip
 
     async def sales(self, request: Request) -> Response:

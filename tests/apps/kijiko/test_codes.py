@@ -115,7 +115,9 @@ def test_code_that_could_not_be_read_is_not_written(part):
         payload(replace(BILL, **part))
 
 
-def test_picture_is_an_svg_without_scripts():
+def test_picture_is_an_svg_that_shrinks_whole_and_has_no_scripts():
     drawn = svg(payload(BILL))
     assert drawn.startswith(b"<svg")
+    assert b"viewBox" in drawn
+    assert b"width=" not in drawn.partition(b">")[0]
     assert b"script" not in drawn
