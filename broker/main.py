@@ -129,7 +129,7 @@ async def _run(
     sock: socket.socket,
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
-    store, safe = _store(settings), Safe(KeyFile(settings.data))
+    store, safe = _store(settings), Safe(KeyFile(settings.common))
     broker = await start(
         settings,
         store,
@@ -200,7 +200,7 @@ def serve(
 
     Raises CannotListen, KeyFaulty, and the store's own errors.
     """
-    KeyFile(settings.data).read()
+    KeyFile(settings.common).read()
     _allow_files()
     sock = listen(settings.host, settings.port)
     try:

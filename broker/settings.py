@@ -20,7 +20,8 @@ class Settings:
     and listen to streams.
     A WebSocket whose client reads nothing for `patience`, or asks for nothing, is closed.
     `store` is the URL of a MongoDB database that entities, feed and history lie in; where it is
-    empty they are a file in `data`. Keys lie in `data` always.
+    empty they are a file in `data`. Keys lie in `shared` where several brokers share them, else in
+    `data`.
     Without `deliver` notifications are queued and none is sent. Without `history` changes are not
     followed; what the feed still has of them is, once it is on again. `history_policy` is a file
     that says what history is kept of which types, and for how long (`broker.temporal.policy`).
@@ -31,6 +32,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 1026
     data: Path = field(default_factory=lambda: Path("data"))
+    shared: Path | None = None
     store: str = ""
     auth: str = "off"
     allow_egress: tuple[str, ...] = ()
@@ -52,6 +54,11 @@ class Settings:
     history: bool = True
     history_policy: Path | None = None
     render_cache: int = 48 * MIB
+
+    @property
+    def common(self) -> Path:
+        """The folder of keys and secrets."""
+        return self.shared or self.data
 
     @property
     def loopback(self) -> bool:

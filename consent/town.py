@@ -58,22 +58,30 @@ def expand() -> Expand:
     return expander(orjson.loads(pinned())["@context"])
 
 
-def town_access(data: Path, policies: Path | None = None, oidc: Oidc | None = None) -> Access:
+def town_access(
+    data: Path,
+    policies: Path | None = None,
+    oidc: Oidc | None = None,
+    shared: Path | None = None,
+) -> Access:
     """Return the access to a data folder. `policies` takes the place of those that come along.
 
-    With `oidc` people come with tokens of a provider instead of names and passwords. Raises
-    IdentityError, PolicyError, VaultError, Unusable.
+    Keys, accounts and secrets are in the folder `shared` where several brokers share them; what
+    was shown to whom, and the sums that were released, are of each broker. With `oidc` people come
+    with tokens of a provider instead of names and passwords. Raises IdentityError, PolicyError,
+    VaultError, Unusable.
     """
     documents = default_policies() if policies is None else read_policies(policies)
-    book = IdentityBook(data)
-    secret = read_secret(secret_beside(data))
+    common = shared or data
+    book = IdentityBook(common)
+    secret = read_secret(secret_beside(common))
     clients = _with_provider(book, oidc, secret) if oidc else book
     usage = Usage(data)
     ring = KeyRing(book, usage)
     accounts = None if oidc else SigningIn(book.people, Argon2(), secret, keys=ring)
     guard = PolicyGuard(clients, (), now, usage=usage)
     guard.policies = LivingPolicies(documents, expand(), guard.decide_by)
-    master = master_key(data)
+    master = master_key(common)
     guard.key = derived(master, PSEUDONYMS)
     log = DisclosureLog(LogFile(data), derived(master, SEALS))
     counting = Counting(guard, Releases(data), now)

@@ -44,6 +44,12 @@ JAPANESE: Final[dict[str, str]] = {
         鍵が要る。
 """
     ),
+    "Folder of keys, accounts and secrets where several brokers share them; --data if left out.": (
+        "複数のブローカーで共有する、鍵、アカウント、秘密のフォルダー。省けば --data。"
+    ),
+    "File with the URL of --store, for a secret that is handed over as a file.": (
+        "--store の URL を書いたファイル（秘密をファイルで渡すとき）。"
+    ),
     "Address to listen on.": "待ち受けるアドレス。",
     "Who may do what: off lets everybody do everything, embedded asks keys and policies, oidc "
     "the tokens of a provider too.": (

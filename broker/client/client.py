@@ -42,12 +42,15 @@ class Retry:
 def key_of(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
     """Return the key this process was handed for a client, None where it was handed none.
 
-    It is `MACHI_KEY_<NAME>`, else `MACHI_KEY`, else what is in the file `MACHI_KEY_FILE` names.
+    It is `MACHI_KEY_<NAME>`, else what is in the file `MACHI_KEY_<NAME>_FILE` names, else the same
+    of `MACHI_KEY` and `MACHI_KEY_FILE`.
     """
-    own = environment.get(f"MACHI_KEY_{name.upper()}") or environment.get("MACHI_KEY")
-    if not own and (file := environment.get("MACHI_KEY_FILE")):
-        own = Path(file).read_text().strip()
-    return own or None
+    for variable in (f"MACHI_KEY_{name.upper()}", "MACHI_KEY"):
+        if own := environment.get(variable):
+            return own
+        if file := environment.get(f"{variable}_FILE"):
+            return Path(file).read_text().strip() or None
+    return None
 
 
 class Client:

@@ -43,6 +43,13 @@ if TYPE_CHECKING:
 @port_option("--port", 1026, t("the API"))
 @data_option
 @click.option(
+    "--shared",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=t(
+        "Folder of keys, accounts and secrets where several brokers share them; --data if left out."
+    ),
+)
+@click.option(
     "--auth",
     type=click.Choice(["off", "embedded", "oidc"]),
     default="off",
@@ -171,10 +178,19 @@ if TYPE_CHECKING:
         "folder. Give a URL with a password as MACHI_STORE, so that no list of processes shows it."
     ),
 )
+@click.option(
+    "--store-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="MACHI_STORE_FILE",
+    show_envvar=True,
+    metavar="FILE",
+    help=t("File with the URL of --store, for a secret that is handed over as a file."),
+)
 def broker(
     host: str,
     port: int,
     data: Path,
+    shared: Path | None,
     auth: str,
     oidc_issuer: str | None,
     oidc_audience: str,
@@ -194,6 +210,7 @@ def broker(
     no_history: bool,
     history_policy: Path | None,
     store: str,
+    store_file: Path | None,
 ) -> None:
     """Run the broker."""
     from broker.main import CannotListen, serve
@@ -211,7 +228,8 @@ def broker(
         host=host,
         port=port,
         data=data,
-        store=store,
+        shared=shared,
+        store=store if store_file is None else store_file.read_text().strip(),
         auth=auth,
         allow_egress=allow_egress,
         allow_hosts=allow_host,
@@ -276,7 +294,7 @@ def _access(
 
     try:
         oidc = None if issuer is None else Oidc(issuer, audience, roles)
-        return town_access(settings.data, policies, oidc)
+        return town_access(settings.data, policies, oidc, settings.shared)
     except PolicyError as error:
         raise click.UsageError(str(error)) from error
     except (IdentityError, Unusable, VaultError) as error:

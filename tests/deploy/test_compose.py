@@ -1,0 +1,94 @@
+"""compose.yaml is what the Compose specification allows, and keeps to the rules of a hard host."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from machi.access import HANDED
+from machi.deploying import Secrets
+from tests.deploy.composed import COMPOSE, OWN, ROOT, SERVICES, compose, secret_files, texts
+from tests.support.tools import require_tool
+
+EACH = pytest.mark.parametrize("name", SERVICES)
+
+
+def test_docker_compose_takes_it() -> None:
+    command = [require_tool("docker-compose"), "-f", str(COMPOSE), "config", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+
+
+@EACH
+def test_no_service_is_root_or_may_become_it(name: str) -> None:
+    service = SERVICES[name]
+    assert int(service["user"].partition(":")[0]) > 0
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+
+
+@EACH
+def test_every_root_file_system_is_read_only(name: str) -> None:
+    assert SERVICES[name]["read_only"] is True
+
+
+@EACH
+def test_every_service_has_a_check_or_says_that_it_has_none(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    assert check.get("disable") or check["test"][0] == "CMD"
+
+
+@EACH
+def test_secrets_come_as_files(name: str) -> None:
+    service = SERVICES[name]
+    given = {f"/run/secrets/{each}" for each in service.get("secrets", ())}
+    environment = service.get("environment", {})
+    for variable, value in environment.items():
+        if any(word in variable for word in ("KEY", "PASSWORD", "STORE", "SSL")):
+            assert value in given, variable
+    named = {text for text in texts(service.get("command", [])) if "/run/secrets/" in text}
+    assert {text[text.index("/run/secrets/") :] for text in named} <= given
+
+
+@EACH
+def test_what_is_mounted_from_here_is_here(name: str) -> None:
+    for volume in SERVICES[name].get("volumes", ()):
+        place = volume.partition(":")[0]
+        if place.startswith("./"):
+            assert (ROOT / place).exists()
+        else:
+            assert place in compose()["volumes"]
+
+
+def test_brokers_differ_in_their_own_folder_alone() -> None:
+    one, other = dict(SERVICES["broker-1"]), dict(SERVICES["broker-2"])
+    volumes = one.pop("volumes"), other.pop("volumes")
+    assert one == other
+    assert volumes == (["town:/town", "broker-1:/broker"], ["town:/town", "broker-2:/broker"])
+
+
+def test_every_process_is_handed_the_keys_of_its_clients() -> None:
+    for name, service in OWN.items():
+        wanted = {f"MACHI_KEY_{client.upper()}_FILE" for client in HANDED.get(name, ())}
+        assert wanted <= service.get("environment", {}).keys(), name
+
+
+def test_all_secrets_it_reads_are_made(tmp_path: Path) -> None:
+    made = tmp_path / "secrets"
+    made.mkdir()
+    Secrets(made, "town.example").all(tmp_path / "data")
+    assert {path.name for path in made.iterdir()} >= set(secret_files().values())
+
+
+def test_secrets_that_are_there_are_left_alone(tmp_path: Path) -> None:
+    made = tmp_path / "secrets"
+    made.mkdir()
+
+    def contents() -> dict[str, bytes]:
+        Secrets(made, "town.example").all(tmp_path / "data")
+        return {path.name: path.read_bytes() for path in made.iterdir()}
+
+    first: Any = contents()
+    assert contents() == first
