@@ -94,7 +94,7 @@ class Secrets:
             book.close()
 
 
-PARTS: Final = ("api", "staff", "bookings", "consent")
+PARTS: Final = ("api", "staff", "bookings", "money", "consent")
 """What the pages besides the portal are called under the town's name."""
 
 
