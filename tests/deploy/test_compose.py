@@ -62,10 +62,12 @@ def test_what_is_mounted_from_here_is_here(name: str) -> None:
             assert place in compose()["volumes"]
 
 
-def test_brokers_differ_in_their_own_folder_alone() -> None:
+def test_brokers_differ_in_their_own_folder_and_in_who_begins() -> None:
     one, other = dict(SERVICES["broker-1"]), dict(SERVICES["broker-2"])
     volumes = one.pop("volumes"), other.pop("volumes")
+    first, second = one.pop("depends_on"), other.pop("depends_on")
     assert one == other
+    assert second == first | {"broker-1": {"condition": "service_healthy"}}
     assert volumes == (["town:/town", "broker-1:/broker"], ["town:/town", "broker-2:/broker"])
 
 
