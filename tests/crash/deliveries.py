@@ -78,7 +78,7 @@ class Deliveries:
         if self._mqtt is not None:
             await asyncio.to_thread(self._mqtt.loop_stop)
         for one in self._http:
-            await one.stop()
+            await one.end()
         await self._stop_mosquitto()
 
     async def subscribe(self, api: Api) -> None:
