@@ -1,6 +1,5 @@
 """compose.yaml is what the Compose specification allows, and keeps to the rules of a hard host."""
 
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ EACH = pytest.mark.parametrize("name", SERVICES)
 
 def test_docker_compose_takes_it() -> None:
     command = [require_tool("docker-compose"), "-f", str(COMPOSE), "config", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
 
 
