@@ -1,5 +1,6 @@
 """A town's life: start, loss of a part, stop, start again."""
 
+import asyncio
 import os
 import re
 import signal
@@ -23,7 +24,10 @@ STARTS = 3
 
 WATCH = """() => {
   const told = document.getElementById("broker-lost");
-  new MutationObserver(() => { window.lost ||= !told.hidden; }).observe(told, { attributes: true });
+  window.lost = new Promise((tell) => {
+    const look = () => { if (!told.hidden) tell(true); };
+    new MutationObserver(look).observe(told, { attributes: true });
+  });
 }"""
 """Notes in the page itself that the loss was told: it may be there for less than a second."""
 
@@ -60,7 +64,8 @@ async def test_page_shows_the_loss_of_the_broker_and_its_return(tmp_path: Path, 
         await expect(page.locator("#live")).to_be_visible()
         await page.evaluate(WATCH)
         os.kill(int((tmp_path / "data" / "machi.lock").read_text()), signal.SIGKILL)
-        await page.wait_for_function("window.lost")
+        async with asyncio.timeout(PATIENCE):
+            assert await page.evaluate("window.lost")
         await expect(page.locator("#broker-lost")).to_be_hidden()
         town.server.kill()
         await expect(page.locator("#page-lost")).to_be_visible()
