@@ -182,8 +182,9 @@ async def test_flood_of_2020_at_600_times_its_speed(town: Town, browser: Browser
         held = re.compile("【訓練】.*its stage is held")
         await expect(silence).to_have_text(held, timeout=1000 * LATE)
         await expect(shown.locator("[data-stage]")).to_contain_text("design high water")
-        blue = "b => window.looks.at(-1) === b"
-        await page.wait_for_function(blue, arg=BLUE, timeout=1000 * LATE)
+        async with asyncio.timeout(LATE):
+            while await page.evaluate("window.looks.at(-1)") != BLUE:
+                await asyncio.sleep(0.05)
         async with asyncio.timeout(PATIENCE):
             while light.colours() != [(0, 0, 153)]:
                 await asyncio.sleep(0.05)

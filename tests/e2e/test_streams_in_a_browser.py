@@ -1,5 +1,6 @@
 """A page listens as docs/streams.md says: EventSource by ticket and back again, WebSocket."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from playwright.async_api import Browser, Page
 
 from broker.client import Client
 from tests.support.live import live_broker
+from tests.support.patience import PATIENCE
 
 GAUGE: dict[str, Any] = {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge"}
 
@@ -38,8 +40,10 @@ SUBSCRIBE = """() => {
 
 async def told(page: Page, count: int) -> list[list[Any]]:
     """Return what the page was told, once it is so much."""
-    await page.wait_for_function("count => window.told.length >= count", arg=count)
-    found: list[list[Any]] = await page.evaluate("window.told")
+    found: list[list[Any]] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(found := await page.evaluate("window.told")) < count:
+            await asyncio.sleep(0.05)
     return found
 
 
