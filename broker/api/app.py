@@ -155,6 +155,7 @@ async def start(
 async def _begin(broker: Broker) -> None:
     """Start what works beside the requests, as far as the settings want it."""
     settings = broker.settings
+    broker.store.foresee(broker.rendered.hold)
     broker.store.listen(broker.rendered.forget)
     broker.store.listen(broker.delivery.chains.committed)
     if settings.deliver:

@@ -1,9 +1,10 @@
 """Rendered entities by version: what a read answers without parsing and writing JSON again.
 
 Reads are bounded by JSON work, so the bytes of a representation are kept until the entity
-changes. The store's listener empties an entity's entry before its write is answered; a reader
-notes `generation` before it asks the store, and a rendering is kept only if nothing was
-committed since. An entry is therefore never older than what a client has been told.
+changes. While a commit is under way others may see it in the store before this process knows that
+it is done: entries of what it changes are emptied before, and none is kept until it is over. A
+reader notes `generation` before it asks the store, and a rendering is kept only if no commit ended
+since. An entry is therefore never older than what anybody has read or was told.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class Rendered:
         self._size = 0
         self.generation = 0
         self._entries: OrderedDict[tuple[str, str], dict[Hashable, Rendering]] = OrderedDict()
+        self._held: set[tuple[str, str]] = set()
 
     def get(self, tenant: str, entity_id: str, form: Hashable) -> Rendering | None:
         """Return the rendering of the entity's current version in this form, if kept."""
@@ -94,6 +96,8 @@ class Rendered:
         if generation != self.generation:
             return
         key = (tenant, entity_id)
+        if key in self._held:
+            return
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = {}
@@ -111,13 +115,18 @@ class Rendered:
         """Return what picks the renderings in this form for the page of a query."""
         return Picker(self, tenant, form)
 
-    def forget(self, committed: Sequence[Committed]) -> None:
-        """Drop what these changes made stale: the store's listener."""
-        self.generation += 1
-        for one in committed:
-            entry = self._entries.pop((one.change.tenant, one.change.entity_id), None)
+    def hold(self, coming: Sequence[Committed]) -> None:
+        """Drop what a commit is about to change, and keep nothing of it until it is over."""
+        self._held = {(one.change.tenant, one.change.entity_id) for one in coming}
+        for key in self._held:
+            entry = self._entries.pop(key, None)
             if entry is not None:
                 self._shrink(entry)
+
+    def forget(self, committed: Sequence[Committed]) -> None:
+        """Let renderings of what was committed be kept again: the store's listener."""
+        self.generation += 1
+        self._held = set()
 
     def figures(self) -> dict[str, float]:
         """Return sizes for /metrics."""

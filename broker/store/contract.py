@@ -306,6 +306,14 @@ class Store(Protocol):
         """
         ...
 
+    def foresee(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` before each commit with the changes that readers may see from then on.
+
+        What is foretold may not come about; then the next call takes its place. Otherwise as
+        `listen`, which is called for the same changes once they are durable.
+        """
+        ...
+
     async def prune(self, before: str) -> int:
         """Forget changes and remembered answers older than the time `before`; return how many.
 

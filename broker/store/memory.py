@@ -21,6 +21,7 @@ from broker.model.expiry import first_expiry
 from broker.query.ast import EntityQuery
 from broker.query.ordering import sort_entities
 from broker.query.predicate import compile_predicate
+from broker.store.audience import Audience
 from broker.store.contract import (
     Answer,
     Change,
@@ -139,7 +140,7 @@ class MemoryStore:
         """(time, change) in order; the changes of dropped tenants are None."""
         self._pruned = 0
         self._commits = 0
-        self._listeners: list[Listener] = []
+        self._audience = Audience()
         self._open = False
         self.outbox = MemoryOutbox(clock, lambda: self.span()[1], self._enter, self._kept)
         self.history = MemoryHistory(self._enter)
@@ -167,6 +168,7 @@ class MemoryStore:
         draft = _Draft(town, self.span()[1], known)
         unit = UnitOfWork(draft, tenant, client, self._clock())
         result = run(unit, work)
+        self._audience.foretell(unit.committed)
         self._towns[tenant] = draft.town
         self._feed += [(change.at, change) for change in draft.changes]
         self._commits += 1
@@ -174,8 +176,7 @@ class MemoryStore:
             self.outbox.tell(sid, at, notice)
         if unit.committed:
             self.outbox.queue(unit.committed, self._current)
-            for listener in list(self._listeners):
-                listener(unit.committed)
+            self._audience.tell(unit.committed)
         return result
 
     async def get(self, tenant: str, entity_id: str) -> Record | None:
@@ -255,10 +256,13 @@ class MemoryStore:
         """Return (oldest seq still kept, newest committed seq)."""
         return self._pruned + 1, self._pruned + len(self._feed)
 
+    def foresee(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` before each commit; return the way to stop it."""
+        return self._audience.foresee(listener)
+
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` after each commit; return the way to stop it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return self._audience.listen(listener)
 
     async def prune(self, before: str) -> int:
         """Forget changes and remembered answers older than the time `before`."""

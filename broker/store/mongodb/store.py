@@ -14,6 +14,7 @@ from pymongo.write_concern import WriteConcern
 from broker.clock import Clock, now
 from broker.model.census import Census
 from broker.query.ast import EntityQuery
+from broker.store.audience import Audience
 from broker.store.contract import (
     Change,
     Kept,
@@ -67,7 +68,7 @@ class MongoStore:
     def __init__(self, url: str, *, clock: Clock = now) -> None:
         self._url = url
         self._clock = clock
-        self._listeners: list[Listener] = []
+        self._audience = Audience()
         self._span = (1, 0)
         self._open = False
 
@@ -105,7 +106,11 @@ class MongoStore:
         self.outbox = MongoOutbox(self._database, self._clock, self._enter)
         self.history = MongoHistory(self._database, self._enter)
         self._writer = Writer(
-            self._database, self._ownership.name, self.outbox.queue, self._announce
+            self._database,
+            self._ownership.name,
+            self.outbox.queue,
+            self._announce,
+            lambda writes: self._audience.foretell(writes.committed),
         )
         await self.outbox.load(self._writer)
         await self.history.load(self._writer)
@@ -238,10 +243,13 @@ class MongoStore:
         """Return (oldest seq still kept, newest committed seq)."""
         return self._span
 
+    def foresee(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` before each commit; return the way to stop it."""
+        return self._audience.foresee(listener)
+
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` after each commit; return the way to stop it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return self._audience.listen(listener)
 
     @answered
     async def prune(self, before: str) -> int:
@@ -373,8 +381,7 @@ class MongoStore:
         self._span = (self._span[0], committed[-1].change.seq)
         for each in committed:
             self._entities += (each.after is not None) - (each.before is not None)
-        for listener in list(self._listeners):
-            listener(list(committed))
+        self._audience.tell(committed)
 
     def _asking(self, tenant: str) -> Asking:
         self._enter(tenant)

@@ -58,13 +58,24 @@ class _Job:
 
 
 class Writer:
-    """Commits what is put in its queue, in order. `announce` is told of what was committed."""
+    """Commits what is put in its queue, in order.
 
-    def __init__(self, database: Database, owner: str, queue: Queue, announce: Announce) -> None:
+    `foretell` is told of what is about to be committed, `announce` of what was.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        owner: str,
+        queue: Queue,
+        announce: Announce,
+        foretell: Announce,
+    ) -> None:
         self._database = database
         self._owner = owner
         self._queue_due = queue
         self._announce = announce
+        self._foretell = foretell
         self._queue: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -145,6 +156,7 @@ class Writer:
                 if not jobs[0].alone:
                     await self._queue_due(session, writes)
                 await self._flush(session, writes, newest)
+                self._foretell(writes)
             except BaseException:
                 if session.in_transaction:
                     await session.abort_transaction()

@@ -16,6 +16,7 @@ from broker.clock import Clock, now
 from broker.errors import ServiceUnavailable
 from broker.model.census import Census
 from broker.query.ast import EntityQuery
+from broker.store.audience import Audience
 from broker.store.contract import (
     Change,
     Kept,
@@ -91,7 +92,7 @@ class SqliteStore:
         self._seconds = (inline_seconds, longest_seconds)
         self._vfs = vfs
         self._lock = FolderLock(data_dir)
-        self._listeners: list[Listener] = []
+        self._audience = Audience()
         self._span = (1, 0)
         self._census: dict[str, tuple[int, Census]] = {}
         self._entities = 0
@@ -255,10 +256,13 @@ class SqliteStore:
         """Return (oldest seq still kept, newest committed seq); (1, 0) for an empty feed."""
         return self._span
 
+    def foresee(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` before each commit; return the way to stop it."""
+        return self._audience.foresee(listener)
+
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` after each commit with its changes; return the way to stop it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        """Call `listener` after each commit; return the way to stop it."""
+        return self._audience.listen(listener)
 
     async def prune(self, before: str) -> int:
         """Forget changes and remembered answers older than the time `before`; return how many."""
@@ -460,7 +464,7 @@ class SqliteStore:
         return Effects(self._feed.seq)
 
     def _flush(self, effects: Effects) -> None:
-        """Write the counters of a group, once each, and let its index rows wait."""
+        """Write the counters of a group, let its index rows wait, and foretell its changes."""
         effects.undo.append(self._pending.mark())
         self._pending.add(effects.rows)
         self._connection.executemany(
@@ -469,6 +473,7 @@ class SqliteStore:
             [(*key, difference) for key, difference in effects.totals().items() if difference],
         )
         self.outbox.queuing.flush(effects)
+        self._audience.foretell(effects.committed)
 
     def _announce(self, effects: Effects) -> None:
         """Show a commit to readers and listeners."""
@@ -481,8 +486,4 @@ class SqliteStore:
         if self._pending.overdue(self._span[1]) and (self._mover is None or self._mover.done()):
             self._mover = asyncio.get_running_loop().create_task(self._move_overdue())
         self._span = (self._span[0], effects.committed[-1].change.seq)
-        for listener in list(self._listeners):
-            try:
-                listener(effects.committed)
-            except Exception:
-                log.exception("a listener of the change feed failed")
+        self._audience.tell(effects.committed)

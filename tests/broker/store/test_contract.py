@@ -226,6 +226,20 @@ async def test_listeners_get_changes_in_order_until_they_are_stopped(store: Stor
     assert heard[5].after == entity("urn:3", level=prop(9))
 
 
+async def test_changes_are_foretold_before_they_show_and_told_after(store: Store) -> None:
+    heard: list[tuple[str, list[int], int]] = []
+
+    def note(when: str, changes: list[Committed]) -> None:
+        heard.append((when, [each.change.seq for each in changes], store.span()[1]))
+
+    stop = store.foresee(lambda changes: note("before", changes))
+    store.listen(lambda changes: note("after", changes))
+    await create(store, entity("urn:a"))
+    stop()
+    await create(store, entity("urn:b"))
+    assert heard == [("before", [1], 0), ("after", [1], 1), ("after", [2], 2)]
+
+
 async def test_a_failed_unit_of_work_is_not_heard(store: Store) -> None:
     heard: list[Committed] = []
     store.listen(heard.extend)
