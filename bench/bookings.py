@@ -37,7 +37,7 @@ DAYS = 365
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 LOOKS = 40
 BATCH = 900
-LIMIT = Target(150.0, at_least=False)
+LIMIT = Target(150.0, at_least=False, worst=True)
 PAGES = {
     "search of a day": "/?date={day}",
     "search by name": "/?date={day}&place=%E6%B3%A2%E9%87%8E",
