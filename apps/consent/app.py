@@ -14,15 +14,14 @@ from urllib.parse import quote
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.staticfiles import StaticFiles
 
 from apps.consent import emergency, records, view
 from apps.consent.board import decide
+from apps.shell.application import Handler, Outside, application, at_home
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal, host_allowed
-from apps.shell.headers import SecurityHeaders
+from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
 from apps.shell.language import language_of, words
-from apps.shell.pages import equip, templates
+from apps.shell.pages import templates
 from broker.client import Client, ClientError, Entity, NotFound, Refused, Retry, value
 
 HERE: Final = Path(__file__).parent
@@ -42,14 +41,6 @@ class ConsentSettings:
     broker: str
     ready: Callable[[], None] = lambda: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-
-class Outside(Exception):
-    """Nobody is signed in; `answer` is what is shown instead."""
-
-    def __init__(self, answer: Response) -> None:
-        super().__init__()
-        self.answer = answer
 
 
 class Centre:
@@ -248,8 +239,7 @@ def centre(settings: ConsentSettings) -> FastAPI:
             settings.ready()
             yield
 
-    app = FastAPI(title="Machi consent", docs_url=None, redoc_url=None, openapi_url=None,
-                  lifespan=lifespan)  # fmt: skip
+    app = application("Machi consent", "consent", HERE / "static", lifespan=lifespan)
     gets = {
         "/": Centre.home,
         "/notice": Centre.notice,
@@ -264,25 +254,17 @@ def centre(settings: ConsentSettings) -> FastAPI:
     app.add_route("/act/{deed}", _guarded(Centre.act), methods=["POST"])
     app.add_route("/sign-in", _guarded(_enter), methods=["GET", "HEAD", "POST"])
     app.add_route("/sign-out", _guarded(_leave), methods=["POST"])
-    app.add_route("/health", _health, methods=["GET"])
-    app.mount("/static/consent", StaticFiles(directory=HERE / "static"))
-    equip(app)
-    app.add_middleware(SecurityHeaders, forms=True)
     return app
 
 
 Page = Callable[[Centre, Request], Awaitable[Response]]
 
 
-def _guarded(page: Page) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(page: Page) -> Handler:
     async def answer(request: Request) -> Response:
-        if not host_allowed(request):
-            return Response("This name is not served here.", 421, media_type="text/plain")
         desk: Centre = request.app.state.centre
         try:
             return await page(desk, request)
-        except Outside as outside:
-            return outside.answer
         except FormRefused:
             return desk.trouble(request, "form", 403)
         except NotFound:
@@ -292,7 +274,7 @@ def _guarded(page: Page) -> Callable[[Request], Awaitable[Response]]:
         except ClientError:
             return desk.trouble(request, "away", 503)
 
-    return answer
+    return at_home(answer)
 
 
 async def _enter(desk: Centre, request: Request) -> Response:
@@ -303,10 +285,6 @@ async def _enter(desk: Centre, request: Request) -> Response:
 
 async def _leave(desk: Centre, request: Request) -> Response:
     return await desk.entrance.leave(request)
-
-
-async def _health(request: Request) -> Response:
-    return Response(b'{"status":"ok"}', media_type="application/json")
 
 
 def _back(request: Request, path: str, told: str) -> Response:

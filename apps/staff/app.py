@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,16 +13,15 @@ from urllib.parse import quote
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.staticfiles import StaticFiles
 
 from apps.alerts import cap
 from apps.keys.doors import Doors
 from apps.keys.page import KeysPage
+from apps.shell.application import Outside, application, at_home
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal, host_allowed
-from apps.shell.headers import SecurityHeaders
+from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
 from apps.shell.language import LANGUAGES, language_of, words
-from apps.shell.pages import equip, templates
+from apps.shell.pages import templates
 from apps.shell.problems import away, problem
 from apps.staff.acts import LONGEST, LOOKS, REASONS, ActRefused
 from apps.staff.deeds import DEEDS, LONGEST_LINE, LONGEST_TEXT, OUTCOMES, Desk
@@ -167,14 +166,6 @@ class Staff:
             return []
 
 
-class Outside(Exception):
-    """Nobody is signed in who may see the page; `answer` is what is shown instead."""
-
-    def __init__(self, answer: Response) -> None:
-        super().__init__()
-        self.answer = answer
-
-
 def staff(settings: StaffSettings) -> FastAPI:
     """Return the staff application."""
 
@@ -196,36 +187,16 @@ def staff(settings: StaffSettings) -> FastAPI:
             settings.ready()
             yield
 
-    app = FastAPI(title="Machi staff", docs_url=None, redoc_url=None, openapi_url=None,
-                  lifespan=lifespan)  # fmt: skip
-    app.add_route("/", _guarded(_page), methods=["GET", "HEAD"])
-    app.add_route("/sign-in", _guarded(_entrance), methods=["GET", "HEAD", "POST"])
-    app.add_route("/sign-out", _guarded(_leave), methods=["POST"])
-    app.add_route("/act/{deed}", _guarded(_act), methods=["POST"])
-    app.add_route("/keys", _guarded(show_keys), methods=["GET", "HEAD"])
-    app.add_route("/keys/{deed}", _guarded(act_on_keys), methods=["POST"])
-    app.add_route("/cap/{tenant}", _guarded(_documents), methods=["GET"])
-    app.add_route("/cap/{tenant}/{id}", _guarded(_document), methods=["GET"])
-    app.add_route("/health", _health, methods=["GET"])
-    app.mount("/static/staff", StaticFiles(directory=HERE / "static"))
-    equip(app)
-    app.add_middleware(SecurityHeaders, forms=True)
+    app = application("Machi staff", "staff", HERE / "static", lifespan=lifespan)
+    app.add_route("/", at_home(_page), methods=["GET", "HEAD"])
+    app.add_route("/sign-in", at_home(_entrance), methods=["GET", "HEAD", "POST"])
+    app.add_route("/sign-out", at_home(_leave), methods=["POST"])
+    app.add_route("/act/{deed}", at_home(_act), methods=["POST"])
+    app.add_route("/keys", at_home(show_keys), methods=["GET", "HEAD"])
+    app.add_route("/keys/{deed}", at_home(act_on_keys), methods=["POST"])
+    app.add_route("/cap/{tenant}", at_home(_documents), methods=["GET"])
+    app.add_route("/cap/{tenant}/{id}", at_home(_document), methods=["GET"])
     return app
-
-
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-def _guarded(handler: Handler) -> Handler:
-    async def answer(request: Request) -> Response:
-        if not host_allowed(request):
-            return Response("This name is not served here.", 421, media_type="text/plain")
-        try:
-            return await handler(request)
-        except Outside as outside:
-            return outside.answer
-
-    return answer
 
 
 async def _page(request: Request) -> Response:
@@ -273,10 +244,6 @@ async def _document(request: Request) -> Response:
     except ClientError:
         return away()
     return answer
-
-
-async def _health(request: Request) -> Response:
-    return Response(b'{"status":"ok"}', media_type="application/json")
 
 
 async def _all(client: Client) -> list[tuple[Entity, str]]:

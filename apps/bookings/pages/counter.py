@@ -30,6 +30,7 @@ from apps.bookings.pages.site import (
 from apps.bookings.process.case import HOLDING, Booking, Case, Method, Money, Status
 from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.runner import Taken
+from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
 from apps.shell.language import language_of
@@ -39,14 +40,6 @@ from broker.client import ClientError, NotFound
 
 MOST_LEDGER: Final = 1_000_000
 OPEN: Final = f'status=="{Status.REQUESTED.value}","{Status.AWAITING_PAYMENT.value}"'
-
-
-class Outside(Exception):
-    """Nobody is signed in who may see the page; `answer` is what is shown instead."""
-
-    def __init__(self, answer: Response) -> None:
-        super().__init__()
-        self.answer = answer
 
 
 class Counter:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from fastapi import Request, Response
 
 from apps.kijiko.pages.site import MOST_FORM, REFUSALS, TEXTS, Frame, Site, onward, refusal
+from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
@@ -17,14 +18,6 @@ LINKS: Final = (("/", "counter"), ("/treasury", "treasury"), ("/analysis", "anal
 TREASURY: Final = "staff:finance"
 Deed: TypeAlias = Callable[[dict[str, str], str], Awaitable[str]]
 """Does what a form asks for, by whom; returns what to tell."""
-
-
-class Outside(Exception):
-    """Nobody is signed in who may see the page; `answer` is what is shown instead."""
-
-    def __init__(self, answer: Response) -> None:
-        super().__init__()
-        self.answer = answer
 
 
 class Door:
