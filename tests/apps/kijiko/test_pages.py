@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -10,11 +11,16 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from apps.kijiko.app import phones
+from apps.kijiko.ledger.book import Book
 from apps.kijiko.ledger.wallet import WalletStatus
+from apps.kijiko.ledger.wallets import Wallets
 from apps.kijiko.pages.site import TEXTS
 from apps.kijiko.use.numbers import wallet_number
+from broker.client import Client
 from tests.apps.kijiko.stage import KEYS, asked
 from tests.apps.kijiko.town import Pages, broker, pages
+from tests.support.live import serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 EN = TEXTS["en"]
@@ -260,3 +266,20 @@ async def test_form_of_another_site_is_refused(town: Pages):
 async def test_staff_pages_answer_to_names_of_this_machine_only(town: Pages):
     async with town.desk.get("/", headers={"Host": "evil.example"}) as answer:
         assert answer.status == 421
+
+
+async def test_page_says_that_the_broker_is_away(town: Pages):
+    await town.opened()
+    book = town.town.book
+    async with Client("http://127.0.0.1:9") as nobody:
+        lost = replace(
+            town.town,
+            book=Book(nobody, book.currency, book.clock),
+            wallets=Wallets(nobody, book.currency),
+        )
+        async with (
+            serve(phones(replace(town.site, town=lost))) as url,
+            aiohttp.ClientSession(url, cookie_jar=town.citizen.cookie_jar) as session,
+            session.get("/?lang=en") as answer,
+        ):
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
