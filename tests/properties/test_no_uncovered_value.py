@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from tests.support.asgi import Ticking
+from tests.support.drawn import CALLERS as SOME
+from tests.support.drawn import PEOPLE, RECIPIENT
 from tests.support.patience import PATIENCE
 from tests.support.persons import (
     ENTITIES,
@@ -36,22 +38,8 @@ from tests.support.persons import (
 from tests.support.receivers import Receiver, receiver
 from tests.support.runs import effort
 
-PEOPLE = ("hana", "taro")
 PURPOSES = (RESCUE, SHOPS, FEW)
-CALLERS = (
-    ("", ""),
-    ("app", ""),
-    ("office", ""),
-    ("admin", ""),
-    ("rescue", RESCUE),
-    ("rescue", FEW),
-    ("shops", SHOPS),
-    ("shops", RESCUE),
-    ("tags", ""),
-    ("account:hana", ""),
-    ("account:taro", ""),
-)
-RECIPIENT = {RESCUE: "rescue", FEW: "rescue", SHOPS: "shops"}
+CALLERS = (*SOME, ("account:taro", ""))
 TEMPORAL = "/ngsi-ld/v1/temporal/entities"
 QUOTED = TAG.replace("#", "%23")
 VALUE = re.compile(rb"(?<![\w.])7([01])([01])([0-9]{5})(?!\w)")
