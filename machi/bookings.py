@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import secrets
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,8 +20,6 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
-import uvicorn
-from fastapi import FastAPI
 
 from apps.bookings.app import citizens, counter
 from apps.bookings.desk import Desk
@@ -41,11 +37,11 @@ from apps.keys.worker import Worker
 from apps.kijiko.use.fees import TownMoney
 from broker.client import Client, Retry, key_of
 from consent.vault import VaultError, open_vault
+from machi.serving import HOST, serve
 from machi.town_money import NAME, town_of
 
 log = logging.getLogger("machi.bookings")
 
-HOST: Final = "127.0.0.1"
 SOON: Final = Retry(attempts=2)
 """A person waits: an absent broker is told at once."""
 
@@ -71,14 +67,6 @@ class BookingsSettings:
     def address(self) -> str:
         """Return where citizens' browsers find the pages."""
         return self.home or f"http://localhost:{self.port}"
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to `run`."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def utc_now() -> datetime:
@@ -116,7 +104,8 @@ async def run(settings: BookingsSettings, clock: Callable[[], datetime] = utc_no
         )
         doors = Doors(settings.adapters or settings.data / "adapters")
         keys = Worker(worker, vault, doors, clock=clock)
-        await _serve(settings, site, carried, keys)
+        shown = {settings.port: citizens(site), settings.counter_port: counter(site)}
+        await serve(shown, [carried.run(), keys.run()])
 
 
 def assembled(
@@ -142,42 +131,6 @@ def assembled(
         home=settings.address,
         sign_in=settings.sign_in,
         clock=clock,
-    )
-
-
-async def _serve(settings: BookingsSettings, site: Site, service: Service, keys: Worker) -> None:
-    servers = [
-        _server(citizens(site), settings.port),
-        _server(counter(site), settings.counter_port),
-    ]
-
-    def stop() -> None:
-        for server in servers:
-            server.should_exit = True
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    carrying = [asyncio.create_task(service.run()), asyncio.create_task(keys.run())]
-    try:
-        await asyncio.gather(*(server.serve() for server in servers))
-    finally:
-        for task in carrying:
-            task.cancel()
-        await asyncio.gather(*carrying, return_exceptions=True)
-
-
-def _server(app: FastAPI, port: int) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            host=HOST,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
     )
 
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import secrets
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apps.bookings.edge.holders import HOLDER
@@ -41,11 +38,11 @@ from consent.transform.amounts import gathered, released
 from consent.transform.counts import PUBLIC
 from consent.vault import VaultError, open_vault
 from machi.seed.economy import Economy
+from machi.serving import serve
 from machi.town_money import CURRENCY, NAME, town_of
 
 log = logging.getLogger("machi.kijiko")
 
-HOST: Final = "127.0.0.1"
 SOON: Final = Retry(attempts=2)
 """A person waits: an absent broker is told at once."""
 BANK: Final = BankClient("0000432032", Account("0182", "101", "1234567", "ﾋﾄﾖｼｼ"))
@@ -70,14 +67,6 @@ class KijikoSettings:
     def address(self) -> str:
         """Return where citizens' browsers find the pages."""
         return self.home or f"http://localhost:{self.port}"
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to `run`."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class LookedAt:
@@ -125,7 +114,13 @@ async def run(settings: KijikoSettings, clock: Callable[[], datetime] = utc_now)
             Expiry(behind).run(),
             *([_planted(behind, seen)] if settings.demo else []),
         ]
-        await _serve(settings, site, [asyncio.create_task(one) for one in carried], seen)
+
+        async def verify() -> tuple[bool, list[str]]:
+            report = await verify_ledger(pages, CURRENCY)
+            return report.sound, [f"{fault.id}: {fault.reason}" for fault in report.faults]
+
+        shown = {settings.port: phones(site), settings.staff_port: staff(site, verify)}
+        await serve({port: LookedAt(app, seen) for port, app in shown.items()}, carried)
 
 
 async def _secret(vault: Vault) -> bytes:
@@ -145,47 +140,6 @@ async def _planted(town: Town, seen: asyncio.Event) -> None:
         log.warning("the demo economy is not complete; it goes on at the next start: %s", error)
     else:
         log.info("the demo economy is there: %d transfers", count)
-
-
-async def _serve(
-    settings: KijikoSettings, site: Site, carried: list[asyncio.Task[None]], seen: asyncio.Event
-) -> None:
-    async def verify() -> tuple[bool, list[str]]:
-        report = await verify_ledger(site.town.client, CURRENCY)
-        return report.sound, [f"{fault.id}: {fault.reason}" for fault in report.faults]
-
-    servers = [
-        _server(LookedAt(phones(site), seen), settings.port),
-        _server(LookedAt(staff(site, verify), seen), settings.staff_port),
-    ]
-
-    def stop() -> None:
-        for server in servers:
-            server.should_exit = True
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        await asyncio.gather(*(server.serve() for server in servers))
-    finally:
-        for task in carried:
-            task.cancel()
-        await asyncio.gather(*carried, return_exceptions=True)
-
-
-def _server(app: ASGIApp, port: int) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            host=HOST,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
 
 
 def main() -> None:
