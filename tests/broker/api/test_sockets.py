@@ -1,10 +1,12 @@
 """`/ngsi-ld/ex/v1/ws`: several named streams on one WebSocket, over a real connection."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -252,16 +254,28 @@ async def test_who_takes_nothing_any_more_is_disconnected(tmp_path: Path) -> Non
         for number in range(14):
             await town.client.create(gauge(number, "x" * 1_000_000))
         address = town.url.replace("http", "ws", 1) + WS
-        async with connect(address, max_queue=1, max_size=None, compression=None) as connection:
-            socket = Socket(connection)
-            await socket.say("subscribe", snapshot=True)
-            assert (await socket.hear())["event"] == "open"
+        async with connect(
+            address, sock=narrow(town.url), max_queue=1, max_size=None, compression=None
+        ) as connection:
+            reader = Socket(connection)
+            await reader.say("subscribe", snapshot=True)
+            assert (await reader.hear())["event"] == "open"
             async with asyncio.timeout(PATIENCE):
                 while await streams(town):
                     await asyncio.sleep(0.01)
             with pytest.raises(ConnectionClosed) as closed:
                 await read_on(connection)
     assert closed.value.rcvd is None
+
+
+def narrow(url: str) -> socket.socket:
+    """Connect with a small buffer: left to itself the system's may grow and swallow everything."""
+    address = urlsplit(url)
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.connect((address.hostname, address.port))
+    made.setblocking(False)
+    return made
 
 
 async def read_on(connection: ClientConnection) -> None:
