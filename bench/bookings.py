@@ -15,14 +15,16 @@ import aiohttp
 
 from apps.bookings.app import citizens, counter
 from apps.bookings.core.spaces import claims
+from apps.bookings.core.town import Town, read_town
 from apps.bookings.core.when import Span, at
-from apps.bookings.desk import Desk, Town, booking_number, read_town
+from apps.bookings.desk import Desk
 from apps.bookings.edge.holders import Holders
 from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.pages.site import Site
 from apps.bookings.process.case import Booking, Case, Status
 from apps.bookings.process.entities import operations
 from apps.bookings.process.runner import Process
+from apps.bookings.wish import booking_number
 from bench.figures import Figure, Target
 from bench.rates import Say
 from broker.client import Client, Entity

@@ -29,6 +29,7 @@ def citizens(site: Site) -> FastAPI:
         ("/my/{secret}.ics", pages.feed, "GET"),
         ("/open", pages.open, "GET"),
         ("/leave", pages.leave, "POST"),
+        ("/my/erase", pages.erase, "POST"),
         ("/case", pages.money, "GET"),
         ("/payments/notify", pages.notify, "POST"),
     ):

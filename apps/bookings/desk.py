@@ -7,80 +7,31 @@ space's description is held to the version that was read.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from apps.bookings.core.hours import Hours
 from apps.bookings.core.prices import HUNDRED, fee
 from apps.bookings.core.rules import NotBookable, check, check_place, refund_percent
-from apps.bookings.core.spaces import TYPE, BadSpace, Space, claims, leaves, read_space
+from apps.bookings.core.spaces import TYPE, Space, claims, read_space
+from apps.bookings.core.town import Town, read_town
 from apps.bookings.core.when import Span, utc
 from apps.bookings.process import machine
 from apps.bookings.process.case import HOLDING, PROVIDED, Booking, Case, Method, Money, Status
 from apps.bookings.process.entities import BOOKING, Operation, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Busy, GuardFailed, Process, Stale
+from apps.bookings.wish import OtherRequest, Wish, booking_id, booking_number
 from apps.keys.contract import CannotGrant, Wanted
 from broker.client import Entity, NotFound
 
-ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's: no letter that is taken for another."""
-NUMBER: Final = 8
 TRIES: Final = 20
+MOST_OPEN: Final = 3
+"""Bookings that one person may hold without having paid, so that nobody keeps slots from others."""
+OPEN: Final = f'status=="{Status.REQUESTED}","{Status.AWAITING_PAYMENT}"'
+"""The condition of bookings that are asked for or wait for their payment."""
 COUNTER_HOLD: Final = timedelta(days=7)
-
-
-class OtherRequest(Exception):
-    """The idempotency key was used for another booking before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A booking somebody wants. `key` is the same for every repetition of the same wish."""
-
-    space: str
-    span: Span
-    holder: str
-    key: str
-    reduction: str = ""
-    party: int = 0
-    language: str = "ja"
-    channel: str = "web"
-    ledger_id: str = ""
-
-    @property
-    def digest(self) -> str:
-        """Return what tells this wish from others under the same key."""
-        parts = (
-            self.space,
-            utc(self.span.start),
-            utc(self.span.end),
-            self.reduction,
-            str(self.party),
-            self.channel,
-        )
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True, slots=True)
-class Town:
-    """All spaces as read at one time, with the versions to hold them to."""
-
-    spaces: Mapping[str, Space]
-    broken: tuple[str, ...] = ()
-
-    def related(self, space: Space) -> list[Space]:
-        """Return the spaces that share a part with one, itself included."""
-        own = frozenset(leaves(space, self.spaces))
-        return [one for one in self.spaces.values() if own & frozenset(leaves(one, self.spaces))]
-
-    def hours(self, space: Space) -> Hours:
-        """Return a space's hours with the closures of all that share a part with it."""
-        closures = tuple(one for part in self.related(space) for one in part.hours.closures)
-        return replace(space.hours, closures=closures)
 
 
 class Desk:
@@ -89,6 +40,7 @@ class Desk:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._client = process.client
+        self._read: tuple[list[Entity], Town] = ([], Town({}))
 
     async def town(self) -> Town:
         """Return the spaces as they are described now; those that cannot be read are left out."""
@@ -96,7 +48,11 @@ class Desk:
             found = await self._client.query(type=TYPE)
         except NotFound:
             found = []
-        return read_town(found)
+        before, town = self._read
+        if found != before:
+            town = read_town(found)
+            self._read = found, town
+        return town
 
     async def hold(self, wish: Wish) -> Case:
         """Take the slots for a wish; return its booking, the same for each repetition.
@@ -105,10 +61,11 @@ class Desk:
         """
         for _ in range(TRIES):
             town = await self.town()
-            space = _space(town, wish.space)
+            space = town.space(wish.space)
             known = await self._known(wish, space)
             if known is not None:
                 return known
+            await self._not_too_many(wish)
             case = await self._new(town, space, wish)
             try:
                 guards = await self._guards(town, space)
@@ -180,7 +137,7 @@ class Desk:
                 return case
             if by_town:
                 return machine.cancelled(case, now, "town", HUNDRED)
-            rules = _space(town, booking.space).rules
+            rules = town.space(booking.space).rules
             percent = refund_percent(rules, booking.span.start, now)
             return machine.cancelled(case, now, "holder", percent)
 
@@ -197,7 +154,7 @@ class Desk:
             booking = before.booking
             if booking.span == span:
                 return before
-            space = _space(town, booking.space)
+            space = town.space(booking.space)
             now = self._process.clock()
             self._check(town, space, span, "web")
             if booking.span.start <= now:
@@ -216,6 +173,26 @@ class Desk:
             except GuardFailed:
                 continue
         raise Busy(booking_id)
+
+    async def shown(self, booking_id: str, by: str) -> dict[str, str]:
+        """Return the PINs of a booking by lock, after it was noted who looked.
+
+        Raises NotPossible.
+        """
+        case = await self._looked(booking_id, by, "shown")
+        return await self._process.codes(case)
+
+    async def sent_again(self, booking_id: str, by: str) -> Case:
+        """Send the PINs of a booking once more; it is noted who did. Raises NotPossible."""
+        await self._looked(booking_id, by, "sent")
+        await self._process.settle(booking_id)
+        return (await self._process.load(booking_id))[0]
+
+    async def _looked(self, booking_id: str, by: str, how: str) -> Case:
+        now = self._process.clock()
+        return await self._process.change(
+            booking_id, lambda case: machine.looked(case, now, by, how)
+        )
 
     async def approve(self, booking_id: str, by: str) -> Case:
         """Agree to a booking that was asked for; its holder then has two days to pay.
@@ -310,6 +287,18 @@ class Desk:
             raise OtherRequest
         return case
 
+    async def _not_too_many(self, wish: Wish) -> None:
+        """Raise NotBookable where a citizen holds as many slots as one may without paying."""
+        if wish.channel != "web":
+            return
+        mine = f'refHolder=="{wish.holder}";({OPEN})'
+        try:
+            found = await self._client.query(type=BOOKING, q=mine, attrs=["status"])
+        except NotFound:
+            return
+        if len(found) >= MOST_OPEN:
+            raise NotBookable("too_many_open")
+
     async def _new(self, town: Town, space: Space, wish: Wish) -> Case:
         now = self._process.clock()
         self._check(town, space, wish.span, wish.channel)
@@ -327,7 +316,7 @@ class Desk:
             language=wish.language,
             party=wish.party,
             claims=tuple(claims(space, wish.span, town.spaces)),
-            locks=_locks(town, space),
+            locks=town.locks(space),
             idempotency_key=hashlib.sha256(wish.key.encode()).hexdigest()[:32],
             request_digest=wish.digest,
             ledger_id=wish.ledger_id,
@@ -365,58 +354,3 @@ class Desk:
                 raise GuardFailed(one.id)
             found.append({"op": "check", "id": one.id, "ifMatch": version})
         return found
-
-
-def booking_id(wish: Wish, city: str) -> str:
-    """Return the id that every repetition of a wish leads to."""
-    digest = hashlib.sha256(f"{wish.holder}\n{wish.key}".encode()).hexdigest()
-    return f"urn:ngsi-ld:{BOOKING}:{city}:{digest[:20]}"
-
-
-def booking_number(known: str) -> str:
-    """Return the number people say: eight letters and digits, made from the id."""
-    rest = int(hashlib.sha256(known.encode()).hexdigest(), 16)
-    letters = []
-    for _ in range(NUMBER):
-        rest, place = divmod(rest, len(ALPHABET))
-        letters.append(ALPHABET[place])
-    return f"{''.join(letters[:4])}-{''.join(letters[4:])}"
-
-
-def read_town(entities: list[Entity]) -> Town:
-    """Return the spaces of entities; those that cannot be read are named, and left out."""
-    spaces, broken = {}, []
-    for entity in entities:
-        try:
-            space = read_space(entity)
-        except BadSpace as error:
-            broken.append(str(error))
-        else:
-            spaces[space.id] = space
-    while True:
-        bad = [one.id for one in spaces.values() if not _whole(one, spaces)]
-        if not bad:
-            return Town(spaces, tuple(broken))
-        broken += [f"{one}: a part of it is missing, or it is a part of itself" for one in bad]
-        spaces = {name: one for name, one in spaces.items() if name not in bad}
-
-
-def _whole(space: Space, spaces: Mapping[str, Space]) -> bool:
-    try:
-        leaves(space, spaces)
-    except BadSpace:
-        return False
-    return True
-
-
-def _space(town: Town, space_id: str) -> Space:
-    space = town.spaces.get(space_id)
-    if space is None:
-        raise NotBookable("no_space")
-    return space
-
-
-def _locks(town: Town, space: Space) -> tuple[str, ...]:
-    """Return the locks that open a space: its own, else those of its parts."""
-    parts = [lock for leaf in leaves(space, town.spaces) for lock in town.spaces[leaf].locks]
-    return tuple(dict.fromkeys(space.locks or parts))

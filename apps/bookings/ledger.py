@@ -19,12 +19,14 @@ from typing import Final
 
 from apps.bookings.core.rules import NotBookable
 from apps.bookings.core.spaces import Space
+from apps.bookings.core.town import Town
 from apps.bookings.core.when import TOKYO, Span, local
-from apps.bookings.desk import Desk, OtherRequest, Town, Wish, booking_id
+from apps.bookings.desk import Desk
 from apps.bookings.edge.holders import BadContact, Contact, Holders
 from apps.bookings.process.case import HOLDING, Booking
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Process, Taken
+from apps.bookings.wish import OtherRequest, Wish, booking_id
 from broker.client import NotFound, value
 
 COLUMNS: Final = ("ledger_id", "space", "start", "end", "name", "status")

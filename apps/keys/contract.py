@@ -186,3 +186,7 @@ class Vault(Protocol):
     async def forget(self, holder: str, kind: str, /) -> None:
         """Forget a secret; nothing happens where there is none."""
         ...
+
+    async def erase(self, holder: str, /) -> None:
+        """Erase all secrets of a holder, for good."""
+        ...

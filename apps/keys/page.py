@@ -70,6 +70,9 @@ class NoVault:
     async def forget(self, holder: str, kind: str, /) -> None:
         """Forget nothing."""
 
+    async def erase(self, holder: str, /) -> None:
+        """Erase nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeysPage:

@@ -28,6 +28,7 @@ def templates(folder: Path) -> Environment:
         loader=FileSystemLoader([folder, HERE / "templates"]),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
+        auto_reload=False,
     )
     found.globals["shell"] = TEXTS
     found.globals["other"] = other

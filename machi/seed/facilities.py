@@ -93,6 +93,7 @@ def _lock(facility: dict[str, Any], known: dict[str, Any]) -> Entity:
         "controlledProperty": prop(["lockState"]),
         "lockKind": prop(kind),
         **{name: prop(part) for name, part in rules.items()},
+        **({"refCamera": relation(_urn("Camera", facility, known))} if kind == "keyBox" else {}),
         "vendorDeviceId": prop(facility["local"]),
         "simulated": prop(True),
         "lockState": prop("unknown"),

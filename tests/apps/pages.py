@@ -14,11 +14,12 @@ from playwright.async_api import Browser
 
 from apps.bookings.app import citizens, counter
 from apps.bookings.core.when import Span, at, local
-from apps.bookings.desk import Desk, Wish
+from apps.bookings.desk import Desk
 from apps.bookings.edge.holders import Contact, Holders
 from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.pages.site import Site
 from apps.bookings.process.runner import Process
+from apps.bookings.wish import Wish
 from apps.portal.app import PortalSettings, portal
 from apps.staff.app import StaffSettings, staff
 from broker.client import Client, timestamp

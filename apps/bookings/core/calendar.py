@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from apps.bookings.core.rules import NotBookable, check
+from apps.bookings.core.rules import NotBookable, check_closed, check_time
 from apps.bookings.core.spaces import Space, claimed
 from apps.bookings.core.when import Span, floor
 
@@ -26,23 +26,24 @@ def slots(space: Space, day: date, taken: frozenset[datetime], now: datetime) ->
         start = opening.start
         while start + space.slot <= opening.end:
             span = Span(start, start + space.slot)
-            found.append(Slot(span, state(space, span, taken, now)))
+            found.append(Slot(span, _state(space, span, taken, now)))
             start += space.slot
     return found
 
 
-def state(space: Space, span: Span, taken: frozenset[datetime], now: datetime) -> str:
-    """Return whether a slot is `free`, `taken`, or against which rule. One slot may be too short
-    a booking: that rule is left to the booking itself.
+def _state(space: Space, span: Span, taken: frozenset[datetime], now: datetime) -> str:
+    """Return whether a slot of an opening is `free`, `taken`, or against which rule.
+
+    One slot may be too short a booking: that rule is left to the booking itself.
     """
     if any(start in taken for start in claimed(space, span).pieces()):
         return "taken"
     try:
-        check(space.rules, space.hours, space.slot, span, now)
+        check_closed(space.hours, span)
+        check_time(space.rules, space.hours, span, now)
     except NotBookable as refusal:
-        if str(refusal) != "too_short":
-            return str(refusal)
-    return "free"
+        return str(refusal)
+    return "free" if space.slot <= space.rules.longest else "too_long"
 
 
 def free_from(slots_of_day: Iterable[Slot]) -> int:

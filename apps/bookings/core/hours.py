@@ -128,10 +128,14 @@ def last_office_day(before: date, hours: Hours) -> date:
 
     Where none is near, the last on which the town hall works.
     """
-    days = [before - timedelta(days=back) for back in range(1, FAR + 1)]
-    working = [day for day in days if is_office_day(day)]
-    usable = (d for d in working if hours.open_spans(d) and not hours.closure(whole_day(d)))
-    return next(usable, working[0])
+    days = (before - timedelta(days=back) for back in range(1, FAR + 1))
+    last = None
+    for day in filter(is_office_day, days):
+        if hours.open_spans(day) and not hours.closure(whole_day(day)):
+            return day
+        last = last or day
+    assert last is not None, "the town hall works within two months"
+    return last
 
 
 def read_hours(openings: Any, closed: Any, closures: Any) -> Hours:

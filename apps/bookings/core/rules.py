@@ -60,13 +60,7 @@ def closes_at(rules: Rules, hours: Hours, start: datetime) -> datetime:
 def check(rules: Rules, hours: Hours, slot: timedelta, span: Span, now: datetime) -> None:
     """Raise NotBookable where a citizen may not book a span now."""
     check_place(hours, span)
-    if span.start <= now:
-        raise NotBookable("past")
-    opening = opens_at(rules, span.start)
-    if now < opening:
-        raise NotBookable("too_early")
-    if now >= closes_at(rules, hours, span.start):
-        raise NotBookable("too_late")
+    check_time(rules, hours, span, now)
     length = span.end - span.start
     if length % slot:
         raise NotBookable("off_grid")
@@ -76,14 +70,29 @@ def check(rules: Rules, hours: Hours, slot: timedelta, span: Span, now: datetime
         raise NotBookable("too_long")
 
 
+def check_time(rules: Rules, hours: Hours, span: Span, now: datetime) -> None:
+    """Raise NotBookable where it is too early or too late to book a span."""
+    if span.start <= now:
+        raise NotBookable("past")
+    if now < opens_at(rules, span.start):
+        raise NotBookable("too_early")
+    if now >= closes_at(rules, hours, span.start):
+        raise NotBookable("too_late")
+
+
 def check_place(hours: Hours, span: Span) -> None:
     """Raise NotBookable where nobody, the counter included, can book a span."""
+    check_closed(hours, span)
+    if not hours.open_for(span):
+        raise NotBookable("closed")
+
+
+def check_closed(hours: Hours, span: Span) -> None:
+    """Raise NotBookable for a span that is off the grid, or closed for once."""
     if not span.on_the_grid:
         raise NotBookable("off_grid")
     if hours.closure(span) is not None:
         raise NotBookable("closure")
-    if not hours.open_for(span):
-        raise NotBookable("closed")
 
 
 def refund(rules: Rules, start: datetime, paid: int, now: datetime) -> int:

@@ -101,6 +101,10 @@ class Holders:
         if holder:
             await self._vault.forget(holder, f"session:{_digest(token)}")
 
+    async def erase(self, holder: str) -> None:
+        """Erase a person: name, address, PINs and everything that lets browsers in."""
+        await self._vault.erase(holder)
+
 
 def _parts(secret: str) -> tuple[str, str]:
     found = SECRET.fullmatch(secret)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 from datetime import datetime, timedelta
@@ -11,9 +12,9 @@ from urllib.parse import quote
 from fastapi import Request, Response
 
 from apps.bookings.core.calendar import Slot
-from apps.bookings.core.spaces import Space, leaves
+from apps.bookings.core.spaces import Space
+from apps.bookings.core.town import Town
 from apps.bookings.core.when import Span, local
-from apps.bookings.desk import Town, Wish
 from apps.bookings.edge.holders import Contact
 from apps.bookings.edge.http_provider import SIGNATURE, TIME, notified
 from apps.bookings.edge.ical import calendar
@@ -43,8 +44,10 @@ from apps.bookings.pages.site import (
     town_space,
     whole_number,
 )
-from apps.bookings.process.case import Booking, Case, Method
+from apps.bookings.process.case import HOLDING, Booking, Case, Method
 from apps.bookings.process.entities import BOOKING, booking_from
+from apps.bookings.process.machine import NotPossible
+from apps.bookings.wish import Wish
 from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
 from apps.shell.language import language_of
 from apps.shell.pages import templates, trouble
@@ -56,7 +59,7 @@ YEAR: Final = 365 * 24 * 3600
 FRESH: Final = timedelta(minutes=10)
 """How long the figures of the last year are shown before they are read again."""
 MOST_NOTICE: Final = 4096
-OUTCOMES: Final = ("held", "paid", "cancelled", "changed", "welcome", "left")
+OUTCOMES: Final = ("held", "paid", "cancelled", "changed", "welcome", "left", "erased")
 SHOWN_DAYS: Final = 400
 """Days ahead a calendar is shown; what may be booked is for the rules."""
 
@@ -75,8 +78,9 @@ class Citizen:
         language, now = language_of(request), self._site.clock()
         day = asked_day(request, "date", today(now))
         kind, words = request.query_params.get("kind", ""), request.query_params.get("place", "")
-        town, buildings = await self._site.desk.town(), await self._site.buildings()
-        taken = await self._site.taken(day, 1)
+        town, buildings, taken = await asyncio.gather(
+            self._site.desk.town(), self._site.buildings(), self._site.taken(day, 1)
+        )
         found = []
         for space in town.spaces.values():
             view = space_view(space, buildings, language)
@@ -105,16 +109,20 @@ class Citizen:
             return trouble(404, language)
         first = today(now)
         day = max(first, min(asked_day(request, "date", first), first + timedelta(days=SHOWN_DAYS)))
-        taken = await self._site.taken(day, 7, frozenset(leaves(space, town.spaces)))
+        taken, buildings, holder, camera = await asyncio.gather(
+            self._site.taken(day, 7, town.leaves(space)),
+            self._site.buildings(),
+            self._holder(request),
+            self._site.watched(town.locks(space)),
+        )
         week = [day_of(space, town, one, taken, now, language) for one in week_of(day)]
-        holder = await self._holder(request)
         return self._page(
             request, "space.html", language, status, told=told, here="", refused=status >= 400,
-            space=space_view(space, await self._site.buildings(), language), week=week,
+            space=space_view(space, buildings, language), week=week,
             rows=_rows([one.slots for one in week]), day=day, previous=day - timedelta(days=7),
             following=day + timedelta(days=7), first=first, lengths=lengths(space, TEXTS[language]),
             prices=price_lines(space, TEXTS[language], language),
-            rules=rule_lines(space, TEXTS[language]), known=holder is not None,
+            rules=rule_lines(space, TEXTS[language]), known=holder is not None, camera=camera,
             reductions=_reductions(space, language), key=secrets.token_urlsafe(18),
             given=given or {}, starts=[one for one in week[0].slots if one.state == "free"],
         )  # fmt: skip
@@ -170,6 +178,7 @@ class Citizen:
                           refused=status >= 400, booking=view, pay=pay, space=where,
                           town_money=self._site.process.town_money is not None,
                           times=_times(space, town), day=local(found.booking.span.start).date(),
+                          camera=await self._site.watched(found.booking.locks),
                           )  # fmt: skip
 
     async def act(self, request: Request) -> Response:
@@ -209,17 +218,17 @@ class Citizen:
         asked = fields.get("method", "")
         return next((one for one in offered if one.value == asked), Method.CASH)
 
-    async def mine(self, request: Request) -> Response:
-        """Show a holder's bookings."""
+    async def mine(self, request: Request, told: str = "", status: int = 200) -> Response:
+        """Show a holder's bookings, and what is kept of the holder."""
         language, now = language_of(request), self._site.clock()
         holder = await self._holder(request)
         found = await self._of(holder) if holder else []
         town = await self._site.desk.town()
         lines = [_line(one, town, language) for one in found]
         feed = await self._site.holders.secret(holder, "feed") if holder else ""
-        told = request.query_params.get("told", "")
-        return self._page(request, "mine.html", language, here="/my", known=holder is not None,
-                          told=TEXTS[language].get(f"told_{told}", "") if told in OUTCOMES else "",
+        contact = await self._site.holders.contact(holder) if holder else None
+        return self._page(request, "mine.html", language, status, here="/my", contact=contact,
+                          known=holder is not None, told=told, refused=status >= 400,
                           coming=[one for one in lines if one["end"] > now],
                           past=[one for one in reversed(lines) if one["end"] <= now],
                           feed=feed)  # fmt: skip
@@ -240,6 +249,25 @@ class Citizen:
             await self._seal.read(request)
             await self._site.holders.leave(request.cookies.get(BROWSER, ""))
         answer = onward("/my", language_of(request), told="left")
+        answer.delete_cookie(BROWSER)
+        return answer
+
+    async def erase(self, request: Request) -> Response:
+        """Erase whoever asks; their bookings keep a pseudonym that leads to nobody."""
+        language = language_of(request)
+        try:
+            await self._seal.read(request)
+            holder = await self._holder(request)
+            if holder is None:
+                raise FormRefused("bad_form")
+            now = self._site.clock()
+            if any(one.status in HOLDING and one.span.end > now for one in await self._of(holder)):
+                raise NotPossible("erase_open")
+        except REFUSALS as error:
+            text, status = refusal(error, TEXTS[language])
+            return await self.mine(request, text, status)
+        await self._site.holders.erase(holder)
+        answer = onward("/my", language, told="erased")
         answer.delete_cookie(BROWSER)
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
@@ -12,10 +13,11 @@ from fastapi import Request, Response
 from apps.bookings import ledger
 from apps.bookings.core.recurring import Occurrence, Series, occurrences
 from apps.bookings.core.rules import NotBookable
+from apps.bookings.core.town import Town
 from apps.bookings.core.when import TOKYO, Span, at, clock_minutes, local
-from apps.bookings.desk import Town, Wish
+from apps.bookings.desk import OPEN
 from apps.bookings.edge.holders import Contact
-from apps.bookings.pages.showing import day_label, lengths, line, today
+from apps.bookings.pages.showing import day_label, lengths, line, look_lines, today
 from apps.bookings.pages.site import (
     HERE,
     REFUSALS,
@@ -27,9 +29,10 @@ from apps.bookings.pages.site import (
     shown,
     whole_number,
 )
-from apps.bookings.process.case import HOLDING, Booking, Case, Method, Money, Status
+from apps.bookings.process.case import HOLDING, USABLE, Booking, Case, Method, Money, Status
 from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.runner import Taken
+from apps.bookings.wish import Wish
 from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
@@ -39,7 +42,6 @@ from apps.staff.forms import staff_number
 from broker.client import ClientError, NotFound
 
 MOST_LEDGER: Final = 1_000_000
-OPEN: Final = f'status=="{Status.REQUESTED.value}","{Status.AWAITING_PAYMENT.value}"'
 
 
 class Counter:
@@ -56,6 +58,8 @@ class Counter:
             "cash": self._cash,
             "handed": self._handed,
             "cancel": self._cancel,
+            "pin": self._pin,
+            "resend": self._resend,
             "book": self._book,
             "close": self._close,
             "ledger": self._ledger,
@@ -71,6 +75,7 @@ class Counter:
         day = day or asked_day(request, "day", today(now))
         shows: dict[str, Any] = {
             "rows": [], "requests": [], "unpaid": [], "refunds": [], "problems": [], "today": [],
+            "usable": [],
             "spaces": [], "lengths": [],
         }  # fmt: skip
         reached = True
@@ -144,10 +149,12 @@ class Counter:
 
     async def _shows(self, day: date, language: str) -> dict[str, Any]:
         t, site = TEXTS[language], self._site
-        town = await site.desk.town()
-        whole = await site.bookings(day)
-        waiting = await self._cases(OPEN)
-        returning = await self._cases("refundAmount>0", Money.PENDING)
+        town, whole, waiting, returning = await asyncio.gather(
+            site.desk.town(),
+            site.bookings(day),
+            self._cases(OPEN),
+            self._cases("refundAmount>0", Money.PENDING),
+        )
         rows = [
             {"name": _name(town, one, language),
              "bookings": [_short(b, t, language) for b in whole if b.space == one]}
@@ -181,6 +188,11 @@ class Counter:
                 ),
             ],
             "today": [_line(one, town, language) for one in whole if one.status in HOLDING],
+            "usable": [
+                _line(one, town, language) | {"looks": look_lines(one, t, language)}
+                for one in whole
+                if one.status in USABLE and one.keys
+            ],
             "spaces": [{"id": one.id, "name": _name(town, one.id, language)} for one in spaces],
             "lengths": lengths(spaces[0], t) if spaces else [],
         }
@@ -215,6 +227,15 @@ class Counter:
     async def _cancel(self, fields: dict[str, str], by: str) -> str:
         await self._site.desk.cancel(fields.get("id", ""), by_town=True)
         return ""
+
+    async def _pin(self, fields: dict[str, str], by: str) -> str:
+        """Show the PINs to whoever is at the counter; the booking says who looked."""
+        t, pins = TEXTS[fields["lang"]], await self._site.desk.shown(fields.get("id", ""), by)
+        return t["pin_shown"].format(pin=", ".join(pins.values()) or t["none"])
+
+    async def _resend(self, fields: dict[str, str], by: str) -> str:
+        await self._site.desk.sent_again(fields.get("id", ""), by)
+        return TEXTS[fields["lang"]]["pin_resent"]
 
     async def _close(self, fields: dict[str, str], by: str) -> str:
         try:

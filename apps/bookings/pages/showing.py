@@ -10,9 +10,9 @@ from typing import Any, Final
 from apps.bookings.core.calendar import Slot, slots
 from apps.bookings.core.holidays import holiday
 from apps.bookings.core.rules import refund_percent
-from apps.bookings.core.spaces import Space, leaves
+from apps.bookings.core.spaces import Space
+from apps.bookings.core.town import Town
 from apps.bookings.core.when import local
-from apps.bookings.desk import Town
 from apps.bookings.edge.mail import clock, when
 from apps.bookings.process.case import HOLDING, Booking, Case, Method, Money, Status
 from broker.client import Entity, value
@@ -51,7 +51,7 @@ def taken_by_leaf(claims: Iterable[Entity]) -> Taken:
 def taken_of(space: Space, town: Town, taken: Taken) -> frozenset[datetime]:
     """Return the starts at which any part of a space is taken."""
     nothing: frozenset[datetime] = frozenset()
-    return nothing.union(*(taken.get(leaf, nothing) for leaf in leaves(space, town.spaces)))
+    return nothing.union(*(taken.get(leaf, nothing) for leaf in town.leaves(space)))
 
 
 def day_of(space: Space, town: Town, day: date, taken: Taken, now: datetime, language: str) -> Day:
@@ -178,10 +178,19 @@ def booking_view(
         "paid": case.paid > 0,
         "cancellable": booking.status in HOLDING - {Status.IN_USE} and booking.span.start > now,
         "changeable": booking.status is Status.CONFIRMED and percent == 100,
+        "looks": look_lines(booking, t, language),
         "letters": [
             f"{t['letter_' + one.kind]}: {t['letter_' + one.status]}" for one in booking.letters
         ],
     }
+
+
+def look_lines(booking: Booking, t: Words, language: str) -> list[str]:
+    """Return which staff had to do with a booking's PINs, and when."""
+    return [
+        t[f"look_{one.how}"].format(at=clock(one.at, language), by=one.by.rpartition(":")[2])
+        for one in booking.looks
+    ]
 
 
 def line(booking: Booking, name: str, t: Words, language: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,8 +14,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from apps.bookings.core.prices import BadPrices
 from apps.bookings.core.rules import NotBookable
 from apps.bookings.core.spaces import CLAIM
+from apps.bookings.core.town import Town
 from apps.bookings.core.when import whole_day
-from apps.bookings.desk import Desk, OtherRequest, Town
+from apps.bookings.desk import Desk
 from apps.bookings.edge.holders import BadContact, Holders
 from apps.bookings.edge.payments import Provider
 from apps.bookings.pages.showing import Taken, taken_by_leaf
@@ -24,9 +25,10 @@ from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Busy, Process
 from apps.bookings.process.runner import Taken as SlotTaken
+from apps.bookings.wish import OtherRequest
 from apps.shell.forms import FormRefused
 from apps.shell.language import words
-from broker.client import ClientError, Entity, NotFound
+from broker.client import ClientError, Entity, NotFound, value
 
 HERE: Final = Path(__file__).parent.parent
 TEXTS: Final = words(HERE / "words")
@@ -56,11 +58,25 @@ class Site:
             found = []
         return {one["id"]: one for one in found}
 
+    async def watched(self, locks: Iterable[str]) -> bool:
+        """Say whether a camera looks at one of these locks."""
+        named = ",".join(locks)
+        if not named:
+            return False
+        try:
+            found = await self.process.client.query(type="SmartLock", id=named, attrs=["refCamera"])
+        except NotFound:
+            return False
+        return any(value(one, "refCamera") for one in found)
+
     async def taken(self, first: date, days: int, leaves: frozenset[str] | None = None) -> Taken:
         """Return what is taken on some days and the night after, of some leaves or of all."""
         q = _used_on(first, days + 1)
         if leaves is not None:
-            q += ";refSpace==" + ",".join(f'"{leaf}"' for leaf in sorted(leaves))
+            ends = [one.rpartition(":")[2] for one in sorted(leaves)]
+            whole = range(days + 1)
+            named = (f'"{end}/{first + timedelta(days=n)}"' for end in ends for n in whole)
+            q = f"spaceDay=={','.join(named)}"
         try:
             return taken_by_leaf(await self.process.client.query(type=CLAIM, q=q))
         except NotFound:

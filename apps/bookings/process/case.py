@@ -117,6 +117,15 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """A member of staff had to do with the PINs: `how` is `shown` or `sent`."""
+
+    at: datetime
+    by: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Booking:
     """The booking itself. `claims` are the ids of the base slots it took, `locks` what opens it."""
 
@@ -140,6 +149,7 @@ class Booking:
     locks: tuple[str, ...] = ()
     keys: tuple[Key, ...] = ()
     letters: tuple[Letter, ...] = ()
+    looks: tuple[Look, ...] = ()
     idempotency_key: str = ""
     request_digest: str = ""
     ledger_id: str = ""

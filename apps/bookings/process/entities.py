@@ -15,6 +15,7 @@ from apps.bookings.process.case import (
     Case,
     Key,
     Letter,
+    Look,
     Method,
     Money,
     Payment,
@@ -59,6 +60,9 @@ def booking_from(entity: Entity) -> Booking:
         locks=tuple(told.get("locks", ())),
         keys=tuple(Key(**one) for one in told.get("keys", ())),
         letters=tuple(_letter(one) for one in told.get("letters", ())),
+        looks=tuple(
+            Look(moment(one["at"]), one["by"], one["how"]) for one in told.get("looks", ())
+        ),
         idempotency_key=str(value(entity, "idempotencyKey", "")),
         request_digest=str(told.get("requestDigest", "")),
         ledger_id=str(value(entity, "externalLedgerId", "")),
@@ -195,6 +199,7 @@ def _process(case: Case) -> dict[str, Any]:
         "locks": list(booking.locks),
         "letters": [_letter_plain(one) for one in booking.letters],
         "keys": [_key_plain(one) for one in booking.keys],
+        "looks": [{"at": utc(one.at), "by": one.by, "how": one.how} for one in booking.looks],
         "charge": case.charge.id if case.charge is not None else None,
         "past": [one.id for one in case.past],
         "refunds": [one.id for one in case.refunds],
@@ -272,10 +277,12 @@ def _payment_attributes(payment: Payment, booking: Booking) -> dict[str, Any]:
 def _claim(claim: str, booking: Booking) -> Operation:
     city, leaf, stamp = claim.split(":", 4)[3], *claim.split(":", 4)[4].rsplit(":", 1)
     start = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:00Z"
+    day = f"{local(moment(start)):%Y-%m-%d}"
     entity = {
         "id": claim,
         "type": CLAIM,
-        "usedOn": _property(f"{local(moment(start)):%Y-%m-%d}"),
+        "usedOn": _property(day),
+        "spaceDay": _property(f"{leaf}/{day}"),
         "startAt": _property(start),
         "refSpace": _relation(f"urn:ngsi-ld:BookableSpace:{city}:{leaf}"),
         "refBooking": _relation(booking.id),

@@ -16,10 +16,12 @@ from apps.bookings.process.case import (
     HOLDING,
     PROVIDED,
     REFUND,
+    USABLE,
     Booking,
     Case,
     Key,
     Letter,
+    Look,
     Method,
     Money,
     Payment,
@@ -228,6 +230,19 @@ def key_mailed(case: Case) -> Case:
         for one in case.booking.keys
     )
     return written(replace(case, booking=replace(case.booking, keys=keys)), "key")
+
+
+def looked(case: Case, now: datetime, by: str, how: str) -> Case:
+    """Return the case after staff had the PINs `shown`, or `sent` to the holder once more.
+
+    Raises NotPossible.
+    """
+    issued = any(one.current and one.issued for one in case.booking.keys)
+    if case.booking.status not in USABLE or not issued:
+        raise NotPossible("no_pin")
+    looks = (*case.booking.looks, Look(now, by, how))
+    noted = replace(case, booking=replace(case.booking, looks=looks))
+    return key_mailed(noted) if how == "sent" else noted
 
 
 def in_trouble(case: Case) -> Case:

@@ -255,13 +255,17 @@ class Process:
             return machine.waiting(case, refund, answer.outcome.value, self.clock())
         return machine.paid_back(case, refund, answer.ref, self.clock())
 
-    async def _send(self, case: Case, letter: Letter) -> Case:
+    async def codes(self, case: Case) -> dict[str, str]:
+        """Return the PINs of a booking that can be told, by lock."""
         codes = {}
-        if letter.kind in machine.BRING_KEYS:
-            for key in case.booking.keys:
-                code = await self.locks.code(key.grant) if key.current and key.issued else None
-                if code is not None:
-                    codes[key.lock] = code
+        for key in case.booking.keys:
+            code = await self.locks.code(key.grant) if key.current and key.issued else None
+            if code is not None:
+                codes[key.lock] = code
+        return codes
+
+    async def _send(self, case: Case, letter: Letter) -> Case:
+        codes = await self.codes(case) if letter.kind in machine.BRING_KEYS else {}
         result = await self.post.send(case, letter, codes)
         return machine.posted(case, letter, self.clock(), sent=result.sent, final=result.final)
 

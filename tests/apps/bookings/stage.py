@@ -14,11 +14,12 @@ import aiohttp
 
 from apps.bookings.core.hours import WEEK
 from apps.bookings.core.when import TOKYO, Span, moment, utc
-from apps.bookings.desk import Desk, Wish
+from apps.bookings.desk import Desk
 from apps.bookings.edge.fake_provider import FakeProvider, serving
 from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.process.case import Case, Letter
 from apps.bookings.process.runner import Posted, Process
+from apps.bookings.wish import Wish
 from apps.keys.contract import (
     CannotGrant,
     Grant,
@@ -160,6 +161,9 @@ class PaperVault:
 
     async def forget(self, holder: str, kind: str, /) -> None:
         self.kept.pop((holder, kind), None)
+
+    async def erase(self, holder: str, /) -> None:
+        self.kept = {key: one for key, one in self.kept.items() if key[0] != holder}
 
 
 @dataclass(slots=True)

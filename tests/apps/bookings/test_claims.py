@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from apps.bookings.core.calendar import slots, starts
 from apps.bookings.core.hours import WEEK
 from apps.bookings.core.spaces import BadSpace, Space, claimed, claims, leaves, read_space
+from apps.bookings.core.town import read_town
 from apps.bookings.core.when import TOKYO, Span
-from apps.bookings.desk import read_town
 from apps.bookings.process.case import Booking, Case, Status
 from apps.bookings.process.entities import operations
 
@@ -110,6 +110,7 @@ def test_claim_entities_say_space_start_and_booking():
             "id": "urn:ngsi-ld:SlotClaim:432148:room:20261129T1500Z",
             "type": "SlotClaim",
             "usedOn": {"type": "Property", "value": "2026-11-30"},
+            "spaceDay": {"type": "Property", "value": "room/2026-11-30"},
             "startAt": {"type": "Property", "value": "2026-11-29T15:00:00Z"},
             "refSpace": {"type": "Relationship", "object": space_id(ROOM)},
             "refBooking": {"type": "Relationship", "object": booking.id},

@@ -13,8 +13,8 @@ from aiosmtpd.controller import Controller
 
 from apps.bookings.edge.holders import BadContact, Contact, Holders
 from apps.bookings.edge.mail import TEXTS, Mail, MailRefused, Server, read_server
+from tests.apps.bookings.browsing import BUILDING
 from tests.apps.bookings.stage import GYM, LOCK, PaperVault, Stage, broker, space, stage, wish
-from tests.apps.bookings.test_pages import BUILDING
 from tests.support import free_port
 from tests.support.patience import PATIENCE
 

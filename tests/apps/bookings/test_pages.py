@@ -1,102 +1,32 @@
 """The pages over HTTP on a real broker: find, book, pay, key, cancel; the counter's day."""
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from apps.bookings.app import citizens, counter
-from apps.bookings.edge.holders import Holders
-from apps.bookings.edge.http_provider import SIGNATURE, TIME, HttpProvider, signed
+from apps.bookings.app import citizens
+from apps.bookings.edge.http_provider import SIGNATURE, TIME, signed
 from apps.bookings.edge.payments import Outcome
-from apps.bookings.pages.site import TEXTS, Site
+from apps.bookings.pages.site import TEXTS
 from apps.bookings.process.case import Method, Status
 from apps.bookings.service import Service
 from broker.client import Client, value
+from tests.apps.bookings.browsing import Pages
 from tests.apps.bookings.stage import (
     GYM,
     LEFT,
     NINE,
     NOW,
     RIGHT,
-    PaperVault,
-    Stage,
-    broker,
     hours,
     space,
-    stage,
     wish,
 )
 from tests.support.live import serve
-
-BUILDING = {
-    "id": "urn:ngsi-ld:Building:432148:gym",
-    "type": "Building",
-    "address": {"type": "Property",
-                "value": {"addressLocality": "阿蘇市", "streetAddress": "内牧1"}},
-    "location": {"type": "GeoProperty",
-                 "value": {"type": "Point", "coordinates": [131.04, 32.97]}},
-}  # fmt: skip
-
-
-@dataclass
-class Pages:
-    """The stage, the two applications, and a browser without windows for each."""
-
-    town: Stage
-    site: Site
-    citizen: aiohttp.ClientSession
-    desk: aiohttp.ClientSession
-
-    async def page(self, path: str, status: int = 200) -> str:
-        async with self.citizen.get(path) as answer:
-            assert answer.status == status, await answer.text()
-            return await answer.text()
-
-    async def send(self, session: aiohttp.ClientSession, path: str, page: str, **fields: str):
-        fields["token"] = re.findall(r'name="token" value="([0-9a-f]+)"', page)[0]
-        async with session.post(path, data=fields) as answer:
-            return answer.status, str(answer.url), await answer.text()
-
-    async def book(self, **more: str) -> str:
-        """Book the gym for two hours; return the path of the booking's page."""
-        page = await self.page("/spaces/gym?date=2026-12-01&lang=en")
-        fields = {
-            "key": re.findall(r'name="key" value="([^"]+)"', page)[0],
-            "start": NINE.start.isoformat(),
-            "minutes": "120",
-            "name": "阿蘇 花子",
-            "mail": "hanako@example.jp",
-        } | more
-        status, url, text = await self.send(
-            self.citizen, "/spaces/gym/book?date=2026-12-01&lang=en", page, **fields
-        )
-        assert status == 200, text
-        return re.sub(r"^http://[^/]+|\?.*$", "", url)
-
-
-@pytest.fixture
-async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
-    spaces = [space(GYM, (LEFT, RIGHT)), space(LEFT), space(RIGHT)]
-    async with broker(tmp_path) as url, stage(url, "aso", spaces) as town:
-        await town.client.create(BUILDING)
-        provider = town.process.provider
-        assert isinstance(provider, HttpProvider)
-        site = Site(
-            town.process, town.desk, Holders(PaperVault()), provider, "secret", clock=town.clock
-        )
-        jars = [aiohttp.CookieJar(unsafe=True) for _ in range(2)]
-        async with (
-            serve(citizens(site)) as first,
-            serve(counter(site)) as second,
-            aiohttp.ClientSession(first, cookie_jar=jars[0]) as citizen,
-            aiohttp.ClientSession(second, cookie_jar=jars[1]) as desk,
-        ):
-            yield Pages(town, site, citizen, desk)
 
 
 async def test_citizen_finds_books_pays_and_sees_the_pin(pages: Pages):

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from apps.bookings.core.rules import NotBookable
-from apps.bookings.desk import OtherRequest
 from apps.bookings.edge.payments import Outcome
 from apps.bookings.process.case import Method, Money, Status
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Posted, Taken
+from apps.bookings.wish import OtherRequest
 from broker.client import value
 from tests.apps.bookings.stage import (
     ANNA,

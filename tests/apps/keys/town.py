@@ -69,6 +69,9 @@ class MemoryVault:
     async def forget(self, holder: str, kind: str, /) -> None:
         self.kept.pop((holder, kind), None)
 
+    async def erase(self, holder: str, /) -> None:
+        self.kept = {key: one for key, one in self.kept.items() if key[0] != holder}
+
 
 class Town:
     """The town: what an app calls (`locks`), the worker, and the doors themselves."""

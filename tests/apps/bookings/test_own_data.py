@@ -1,0 +1,49 @@
+"""What is kept of a person: seen, erased, and how much one person may hold."""
+
+import pytest
+
+from apps.bookings.core.rules import NotBookable
+from apps.bookings.desk import MOST_OPEN
+from broker.client import value
+from tests.apps.bookings.browsing import Pages
+from tests.apps.bookings.stage import ANNA, LOCK, hours, wish
+
+
+async def test_citizen_sees_and_erases_what_is_kept(pages: Pages):
+    path = await pages.book()
+    booking = f"urn:ngsi-ld:FacilityBooking:432148:{path.rpartition('/')[2]}"
+    mine = await pages.page("/my?lang=en")
+    assert "阿蘇 花子" in mine
+    assert "hanako@example.jp" in mine
+    status, _, text = await pages.send(pages.citizen, "/my/erase?lang=en", mine)
+    assert (status, "still to come" in text) == (409, True)
+    await pages.town.desk.cancel(booking)
+    status, _, text = await pages.send(pages.citizen, "/my/erase?lang=en", mine)
+    assert (status, "Your data is erased." in text) == (200, True)
+    assert "花子" not in text
+    kept = await pages.town.client.retrieve(booking)
+    assert await pages.site.holders.contact(value(kept, "refHolder")) is None
+    await pages.page(f"{path}?lang=en", 404)
+
+
+async def test_one_person_holds_only_so_many_slots_without_paying(pages: Pages):
+    for number in range(MOST_OPEN):
+        await pages.town.desk.hold(wish(hours(f"2026-12-01 {10 + number}:00"), f"{number}"))
+    with pytest.raises(NotBookable, match="too_many_open"):
+        await pages.town.desk.hold(wish(hours("2026-12-02 09:00"), "more"))
+    await pages.town.desk.hold(wish(hours("2026-12-02 09:00"), "other", f"{ANNA}-2"))
+    first = await pages.town.desk.hold(wish(hours("2026-12-01 10:00"), "0"))
+    await pages.town.desk.cash(first.booking.id)
+    await pages.town.desk.hold(wish(hours("2026-12-03 09:00"), "more"))
+
+
+async def test_camera_at_the_door_is_told_before_and_after_booking(pages: Pages):
+    lock = {
+        "id": LOCK,
+        "type": ["Device", "SmartLock"],
+        "refCamera": {"type": "Relationship", "object": "urn:ngsi-ld:Camera:432148:gym"},
+    }
+    assert "A camera looks at" not in await pages.page("/spaces/gym?date=2026-12-01&lang=en")
+    await pages.town.client.create(lock)
+    assert "A camera looks at" in await pages.page("/spaces/gym?date=2026-12-01&lang=en")
+    assert "A camera looks at" in await pages.page(f"{await pages.book()}?lang=en")

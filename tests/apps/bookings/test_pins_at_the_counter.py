@@ -1,0 +1,42 @@
+"""Staff show a PIN or send it again: noted before it is seen, and the holder sees who did."""
+
+import pytest
+
+from apps.bookings.process.machine import NotPossible
+from tests.apps.bookings.browsing import Pages
+from tests.apps.bookings.stage import wish
+
+BY = "urn:ngsi-ld:Staff:s-7"
+
+
+async def test_staff_show_a_pin_and_the_holder_sees_who_looked(pages: Pages):
+    path = await pages.book()
+    booking = f"urn:ngsi-ld:FacilityBooking:432148:{path.rpartition('/')[2]}"
+    await pages.town.desk.cash(booking)
+    await pages.town.process.settle(booking)
+    case, _ = await pages.town.process.load(booking)
+    pin = await pages.town.locks.code(case.booking.keys[0].grant)
+    day = await pages.seen("/?day=2026-12-01&lang=en")
+    assert str(pin) not in day
+    told = {"day": "2026-12-01", "id": booking, "staff": "s-7"}
+    status, _, text = await pages.send(pages.desk, "/act/pin?lang=en", day, **told)
+    assert (status, f"PIN: {pin}" in text) == (200, True)
+    assert "staff s-7 looked at the PIN" in text
+    assert "staff s-7 looked at the PIN" in await pages.page(f"{path}?lang=en")
+    assert "looked at" in await pages.seen("/?day=2026-12-01&lang=en")
+
+
+async def test_pin_that_is_sent_again_is_a_letter_of_its_own(pages: Pages):
+    case = await pages.town.booked()
+    after = await pages.town.desk.sent_again(case.booking.id, BY)
+    assert pages.town.post.kinds() == ["confirmed", "key"]
+    pin = await pages.town.locks.code(case.booking.keys[0].grant)
+    assert list(pages.town.post.sent[-1][3].values()) == [pin]
+    assert [(one.by, one.how) for one in after.booking.looks] == [(BY, "sent")]
+
+
+async def test_where_no_pin_is_issued_none_is_shown_and_nobody_noted(pages: Pages):
+    held = await pages.town.desk.hold(wish())
+    with pytest.raises(NotPossible, match="no_pin"):
+        await pages.town.desk.shown(held.booking.id, BY)
+    assert (await pages.town.case(held)).booking.looks == ()
