@@ -27,6 +27,7 @@ from apps.bookings.edge.fake_provider import FakeProvider, serving
 from apps.bookings.edge.holders import Holders
 from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.edge.mail import Mail, MailRefused, Server, read_server
+from apps.bookings.mirror import Mirror
 from apps.bookings.pages.site import Site
 from apps.bookings.process.runner import Process
 from apps.bookings.service import Service
@@ -42,6 +43,8 @@ from machi.town_money import NAME, town_of
 
 log = logging.getLogger("machi.bookings")
 
+MIRROR: Final = "bookings-ledger.csv"
+"""The file in the data folder that mirrors all bookings as a ledger."""
 SOON: Final = Retry(attempts=2)
 """A person waits: an absent broker is told at once."""
 
@@ -98,14 +101,16 @@ async def run(settings: BookingsSettings, clock: Callable[[], datetime] = utc_no
             purse = Client(settings.broker, name=NAME, key=key_of(NAME), retry=SOON)
             money = TownMoney(town_of(await stack.enter_async_context(purse), vault, b"", clock))
         site = assembled(settings, pages, vault, provider, secret, clock, money)
+        process = replace(site.process, client=worker, locks=TownLocks(worker, vault, clock=clock))
         carried = Service(
-            replace(site.process, client=worker, locks=TownLocks(worker, vault, clock=clock)),
+            process,
             ready=lambda: log.info("ready: bookings are on %s", settings.address),
         )
         doors = Doors(settings.adapters or settings.data / "adapters")
         keys = Worker(worker, vault, doors, clock=clock)
+        mirror = Mirror(worker, Desk(process), settings.data / MIRROR)
         shown = {settings.port: citizens(site), settings.counter_port: counter(site)}
-        await serve(shown, [carried.run(), keys.run()])
+        await serve(shown, [carried.run(), keys.run(), mirror.run()])
 
 
 def assembled(

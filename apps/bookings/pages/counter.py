@@ -17,6 +17,8 @@ from apps.bookings.core.town import Town
 from apps.bookings.core.when import TOKYO, Span, at, clock_minutes, local
 from apps.bookings.desk import OPEN
 from apps.bookings.edge.holders import Contact
+from apps.bookings.edge.mail import clock
+from apps.bookings.mirror import ledger_text
 from apps.bookings.pages.showing import day_label, lengths, line, look_lines, today
 from apps.bookings.pages.site import (
     HERE,
@@ -30,9 +32,10 @@ from apps.bookings.pages.site import (
     whole_number,
 )
 from apps.bookings.process.case import HOLDING, USABLE, Booking, Case, Method, Money, Status
-from apps.bookings.process.entities import BOOKING, booking_from
+from apps.bookings.process.entities import BOOKING
 from apps.bookings.process.runner import Taken
 from apps.bookings.wish import Wish
+from apps.keys.doorlog import MISUSE
 from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
@@ -120,15 +123,9 @@ class Counter:
     async def download(self, request: Request) -> Response:
         """Give all bookings as a ledger."""
         await self._person(request)
-        try:
-            found = await self._site.process.client.query(type=BOOKING)
-        except NotFound:
-            found = []
-        town = await self._site.desk.town()
-        names = {one.id: one.ledger_id or one.id for one in town.spaces.values()}
-        text = ledger.written((booking_from(one) for one in found), names)
+        text = await ledger_text(self._site.process.client, self._site.desk)
         headers = {"Content-Disposition": 'attachment; filename="ledger.csv"'}
-        return Response("\ufeff" + text, media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
     async def _person(self, request: Request) -> Person | None:
         """Return who is signed in, None where nobody signs in. Raises Outside, ClientError."""
@@ -149,11 +146,12 @@ class Counter:
 
     async def _shows(self, day: date, language: str) -> dict[str, Any]:
         t, site = TEXTS[language], self._site
-        town, whole, waiting, returning = await asyncio.gather(
+        town, whole, waiting, returning, misuse = await asyncio.gather(
             site.desk.town(),
             site.bookings(day),
             self._cases(OPEN),
             self._cases("refundAmount>0", Money.PENDING),
+            site.misuse(),
         )
         rows = [
             {"name": _name(town, one, language),
@@ -178,6 +176,14 @@ class Counter:
                 if one.method is Method.CASH and one.status is Money.PENDING
             ],
             "problems": [
+                *(
+                    t["problem_misuse"].format(
+                        at=clock(one.at, language),
+                        place=_of_lock(town, one.lock, language),
+                        what=", ".join(t[f"mark_{mark}"] for mark in sorted(one.marks & MISUSE)),
+                    )
+                    for one in misuse
+                ),
                 *(t["problem_broken"].format(reason=one) for one in town.broken),
                 *(text for one in whole for text in _problems(one, t)),
                 *(
@@ -341,6 +347,12 @@ def _name(town: Town, space_id: str, language: str) -> str:
     if space is None:
         return space_id
     return space.name.get(language) or space.name.get("ja", space.local)
+
+
+def _of_lock(town: Town, lock: str, language: str) -> str:
+    """Return the name of the place a lock opens."""
+    opened = [one.id for one in town.spaces.values() if lock in one.locks]
+    return _name(town, opened[0], language) if opened else lock.rpartition(":")[2]
 
 
 def _day(text: str) -> date:

@@ -1,10 +1,10 @@
-"""Staff show a PIN or send it again: noted before it is seen, and the holder sees who did."""
+"""At the counter: PINs are shown and sent again, noting who did; misuse of doors is told."""
 
 import pytest
 
 from apps.bookings.process.machine import NotPossible
 from tests.apps.bookings.browsing import Pages
-from tests.apps.bookings.stage import wish
+from tests.apps.bookings.stage import LOCK, wish
 
 BY = "urn:ngsi-ld:Staff:s-7"
 
@@ -40,3 +40,20 @@ async def test_where_no_pin_is_issued_none_is_shown_and_nobody_noted(pages: Page
     with pytest.raises(NotPossible, match="no_pin"):
         await pages.town.desk.shown(held.booking.id, BY)
     assert (await pages.town.case(held)).booking.looks == ()
+
+
+async def test_misuse_of_a_door_is_told_at_the_counter(pages: Pages):
+    values = {
+        "eventType": "doorForced",
+        "method": "unknown",
+        "dateObserved": "2026-11-26T02:30:00Z",
+    }
+    event = {
+        "id": "urn:ngsi-ld:AccessEvent:432148:1",
+        "type": "AccessEvent",
+        "refLock": {"type": "Relationship", "object": LOCK},
+        **{name: {"type": "Property", "value": part} for name, part in values.items()},
+    }
+    assert "forced open" not in await pages.seen("/?lang=en")
+    await pages.town.client.create(event)
+    assert "11:30 (Japan time) Gym: forced open" in await pages.seen("/?lang=en")
