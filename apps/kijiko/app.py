@@ -23,11 +23,11 @@ def phones(site: Site) -> FastAPI:
     """Return the application for citizens and shops."""
     wallet = WalletPages(site)
     shop = ShopPages(site, wallet.frame)
-    app = application("Kijiko", "kijiko", STATIC)
+    app = application("Kijiko", "kijiko", STATIC, camera=True)
     for path, handler, method in (
         ("/", wallet.home, "GET"),
         ("/open", wallet.open, "POST"),
-        ("/pay", wallet.scan, "GET"),
+        ("/pay", wallet.ask, "GET"),
         ("/pay", wallet.look, "POST"),
         ("/pay/confirm", wallet.pay, "POST"),
         ("/paid/{local}", wallet.paid, "GET"),

@@ -26,13 +26,18 @@ class Outside(Exception):
         self.answer = answer
 
 
-def application(title: str, area: str, static: Path, **options: Any) -> FastAPI:
-    """Return an app with the frame, `/health`, and the files of `static` at `/static/<area>`."""
+def application(
+    title: str, area: str, static: Path, *, camera: bool = False, **options: Any
+) -> FastAPI:
+    """Return an app with the frame, `/health`, and the files of `static` at `/static/<area>`.
+
+    Its pages may ask for the camera where `camera` says so.
+    """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, **options)
     app.add_route("/health", _health, methods=["GET"])
     app.mount(f"/static/{area}", StaticFiles(directory=static))
     equip(app)
-    app.add_middleware(SecurityHeaders, forms=True)
+    app.add_middleware(SecurityHeaders, forms=True, camera=camera)
     return app
 
 

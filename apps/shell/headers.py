@@ -25,18 +25,21 @@ FORM_HEADERS: Final = {
     b"content-security-policy": POLICY.replace("form-action 'none'", "form-action 'self'").encode(),
     b"referrer-policy": b"same-origin",
 }
+CAMERA_HEADERS: Final = {
+    b"permissions-policy": b"geolocation=(), camera=(self), microphone=()",
+}
 
 
 class SecurityHeaders:
     """ASGI middleware that adds `HEADERS` to every response; none is cached that does not say so.
 
     `forms` allows the pages' forms to be sent to their own origin, which they then name: without
-    a referrer browsers send `Origin: null`.
+    a referrer browsers send `Origin: null`. `camera` lets pages ask for the camera.
     """
 
-    def __init__(self, app: ASGIApp, *, forms: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, forms: bool = False, camera: bool = False) -> None:
         self._app = app
-        changed = FORM_HEADERS if forms else {}
+        changed = (FORM_HEADERS if forms else {}) | (CAMERA_HEADERS if camera else {})
         self._headers = [(name, changed.get(name, content)) for name, content in HEADERS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

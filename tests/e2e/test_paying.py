@@ -1,4 +1,7 @@
-"""Two phones in a browser: a payment shows at once, comes back, and no code is good twice."""
+"""Two phones in a browser: a payment shows at once, comes back, and no code is good twice.
+
+Codes are pasted here; `test_scanning.py` holds them before a camera.
+"""
 
 import asyncio
 import contextlib
@@ -52,8 +55,8 @@ class Street:
         await expect(till.locator("#live")).to_have_text("入金はすぐにここに出ます。")
         return till, code
 
-    async def scan(self, code: str) -> Page:
-        """Let the citizen scan a code: the text goes into the field the scanner fills."""
+    async def paste(self, code: str) -> Page:
+        """Let the citizen paste a code into the field that the camera fills."""
         page = await self.phone(self.citizen, "/pay?lang=ja")
         await page.locator("#code").fill(code)
         await page.get_by_role("button", name="次へ").click()
@@ -61,8 +64,8 @@ class Street:
 
 
 @contextlib.asynccontextmanager
-async def street(url: str, browser: Browser) -> AsyncIterator[Street]:
-    async with pages(url, "street") as town:
+async def street(url: str, browser: Browser, tenant: str = "street") -> AsyncIterator[Street]:
+    async with pages(url, tenant) as town:
         # Browsers' signed pages live in real time.
         town.stage.clock.now = datetime.now(UTC)
         await town.opened(10_000)
@@ -77,6 +80,8 @@ async def street(url: str, browser: Browser) -> AsyncIterator[Street]:
             await context.add_cookies([{"name": name, "value": kept, "url": town.phone_url}])
             contexts.append(context)
         yield Street(town, *contexts)
+        for context in contexts:
+            await context.close()
 
 
 @pytest.fixture
@@ -87,7 +92,7 @@ async def place(tmp_path: Path, browser: Browser) -> AsyncIterator[Street]:
 
 async def test_payment_shows_on_the_shops_phone_and_comes_back(place: Street):
     till, code = await place.bill(850)
-    phone = await place.scan(code)
+    phone = await place.paste(code)
     await expect(phone.locator(".total")).to_have_text("850 円")
     waits = asyncio.create_task(
         till.locator("#incoming .fresh").first.wait_for(state="visible", timeout=LONG)
@@ -106,14 +111,14 @@ async def test_payment_shows_on_the_shops_phone_and_comes_back(place: Street):
 
 async def test_screenshot_of_a_code_is_refused_once_used_and_once_expired(place: Street):
     _, code = await place.bill(300)
-    phone = await place.scan(code)
+    phone = await place.paste(code)
     await phone.get_by_role("button", name="支払いを確定する").click()
     await expect(phone.get_by_role("heading", name="支払いました")).to_be_visible()
-    again = await place.scan(code)
+    again = await place.paste(code)
     await expect(again.get_by_role("alert")).to_contain_text("もう使われました")
     _, late = await place.bill(300)
     place.town.stage.clock.now += timedelta(seconds=60)
-    old = await place.scan(late)
+    old = await place.paste(late)
     await expect(old.get_by_role("alert")).to_contain_text("期限が切れています")
     wallet = await place.town.wallet()
     assert wallet.balance == 9700

@@ -25,11 +25,11 @@ expect.set_options(timeout=LIMIT)
 
 
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Run Chromium."""
+async def chromium(*more: str) -> AsyncIterator[Browser]:
+    """Run Chromium; `more` are options besides."""
     path = require_tool("chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        browser = await playwright.chromium.launch(executable_path=path, args=[*OPTIONS, *more])
         for name in ("new_context", "new_page"):
             setattr(browser, name, _patient(getattr(browser, name)))
         yield browser

@@ -16,6 +16,7 @@ from fastapi.responses import StreamingResponse
 
 from apps.bookings.edge.holders import Contact
 from apps.kijiko.bank.zengin import Account
+from apps.kijiko.codes.link import link
 from apps.kijiko.codes.picture import svg
 from apps.kijiko.ledger.lots import today
 from apps.kijiko.ledger.transfer import Kind, Transfer
@@ -72,7 +73,7 @@ class ShopPages:
             )  # fmt: skip
         transfers = await self._site.town.book.transfers(shop.wallet)
         wallet = await self._site.town.book.wallet(shop.wallet)
-        shows = {"bill": "", "picture": "", "amount": ""} | more
+        shows = {"bill": "", "picture": "", "linked": "", "amount": ""} | more
         return self._frame.page(
             request, "till.html", status, told, here="/shop", name=shop.name[language_of(request)],
             entries=_lines(transfers[:SHOWN], shop), unpaid=wallet.balance,
@@ -125,7 +126,10 @@ class ShopPages:
         except REFUSALS as error:
             told, status = refusal(error, TEXTS[language_of(request)])
             return await self.till(request, told, status)
-        return await self.till(request, bill=text, picture=svg(text).decode(), amount=f"{amount}")
+        return await self.till(
+            request, bill=text, picture=svg(text).decode(), linked=self._linked(text),
+            amount=f"{amount}",
+        )  # fmt: skip
 
     async def refund(self, request: Request) -> Response:
         """Give a payment back, or a part of it."""
@@ -148,7 +152,7 @@ class ShopPages:
         text = from_entity["qrPayload"]["value"]
         return self._frame.page(
             request, "plate.html", here="/shop/plate", name=shop.name, code=text,
-            shop_code=shop.code, picture=svg(text).decode(),
+            shop_code=shop.code, picture=svg(text).decode(), linked=self._linked(text),
         )  # fmt: skip
 
     async def sales(self, request: Request) -> Response:
@@ -187,6 +191,10 @@ class ShopPages:
         session = await self._site.town.holders.session(holder)
         self._frame.remember(answer, SHOP_BROWSER, session)
         return answer
+
+    def _linked(self, code: str) -> str:
+        """Return a code's link as a picture; "" where pages do not know their address."""
+        return svg(link(self._site.home, code)).decode() if self._site.home else ""
 
     async def _stream(self, shop: Shop, t: dict[str, str]) -> AsyncIterator[bytes]:
         async with self._site.notices.of(shop.wallet) as queue:

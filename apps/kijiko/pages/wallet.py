@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from apps.bookings.edge.holders import Contact
+from apps.kijiko.codes.link import code_in
 from apps.kijiko.codes.picture import svg
 from apps.kijiko.ledger.errors import NotPossible
 from apps.kijiko.ledger.wallet import Wallet
@@ -33,7 +34,7 @@ from broker.client import NotFound
 
 LINKS = (("/", "wallet"), ("/pay", "pay"), ("/code", "my_code"), ("/shop", "for_shops"))
 SHOWN = 20
-MOST_CODE = 600
+MOST_CODE = 900
 
 
 class WalletPages:
@@ -88,18 +89,23 @@ class WalletPages:
         self.frame.remember(answer, BROWSER, await self._site.town.holders.session(holder))
         return answer
 
-    async def scan(self, request: Request, told: str = "", status: int = 200) -> Response:
-        """Show the field for a shop's code."""
-        return self.frame.page(request, "scan.html", status, told, here="/pay")
+    async def ask(self, request: Request) -> Response:
+        """Ask for a shop's code; whom one pays that came by a link, is shown at once."""
+        given = request.query_params.get("code", "")[:MOST_CODE]
+        if not given:
+            return self._scan(request)
+        if await self._wallet(request) is None:
+            return await self.home(request, TEXTS[language_of(request)]["told_open_first"])
+        return await self._looked(request, given)
 
     async def look(self, request: Request) -> Response:
         """Show whom a scanned code pays, and ask for the amount or to agree."""
         try:
             fields = await self.frame.seal.read(request)
-            return await self._confirm(request, text_of(fields, "code", MOST_CODE))
+            code = text_of(fields, "code", MOST_CODE)
         except REFUSALS as error:
-            told, status = refusal(error, TEXTS[language_of(request)])
-            return await self.scan(request, told, status)
+            return self._scan(request, *refusal(error, TEXTS[language_of(request)]))
+        return await self._looked(request, code)
 
     async def pay(self, request: Request) -> Response:
         """Pay."""
@@ -116,10 +122,9 @@ class WalletPages:
             try:
                 return await self._confirm(request, code, told, status)
             except REFUSALS:
-                return await self.scan(request, told, status)
+                return self._scan(request, told, status)
         except REFUSALS as error:
-            told, status = refusal(error, TEXTS[language_of(request)])
-            return await self.scan(request, told, status)
+            return self._scan(request, *refusal(error, TEXTS[language_of(request)]))
         return onward(f"/paid/{paid.id.rpartition(':')[2]}", request)
 
     async def paid(self, request: Request) -> Response:
@@ -204,6 +209,15 @@ class WalletPages:
         if campaign is None:
             raise FormRefused("bad_form")
         await self._site.campaigns.grant(campaign, await self._own(request), amount_of(fields))
+
+    def _scan(self, request: Request, told: str = "", status: int = 200) -> Response:
+        return self.frame.page(request, "scan.html", status, told, here="/pay")
+
+    async def _looked(self, request: Request, text: str) -> Response:
+        try:
+            return await self._confirm(request, code_in(text))
+        except REFUSALS as error:
+            return self._scan(request, *refusal(error, TEXTS[language_of(request)]))
 
     async def _confirm(
         self, request: Request, code: str, told: str = "", status: int = 200

@@ -1,14 +1,17 @@
 """A shop's code: golden text, round trip, and what is wrong with a bad one."""
 
+import io
 import string
 from dataclasses import replace
 
 import pytest
+import segno
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.kijiko.codes import emv
 from apps.kijiko.codes.emv import BadPayload, checksum, sealed, written
+from apps.kijiko.codes.link import code_in, link
 from apps.kijiko.codes.merchant import IDENTIFIER, MerchantCode, payload, scanned
 from apps.kijiko.codes.picture import svg
 
@@ -121,3 +124,29 @@ def test_picture_is_an_svg_that_shrinks_whole_and_has_no_scripts():
     assert b"viewBox" in drawn
     assert b"width=" not in drawn.partition(b">")[0]
     assert b"script" not in drawn
+
+
+@given(CODES | SIGNED)
+def test_link_carries_the_code(code):
+    text = payload(code)
+    assert code_in(link("https://kijiko.example", text)) == code_in(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "https://kijiko.example/", "https://kijiko.example/pay", "ftp://x/pay?code=1", "http://["],
+)
+def test_other_texts_are_no_links_of_codes(text):
+    assert code_in(text) == text
+
+
+def test_picture_holds_japanese_names_as_utf_8():
+    assert svg("鍛冶屋町とうふ") == _drawn("鍛冶屋町とうふ".encode())
+
+
+def _drawn(content):
+    out = io.BytesIO()
+    segno.make_qr(content, error="m").save(
+        out, kind="svg", border=4, xmldecl=False, omitsize=True, dark="#000", light="#fff"
+    )
+    return out.getvalue()

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from apps.kijiko.app import phones
+from apps.kijiko.codes.link import link
 from apps.kijiko.ledger.book import Book
 from apps.kijiko.ledger.wallet import WalletStatus
 from apps.kijiko.ledger.wallets import Wallets
@@ -96,6 +97,31 @@ async def test_amount_of_a_bill_cannot_be_changed_on_the_way(town: Pages):
     await town.tofu()
     status, text = await _pays(town, await _bill(town, 850), amount="1")
     assert (status, EN["refused_code_forged"] in text) == (409, True)
+
+
+async def test_link_of_a_code_shows_whom_it_pays(town: Pages):
+    await town.opened(5000)
+    await town.tofu()
+    path = link("", await _bill(town, 850)) + "&lang=en"
+    text = await town.page(town.citizen, path)
+    assert EN["pay_to"].format(shop="Tofu") in text
+    assert (await town.wallet()).balance == 5000
+    used = path.replace("850", "851")
+    assert EN["refused_bad_checksum"] in await town.page(town.citizen, used, 400)
+
+
+async def test_link_of_a_code_leads_who_has_no_wallet_to_open_one(town: Pages):
+    await town.tofu()
+    text = await town.page(town.citizen, link("", await _bill(town, 850)) + "&lang=en")
+    assert EN["told_open_first"] in text
+    assert EN["open_do"] in text
+
+
+async def test_camera_is_for_the_phones_pages_only(town: Pages):
+    async with town.citizen.get("/pay") as answer:
+        assert "camera=(self)" in answer.headers["Permissions-Policy"]
+    async with town.desk.get("/") as answer:
+        assert "camera=()" in answer.headers["Permissions-Policy"]
 
 
 async def test_form_sent_twice_pays_once(town: Pages):
