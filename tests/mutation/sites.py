@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,8 +11,16 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 NAMES: Final = frozenset({"guard", "quiet"})
 """What a guard is called, without underscores and what holds it."""
-INSTEAD: Final = {"allow": None, "may_write": None, "narrow": -1, "view": -1, "deliver": -1}
-"""Calls by name, and which argument stands for a call that is taken away; None for nothing."""
+INSTEAD: Final[dict[str, Callable[[ast.Call], ast.expr]]] = {
+    "allow": lambda _: ast.Constant(None),
+    "may_write": lambda _: ast.Constant(None),
+    "narrow": lambda call: call.args[-1],
+    "view": lambda call: call.args[-1],
+    "deliver": lambda call: call.args[-1],
+    "lens": lambda _: ast.Constant(""),
+    "administers": lambda _: ast.Constant(True),
+}
+"""Calls by name, and what stands for one that is taken away: the answer of a guard that allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +33,9 @@ class Site:
     call: str
 
     @property
-    def module(self) -> str:
-        """Return the name of the module."""
-        return self.file.removesuffix(".py").replace("/", ".")
+    def key(self) -> str:
+        """Return what the plugin calls it: `broker/entities/service.py 3`."""
+        return f"{self.file} {self.number}"
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.call}"
@@ -37,41 +45,65 @@ def sites() -> Iterator[Site]:
     """Yield every call of a guard in the broker, but for the guard's own."""
     for path in sorted((ROOT / "broker").rglob("*.py")):
         if path.name != "guard.py":
-            tree = ast.parse(path.read_text())
-            for number, call in enumerate(_calls(tree)):
-                name = str(path.relative_to(ROOT))
+            name = str(path.relative_to(ROOT))
+            for number, call in enumerate(_calls(ast.parse(path.read_text()))):
                 yield Site(name, call.lineno, number, ast.unparse(call.func))
 
 
 def without(source: str, number: int) -> ast.Module:
     """Return a module's code without the call of this number."""
+    return _changed(source, lambda at, call: _instead(call) if at == number else None)
+
+
+def reporting(source: str, name: str) -> ast.Module:
+    """Return a module's code in which each call tells its number to the function of this name.
+
+    `guard.allow(…)` becomes `name(3, guard.allow)(…)`.
+    """
+
+    def told(at: int, call: ast.Call) -> ast.expr:
+        call.func = ast.Call(ast.Name(name, ast.Load()), [ast.Constant(at), call.func], [])
+        return call
+
+    return _changed(source, told)
+
+
+def _instead(call: ast.Call) -> ast.expr:
+    return INSTEAD[ast.unparse(call.func).rpartition(".")[2]](call)
+
+
+def _changed(source: str, change: Callable[[int, ast.Call], ast.expr | None]) -> ast.Module:
     tree = ast.parse(source)
-    gone = _calls(tree)[number]
-    changed = _Without(gone).visit(tree)
+    changed = _Change({id(call): at for at, call in enumerate(_calls(tree))}, change).visit(tree)
     ast.fix_missing_locations(changed)
     assert isinstance(changed, ast.Module)
     return changed
 
 
-class _Without(ast.NodeTransformer):
-    def __init__(self, gone: ast.Call) -> None:
-        self._gone = gone
+class _Change(ast.NodeTransformer):
+    def __init__(
+        self, numbers: dict[int, int], change: Callable[[int, ast.Call], ast.expr | None]
+    ) -> None:
+        self._numbers = numbers
+        self._change = change
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        if node is self._gone:
-            assert isinstance(node.func, ast.Attribute)
-            instead = INSTEAD[node.func.attr]
-            return ast.Constant(None) if instead is None else node.args[instead]
-        return self.generic_visit(node)
+        number = self._numbers.get(id(node))
+        self.generic_visit(node)
+        return (None if number is None else self._change(number, node)) or node
 
 
 def _calls(tree: ast.AST) -> list[ast.Call]:
-    found = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in INSTEAD
-        and ast.unparse(node.func.value).rpartition(".")[2].strip("_") in NAMES
-    ]
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _asks(node)]
     return sorted(found, key=lambda call: (call.lineno, call.col_offset))
+
+
+def _asks(call: ast.Call) -> bool:
+    match call.func:
+        case ast.Name(id="administers"):
+            return True
+        case ast.Attribute(value=holder, attr=name):
+            held = ast.unparse(holder).rpartition(".")[2].strip("_")
+            return name in INSTEAD and held in NAMES
+        case _:
+            return False
