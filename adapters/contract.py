@@ -146,6 +146,7 @@ class Health:
     unknown: int = 0
     ahead: int = 0
     refused: int = 0
+    forgotten: int = 0
     last_fault: str = ""
 
 
@@ -169,8 +170,19 @@ class Adapter(Protocol):
         """
         ...
 
+    def sender(self, message: Message) -> str:
+        """Return the address of the device that a message is from, empty where it does not say.
+
+        Pure. Raises nothing: the message may be one that cannot be read.
+        """
+        ...
+
     async def knows(self, device: str) -> bool:
         """Say whether a device with this address is one of the adapter's."""
+        ...
+
+    async def forgets(self, device: str) -> bool:
+        """Say whether messages of a device that cannot be used are forgotten instead of held."""
         ...
 
     async def clock_ahead(self, reading: Reading, seconds: float) -> None:

@@ -81,6 +81,14 @@ class BridgeLight:
         """Write nothing: lights send no messages."""
         return False
 
+    def sender(self, message: Message) -> str:
+        """Name nobody: lights send no messages."""
+        return ""
+
+    async def forgets(self, device: str) -> bool:
+        """Say no: lights send no messages."""
+        return False
+
     async def knows(self, device: str) -> bool:
         """Say no: lights send no messages."""
         return False

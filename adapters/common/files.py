@@ -43,6 +43,12 @@ class Database:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._transaction, work)
 
+    async def wipe(self) -> None:
+        """Overwrite what was deleted in the file's journal too, which holds older pages."""
+        loop = asyncio.get_running_loop()
+        statement = "PRAGMA wal_checkpoint(TRUNCATE)"
+        await loop.run_in_executor(self._thread, self._connection.execute, statement)
+
     def do_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Like `do`, for start-up: waits for the result without the event loop."""
         return self._thread.submit(self._transaction, work).result()

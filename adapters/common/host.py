@@ -8,11 +8,14 @@ import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from adapters.common import erasure
+from adapters.common.base import DeviceAdapter
 from adapters.common.intake import Intake
 from adapters.common.ledger import Ledger
 from adapters.common.mqtt import MqttLink, MqttSettings
@@ -122,6 +125,15 @@ async def run(
             tasks.create_task(host.intake.drain())
             tasks.create_task(_prune(quarantine))
             tasks.create_task(adapter.run())
+            if isinstance(adapter, DeviceAdapter):
+                follow = partial(
+                    erasure.follow,
+                    adapter=manifest.name,
+                    registry=adapter.registry,
+                    forget=host.intake.forget,
+                )
+                for client in clients:
+                    tasks.create_task(follow(client))
             if manifest.topics:
                 tasks.create_task(link.run())
             else:

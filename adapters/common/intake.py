@@ -46,6 +46,7 @@ class Intake:
         self._redact = redact
         self._now = now
         self._sleep = sleep
+        self._one_at_a_time = asyncio.Lock()
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Keep messages; when this returns they are safe and may be acknowledged.
@@ -67,9 +68,22 @@ class Intake:
         """Bring message after message to its end, oldest first, until cancelled."""
         while True:
             seq, message = await self._spool.first()
-            await self.finish(message)
-            await self._spool.done(seq)
+            async with self._one_at_a_time:
+                if self._spool.holds(seq):
+                    await self.finish(message)
+                    await self._spool.done(seq)
             self._health.waiting = self._spool.waiting
+
+    async def forget(self, device: str) -> None:
+        """Forget what waits or is held of a device, once the message under way has ended."""
+
+        def of_it(message: Message) -> bool:
+            return self._adapter.sender(message) == device
+
+        async with self._one_at_a_time:
+            gone = await self._spool.forget(of_it) + await self._quarantine.forget(of_it)
+        self._health.forgotten += gone
+        self._health.waiting = self._spool.waiting
 
     async def finish(self, message: Message) -> None:
         """Bring one message to its end; waits for a broker that is away."""
@@ -121,6 +135,9 @@ class Intake:
         await self._apart(message, Kind.CLOCK, reason)
 
     async def _apart(self, message: Message, kind: Kind, reason: str, place: str = "") -> None:
+        if await self._adapter.forgets(self._adapter.sender(message)):
+            self._health.forgotten += 1
+            return
         number = await self._quarantine.put(message, kind, reason, place)
         # Reason and topic may carry what is nobody's business (a key, a code): they stay there.
         self._health.last_fault = f"{kind}, number {number} in the quarantine"

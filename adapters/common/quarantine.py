@@ -144,6 +144,19 @@ class Quarantine:
         rows = await self._database.do(lambda c: c.execute(query, (limit,)).fetchall())
         return [Decision(*row) for row in rows]
 
+    async def forget(self, chosen: Callable[[Message], bool]) -> int:
+        """Forget held messages, for good; return how many."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            rows = connection.execute("SELECT id, topic, payload, received FROM message")
+            found = [(number,) for number, *parts in rows if chosen(Message(*parts))]
+            connection.executemany("DELETE FROM message WHERE id = ?", found)
+            return len(found)
+
+        gone = await self._database.do(work)
+        await self._database.wipe()
+        return gone
+
     async def list(self, limit: int = 100) -> list[Held]:
         """Return what is held, newest first."""
         query = f"SELECT {COLUMNS} FROM message ORDER BY id DESC LIMIT ?"  # noqa: S608

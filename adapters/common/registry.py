@@ -63,7 +63,7 @@ class Registry:
     ) -> None:
         self._clients = clients
         self._adapter = adapter
-        self._address = address
+        self.address = address
         self._monotonic = monotonic
         self._pause = pause
         self._read = float("-inf")
@@ -74,7 +74,7 @@ class Registry:
         known: dict[str, Registration] = {}
         for client in self._clients:
             for device in await _devices(client, self._adapter):
-                address = self._address(client.tenant, device)
+                address = self.address(client.tenant, device)
                 if address:
                     target = value(device, "controlledAsset") or device["id"]
                     known[address] = Registration(address, device["id"], target, client, device)

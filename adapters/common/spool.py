@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,9 @@ class Spool:
         self._most = most
         self.waiting: int = self._database.do_now(_count)
         self._oldest: tuple[int, Message] | None = None
+        self._handed = 0
+        self._forgotten = 0
+        """The message that is under way, and the last one forgotten while it was."""
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._signal()
@@ -58,16 +61,44 @@ class Spool:
         """Return the oldest message and its number; waits until there is one."""
         await self._news.wait()
         known, self._oldest = self._oldest, None
-        if known is not None:
-            return known
-        seq, topic, payload, received = await self._database.do(_oldest)
-        return seq, self._with_ticket(seq, Message(topic, payload, received))
+        if known is None:
+            seq, topic, payload, received = await self._database.do(_oldest)
+            known = seq, self._with_ticket(seq, Message(topic, payload, received))
+        self._handed = known[0]
+        return known
+
+    def holds(self, seq: int) -> bool:
+        """Tell whether the message that `first` gave last is still here."""
+        return seq != self._forgotten
 
     async def done(self, seq: int) -> None:
         """Forget a message."""
         await self._database.do(lambda c: c.execute("DELETE FROM spool WHERE seq = ?", (seq,)))
         self.waiting -= 1
         self._signal()
+
+    async def forget(self, chosen: Callable[[Message], bool]) -> int:
+        """Forget messages that wait, also the one under way; return how many."""
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            rows = connection.execute("SELECT seq, topic, payload, received FROM spool")
+            found = [
+                seq
+                for seq, topic, payload, received in rows
+                if chosen(self._with_ticket(seq, Message(topic, payload, received)))
+            ]
+            connection.executemany("DELETE FROM spool WHERE seq = ?", [(seq,) for seq in found])
+            return found
+
+        gone = await self._database.do(work)
+        await self._database.wipe()
+        if self._oldest is not None and self._oldest[0] in gone:
+            self._oldest = None
+        if self._handed in gone:
+            self._forgotten = self._handed
+        self.waiting -= len(gone)
+        self._signal()
+        return len(gone)
 
     def close(self) -> None:
         """Close the file."""

@@ -14,6 +14,7 @@ from adapters.common.orders import Orders
 from adapters.common.registry import Registry
 from adapters.common.writer import write_newest
 from adapters.contract import (
+    BadPayload,
     CannotRun,
     Command,
     CommandFailed,
@@ -85,6 +86,15 @@ class IotAgent(DeviceAdapter):
             Reading(device, f"{message.ticket}:{n}", time or message.received, values, tags)
             for n, (time, values) in enumerate(groups)
         ]
+
+    def named(self, topic: str) -> str:
+        """Return the address of the device that a topic names."""
+        try:
+            parsed = parse(topic)
+            group = self._group(parsed)
+        except (BadPayload, UnknownDevice):
+            return ""
+        return address(group.tenant, group.name, parsed.device)
 
     async def write(self, reading: Reading) -> bool:
         """Write measures to the device's entity, or the result of a command to its Device."""

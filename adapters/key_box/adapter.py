@@ -98,6 +98,14 @@ class KeyBox:
         """Write nothing: boxes send no messages."""
         return False
 
+    def sender(self, message: Message) -> str:
+        """Name nobody: boxes send no messages."""
+        return ""
+
+    async def forgets(self, device: str) -> bool:
+        """Say no: boxes send no messages."""
+        return False
+
     async def knows(self, device: str) -> bool:
         """Say no: boxes send no messages."""
         return False

@@ -43,6 +43,11 @@ class RiverGauge(DeviceAdapter):
             return _readings(things_stack.parse_uplink(message.payload))
         return _readings(chirpstack.parse_uplink(message.payload))
 
+    def named(self, topic: str) -> str:
+        """Return the DevEUI in a topic of ChirpStack; The Things Stack has names of its own."""
+        parts = topic.split("/")
+        return parts[3].lower() if parts[0] == "application" and len(parts) > 3 else ""
+
     async def write(self, reading: Reading) -> bool:
         """Write a reading to its station, or to its Device where it has no distance."""
         device = await self.registry.find(reading.device)

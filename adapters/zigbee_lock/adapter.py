@@ -24,7 +24,7 @@ from adapters.contract import (
 )
 from adapters.zigbee_lock.codes import Codes
 from adapters.zigbee_lock.grants import CodeGrants
-from adapters.zigbee_lock.lock import BRIDGE, attributes, order, read, set_topic
+from adapters.zigbee_lock.lock import BASE, BRIDGE, attributes, order, read, set_topic
 from adapters.zigbee_lock.manifest import MANIFEST
 from adapters.zigbee_lock.slots import Slots
 from broker.client import Client
@@ -72,6 +72,10 @@ class ZigbeeLock(DeviceAdapter):
         """Return what a message says about a lock; nothing for other devices."""
         reading = read(message)
         return () if reading is None else (reading,)
+
+    def named(self, topic: str) -> str:
+        """Return the name of the lock that a topic is about."""
+        return topic.split("/")[1] if topic.startswith(f"{BASE}/") else ""
 
     async def write(self, reading: Reading) -> bool:
         """Write a lock's state to its entity, and take it as the result of what was asked."""

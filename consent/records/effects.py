@@ -1,8 +1,8 @@
 """What a withdrawal does beyond stopping: the person's entities go, and what was told of them.
 
-History, feed, kept documents, outbox and dead letters forget them, whoever deleted them; what the
-vault keeps of the consent is unreadable afterwards, and once nothing is agreed to any more, what it
-keeps of the person too.
+History, feed, kept documents, outbox and dead letters forget them, whoever deleted them; adapters
+forget what they hold of their devices' messages. What the vault keeps of the consent is unreadable
+afterwards, and once nothing is agreed to any more, what it keeps of the person too.
 
 What is to be done is in the record itself (`withdrawn`, and no `effectDoneAt` yet), so that a
 broker that was stopped meanwhile goes on with it at its next start. Each step may be repeated: what
@@ -26,6 +26,7 @@ from broker.query.ast import And, Compare, EntityQuery, HasType, Node, Op, Or, P
 from broker.store.contract import Committed, Kind, Record, Store, Tx
 from consent.identity.keys import Token
 from consent.records.model import CONSENT, HOLDER, Consent, value
+from consent.records.raw import RawMessages, answers
 from consent.records.register import Register
 from consent.vault.errors import VaultError
 from smart_data_models.own import iri
@@ -67,6 +68,9 @@ class Effects:
         self._clock = clock
         self._shred = shred
         self._token = token
+        self._raw = RawMessages(store)
+        self._waiting: dict[str, tuple[str, Consent]] = {}
+        """What is done but for the answer of an adapter, by consent."""
         self._due: asyncio.Queue[tuple[str, Consent]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
@@ -90,6 +94,10 @@ class Effects:
                 consent = Consent.of(one.after)
                 if consent.withdrawn and not consent.done:
                     self._due.put_nowait((one.change.tenant, consent))
+            elif self._waiting and answers(one):
+                for due in self._waiting.values():
+                    self._due.put_nowait(due)
+                self._waiting.clear()
 
     async def _serve(self) -> None:
         while True:
@@ -107,11 +115,16 @@ class Effects:
             await self._shred(consent.id)
             if not still:
                 await self._shred(person)
+                await self._raw.ask_of_person(tenant, consent.id, person)
             types = consent.types - still
             if types:
                 await self._remove(tenant, consent, types)
                 await self._catch_up()
-                await self._forget(tenant, person, types)
+                await self._forget(tenant, consent, types)
+            self._waiting[consent.id] = (tenant, consent)
+            if await self._raw.left(tenant, consent.id):
+                return
+            self._waiting.pop(consent.id, None)
         await self._store.write(tenant, lambda tx: _note(tx, consent.id, self._clock()))
 
     async def _remove(self, tenant: str, consent: Consent, types: frozenset[str]) -> None:
@@ -121,16 +134,20 @@ class Effects:
             page = await self._store.query(tenant, EntityQuery(where, limit=_PAGE))
             if not page.records:
                 return
+            ids = [record.id for record in page.records]
+            await self._raw.ask_about(tenant, consent.id, ids)
             for record in page.records:
                 await self._store.write(tenant, partial(self._go, record, consent.effect))
 
-    async def _forget(self, tenant: str, person: str, types: frozenset[str]) -> None:
+    async def _forget(self, tenant: str, consent: Consent, types: frozenset[str]) -> None:
         """Forget what was told of entities that are gone, these and earlier ones."""
+        person = consent.principal
         after = 0
         while True:
             page = await self._store.changes(after, tenant=tenant, kind=Kind.DELETE, limit=_PAGE)
             for change in page:
                 if change.before is not None and _is_of(change.before, person, types):
+                    await self._raw.ask_about(tenant, consent.id, [change.entity_id])
                     await self._store.history.delete_entity(tenant, change.entity_id)
                     await self._store.forget(tenant, change.entity_id)
             if len(page) < _PAGE:

@@ -1,6 +1,7 @@
 """The intake: every message ends in the broker, or apart with its reason."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from adapters.common.quarantine import Quarantine
 from adapters.common.spool import Spool
 from adapters.contract import BadPayload, Health, Level, Manifest, Message, Reading
 from broker.client import BadRequest, ClientError, Unavailable, Unreachable
+from tests.support.patience import PATIENCE
 
 
 class Recorder:
@@ -22,6 +24,7 @@ class Recorder:
         self.written: list[str] = []
         self.faults: list[Exception] = []
         self.ahead: list[float] = []
+        self.tell: Callable[[], object] = lambda: None
 
     def decode(self, message: Message) -> Sequence[Reading]:
         text = message.payload.decode()
@@ -37,7 +40,14 @@ class Recorder:
         if reading.observed_at in self.written:
             return False
         self.written.append(reading.observed_at)
+        self.tell()
         return True
+
+    def sender(self, message: Message) -> str:
+        return message.topic
+
+    async def forgets(self, device: str) -> bool:
+        return device == "forgotten"
 
     async def knows(self, device: str) -> bool:
         return True
@@ -157,3 +167,44 @@ async def test_of_messages_that_come_together_each_came_later_than_the_one_befor
         times.append(message.received)
         await bench.spool.done(seq)
     assert times == ["2026-07-04T00:00:00Z", "2026-07-04T00:00:00.000001Z"]
+
+
+async def test_what_waits_and_what_is_held_of_a_device_is_forgotten_and_no_other(bench: Bench):
+    await bench.send("bad")
+    messages = [Message("t", b"bad"), Message("other", b"bad"), Message("t", MIDNIGHT.encode())]
+    await bench.intake.take(messages)
+    await bench.intake.forget("t")
+    assert await bench.reasons() == []
+    assert (await bench.spool.first())[1].topic == "other"
+    assert bench.spool.waiting == bench.adapter.health.waiting == 1
+    assert bench.adapter.health.forgotten == 3
+
+
+async def test_message_that_is_forgotten_before_its_turn_is_not_written(bench: Bench):
+    await bench.intake.take(
+        [Message("t", MIDNIGHT.encode()), Message("u", b"2026-07-03T22:00:00Z")]
+    )
+    written = asyncio.Event()
+    bench.adapter.tell = written.set
+    await bench.intake.forget("t")
+    draining = asyncio.create_task(bench.intake.drain())
+    await asyncio.wait_for(written.wait(), PATIENCE)
+    draining.cancel()
+    assert bench.adapter.written == ["2026-07-03T22:00:00Z"]
+
+
+async def test_message_that_is_forgotten_as_it_is_taken_out_is_not_written(bench: Bench):
+    await bench.intake.take([Message("t", MIDNIGHT.encode())])
+    seq, _ = await bench.spool.first()
+    assert bench.spool.holds(seq)
+    await bench.intake.forget("t")
+    assert not bench.spool.holds(seq)
+
+
+async def test_messages_of_a_device_to_be_forgotten_are_not_held(bench: Bench):
+    await bench.intake.take([Message("forgotten", b"bad"), Message("t", b"bad")])
+    while bench.spool.waiting:
+        seq, message = await bench.spool.first()
+        await bench.intake.finish(message)
+        await bench.spool.done(seq)
+    assert [held.topic for held in await bench.quarantine.list()] == ["t"]

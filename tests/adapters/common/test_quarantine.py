@@ -109,3 +109,14 @@ async def test_only_the_owner_can_read_it(held: Quarantine, tmp_path: Path):
     folder = tmp_path / "quarantine"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+async def test_what_is_forgotten_is_in_no_file_any_more(tmp_path: Path):
+    made = Quarantine(tmp_path / "quarantine", now=lambda: NOW)
+    for payload in (b"Zq7 of hana", b"Zq7 of taro"):
+        await made.put(message(payload), Kind.BAD, "not JSON")
+    assert await made.forget(lambda one: b"hana" in one.payload) == 1
+    files = b"".join(path.read_bytes() for path in (tmp_path / "quarantine").iterdir())
+    made.close()
+    assert b"Zq7 of hana" not in files
+    assert b"Zq7 of taro" in files
