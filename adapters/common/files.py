@@ -45,9 +45,11 @@ class Database:
 
     async def wipe(self) -> None:
         """Overwrite what was deleted in the file's journal too, which holds older pages."""
-        loop = asyncio.get_running_loop()
-        statement = "PRAGMA wal_checkpoint(TRUNCATE)"
-        await loop.run_in_executor(self._thread, self._connection.execute, statement)
+
+        def work() -> None:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def do_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Like `do`, for start-up: waits for the result without the event loop."""
