@@ -9,7 +9,7 @@ from broker.api.request import Request
 from broker.api.response import Response, json_response, no_content
 from broker.api.selection import narrow
 from broker.entities.purge import Members, purge
-from broker.errors import BadRequestData, OperationNotSupported
+from broker.errors import BadRequestData
 from broker.jsonld.context import Context
 from broker.model.names import check_attribute_name
 
@@ -19,14 +19,7 @@ async def purge_entities(broker: Broker, request: Request) -> Response:
     context = await link_context(broker, request)
     attrs = params.names(request.query, "attrs")
     wanted = None if attrs is None else frozenset(map(context.expand, attrs))
-    try:
-        where = narrow(request.query, context, wanted)
-    except OperationNotSupported:
-        raise BadRequestData(
-            "A purge looks at the entities themselves, not at those they are linked with.",
-            place="query:q",
-            remedy="Leave conditions on linked entities out, or query first and delete by id.",
-        ) from None
+    where = narrow(request.query, context, wanted)
     members = _members(request.query, context)
     purged = await purge(broker.entities, request.caller, request.tenant, where, members)
     if not purged.failed:

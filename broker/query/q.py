@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection
 from typing import Final, NoReturn
 from urllib.parse import unquote
 
-from broker.errors import MachiError, OperationNotSupported, TooComplexQuery
+from broker.errors import MachiError, TooComplexQuery
 from broker.query.ast import (
     And,
     Compare,
@@ -80,8 +80,8 @@ def parse_q(
 
     `expand_values` holds the (unexpanded) attributes whose operands are expanded as well.
     `linked` is how many relationships in a row a condition may follow, None where it can follow
-    none at all. `place` is what errors name. Raises BadRequestData, TooComplexQuery beyond the
-    limits, and OperationNotSupported for `rel{…}` where `linked` is None.
+    none at all. `place` is what errors name. Raises BadRequestData, also for `rel{…}` where
+    `linked` is None, and TooComplexQuery beyond the limits.
     """
     if len(text) > MAX_LENGTH:
         raise TooComplexQuery(
@@ -288,10 +288,9 @@ class _Parser:
 
     def _check_depth(self, depth: int, at: int) -> None:
         if self._linked is None:
-            raise OperationNotSupported(
-                f"At character {at + 1}: conditions on linked entities, relation{{…}}, "
-                "are not supported here.",
-                place=self._place,
+            self._fail(
+                "conditions on linked entities, relation{…}, cannot be asked here.",
+                at,
                 remedy="Query the linked entities by themselves, then ask for "
                 'relation=="their id".',
             )

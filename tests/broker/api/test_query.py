@@ -93,6 +93,7 @@ async def test_a_query_that_selects_nothing_in_particular_is_too_wide(
         ("georel=near;maxDistance==0&geometry=Point&coordinates=[0,0]", "query:georel"),
         ("georel=within&geometry=Polygon", "query:coordinates"),
         ("type=Gauge&geometryProperty=location", "query:geometryProperty"),
+        ("type=Gauge&csf=source%7Blevel%7D==1", "query:csf"),
     ],
 )
 async def test_a_bad_parameter_is_named(quick: Client, query: str, place: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.errors import BadRequestData, MachiError, OperationNotSupported, TooComplexQuery
+from broker.errors import BadRequestData, MachiError, TooComplexQuery
 from broker.query.q import parse_q
 from tests.broker.query.conftest import expand
 
@@ -77,9 +77,9 @@ def test_error_names_the_place_it_is_given() -> None:
     assert caught.value.place == "body:/q"
 
 
-def test_condition_on_linked_entity_is_not_supported_where_nothing_is_joined() -> None:
+def test_condition_on_linked_entity_is_refused_where_nothing_is_joined() -> None:
     error = refusal("a;rel{a}==1")
-    assert isinstance(error, OperationNotSupported)
+    assert isinstance(error, BadRequestData)
     assert "At character 3" in error.detail
 
 
