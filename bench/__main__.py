@@ -15,6 +15,7 @@ from bench.guard import ROUNDS as GUARD_ROUNDS
 from bench.guard import measure_guard
 from bench.history import measure_history
 from bench.kijiko import measure_kijiko
+from bench.kijiko_screen import measure_kijiko_screen
 from bench.queries import measure_queries
 from bench.race import measure_race
 from bench.rates import COUNT, TARGETS, Say, measure_rates, replaced, seeded_broker
@@ -45,6 +46,7 @@ PARTS = [
     "withdrawal",
     "bookings",
     "kijiko",
+    "kijiko_screen",
 ]
 
 ALONE = {
@@ -52,6 +54,7 @@ ALONE = {
     "withdrawal": measure_withdrawal,
     "bookings": measure_bookings,
     "kijiko": measure_kijiko,
+    "kijiko_screen": measure_kijiko_screen,
 }
 """Parts that need no rounds."""
 
@@ -83,6 +86,7 @@ others (wall time, memory):
   withdrawal      what still leaves of a person, with 1,000 subscriptions to them
   bookings        pages of the bookings app with 10,000 bookings over a year
   kijiko          payments a second over 60 shops and into one, the chain sealed behind them
+  kijiko_screen   from a payment's answer to the line on the shop's screen, in a browser
 
 examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
@@ -141,6 +145,7 @@ def measure(
         "withdrawal",
         "bookings",
         "kijiko",
+        "kijiko_screen",
     )
     places = {name: folder / name for name in apart}
     for place in places.values():
