@@ -34,6 +34,7 @@ from apps.bookings.service import Service
 from apps.keys.contract import Locks, Vault
 from apps.keys.doors import Doors
 from apps.keys.locks import TownLocks
+from apps.keys.sentry import Sentry
 from apps.keys.worker import Worker
 from apps.kijiko.use.fees import TownMoney
 from broker.client import Client, Retry, key_of
@@ -108,9 +109,10 @@ async def run(settings: BookingsSettings, clock: Callable[[], datetime] = utc_no
         )
         doors = Doors(settings.adapters or settings.data / "adapters")
         keys = Worker(worker, vault, doors, clock=clock)
+        sentry = Sentry(worker, clock)
         mirror = Mirror(worker, Desk(process), settings.data / MIRROR)
         shown = {settings.port: citizens(site), settings.counter_port: counter(site)}
-        await serve(shown, [carried.run(), keys.run(), mirror.run()])
+        await serve(shown, [carried.run(), keys.run(), sentry.run(), mirror.run()])
 
 
 def assembled(

@@ -16,7 +16,9 @@ INITIAL: Final = 2_450_000
 ASO_SITES: Final = 16
 TRIPS: Final = 2
 """Ways to the key's keeper that each booking took: to fetch it and to bring it back."""
-HAPPENED: Final = frozenset({Status.CONFIRMED, Status.IN_USE, Status.COMPLETED, Status.NO_SHOW})
+HAPPENED: Final = frozenset(
+    {Status.CONFIRMED, Status.IN_USE, Status.OVERSTAYED, Status.COMPLETED, Status.NO_SHOW}
+)
 
 
 def net() -> int:

@@ -98,6 +98,14 @@ class Grant:
     reason: str = ""
     issued: bool = False
     first_used: datetime | None = None
+    end: datetime | None = None
+    overstayed_since: datetime | None = None
+    left: datetime | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Say whether the room is in use although the booked time (`end`) is over."""
+        return self.overstayed_since is not None and self.left is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,6 @@ def revocation(entity: Entity, version: str, reason: RevokeReason, now: datetime
 
 def read(entity: Entity) -> Grant:
     """Return a grant as its entity says."""
-    used = value(entity, "firstUsedAt")
     return Grant(
         id=entity["id"],
         lock=lock_of(entity),
@@ -140,7 +139,10 @@ def read(entity: Entity) -> Grant:
         booking=str(value(entity, "refBooking", "")),
         reason=str(value(entity, "statusReason", "")),
         issued=bool(value(entity, "codeRef")),
-        first_used=moment(used) if used else None,
+        first_used=_moment(entity, "firstUsedAt"),
+        end=_moment(entity, "endAt"),
+        overstayed_since=_moment(entity, "overstayedSince"),
+        left=_moment(entity, "leftAt"),
     )
 
 
@@ -158,6 +160,11 @@ def status_of(entity: Entity) -> Status:
 def moment(text: Any) -> datetime:
     """Return a time an entity says."""
     return datetime.fromisoformat(str(text)).astimezone(UTC)
+
+
+def _moment(entity: Entity, name: str) -> datetime | None:
+    told = value(entity, name)
+    return moment(told) if told else None
 
 
 def code_kind(grant: str) -> str:

@@ -34,15 +34,16 @@ from apps.bookings.pages.site import (
 from apps.bookings.process.case import HOLDING, USABLE, Booking, Case, Method, Money, Status
 from apps.bookings.process.entities import BOOKING
 from apps.bookings.process.runner import Taken
-from apps.bookings.wish import Wish
-from apps.keys.doorlog import MISUSE
+from apps.bookings.wish import Wish, booking_number
+from apps.keys.misuse import OVERSTAY, ended
+from apps.keys.misuse import TYPE as ALERT
 from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
 from apps.shell.language import language_of
 from apps.shell.pages import templates
 from apps.staff.forms import staff_number
-from broker.client import ClientError, NotFound
+from broker.client import ClientError, Entity, NotFound, value
 
 MOST_LEDGER: Final = 1_000_000
 
@@ -63,6 +64,7 @@ class Counter:
             "cancel": self._cancel,
             "pin": self._pin,
             "resend": self._resend,
+            "seen": self._seen,
             "book": self._book,
             "close": self._close,
             "ledger": self._ledger,
@@ -78,7 +80,7 @@ class Counter:
         day = day or asked_day(request, "day", today(now))
         shows: dict[str, Any] = {
             "rows": [], "requests": [], "unpaid": [], "refunds": [], "problems": [], "today": [],
-            "usable": [],
+            "usable": [], "alerts": [],
             "spaces": [], "lengths": [],
         }  # fmt: skip
         reached = True
@@ -146,12 +148,12 @@ class Counter:
 
     async def _shows(self, day: date, language: str) -> dict[str, Any]:
         t, site = TEXTS[language], self._site
-        town, whole, waiting, returning, misuse = await asyncio.gather(
+        town, whole, waiting, returning, alerts = await asyncio.gather(
             site.desk.town(),
             site.bookings(day),
             self._cases(OPEN),
             self._cases("refundAmount>0", Money.PENDING),
-            site.misuse(),
+            site.alerts(),
         )
         rows = [
             {"name": _name(town, one, language),
@@ -175,15 +177,8 @@ class Counter:
                 for one in case.refunds
                 if one.method is Method.CASH and one.status is Money.PENDING
             ],
+            "alerts": [_alert(one, town, t, language) for one in alerts],
             "problems": [
-                *(
-                    t["problem_misuse"].format(
-                        at=clock(one.at, language),
-                        place=_of_lock(town, one.lock, language),
-                        what=", ".join(t[f"mark_{mark}"] for mark in sorted(one.marks & MISUSE)),
-                    )
-                    for one in misuse
-                ),
                 *(t["problem_broken"].format(reason=one) for one in town.broken),
                 *(text for one in whole for text in _problems(one, t)),
                 *(
@@ -242,6 +237,14 @@ class Counter:
     async def _resend(self, fields: dict[str, str], by: str) -> str:
         await self._site.desk.sent_again(fields.get("id", ""), by)
         return TEXTS[fields["lang"]]["pin_resent"]
+
+    async def _seen(self, fields: dict[str, str], by: str) -> str:
+        """Note that somebody has seen to a misuse of a door; it is no longer shown."""
+        alert = fields.get("id", "")
+        if not alert.startswith(f"urn:ngsi-ld:{ALERT}:"):
+            raise FormRefused("bad_form")
+        await self._site.process.client.append(alert, ended(self._site.clock(), by))
+        return ""
 
     async def _close(self, fields: dict[str, str], by: str) -> str:
         try:
@@ -347,6 +350,19 @@ def _name(town: Town, space_id: str, language: str) -> str:
     if space is None:
         return space_id
     return space.name.get(language) or space.name.get("ja", space.local)
+
+
+def _alert(alert: Entity, town: Town, t: dict[str, str], language: str) -> dict[str, Any]:
+    """Return what the page shows of a misuse; a booking is named by the number staff know."""
+    at = datetime.fromisoformat(str(value(alert, "occurredAt")))
+    misuse = str(value(alert, "misuse"))
+    number = booking_number(str(value(alert, "refBooking", ""))) if misuse == OVERSTAY else ""
+    place = _of_lock(town, str(value(alert, "refLock", "")), language)
+    what = t[f"mark_{misuse}"].format(number=number)
+    return {
+        "id": alert["id"],
+        "text": t["problem_misuse"].format(at=clock(at, language), place=place, what=what),
+    }
 
 
 def _of_lock(town: Town, lock: str, language: str) -> str:

@@ -15,7 +15,7 @@ from apps.bookings.core.prices import BadPrices
 from apps.bookings.core.rules import NotBookable
 from apps.bookings.core.spaces import CLAIM
 from apps.bookings.core.town import Town
-from apps.bookings.core.when import utc, whole_day
+from apps.bookings.core.when import whole_day
 from apps.bookings.desk import Desk
 from apps.bookings.edge.holders import BadContact, Holders
 from apps.bookings.edge.payments import Provider
@@ -26,9 +26,7 @@ from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Busy, Process
 from apps.bookings.process.runner import Taken as SlotTaken
 from apps.bookings.wish import OtherRequest
-from apps.keys.doorlog import MISUSE, Line, lines, since
-from apps.keys.grants import TYPE as GRANT
-from apps.keys.grants import read
+from apps.keys.misuse import TYPE as ALERT
 from apps.shell.forms import FormRefused
 from apps.shell.language import words
 from broker.client import ClientError, Entity, NotFound, value
@@ -72,20 +70,13 @@ class Site:
             return False
         return any(value(one, "refCamera") for one in found)
 
-    async def misuse(self) -> list[Line]:
-        """Return the lines of the last day's door log that look like misuse, newest first."""
-        now, client = self.clock(), self.process.client
+    async def alerts(self) -> list[Entity]:
+        """Return the misuse of doors that nobody has seen to, newest first."""
         try:
-            events = await client.query(type="AccessEvent", q=since(now, 1))
+            found = await self.process.client.query(type=ALERT, q='alertState=="active"')
         except NotFound:
             return []
-        q = f'validTo>"{utc(now - timedelta(days=2))}";validFrom<"{utc(now)}"'
-        try:
-            grants = await client.query(type=GRANT, q=q)
-        except NotFound:
-            grants = []
-        log = lines(events, [read(one) for one in grants], now)
-        return [one for one in log if one.marks & MISUSE]
+        return sorted(found, key=lambda one: str(value(one, "occurredAt")), reverse=True)
 
     async def taken(self, first: date, days: int, leaves: frozenset[str] | None = None) -> Taken:
         """Return what is taken on some days and the night after, of some leaves or of all."""

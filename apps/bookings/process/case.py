@@ -20,6 +20,7 @@ class Status(StrEnum):
     AWAITING_PAYMENT = "awaitingPayment"
     CONFIRMED = "confirmed"
     IN_USE = "inUse"
+    OVERSTAYED = "overstayed"
     COMPLETED = "completed"
     NO_SHOW = "noShow"
     CANCELLED = "cancelled"
@@ -83,7 +84,8 @@ class Key:
 
     `key` names it to whoever makes locks open; `revoke` is why it is taken back, once it is;
     `mailed` that its PIN was sent; `told` that its holder knows that it does not work. `issued`,
-    `used`, `failed` and `silent` (its lock tells nothing) are what its AccessGrant says;
+    `used`, `stays` (the room is in use although the time is over), `failed` and `silent` (its lock
+    tells nothing) are what its AccessGrant says;
     `refused` is why it has none.
     """
 
@@ -95,6 +97,7 @@ class Key:
     told: bool = False
     issued: bool = False
     used: bool = False
+    stays: bool = False
     failed: bool = False
     silent: bool = False
     refused: str = ""

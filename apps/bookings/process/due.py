@@ -29,6 +29,8 @@ REMIND_BEFORE: Final = timedelta(hours=24)
 NO_REMINDER: Final = timedelta(hours=36)
 """Whoever booked later than this before the start needs no reminder."""
 UNDECIDED: Final = frozenset({Status.REQUESTED, Status.AWAITING_PAYMENT})
+STAYS_AT_MOST: Final = timedelta(hours=12)
+"""How long after the end a booking whose room is not left is closed all the same."""
 AFTER: Final = timedelta(minutes=15)
 """How long after the end a booking is closed: late openings have been told by then."""
 
@@ -43,6 +45,7 @@ class Act(StrEnum):
     ABANDON_PAST = "abandonPast"
     PAY_BACK = "payBack"
     USE = "use"
+    OVERSTAY = "overstay"
     FINISH = "finish"
     TROUBLE = "trouble"
     REMIND = "remind"
@@ -81,6 +84,9 @@ def _all(case: Case) -> Iterator[Due]:
         yield Due(booking.hold_until, Act.EXPIRE)
     if booking.status in USABLE:
         yield from _visit(case)
+    if booking.status is Status.OVERSTAYED:
+        stays = any(one.stays for one in booking.keys)
+        yield Due(booking.span.end + STAYS_AT_MOST if stays else EPOCH, Act.FINISH)
     for letter in booking.letters:
         if letter.status == "queued":
             yield Due(_post_at(case, letter), Act.POST, letter.serial)
@@ -109,6 +115,8 @@ def _visit(case: Case) -> Iterator[Due]:
     current = [one for one in booking.keys if one.current]
     if booking.status is Status.CONFIRMED and any(one.used for one in current):
         yield Due(EPOCH, Act.USE)
+    if any(one.stays for one in current):
+        yield Due(EPOCH, Act.OVERSTAY)
     yield Due(booking.span.end + AFTER, Act.FINISH)
     if any(not one.issued and not one.told for one in current):
         hopeless = any((one.failed or one.refused) and not one.told for one in current)

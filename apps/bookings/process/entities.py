@@ -97,6 +97,7 @@ def with_grant(case: Case, grant: LockGrant) -> Case:
             issued=_tellable(grant),
             silent=grant.kind is Kind.ALGORITHMIC_PIN,
             used=grant.first_used is not None,
+            stays=grant.stays,
             failed=grant.status is GrantStatus.FAILED,
         )
         if one.grant == grant.id

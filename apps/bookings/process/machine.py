@@ -182,6 +182,12 @@ def opened(case: Case) -> Case:
     return replace(case, booking=replace(case.booking, status=Status.IN_USE))
 
 
+def overstayed(case: Case) -> Case:
+    """Return the case whose room is in use although its time is over; its holder is told."""
+    late = replace(case, booking=replace(case.booking, status=Status.OVERSTAYED))
+    return written(late, "overstay")
+
+
 def finished(case: Case) -> Case:
     """Return the case after its time: nobody came where a door that tells of each use saw none."""
     watched = any(one.issued and not one.silent for one in case.booking.keys if one.current)

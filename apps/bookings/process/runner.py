@@ -199,6 +199,8 @@ class Process:
                 return await self._pay_back(case, case.refunds[due.serial])
             case Act.USE:
                 return machine.opened(case)
+            case Act.OVERSTAY:
+                return machine.overstayed(case)
             case Act.FINISH:
                 return machine.finished(case)
             case Act.TROUBLE:

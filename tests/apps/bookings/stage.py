@@ -122,7 +122,9 @@ class PaperLocks:
         status = Status(value(entity, "status"))
         if status is Status.REQUESTED and self.working:
             status = Status.ACTIVE
-        used = value(entity, "firstUsedAt")
+        used, over, left = (
+            value(entity, name) for name in ("firstUsedAt", "overstayedSince", "leftAt")
+        )
         return Grant(
             grant,
             value(entity, "refLock"),
@@ -132,6 +134,8 @@ class PaperLocks:
             moment(value(entity, "validTo")),
             issued=status is Status.ACTIVE,
             first_used=moment(used) if used else None,
+            overstayed_since=moment(over) if over else None,
+            left=moment(left) if left else None,
         )
 
     async def code(self, grant: str) -> str | None:

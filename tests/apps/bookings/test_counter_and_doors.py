@@ -3,8 +3,10 @@
 import pytest
 
 from apps.bookings.process.machine import NotPossible
+from apps.keys.sentry import Sentry
+from broker.client import value
 from tests.apps.bookings.browsing import Pages
-from tests.apps.bookings.stage import LOCK, wish
+from tests.apps.bookings.stage import GYM, LOCK, wish
 
 BY = "urn:ngsi-ld:Staff:s-7"
 
@@ -42,7 +44,7 @@ async def test_where_no_pin_is_issued_none_is_shown_and_nobody_noted(pages: Page
     assert (await pages.town.case(held)).booking.looks == ()
 
 
-async def test_misuse_of_a_door_is_told_at_the_counter(pages: Pages):
+async def test_misuse_of_a_door_is_told_at_the_counter_until_somebody_has_seen_it(pages: Pages):
     values = {
         "eventType": "doorForced",
         "method": "unknown",
@@ -54,6 +56,23 @@ async def test_misuse_of_a_door_is_told_at_the_counter(pages: Pages):
         "refLock": {"type": "Relationship", "object": LOCK},
         **{name: {"type": "Property", "value": part} for name, part in values.items()},
     }
+    sentry = Sentry(pages.town.client, pages.town.clock)
+    await sentry.step()
     assert "forced open" not in await pages.seen("/?lang=en")
     await pages.town.client.create(event)
-    assert "11:30 (Japan time) Gym: forced open" in await pages.seen("/?lang=en")
+    await sentry.step()
+    day = await pages.seen("/?lang=en")
+    assert "11:30 (Japan time) Gym: forced open" in day
+    [alert] = await pages.town.all("AccessAlert")
+    told = {"day": "2026-11-26", "id": alert["id"], "staff": "s-7"}
+    status, _, text = await pages.send(pages.desk, "/act/seen?lang=en", day, **told)
+    assert (status, "forced open" in text) == (200, False)
+    [alert] = await pages.town.all("AccessAlert")
+    assert value(alert, "refOperator") == BY
+
+
+async def test_only_alerts_of_doors_can_be_noted_as_seen(pages: Pages):
+    day = await pages.seen("/?lang=en")
+    told = {"day": "2026-11-26", "id": GYM, "staff": "s-7"}
+    status, _, _ = await pages.send(pages.desk, "/act/seen?lang=en", day, **told)
+    assert status == 400
