@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 
 from apps.kijiko.pages.counter import CounterPages
+from apps.kijiko.pages.phones import PhonePages
 from apps.kijiko.pages.shop import ShopPages
 from apps.kijiko.pages.site import REFUSALS, TEXTS, Site, refusal
 from apps.kijiko.pages.staff import Door
@@ -23,6 +24,7 @@ def phones(site: Site) -> FastAPI:
     """Return the application for citizens and shops."""
     wallet = WalletPages(site)
     shop = ShopPages(site, wallet.frame)
+    phone = PhonePages(site, shop.frame)
     app = application("Kijiko", "kijiko", STATIC, camera=True)
     for path, handler, method in (
         ("/", wallet.home, "GET"),
@@ -44,7 +46,11 @@ def phones(site: Site) -> FastAPI:
         ("/shop/plate", shop.plate, "GET"),
         ("/shop/sales.csv", shop.sales, "GET"),
         ("/shop/notices", shop.notices, "GET"),
-        ("/shop/open", shop.open, "GET"),
+        ("/shop/open", phone.open, "GET"),
+        ("/shop/phones", phone.page, "GET"),
+        ("/shop/phones/invite", phone.invite, "POST"),
+        ("/shop/phones/shut", phone.shut, "POST"),
+        ("/shop/phones/leave", phone.leave, "POST"),
     ):
         app.add_route(path, _answering(handler), methods=[method])
     return app

@@ -18,11 +18,12 @@ PATHS = {
     "an application of a shop": "{0}/shop",
     "the till": "{0}/shop",
     "the plate": "{0}/shop/plate",
+    "the shop's phones": "{0}/shop/phones",
     "the counter": "{1}/",
     "the treasury": "{1}/treasury",
     "the analysis": "{1}/analysis",
 }
-SHOPS = ("the till", "the plate")
+SHOPS = ("the till", "the plate", "the shop's phones")
 STRANGE = ("a phone without a wallet", "an application of a shop")
 
 

@@ -40,7 +40,12 @@ from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
 from apps.shell.pages import trouble
 
-LINKS = (("/shop", "till"), ("/shop/plate", "plate"), ("/", "wallet"))
+LINKS = (
+    ("/shop", "till"),
+    ("/shop/plate", "plate"),
+    ("/shop/phones", "shop_phones"),
+    ("/", "wallet"),
+)
 SHOWN: Final = 30
 QUIET: Final = 15.0
 """Seconds after which a stream says that it is there."""
@@ -53,7 +58,7 @@ class ShopPages:
 
     def __init__(self, site: Site, frame: Frame) -> None:
         self._site = site
-        self._frame = Frame(site, LINKS, frame.seal)
+        self.frame = Frame(site, LINKS, frame.seal)
 
     async def till(
         self, request: Request, told: str = "", status: int = 200, **more: Any
@@ -61,20 +66,20 @@ class ShopPages:
         """Show the till to a shop, the application to whoever has none."""
         shop = await self._shop(request)
         if shop is None:
-            return self._frame.page(
+            return self.frame.page(
                 request, "apply.html", status, told, here="/shop", kinds=_kinds(request),
                 areas=_areas(request), given=more.get("given", {}),
             )  # fmt: skip
         if shop.status is not ShopStatus.ACTIVE:
             name = shop.name[language_of(request)]
-            return self._frame.page(
+            return self.frame.page(
                 request, "waiting.html", status, told, here="/shop", name=name,
                 status_key=shop.status.value,
             )  # fmt: skip
         transfers = await self._site.town.book.transfers(shop.wallet)
         wallet = await self._site.town.book.wallet(shop.wallet)
         shows = {"bill": "", "picture": "", "linked": "", "amount": ""} | more
-        return self._frame.page(
+        return self.frame.page(
             request, "till.html", status, told, here="/shop", name=shop.name[language_of(request)],
             entries=_lines(transfers[:SHOWN], shop), unpaid=wallet.balance,
             sums=_sums(transfers, shop, self._site.town.now()),
@@ -86,7 +91,7 @@ class ShopPages:
         fields: dict[str, str] = {}
         language = language_of(request)
         try:
-            fields = await self._frame.seal.read(request)
+            fields = await self.frame.seal.read(request)
             middle = next((one.middle for one in AREAS if one.key == fields.get("area")), None)
             if middle is None or fields.get("category") not in KINDS:
                 raise FormRefused("bad_form")
@@ -100,14 +105,14 @@ class ShopPages:
             return await self.till(request, told, status, given=fields)
         answer = onward("/shop", request, told="applied")
         session = await self._site.town.holders.session(shop.holder)
-        self._frame.remember(answer, SHOP_BROWSER, session)
+        self.frame.remember(answer, SHOP_BROWSER, session)
         return answer
 
     async def take(self, request: Request) -> Response:
         """Take an amount by a citizen's code."""
         fields: dict[str, str] = {}
         try:
-            fields = await self._frame.seal.read(request)
+            fields = await self.frame.seal.read(request)
             shop = await self._active(request)
             amount, code = amount_of(fields), text_of(fields, "code", MOST_CODE)
             await self._site.till.take(shop, code, amount, key_of_form(fields))
@@ -119,7 +124,7 @@ class ShopPages:
     async def bill(self, request: Request) -> Response:
         """Show a code of one use for an amount."""
         try:
-            fields = await self._frame.seal.read(request)
+            fields = await self.frame.seal.read(request)
             shop = await self._active(request)
             amount = amount_of(fields)
             text = self._site.till.bill_for(shop, amount)
@@ -134,7 +139,7 @@ class ShopPages:
     async def refund(self, request: Request) -> Response:
         """Give a payment back, or a part of it."""
         try:
-            fields = await self._frame.seal.read(request)
+            fields = await self.frame.seal.read(request)
             shop = await self._active(request)
             payment = self._site.town.book.accounts.transfer(text_of(fields, "payment", 80))
             await self._site.till.refund(shop, payment, amount_of(fields), key_of_form(fields))
@@ -150,7 +155,7 @@ class ShopPages:
             return await self.till(request)
         from_entity = await self._site.town.client.retrieve(shop.id)
         text = from_entity["qrPayload"]["value"]
-        return self._frame.page(
+        return self.frame.page(
             request, "plate.html", here="/shop/plate", name=shop.name, code=text,
             shop_code=shop.code, picture=svg(text).decode(), linked=self._linked(text),
         )  # fmt: skip
@@ -177,26 +182,18 @@ class ShopPages:
         if shop is None:
             return Response(status_code=403)
         return StreamingResponse(
-            self._stream(shop, TEXTS[language_of(request)]),
+            self._stream(request, shop, TEXTS[language_of(request)]),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-
-    async def open(self, request: Request) -> Response:
-        """Let a browser in that comes by the shop's link."""
-        holder = await self._site.town.holders.of_link(request.query_params.get("key", "")[:120])
-        if holder is None or await self._site.shops.of_holder(holder) is None:
-            return trouble(404, language_of(request))
-        answer = onward("/shop", request)
-        session = await self._site.town.holders.session(holder)
-        self._frame.remember(answer, SHOP_BROWSER, session)
-        return answer
 
     def _linked(self, code: str) -> str:
         """Return a code's link as a picture; "" where pages do not know their address."""
         return svg(link(self._site.home, code)).decode() if self._site.home else ""
 
-    async def _stream(self, shop: Shop, t: dict[str, str]) -> AsyncIterator[bytes]:
+    async def _stream(
+        self, request: Request, shop: Shop, t: dict[str, str]
+    ) -> AsyncIterator[bytes]:
         async with self._site.notices.of(shop.wallet) as queue:
             yield b"event: ready\ndata: {}\n\n"
             queue.put_nowait(None)
@@ -204,8 +201,12 @@ class ShopPages:
                 try:
                     one = await asyncio.wait_for(queue.get(), QUIET)
                 except TimeoutError:
+                    if not await self._let_in(request):
+                        return
                     yield b": quiet\n\n"
                     continue
+                if not await self._let_in(request):
+                    return
                 told = [one] if one is not None else await self._newest(shop)
                 for transfer in told:
                     yield b"data: " + orjson.dumps(_notice(transfer, shop, t)) + b"\n\n"
@@ -215,8 +216,13 @@ class ShopPages:
         return (await self._site.town.book.transfers(shop.wallet))[:SHOWN][::-1]
 
     async def _shop(self, request: Request) -> Shop | None:
-        holder = await self._frame.holder(request, SHOP_BROWSER)
-        return None if holder is None else await self._site.shops.of_holder(holder)
+        holder = await self.frame.holder(request, SHOP_BROWSER)
+        access = None if holder is None else await self._site.phones.access(holder)
+        return None if access is None else access.shop
+
+    async def _let_in(self, request: Request) -> bool:
+        holder = await self.frame.holder(request, SHOP_BROWSER)
+        return holder is not None and await self._site.phones.standing(holder) is not None
 
     async def _active(self, request: Request) -> Shop:
         shop = await self._shop(request)

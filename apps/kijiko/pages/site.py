@@ -24,6 +24,7 @@ from apps.kijiko.use.campaigns import Campaigns, NoGrant
 from apps.kijiko.use.figures import Figures
 from apps.kijiko.use.notices import Notices
 from apps.kijiko.use.numbers import NoNumber
+from apps.kijiko.use.phones import PhoneRefused, Phones
 from apps.kijiko.use.settlement import BatchRefused, Settlement
 from apps.kijiko.use.shops import BadShop, ShopAway, Shops
 from apps.kijiko.use.till import Till
@@ -45,7 +46,7 @@ _AMOUNT: Final = re.compile(r"[1-9][0-9]{0,6}")
 
 REFUSALS: Final = (
     BadContact, BadDeposits, BadFile, BadPayload, BadShop, BatchRefused, ClientError, CodeRefused,
-    FormRefused, LedgerError, NoGrant, NoNumber, ShopAway,
+    FormRefused, LedgerError, NoGrant, NoNumber, PhoneRefused, ShopAway,
 )  # fmt: skip
 """What an act can be refused with; pages have a sentence for each."""
 
@@ -62,12 +63,14 @@ class Site:
     consent: str = ""
     sign_in: bool = False
     shops: Shops = field(init=False)
+    phones: Phones = field(init=False)
     till: Till = field(init=False)
     campaigns: Campaigns = field(init=False)
     settlement: Settlement = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shops", Shops(self.town))
+        object.__setattr__(self, "phones", Phones(self.town))
         object.__setattr__(self, "till", Till(self.town))
         object.__setattr__(self, "campaigns", Campaigns(self.town))
         object.__setattr__(self, "settlement", Settlement(self.town))
@@ -145,7 +148,7 @@ def _reason(error: Exception) -> tuple[str, int]:
             return "bad_file", 400
         case BatchRefused() | NoGrant():
             return str(error), 409
-        case BadContact() | BadShop() | BadDeposits():
+        case BadContact() | BadShop() | BadDeposits() | PhoneRefused():
             return str(error), 400
         case NotFound():
             return "gone", 404

@@ -39,6 +39,7 @@ class TreasuryPages:
         self._deeds: dict[str, Deed] = {
             "approve-shop": self._approve_shop,
             "suspend-shop": self._suspend_shop,
+            "shop-phone": self._shop_phone,
             "draft": self._draft,
             "approve": self._approve,
             "discard": self._discard,
@@ -119,6 +120,15 @@ class TreasuryPages:
     async def _suspend_shop(self, fields: dict[str, str], by: str) -> str:
         await self._site.shops.decide(fields.get("id", ""), ShopStatus.SUSPENDED)
         return "done"
+
+    async def _shop_phone(self, fields: dict[str, str], by: str) -> str:
+        """Give a shop that lost its first phone a new one; whoever asks has been identified."""
+        if fields.get("seen") != "yes":
+            raise FormRefused("not_identified")
+        shop = await self._site.shops.shop(fields.get("id", ""))
+        link = f"{self._site.home}/shop/open?key={await self._site.phones.renew(shop)}"
+        name = shop.name[fields["lang"]]
+        return _word(fields["lang"], "told_shop_phone").format(shop=name, link=link)
 
     async def _draft(self, fields: dict[str, str], by: str) -> str:
         await self._site.settlement.draw_up(_day(fields, "first"), _day(fields, "last"), by)

@@ -1,4 +1,5 @@
 // Payments show the moment they are committed; without scripts the page shows them when loaded.
+const AGAIN = 5000;
 const list = document.getElementById("incoming");
 const live = document.getElementById("live");
 
@@ -21,7 +22,15 @@ function add(notice) {
 }
 
 // The stream begins with the newest payments, so that none is missed between page and stream.
-const source = new EventSource(list.dataset.notices);
-source.addEventListener("message", (event) => add(JSON.parse(event.data)));
-source.addEventListener("ready", () => { live.textContent = live.dataset.live; });
-source.addEventListener("error", () => { live.textContent = live.dataset.lost; });
+// A browser gives up where it was refused, while the broker is away say: then it is asked anew.
+function follow() {
+  const source = new EventSource(list.dataset.notices);
+  source.addEventListener("message", (event) => add(JSON.parse(event.data)));
+  source.addEventListener("ready", () => { live.textContent = live.dataset.live; });
+  source.addEventListener("error", () => {
+    live.textContent = live.dataset.lost;
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, AGAIN);
+  });
+}
+
+follow();

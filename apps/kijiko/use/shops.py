@@ -65,7 +65,7 @@ class Shop:
     @property
     def holder(self) -> str:
         """Return the pseudonym of whoever runs it."""
-        return HOLDER + hashlib.sha256(self.id.encode()).hexdigest()[:24]
+        return holder_of(self.id)
 
     @property
     def area(self) -> str:
@@ -78,6 +78,11 @@ class Shop:
         return MerchantCode(
             self.code, self.name["en"][:25], TOWN_NAME, self.category, self.name["ja"][:25]
         )
+
+
+def holder_of(shop_id: str) -> str:
+    """Return the pseudonym of whoever runs a shop."""
+    return HOLDER + hashlib.sha256(shop_id.encode()).hexdigest()[:24]
 
 
 def shop_from(entity: Entity, version: str = "") -> Shop:
@@ -194,16 +199,6 @@ class Shops:
         if shop.status is not ShopStatus.ACTIVE:
             raise ShopAway(code)
         return shop
-
-    async def of_holder(self, holder: str) -> Shop | None:
-        """Return the shop somebody runs."""
-        shop_id = await self._town.vault.get(holder, "shop")
-        if shop_id is None:
-            return None
-        try:
-            return await self.shop(shop_id)
-        except ShopAway:
-            return None
 
     async def all(self) -> list[Shop]:
         """Return all shops, by their names."""
