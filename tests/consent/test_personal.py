@@ -221,3 +221,11 @@ async def test_consent_stays_as_it_was_given(open_town: Town):
     await open_town.withdraw("hana")
     again = attributes(state="given")
     assert (await open_town.ask("POST", f"{path}/attrs", "account:hana", again)).status == 409
+
+
+async def test_way_of_a_query_is_told_without_those_whom_the_administrator_does_not_see(
+    open_town: Town,
+):
+    path = f"/ngsi-ld/ex/v1/explain/query?type={TAG.replace('#', '%23')}&count=true"
+    plan = (await open_town.ask("GET", path, "admin")).json()["plan"]
+    assert (plan["found"], plan["total"]) == (0, 0)

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from broker.settings import Settings
+from broker.store.outbox import Outcome, Settlement
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.delivery.message import Message
 from tests.support.asgi import Ticking
@@ -16,6 +17,7 @@ from tests.support.patience import PATIENCE
 from tests.support.persons import ENTITIES, TAG, Town, attributes, town
 from tests.support.receivers import Got, Receiver, receiver
 
+LETTERS = "/ngsi-ld/ex/v1/dead-letters"
 SUBSCRIPTIONS = "/ngsi-ld/v1/subscriptions"
 HANA = "urn:ngsi-ld:TagDetection:1"
 
@@ -121,6 +123,45 @@ async def test_who_waited_for_a_connection_asks_again(watched, monkeypatch: pyte
     go.set()
     await until(made, withheld=1)
     assert heard.got == []
+
+
+async def letters(made: Town) -> list[dict[str, Any]]:
+    """Return the recipient's dead letters."""
+    answer = await made.ask("GET", LETTERS, "rescue", machi_purpose=purpose())
+    assert answer.status == 200, answer.body
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+async def test_dead_letters_about_the_person_are_not_there_any_more(watched):
+    made, heard = watched
+
+    async def gone(got: Got) -> web.StreamResponse:
+        return web.Response(status=410)
+
+    heard.reply = gone
+    await see(made, -60)
+    await until(made, dead=1)
+    (letter,) = await letters(made)
+    await made.withdraw("hana")
+    assert await letters(made) == []
+    path = f"{LETTERS}/{letter['id']}/replay"
+    answer = await made.ask("POST", path, "rescue", machi_purpose=purpose())
+    assert answer.status == 404
+
+
+async def test_dead_letters_of_a_period_are_not_there_any_more(watched):
+    made, _ = watched
+    await made.client.broker.delivery.close()
+    outbox = made.client.broker.store.outbox
+    (stored,) = await outbox.all()
+    record = await made.client.broker.store.get("", HANA)
+    await outbox.queue_period(stored, made.now(), [record.entity])
+    (row,) = await outbox.waiting(stored.sid)
+    await outbox.settle([Settlement(stored.sid, row.seq, Outcome.DEAD, made.now())])
+    assert len(await letters(made)) == 1
+    await made.withdraw("hana")
+    assert await letters(made) == []
 
 
 def test_message_holds_unless_somebody_says_otherwise():

@@ -21,12 +21,7 @@ from typing import Final
 from tests.mutation.sites import ROOT, Site, sites
 
 SUITES: Final = (
-    "tests/broker/test_guard_asked.py",
-    "tests/broker/test_guard_tripwire.py",
-    "tests/broker/entities/test_service.py",
-    "tests/broker/api/test_operator_entry.py",
-    "tests/broker/api/test_explain_subscription.py",
-    "tests/broker/api/test_linked_conditions.py",
+    "tests/broker",
     "tests/consent",
     "tests/properties/test_no_uncovered_value.py",
     "tests/properties/test_no_uncovered_value_by_policies.py",

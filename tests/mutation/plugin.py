@@ -73,7 +73,9 @@ class _Reach:
 
     def _noting(self, file: str) -> Callable[[int, Called], Called]:
         def called(number: int, function: Called) -> Called:
-            self._calls[f"{file} {number}"].add(self._now)
+            # A guard that allows everything answers as the code without the call goes on.
+            if type(getattr(function, "__self__", None)).__name__ != "OpenGuard":
+                self._calls[f"{file} {number}"].add(self._now)
             return function
 
         return called

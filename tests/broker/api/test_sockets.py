@@ -15,6 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from broker.client import Client
+from broker.errors import Forbidden
+from broker.guard import Action, Caller, OpenGuard
 from broker.settings import Settings
 from tests.broker.api.data import EX, gauge, urn
 from tests.broker.api.test_tickets import Doorkeeper
@@ -305,3 +307,22 @@ async def test_a_broker_that_stops_says_so(tmp_path: Path) -> None:
         await connection.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
+
+
+class Closing(OpenGuard):
+    """Refuses reading from a moment on."""
+
+    closed = False
+
+    def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
+        if self.closed and action is Action.READ:
+            raise Forbidden("No more.", place="caller", remedy="None.")
+
+
+async def test_a_stream_is_refused_to_who_may_no_longer_read(tmp_path: Path) -> None:
+    guard = Closing()
+    async with running(tmp_path, guard=guard) as town, town.socket() as socket:
+        guard.closed = True
+        await socket.say("subscribe")
+        told = await socket.hear()
+    assert (told["event"], told["data"]["status"]) == ("error", 403)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from broker.entities.purge import Members, purge
 from broker.entities.service import Entities, Target
 from broker.errors import Forbidden, PreconditionFailed, ResourceNotFound
 from broker.guard import Action, Caller, OpenGuard
@@ -179,3 +180,14 @@ async def test_a_type_selection_is_judged_on_what_is_stored(entities: Entities) 
     with pytest.raises(ResourceNotFound):
         await entities.delete(CALLER, "", Target(ID, matches=lambda entity: False))
     await entities.delete(CALLER, "", Target(ID, matches=lambda entity: True))
+
+
+@pytest.mark.parametrize("members", [None, Members(frozenset({"urn:a"}), keep=False)])
+async def test_a_refusal_of_a_purge_comes_before_anything_is_looked_up(
+    entities: Entities, members: Members | None
+) -> None:
+    watching(entities).refused = frozenset({"allow"})
+    with pytest.raises(Forbidden):
+        await purge(entities, CALLER, "", IdIn((ID,)), members)
+    action = Action.DELETE if members is None else Action.UPDATE
+    assert watching(entities).asked == [("allow", CALLER, "", action, None)]
