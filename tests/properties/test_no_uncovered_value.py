@@ -21,6 +21,7 @@ from broker.store.memory import MemoryStore
 from tests.support.asgi import Ticking
 from tests.support.drawn import CALLERS as SOME
 from tests.support.drawn import PEOPLE, RECIPIENT
+from tests.support.exits import NO_PATH
 from tests.support.patience import PATIENCE
 from tests.support.persons import (
     ENTITIES,
@@ -169,6 +170,7 @@ class World:
             headers = {"machi_purpose": purpose} if purpose else {}
             for method, path, body in exits():
                 answer = await self.made.ask(method, path, caller, body, **headers)
+                assert NO_PATH not in answer.body, path
                 self.judge(caller, purpose, answer.body, path)
             await self._probe(caller, purpose, headers)
 
@@ -194,7 +196,7 @@ def exits() -> Iterator[tuple[str, str, Any]]:
     for at in range(len(PEOPLE)):
         yield "GET", f"{ENTITIES}/urn:ngsi-ld:TagDetection:{at}", None
         yield "GET", f"{TEMPORAL}/urn:ngsi-ld:TagDetection:{at}", None
-        yield "GET", f"/ngsi-ld/ex/v1/explain?type={QUOTED}", None
+    yield "GET", f"/ngsi-ld/ex/v1/explain/query?type={QUOTED}", None
     yield "GET", f"{ENTITIES}?type={QUOTED}", None
     yield (
         "GET",

@@ -3,13 +3,13 @@
 Policies are drawn, and change while the town runs; so do consents, purposes and data. Every value
 is unique and names in its digits whose it is, so whoever shows it is found by its text. What may
 be shown is said by a plain model (`tests.support.drawn`). Live streams and notifications are heard
-after each step, all other exits are asked at the end: reads, lists, counts, history, its figures,
-streams that resume, WebSockets, transactions, dead letters, and explanations.
+after each step, all other exits are asked at the end: reads, lists, joins, counts, history, its
+figures, counts of people, streams that resume, WebSockets, transactions, letters, explanations.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,20 @@ from tests.support.drawn import (
     Policies,
     entity_id,
 )
+from tests.support.exits import (
+    COUNTED,
+    EX,
+    FOLLOWED,
+    GAUGE,
+    JOINED,
+    LETTERS,
+    LINKED,
+    NO_PATH,
+    PASSED,
+    V1,
+    exits,
+    to_all,
+)
 from tests.support.patience import PATIENCE
 from tests.support.persons import (
     ENTITIES,
@@ -59,14 +73,6 @@ from tests.support.persons import (
 from tests.support.receivers import Got, Receiver, receiver
 from tests.support.runs import effort
 
-V1, EX = "/ngsi-ld/v1", "/ngsi-ld/ex/v1"
-TEMPORAL = f"{V1}/temporal/entities"
-LETTERS = f"{EX}/dead-letters"
-LONG_AGO = "2020-01-01T00:00:00Z"
-GAUGE = "urn:ngsi-ld:RiverLevelStation:mark"
-TYPES = ",".join(quote(kind, safe="") for kind in PERSONAL)
-FOLLOWED = f"{TYPES},{quote(RIVER, safe='')}"
-ATTRIBUTE = quote(RSSI, safe="")
 VALUE = re.compile(rb"(?<![\w.])7([01])([012])([01])([0-9]{5})(?!\w)")
 """Person, type, attribute, and a number that was never used before."""
 DEAD = 100
@@ -94,21 +100,22 @@ class World:
         for purpose, kinds in SCOPES.items():
             shared = list(SHARED[purpose]) if purpose == FEW else []
             offered: dict[str, Any] = {
-                "recipients": [f"client:{RECIPIENT[purpose]}"],
+                "recipients": [f"client:{RECIPIENT[purpose]}", "client:counts"],
                 "entityScope": {"types": list(kinds)},
                 "dataCategories": [{"category": "some", "attributes": shared}],
             }
             await self.made.make(self.made.purpose(purpose, **offered))
         for person in PEOPLE:
             for kind in PERSONAL:
-                body = {"id": entity_id(kind, person), "type": kind}
-                body |= attributes(refHolder=holder(person), **self._values(kind, person))
+                body = {"id": entity_id(kind, person), "type": kind, LINKED: to_all()}
+                body |= attributes(refHolder=holder(person), **self._values(kind, person), **PASSED)
                 await self.made.make(body, "tags")
-        await self.made.make({"id": GAUGE, "type": RIVER, **attributes(rssi=0)})
+        await self.made.make({"id": GAUGE, "type": RIVER, LINKED: to_all(), **attributes(rssi=0)})
         for at, (caller, purpose) in enumerate(CALLERS):
             if caller and ":" not in caller:
-                await self._subscribe(caller, purpose, at)
-                await self._subscribe(caller, purpose, at + DEAD)
+                for receiver in (at, at + DEAD):
+                    await self._subscribe(caller, purpose, receiver, {}, *PERSONAL)
+                await self._subscribe(caller, purpose, at, JOINED, RIVER)
             path = f"{EX}/stream?snapshot=true&type={FOLLOWED}"
             self._streams.append(
                 await stack.enter_async_context(
@@ -117,11 +124,13 @@ class World:
             )
         await self._settle()
 
-    async def _subscribe(self, caller: str, purpose: str, at: int) -> None:
+    async def _subscribe(
+        self, caller: str, purpose: str, at: int, more: dict[str, Any], *kinds: str
+    ) -> None:
         body = {
             "type": "Subscription",
-            "entities": [{"type": kind} for kind in PERSONAL],
-            "notification": {"endpoint": {"uri": f"{self.heard.url}{at}"}},
+            "entities": [{"type": kind} for kind in kinds],
+            "notification": {"endpoint": {"uri": f"{self.heard.url}{at}"}, **more},
         }
         answer = await self._ask(caller, purpose, "POST", f"{V1}/subscriptions", body)
         assert answer.status == 201, answer.body
@@ -155,7 +164,8 @@ class World:
             change(purpose)
         elif what == "retire":
             self.model.policies.drawn[:1] = []
-            self.made.guard.decide_by(rules(self.model.policies.documents(), str))
+            decide = [*self.model.policies.documents(), COUNTED]
+            self.made.guard.decide_by(rules(decide, str))
         else:
             body = attributes(**self._values(kind, person))
             await self._write("tags", "POST", f"{ENTITIES}/{entity_id(kind, person)}/attrs", body)
@@ -163,14 +173,15 @@ class World:
 
     async def _settle(self) -> None:
         """Hear everything out, and judge it."""
-        await self._quiet()
-        for got in self.heard.got:
-            caller, purpose = CALLERS[int(re.findall(r"\d+$", got.path)[0]) % DEAD]
-            self._judge(caller, purpose, got.body, "notification")
-        self.heard.got.clear()
         mark = await self._set_mark()
         for stream, (caller, purpose) in zip(self._streams, CALLERS, strict=True):
             await self._drain(stream, caller, purpose, mark, "stream")
+        await self._quiet()
+        for got in self.heard.got:
+            caller, purpose = CALLERS[int(re.findall(r"\d+$", got.path)[0]) % DEAD]
+            where = "joined notification" if GAUGE.encode() in got.body else "notification"
+            self._judge(caller, purpose, got.body, where)
+        self.heard.got.clear()
 
     async def _set_mark(self) -> int:
         """Change what everybody may see, so that whoever hears of it has heard all before."""
@@ -203,8 +214,11 @@ class World:
             for method, path, body in exits():
                 answer = await self._ask(caller, purpose, method, path, body)
                 assert answer.status < 500, (method, path, answer.body)
+                assert NO_PATH not in answer.body, path
                 self._judge(caller, purpose, answer.body, path)
             await self._count(caller, purpose)
+            await self._linked(caller, purpose)
+            await self._people(caller, purpose)
             await self._check(caller, purpose)
             await self._figures(caller, purpose)
             await self._letters(caller, purpose)
@@ -243,6 +257,23 @@ class World:
                 counted = int(answer.header("ngsild-results-count") or 0)
                 shown = [self._shows(caller, purpose, one, kind, attribute) for one in PEOPLE]
                 assert counted <= sum(shown), (caller, kind, attribute)
+
+    async def _linked(self, caller: str, purpose: str) -> None:
+        """Conditions on linked entities must not tell more than the values that are shown."""
+        for attribute in ATTRIBUTES:
+            q = quote(f"{LINKED}{{{attribute}}}", safe="")
+            path = f"{ENTITIES}?type={quote(RIVER, safe='')}&join=inline&q={q}&count=true&limit=0"
+            answer = await self._ask(caller, purpose, "GET", path)
+            assert answer.status == 200, answer.body
+            counted = int(answer.header("ngsild-results-count") or 0)
+            every = [(one, kind) for one in PEOPLE for kind in PERSONAL]
+            assert counted <= any(self._shows(caller, purpose, *one, attribute) for one in every)
+
+    async def _people(self, caller: str, purpose: str) -> None:
+        """A table of people tells nothing of a few."""
+        path = f"{EX}/counts/{COUNTED['id']}?day={PASSED['dateObserved'][:10]}"
+        answer = await self._ask(caller, purpose, "GET", path)
+        assert answer.json()["counts"] == []
 
     async def _check(self, caller: str, purpose: str) -> None:
         """A transaction's precondition on a value must not tell whether there is one."""
@@ -359,34 +390,6 @@ def _marked(data: Any, mark: int) -> bool:
     return isinstance(told, dict) and told["id"] == GAUGE and told[RSSI]["value"] == mark
 
 
-def exits() -> Iterator[tuple[str, str, Any]]:
-    """Yield requests to exits that show values."""
-    for person in PEOPLE:
-        for kind in PERSONAL:
-            one = entity_id(kind, person)
-            yield "GET", f"{ENTITIES}/{one}", None
-            yield "GET", f"{TEMPORAL}/{one}", None
-            yield "GET", f"{EX}/explain?id={one}", None
-    every = f"{ENTITIES}?type={TYPES}"
-    yield "GET", every, None
-    yield "GET", f"{every}&format=simplified&orderBy={ATTRIBUTE}", None
-    yield "GET", f"{every}&q={ATTRIBUTE}%3E0", None
-    history = f"{TEMPORAL}?type={TYPES}&timerel=after&timeAt={LONG_AGO}&timeproperty=modifiedAt"
-    yield "GET", f"{history}&options=temporalValues", None
-    figures = "format=aggregatedValues&aggrMethods=max,min&aggrPeriodDuration=PT0S"
-    yield "GET", f"{history}&{figures}", None
-    asked = [{"type": kind} for kind in PERSONAL]
-    yield "POST", f"{V1}/entityOperations/query", {"type": "Query", "entities": asked}
-    span = {"timerel": "after", "timeAt": LONG_AGO, "timeproperty": "modifiedAt"}
-    query = {"type": "Query", "entities": asked, "temporalQ": span}
-    yield "POST", f"{V1}/temporal/entityOperations/query", query
-    yield "GET", f"{V1}/types?details=true", None
-    yield "GET", f"{V1}/attributes?details=true", None
-    yield "GET", f"{V1}/subscriptions", None
-    yield "GET", LETTERS, None
-    yield "GET", f"{EX}/explain?type={TYPES}", None
-
-
 async def _reply(got: Got) -> web.StreamResponse:
     """Take notifications, but refuse those for good that shall be dead letters."""
     number = int(re.findall(r"\d+$", got.path)[0])
@@ -400,7 +403,7 @@ async def world(folder: Path, policies: Policies) -> AsyncIterator[World]:
     store = MemoryStore(clock=Ticking())
     async with (
         receiver(_reply) as heard,
-        town(store, folder, policies.documents(), options) as made,
+        town(store, folder, [*policies.documents(), COUNTED], options, counting=True) as made,
         AsyncExitStack() as stack,
     ):
         found = World(made, heard, Model(policies))
@@ -421,9 +424,16 @@ async def test_every_exit_is_heard_and_asked(tmp_path: Path):
         for step in TOLD:
             await found.step(*step)
         await found.look()
-    live = {"notification", "stream enter", "stream update", "resumed stream update", "WebSocket"}
+    live = {
+        "notification",
+        "joined notification",
+        "stream enter",
+        "stream update",
+        "resumed stream update",
+        "WebSocket",
+    }
     live |= {"dead letter"}
-    none = ("/types", "/attributes", "/subscriptions", "/explain", LETTERS)
+    none = ("/types", "/attributes", "/subscriptions", "/explain", "/counts", LETTERS)
     asked = {path for _, path, _ in exits() if not any(part in path for part in none)}
     assert found.seen >= live | asked
 
