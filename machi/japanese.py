@@ -184,6 +184,7 @@ JAPANESE: Final[dict[str, str]] = {
     "Copy the data folder SOURCE of a running or stopped broker to the file TARGET.": (
         "ブローカーのデータフォルダー SOURCE をファイル TARGET に写す（動作中でもよい）。"
     ),
+    "Put the file of the same backup there.": "同じバックアップのファイルを置いてください。",
     "{source} is restored to {data}": "{source} を {data} に戻しました",
     "Put the backup file SOURCE in place as a data folder. The broker must be stopped.": (
         "バックアップ SOURCE をデータフォルダーとして戻す。ブローカーは止めておくこと。"

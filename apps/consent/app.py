@@ -19,7 +19,7 @@ from apps.consent import emergency, records, view
 from apps.consent.board import decide
 from apps.shell.application import Handler, Outside, application, at_home
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, FormRefused, Seal
 from apps.shell.language import language_of, words
 from apps.shell.pages import templates
 from broker.client import Client, ClientError, Entity, NotFound, Refused, Retry, value
@@ -217,7 +217,7 @@ class Centre:
             **more,
         )
         answer = HTMLResponse(content, headers={"Content-Language": language})
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+        self._seal.give(request, answer, cookie)
         return answer
 
     def trouble(self, request: Request, word: str, status: int) -> Response:

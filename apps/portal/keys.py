@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from apps.portal.texts import TEXTS
 from apps.portal.times import local_time
-from apps.shell.entrance import Entrance, Person, secure
-from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
+from apps.shell.entrance import Entrance, Person
+from apps.shell.forms import SESSION, FormRefused, Seal
 from apps.shell.language import language_of
 from broker.client import Client, ClientError, Refused
 
@@ -97,7 +97,7 @@ class KeysPage:
             token=self._seal.token(cookie, request.cookies.get(SESSION, "")),
         )
         answer = HTMLResponse(page, status, headers={"Content-Language": language})
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure(request))
+        self._seal.give(request, answer, cookie)
         return answer
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from apps.shell.forms import COOKIE, HOSTS, SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, FormRefused, Seal, secure
 from apps.shell.language import language_of
 from apps.shell.pages import FRAME, TEXTS
 from apps.shell.tries import Tries
@@ -81,7 +81,7 @@ class Entrance:
             path="/sign-in",
         )
         answer = HTMLResponse(page, status, headers={"Content-Language": language})
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure(request))
+        self._seal.give(request, answer, cookie)
         return answer
 
     async def enter(self, request: Request) -> Response:
@@ -134,8 +134,3 @@ class Entrance:
         answer = RedirectResponse(f"/sign-in?lang={quote(language_of(request))}", 303)
         answer.delete_cookie(SESSION, httponly=True, samesite="strict", secure=secure(request))
         return answer
-
-
-def secure(request: Request) -> bool:
-    """Say whether cookies travel by TLS only: everywhere but on this machine."""
-    return request.url.scheme == "https" or request.url.hostname not in HOSTS

@@ -8,7 +8,7 @@ import secrets
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from fastapi import Request
+from fastapi import Request, Response
 
 COOKIE: Final = "machi-form"
 SESSION: Final = "machi-session"
@@ -34,6 +34,10 @@ class Seal:
         """Return the browser's cookie, a new one where it has none."""
         return request.cookies.get(COOKIE) or secrets.token_urlsafe(18)
 
+    def give(self, request: Request, answer: Response, cookie: str) -> None:
+        """Let an answer hand the browser its cookie."""
+        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure(request))
+
     def token(self, cookie: str, session: str = "") -> str:
         """Return the token that a form for this browser carries, in this session."""
         return hmac.new(self._key, f"{cookie} {session}".encode(), hashlib.sha256).hexdigest()
@@ -57,6 +61,11 @@ class Seal:
         if not cookie or not hmac.compare_digest(token.encode(), fields.get("token", "").encode()):
             raise FormRefused("stale_form")
         return fields
+
+
+def secure(request: Request) -> bool:
+    """Say whether cookies travel by TLS only: everywhere but on this machine."""
+    return request.url.scheme == "https" or request.url.hostname not in HOSTS
 
 
 def host_allowed(request: Request) -> bool:

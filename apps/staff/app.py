@@ -19,7 +19,7 @@ from apps.keys.doors import Doors
 from apps.keys.page import KeysPage
 from apps.shell.application import Outside, application, at_home
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, FormRefused, Seal
 from apps.shell.language import LANGUAGES, language_of, words
 from apps.shell.pages import templates
 from apps.shell.problems import away, problem
@@ -109,7 +109,7 @@ class Staff:
             longest=(LONGEST_LINE, LONGEST_TEXT),
         )
         answer = HTMLResponse(content, status, headers={"Content-Language": language})
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+        self.seal.give(request, answer, cookie)
         return answer
 
     async def act(self, request: Request, person: Person | None) -> Response:

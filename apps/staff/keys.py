@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from apps.keys.page import DEEDS, KeysPage, Told
 from apps.shell.entrance import Person
-from apps.shell.forms import COOKIE, SESSION, FormRefused
+from apps.shell.forms import SESSION, FormRefused
 from apps.staff.forms import staff_number
 from broker.client import ClientError
 
@@ -60,5 +60,5 @@ async def _page(request: Request, desk: Staff, person: Person | None, told: Told
     cookie = desk.seal.cookie(request)
     token = desk.seal.token(cookie, request.cookies.get(SESSION, ""))
     answer = await keys.show(request, told, person=person, token=token)
-    answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+    desk.seal.give(request, answer, cookie)
     return answer

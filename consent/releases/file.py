@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -60,3 +61,17 @@ class Releases:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def copy(source: Path, target: Path) -> None:
+    """Add the tables in one file to those in another, which may be missing; none replaces one.
+
+    May run beside a broker. Raises Unusable.
+    """
+    with (
+        closing(File(source, _APPLICATION, _SCHEMA)) as there,
+        closing(File(target, _APPLICATION, _SCHEMA)) as here,
+        here.written(),
+    ):
+        for row in there.each("SELECT tenant, type, day, policy, told FROM release"):
+            here.run("INSERT OR IGNORE INTO release VALUES (?, ?, ?, ?, ?)", *row)

@@ -43,6 +43,7 @@ def backup(source: Path, target: Path) -> None:
     """Copy a data folder."""
     from broker.safe import KEY_FILE
     from broker.store.sqlite.maintenance import backup as backup_data
+    from consent.releases.file import FILE
 
     def progress(done: int, pages: int) -> None:
         if sys.stderr.isatty():
@@ -50,6 +51,7 @@ def backup(source: Path, target: Path) -> None:
 
     with data_errors():
         backup_data(source, target, progress)
+        _carry(source / FILE, beside(target))
     click.echo(t("{source} is copied to {target}", source=source, target=target))
     key = source / KEY_FILE
     if key.exists():
@@ -69,7 +71,29 @@ def backup(source: Path, target: Path) -> None:
 def restore(source: Path, data: Path, force: bool) -> None:
     """Put a backup in place."""
     from broker.store.sqlite.maintenance import restore as restore_data
+    from consent.releases.file import FILE
 
     with data_errors():
         restore_data(source, data, force=force)
+        _carry(beside(source), data / FILE)
     click.echo(t("{source} is restored to {data}", source=source, data=data))
+
+
+def beside(backup: Path) -> Path:
+    """Return the file beside a backup that has the tables of people that were released.
+
+    It is copied after the data: what is released meanwhile is in it, and stays released.
+    """
+    return backup.with_name(backup.name + ".releases")
+
+
+def _carry(source: Path, target: Path) -> None:
+    from consent.files import Unusable
+    from consent.releases.file import copy
+
+    if not source.exists():
+        return
+    try:
+        copy(source, target)
+    except Unusable as error:
+        raise DataFaulty(str(error), remedy=t("Put the file of the same backup there.")) from error

@@ -37,3 +37,13 @@ async def test_page_of_the_broker_is_dressed_all_the_same(looked_at: Pages, name
     await page.close()
     assert sheets
     assert sheets[0] > 5
+
+
+@pytest.mark.parametrize("name", PATHS)
+async def test_cookie_of_forms_travels_by_tls_only_where_the_page_does(looked_at: Pages, name: str):
+    async with aiohttp.ClientSession(headers={"X-Forwarded-Proto": "https"}) as session:
+        url = PATHS[name].format(looked_at, "ja")
+        async with session.get(url, allow_redirects=False) as answer:
+            cookies = answer.headers.getall("Set-Cookie", [])
+    forms = [cookie for cookie in cookies if cookie.startswith("machi-form=")]
+    assert [cookie for cookie in forms if "; secure" not in cookie.lower()] == []

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from broker.client import Client
+from consent.releases.file import Place, Releases
 from machi.cli import main
 from tests.support import free_port
 from tests.support.live import live_broker
@@ -121,6 +123,36 @@ def test_data_are_backed_up_checked_and_restored(tmp_path: Path):
     assert machi("restore", str(target), "--data", str(tmp_path / "again")).returncode == 0
     done = machi("check", "--data", str(tmp_path / "again"))
     assert (done.returncode, "is whole" in done.stdout) == (0, True)
+
+
+def test_released_tables_of_people_come_back_and_none_is_replaced(tmp_path: Path):
+    data, again, target = (tmp_path / name for name in ("data", "again", "town.machi"))
+    for folder in (data, again):
+        asyncio.run(write_something(folder))
+    old, new = (Place("", "urn:type:tag", day) for day in ("2026-11-25", "2026-11-26"))
+    release(data, old, 10)
+    assert machi("backup", str(data), str(target)).returncode == 0
+    assert target.with_name("town.machi.releases").stat().st_mode & 0o077 == 0
+    release(again, new, 20)
+    release(again, old, 30)
+    done = machi("restore", str(target), "--data", str(again), "--force")
+    assert done.returncode == 0, done.stderr
+    assert machi("restore", str(target), "--data", str(tmp_path / "third")).returncode == 0
+    assert [released(again, place) for place in (old, new)] == [30, 20]
+    assert [released(tmp_path / "third", place) for place in (old, new)] == [10, None]
+
+
+def release(folder: Path, place: Place, people: int) -> None:
+    """Release a table."""
+    with closing(Releases(folder)) as releases:
+        asyncio.run(releases.keep(place, "urn:policy", {"people": people}))
+
+
+def released(folder: Path, place: Place) -> int | None:
+    """Return what a table tells."""
+    with closing(Releases(folder)) as releases:
+        found = releases.get(place)
+    return None if found is None else found[1]["people"]
 
 
 def test_restoring_over_data_needs_force(tmp_path: Path):

@@ -48,7 +48,7 @@ from apps.bookings.process.case import HOLDING, Booking, Case, Method
 from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.wish import Wish
-from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, FormRefused, Seal
 from apps.shell.language import language_of
 from apps.shell.pages import templates, trouble
 from broker.client import ClientError, NotFound
@@ -327,7 +327,7 @@ class Citizen:
                         (("/", "find"), ("/my", "my"), ("/case", "case"))), **shows,
         )  # fmt: skip
         answer = shown(html, language, status)
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+        self._seal.give(request, answer, cookie)
         return answer
 
     def _remember(self, answer: Response, secret: str) -> None:

@@ -39,7 +39,7 @@ from apps.keys.misuse import OVERSTAY, ended
 from apps.keys.misuse import TYPE as ALERT
 from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, FormRefused, Seal
 from apps.shell.language import language_of
 from apps.shell.pages import templates
 from apps.staff.forms import staff_number
@@ -98,7 +98,7 @@ class Counter:
             key=secrets.token_urlsafe(18), **shows,
         )  # fmt: skip
         answer = shown(html, language, status)
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+        self._seal.give(request, answer, cookie)
         return answer
 
     async def act(self, request: Request) -> Response:

@@ -29,7 +29,7 @@ from apps.kijiko.use.settlement import BatchRefused, Settlement
 from apps.kijiko.use.shops import BadShop, ShopAway, Shops
 from apps.kijiko.use.till import Till
 from apps.kijiko.use.town import Town
-from apps.shell.forms import COOKIE, SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, FormRefused, Seal
 from apps.shell.language import language_of, words
 from apps.shell.pages import templates
 from broker.client import ClientError, NotFound
@@ -102,7 +102,7 @@ class Frame:
             **shows,
         )  # fmt: skip
         answer = HTMLResponse(html, status, headers={"Content-Language": language})
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+        self.seal.give(request, answer, cookie)
         return answer
 
     def remember(self, answer: Response, name: str, secret: str) -> None:
