@@ -13,6 +13,7 @@ from yarl import URL
 from apps.bookings.edge.holders import Contact, Holders
 from apps.kijiko.app import phones, staff
 from apps.kijiko.bank.zengin import Account, Client
+from apps.kijiko.ledger.reading import verify_ledger
 from apps.kijiko.ledger.wallet import Wallet
 from apps.kijiko.pages.site import SHOP_BROWSER, Site
 from apps.kijiko.use.figures import Figures
@@ -25,7 +26,7 @@ from tests.apps.kijiko.stage import Stage, asked, broker, stage
 from tests.support.live import serve
 from tests.support.mqtt import background
 
-__all__ = ["Pages", "broker", "pages"]
+__all__ = ["Pages", "broker", "pages", "pages_on"]
 BANK = Client("0000432032", Account("0182", "101", "1234567", "ﾋﾄﾖｼｼ"))
 ACCOUNT = Account("0182", "102", "0000042", "ﾄｳﾌﾔ")
 MIDDLE = (130.7607, 32.2135)
@@ -93,25 +94,32 @@ class Pages:
 @contextlib.asynccontextmanager
 async def pages(url: str, tenant: str, **limits: int) -> AsyncIterator[Pages]:
     """Open the pages of a town in a tenant."""
-    async with stage(url, tenant, **limits) as found:
-        vault = PaperVault()
-        town = Town(found.book, found.wallets, Holders(vault), vault, b"s" * 32)
-        notices = Notices(found.client)
-        figures = Figures(town, lambda told: released(gathered(told)), 10)
-        site = Site(town, notices, figures, BANK)
-        verified: list[str] = []
+    async with stage(url, tenant, **limits) as found, pages_on(found) as opened:
+        yield opened
 
-        async def verify() -> tuple[bool, list[str]]:
-            verified.append("asked")
-            return True, []
 
-        jars = [aiohttp.CookieJar(unsafe=True) for _ in range(3)]
-        async with (
-            background(notices.run()),
-            serve(phones(site)) as phone_url,
-            serve(staff(site, verify)) as staff_url,
-            aiohttp.ClientSession(phone_url, cookie_jar=jars[0]) as citizen,
-            aiohttp.ClientSession(phone_url, cookie_jar=jars[1]) as shop,
-            aiohttp.ClientSession(staff_url, cookie_jar=jars[2]) as desk,
-        ):
-            yield Pages(found, site, phone_url, staff_url, citizen, shop, desk, verified)
+@contextlib.asynccontextmanager
+async def pages_on(found: Stage, *, sign_in: bool = False) -> AsyncIterator[Pages]:
+    """Open the pages on a stage; with `sign_in` staff need accounts."""
+    vault = PaperVault()
+    town = Town(found.book, found.wallets, Holders(vault), vault, b"s" * 32)
+    notices = Notices(found.client)
+    figures = Figures(town, lambda told: released(gathered(told)), 10)
+    site = Site(town, notices, figures, BANK, sign_in=sign_in)
+    verified: list[str] = []
+
+    async def verify() -> tuple[bool, list[str]]:
+        verified.append("asked")
+        report = await verify_ledger(found.client, found.book.currency)
+        return report.sound, [f"{one.id}: {one.reason}" for one in report.faults]
+
+    jars = [aiohttp.CookieJar(unsafe=True) for _ in range(3)]
+    async with (
+        background(notices.run()),
+        serve(phones(site)) as phone_url,
+        serve(staff(site, verify)) as staff_url,
+        aiohttp.ClientSession(phone_url, cookie_jar=jars[0]) as citizen,
+        aiohttp.ClientSession(phone_url, cookie_jar=jars[1]) as shop,
+        aiohttp.ClientSession(staff_url, cookie_jar=jars[2]) as desk,
+    ):
+        yield Pages(found, site, phone_url, staff_url, citizen, shop, desk, verified)
