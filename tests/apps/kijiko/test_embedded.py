@@ -13,11 +13,12 @@ import pytest
 import pytest_asyncio
 
 from apps.bookings.core.when import Span, at, local
-from apps.bookings.desk import Desk, Wish
+from apps.bookings.desk import Desk
 from apps.bookings.edge.holders import Contact
 from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.process.case import Method, Status
 from apps.bookings.process.runner import Process
+from apps.bookings.wish import Wish
 from apps.kijiko.bank.zengin import read
 from apps.kijiko.pages.site import TEXTS
 from apps.kijiko.use.expiry import Expiry
