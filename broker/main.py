@@ -90,7 +90,7 @@ async def keep_pruned(
         oldest = day.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         try:
             await broker.follower.catch_up()
-            forgotten = await broker.store.prune(oldest)
+            forgotten = await broker.store.prune(oldest) if broker.store.leads() else 0
         except MachiError as error:
             log.warning("the feed was not pruned, next try in an hour: %s", error)
         else:

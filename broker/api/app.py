@@ -141,7 +141,7 @@ async def start(
         amendments=Amendments(store, guard, clock, follower.catch_up),
         tickets=Tickets(time.monotonic, secrets.token_urlsafe),
         seats=Seats(settings.max_streams, settings.max_streams_each),
-        rendered=Rendered(settings.render_cache),
+        rendered=Rendered(settings.render_cache, shared=bool(settings.store)),
         forms=Forms(secrets.token_bytes(32)),
         metrics=Metrics(),
         started=started,

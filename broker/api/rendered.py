@@ -68,13 +68,15 @@ class Picker:
 class Rendered:
     """A bounded map (tenant, id) → {representation: Rendering}, least recently used first out.
 
-    `limit` is in bytes of JSON; the overhead of an entry is counted as 500 bytes.
+    `limit` is in bytes of JSON; the overhead of an entry is counted as 500 bytes. `shared` tells
+    that other brokers write to the store as well: then it has to be asked for the version first.
     """
 
     _OVERHEAD = 500
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, shared: bool = False) -> None:
         self._limit = limit
+        self._shared = shared
         self._size = 0
         self.generation = 0
         self._entries: OrderedDict[tuple[str, str], dict[Hashable, Rendering]] = OrderedDict()
@@ -88,6 +90,10 @@ class Rendered:
             return None
         self._entries.move_to_end(key)
         return entry.get(form)
+
+    def at_once(self, tenant: str, entity_id: str, form: Hashable) -> Rendering | None:
+        """Return what can be answered without asking the store."""
+        return None if self._shared else self.get(tenant, entity_id, form)
 
     def put(
         self, tenant: str, entity_id: str, form: Hashable, rendering: Rendering, generation: int

@@ -58,7 +58,8 @@ async def keep_swept(
         if look % PATIENCE == 0:
             stuck.clear()
         try:
-            await sweep(store, clock, stuck)
+            if store.leads():
+                await sweep(store, clock, stuck)
         except MachiError as error:
             log.warning("nothing expires, next try in %g s: %s", RETRY, error)
             await sleep(RETRY)

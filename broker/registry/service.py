@@ -57,9 +57,16 @@ class Registrations:
         self._safe = safe
         self._due: dict[tuple[str, str], str] = {}
         """When registrations expire, by tenant and id; one that changed may be here in vain."""
+        self._stale = True
+        """Whether others may have written registrations that are not known here."""
 
     async def start(self) -> None:
         """Take up what expires."""
+        self._store.hear(self._heard)
+        await self._take_up()
+
+    async def _take_up(self) -> None:
+        self._stale = False
         for tenant in await self._store.tenants():
             for kept in await self._store.resources(tenant, KIND):
                 self._note(tenant, load(kept))
@@ -154,7 +161,11 @@ class Registrations:
         return matching(found, wanted_of(stored.document), self._clock())
 
     async def sweep(self) -> None:
-        """Delete the registrations that have expired (§5.9.2.4)."""
+        """Delete the registrations that have expired (§5.9.2.4), where this broker leads."""
+        if not self._store.leads():
+            return
+        if self._stale:
+            await self._take_up()
         now = self._clock()
         for key in [key for key, at in self._due.items() if at <= now]:
             tenant, id = key
@@ -248,6 +259,10 @@ class Registrations:
 
     def _view(self, caller: Caller, tenant: str, entity: Entity) -> Entity | None:
         return entity if self._guard.transparent else self._guard.view(caller, tenant, entity)
+
+    def _heard(self, tenant: str, kind: str, id: str) -> None:
+        if kind == KIND:
+            self._stale = True
 
     def _note(self, tenant: str, registration: Registration) -> None:
         if registration.expires_at is not None:

@@ -221,6 +221,8 @@ Find: TypeAlias = Callable[[str, str], Entity | None]
 
 Work = Callable[[Tx], Awaitable[T]]
 Listener = Callable[[list[Committed]], None]
+ResourceListener = Callable[[str, str, str], None]
+"""Told of tenant, kind and id of a resource that another broker wrote or deleted."""
 
 
 class Store(Protocol):
@@ -302,6 +304,14 @@ class Store(Protocol):
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` after each commit with its changes in order; return the way to stop it.
 
+        Called on the event loop; must not block or raise. What other brokers commit on the same
+        database comes as well.
+        """
+        ...
+
+    def hear(self, listener: ResourceListener) -> Callable[[], None]:
+        """Call `listener` with resources that other brokers wrote; return the way to stop it.
+
         Called on the event loop; must not block or raise.
         """
         ...
@@ -310,7 +320,15 @@ class Store(Protocol):
         """Call `listener` before each commit with the changes that readers may see from then on.
 
         What is foretold may not come about; then the next call takes its place. Otherwise as
-        `listen`, which is called for the same changes once they are durable.
+        `listen`, which is called for the same changes once they are durable. What other brokers
+        are about to commit is not foretold.
+        """
+        ...
+
+    def leads(self) -> bool:
+        """Tell whether this broker does what is done once for all: what expires, what is pruned.
+
+        One at most of the brokers on a database does, at a time.
         """
         ...
 

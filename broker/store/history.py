@@ -373,11 +373,14 @@ class History(Protocol):
         """
         ...
 
-    async def follow(self, upto: int, told: Mapping[str, Sequence[Entry]]) -> None:
+    async def follow(
+        self, upto: int, told: Mapping[str, Sequence[Entry]], *, after: int | None = None
+    ) -> None:
         """Keep what changes up to `upto` told of entities, by tenant, in one commit with `upto`.
 
         Entries of tenants that are gone are left out. Nothing is kept where `upto` is not beyond
-        `followed`: what was followed once is never followed again.
+        `followed`, or where that is not `after`: what was followed once is never followed again,
+        by whatever broker.
         """
         ...
 

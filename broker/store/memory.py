@@ -32,6 +32,7 @@ from broker.store.contract import (
     Page,
     Record,
     Resource,
+    ResourceListener,
     TypeRules,
     Work,
 )
@@ -263,6 +264,14 @@ class MemoryStore:
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` after each commit; return the way to stop it."""
         return self._audience.listen(listener)
+
+    def hear(self, listener: ResourceListener) -> Callable[[], None]:
+        """Do nothing: no other broker writes here."""
+        return lambda: None
+
+    def leads(self) -> bool:
+        """Tell that this broker does what is done once for all."""
+        return True
 
     async def prune(self, before: str) -> int:
         """Forget changes and remembered answers older than the time `before`."""

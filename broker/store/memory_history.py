@@ -167,8 +167,10 @@ class MemoryHistory:
                 answer[entity_id] = filled
         return answer
 
-    async def follow(self, upto: int, told: Mapping[str, Sequence[Entry]]) -> None:
-        if upto <= self._followed:
+    async def follow(
+        self, upto: int, told: Mapping[str, Sequence[Entry]], *, after: int | None = None
+    ) -> None:
+        if upto <= self._followed or after not in (None, self._followed):
             return
         self._followed = upto
         for tenant, entries in told.items():

@@ -157,6 +157,10 @@ class Matcher(Protocol):
         """Forget a subscription."""
         ...
 
+    def notified(self, subscription: StoredSubscription) -> None:
+        """Take over that another broker queued something for it, at its `last_due`."""
+        ...
+
     def match(self, committed: Sequence[Committed], find: Find) -> Matched:
         """Return the rows of a group of changes. Must be quick.
 
@@ -235,6 +239,21 @@ NewsListener: TypeAlias = Callable[[Collection[int]], None]
 """Told of subscriptions, by `sid`, that came, changed or went."""
 
 
+class Courier(Protocol):
+    """Delivers the queues that are this broker's. Several brokers on one database share them."""
+
+    def take(self, sids: Collection[int]) -> None:
+        """Look at queues that have rows: new here, or changed by others. Must not block or raise.
+
+        Where one is looked at already, what is held of it is read again.
+        """
+        ...
+
+    async def leave(self, sids: Collection[int]) -> None:
+        """Let go of queues; return when nothing of them is under way and all is settled."""
+        ...
+
+
 class Outbox(Protocol):
     """The part of a store that keeps subscriptions and their queues; `Store.outbox`.
 
@@ -308,7 +327,8 @@ class Outbox(Protocol):
         """Call `listener` with the rows that begin to wait; return the way to stop it.
 
         Called on the event loop after each commit that queued rows, once, with what `waiting`
-        would return for them, in order of `seq`; and after a replay. Must not block or raise.
+        would return for them, in order of `seq`; and after a replay. Rows of queues that another
+        broker delivers are left out. Must not block or raise.
         """
         ...
 
@@ -321,6 +341,18 @@ class Outbox(Protocol):
         """
         ...
 
+    def deliver_with(self, courier: Courier) -> None:
+        """Tell `courier` of queues that change hands between brokers."""
+        ...
+
+    def mine(self, sid: int) -> bool:
+        """Tell whether this broker delivers a queue, and tells what is due at intervals.
+
+        One broker at most does at a time. To be asked just before each try: a broker that others
+        may take for dead has no queues.
+        """
+        ...
+
     async def waiting(self, sid: int, *, after: int = 0, limit: int = IN_FLIGHT) -> list[Waiting]:
         """Return the oldest rows of a queue past row `after`, in order; none where it is gone."""
         ...
@@ -330,7 +362,7 @@ class Outbox(Protocol):
         ...
 
     async def queues(self) -> list[int]:
-        """Return the subscriptions that have rows waiting."""
+        """Return the subscriptions that have rows waiting, of those that are this broker's."""
         ...
 
     async def oldest(self) -> str | None:
@@ -343,7 +375,8 @@ class Outbox(Protocol):
         """Take rows out of their queues and write the books, or note failed tries.
 
         Delivered and failed tries are counted in the subscription's history. A row that is no
-        longer waiting (cancelled meanwhile) is left alone, and counted nowhere. Whoever delivers
+        longer waiting (cancelled meanwhile) is left alone, and counted nowhere; so is one of a
+        queue that has become another broker's. Whoever delivers
         does this for all that is under way before the store is closed.
         """
         ...
@@ -361,7 +394,8 @@ class Outbox(Protocol):
         the periods that wait already but for the oldest, which may be under way: a receiver that
         is down costs two of them, however long.
 
-        False, and nothing done, where the subscription was replaced or removed meanwhile.
+        False, and nothing done, where the subscription was replaced or removed meanwhile, or its
+        queue is another broker's.
         """
         ...
 

@@ -45,6 +45,11 @@ class ByKind:
         else:
             self._entities.drop(sid)
 
+    def notified(self, subscription: StoredSubscription) -> None:
+        """Take over that another broker queued something for it."""
+        if not subscription.kind:
+            self._entities.notified(subscription)
+
     def match(self, committed: Sequence[Committed], find: Find) -> Matched:
         """Return the rows of a group of changes."""
         return self._entities.match(committed, find)

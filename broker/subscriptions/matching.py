@@ -139,6 +139,11 @@ class Matching:
             del self._tenants[entry.tenant]
         self._throttling -= entry.throttling is not None
 
+    def notified(self, subscription: StoredSubscription) -> None:
+        """Take over that another broker queued something for it, at its `last_due`."""
+        entry = self._entries[subscription.sid]
+        entry.last, entry.last_due = None, subscription.last_due
+
     def match(self, committed: Sequence[Committed], find: Find = _nobody) -> Matched:
         """Return what a group of changes is due to."""
         self._far.begin(committed, find)

@@ -1,5 +1,6 @@
 """Notifications at intervals (`timeInterval`, §5.8.6): who is due when, and what is queued then.
 
+Several brokers on one database all know what is due; the one that delivers the queue tells it.
 Due times follow from the store: the newest period that was noted there, or the newest change of
 the subscription, plus the interval. While the broker runs they are waited for by a clock that
 never jumps, so that a corrected wall clock neither delays nor doubles. Periods that passed while
@@ -137,6 +138,11 @@ class Periods:
             stored = self._outbox.find(sid)
             interval = None if stored is None else _interval(stored)
             if stored is None or interval is None or stored.modified_at != version:
+                continue
+            if not self._outbox.mine(sid):
+                left = until_due(stored, interval, self._clock())
+                later = self._ticker.monotonic() + max(SHORTEST, left)
+                heapq.heappush(self._due, (later, sid, version))
                 continue
             try:
                 await self._tell(stored)

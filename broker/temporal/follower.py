@@ -23,6 +23,9 @@ from broker.temporal.telling import entry_of
 PAUSE: Final = 0.5
 """Seconds in which changes gather, unless somebody waits for them, or they are many."""
 
+LAZY: Final = 5.0
+"""The same where another broker leads, which will have followed by then."""
+
 BATCH: Final = 4000
 """Attribute instances, and changes, written in one commit. Many share the pages they change."""
 
@@ -110,7 +113,7 @@ class Follower:
         """Note what changes tell at once: they need not be kept for it."""
         self._ring.extend([self._told(one.change, _types_of(one)) for one in changes])
         self._news.set()
-        if len(self._ring) >= MANY:
+        if len(self._ring) >= MANY and self._store.leads():
             self._hurry.set()
 
     def _told(self, change: Change, types: Types) -> Told:
@@ -121,7 +124,7 @@ class Follower:
         while True:
             await self._news.wait()
             with suppress(TimeoutError):
-                async with asyncio.timeout(PAUSE):
+                async with asyncio.timeout(PAUSE if self._store.leads() else LAZY):
                     await self._hurry.wait()
             self._news.clear()
             self._hurry.clear()
@@ -148,8 +151,8 @@ class Follower:
         for _, tenant, entry in changes:
             if entry is not None:
                 told.setdefault(tenant, []).append(entry)
-        await store.history.follow(upto, told)
-        self._settle(upto)
+        await store.history.follow(upto, told, after=after)
+        self._settle(store.history.followed())
 
     def _recent(self, after: int) -> tuple[int, list[Told]]:
         """Return the changes from memory that follow one: how far they go, and what they tell."""

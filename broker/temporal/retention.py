@@ -39,7 +39,7 @@ async def keep_retained(
     """Do what is due once an hour, until cancelled; nothing where all is kept for ever."""
     while policy.forgets:
         try:
-            fewer = await retain(store, policy, clock)
+            fewer = await retain(store, policy, clock) if store.leads() else 0
         except MachiError as error:
             log.warning("history is not thinned out, next try in an hour: %s", error)
         else:

@@ -13,10 +13,11 @@ from typing import Any
 
 from tests.crash.cuts import Cuts
 from tests.crash.kills import Kills
+from tests.crash.replicas import ReplicaKills
 from tests.crash.tally import Tally
 
 EPILOGUE = """\
-Two runs, one after the other:
+Two runs, one after the other, or with --store mongodb a third kind instead:
 
   kills   A broker process with 8 clients that create, patch, append, merge, delete, upsert in
           batches and run transactions (several entities; transfers between accounts). At a random
@@ -32,12 +33,19 @@ Two runs, one after the other:
   cuts    The same writes against the store in this process, on a disk that loses what was not
           synced: nothing of it, some sectors, or all survives. Then the same comparison.
 
+  replicas
+          Two broker processes on one database of a MongoDB server (nx-27017, or the one of
+          MACHI_MONGO_URL), clients that turn to either, the same subscriptions. One gets SIGKILL at
+          random, and the other goes on; then the same comparison, at the one that is left. At last
+          both are restarted in turn under load, and every request has to be answered.
+
 The exit code is 0 only if nothing was lost, doubled, half-applied or out of order.
 
 examples:
   python -m tests.crash --kills 50              50 kills and 50 power cuts, about 6 minutes
   python -m tests.crash --kills 5 --cuts 0      only kills
   python -m tests.crash --kills 0 --cuts 500    only power cuts, many
+  python -m tests.crash --store mongodb --kills 30   two brokers on MongoDB
   python -m tests.crash --seed 7                the same writes and moments again; what the
                                                 kernel does in between still differs
 """
@@ -53,6 +61,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--kills", type=int, default=50, help="SIGKILLs under load (default 50)")
     parser.add_argument("--cuts", type=int, default=50, help="power cuts (default 50)")
+    parser.add_argument(
+        "--store", choices=["sqlite", "mongodb"], default="sqlite", help="which engine"
+    )
     parser.add_argument("--seed", type=int, help="of all random choices (default: a new one)")
     parser.add_argument(
         "--seconds-between",
@@ -89,7 +100,15 @@ def main() -> int:
     tallies = []
     with tempfile.TemporaryDirectory(prefix="machi-crash-") as temporary:
         folder = options.keep or Path(temporary)
-        if options.kills:
+        if options.store == "mongodb":
+            options.cuts = 0
+            (folder / "replicas").mkdir(parents=True)
+            tally = Tally("SIGKILL of one of two brokers")
+            pause = tuple(options.seconds_between)
+            draw = Random(f"replicas {seed}")
+            run = ReplicaKills(folder / "replicas", draw, pause, say, tally)
+            tallies.append(attempt(tally, run.run(options.kills)))
+        elif options.kills:
             (folder / "kills").mkdir(parents=True)
             tally = Tally("SIGKILL under load")
             pause = tuple(options.seconds_between)

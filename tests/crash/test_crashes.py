@@ -3,9 +3,12 @@
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from broker.store.sqlite import SqliteStore
 from tests.crash.cuts import Cuts
 from tests.crash.kills import Kills
+from tests.crash.replicas import ReplicaKills
 from tests.crash.tally import Tally
 from tests.support import effort
 
@@ -41,3 +44,13 @@ async def test_a_store_that_does_not_sync_is_found_out(tmp_path: Path) -> None:
     tally = Tally("power cuts under load")
     await Cuts(tmp_path, Random(1), print, tally, engine=Careless).run(20)
     assert tally.wrong
+
+
+@pytest.mark.timeout(effort(quick=900, long=3000))
+async def test_one_of_two_brokers_on_mongodb_is_killed_and_nothing_is_lost(tmp_path: Path) -> None:
+    tally = Tally("SIGKILL of one of two brokers")
+    kills = effort(quick=1, long=10)
+    await ReplicaKills(tmp_path, Random(1), (0.2, 0.4), print, tally).run(kills, restarts=1)
+    assert tally.wrong == []
+    assert tally.counts["kills under load"] == kills
+    assert tally.counts["writes answered"] > 0

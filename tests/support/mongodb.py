@@ -52,6 +52,18 @@ def mongodb(folder: Path) -> Iterator[str]:
         yield f"mongodb://{HOST}:{server.port}/"
 
 
+@contextlib.contextmanager
+def kept_apart(folder: Path) -> Iterator[str]:
+    """Yield the URL of a server that keeps transactions of several clients apart."""
+    if REAL:
+        yield REAL
+        return
+    port = free_port()
+    command = [sys.executable, "-m", "tests.support.nx_apart", str(port)]
+    with NxServer(command, port, folder / "nx-apart.log") as server:
+        yield f"mongodb://{HOST}:{server.port}/"
+
+
 def database_name() -> str:
     """Return a name no other test uses."""
     return f"machi_test_{uuid4().hex[:12]}"

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from broker.store.contract import Answer, Committed, Kind, Record, Resource, TypeRules
@@ -29,7 +29,7 @@ from broker.store.mongodb.rows import (
 from broker.store.mongodb.server import Database
 
 T = TypeVar("T")
-Operation: TypeAlias = "InsertOne[Document] | ReplaceOne[Document] | DeleteOne"
+Operation: TypeAlias = "InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne"
 
 ORDER: Final = (
     "tenants",
@@ -44,6 +44,7 @@ ORDER: Final = (
     "heads",
     "moments",
     "places",
+    "replicas",
     "meta",
 )
 """The collections a group writes, in this order in every transaction."""
@@ -54,6 +55,8 @@ class Writes:
     """Documents by collection and `_id`, None for a deleted one; and what follows a commit."""
 
     documents: dict[str, dict[Any, Document | None]] = field(default_factory=dict)
+    parts: set[tuple[str, Any]] = field(default_factory=set)
+    """Of which documents only the fields given are written."""
     committed: list[Committed] = field(default_factory=list)
     notices: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     buried: dict[str, int] = field(default_factory=dict)
@@ -63,6 +66,12 @@ class Writes:
     def put(self, collection: str, document: Document) -> None:
         """Write a document in the place of one of the same `_id`."""
         self.documents.setdefault(collection, {})[document["_id"]] = document
+        self.parts.discard((collection, document["_id"]))
+
+    def put_part(self, collection: str, document: Document) -> None:
+        """Write some fields of a document, and leave the others."""
+        self.documents.setdefault(collection, {})[document["_id"]] = document
+        self.parts.add((collection, document["_id"]))
 
     def drop(self, collection: str, key: Any) -> None:
         """Delete a document."""
@@ -72,6 +81,7 @@ class Writes:
         """Add what a unit of work has written."""
         for collection, documents in later.documents.items():
             self.documents.setdefault(collection, {}).update(documents)
+        self.parts |= later.parts
         self.committed += later.committed
         self.notices += later.notices
         self.buried |= later.buried
@@ -79,13 +89,19 @@ class Writes:
     def operations(self, collection: str) -> list[Operation]:
         """Return the operations on a collection."""
         return [
-            DeleteOne({"_id": key})
-            if document is None
-            else InsertOne(document)
-            if collection == "changes"
-            else ReplaceOne({"_id": key}, document, upsert=True)
+            self._operation(collection, key, document)
             for key, document in self.documents.get(collection, {}).items()
         ]
+
+    def _operation(self, collection: str, key: Any, document: Document | None) -> Operation:
+        if document is None:
+            return DeleteOne({"_id": key})
+        if collection == "changes":
+            return InsertOne(document)
+        if (collection, key) in self.parts:
+            rest = {name: value for name, value in document.items() if name != "_id"}
+            return UpdateOne({"_id": key}, {"$set": rest})
+        return ReplaceOne({"_id": key}, document, upsert=True)
 
 
 @dataclass(slots=True)

@@ -37,6 +37,7 @@ from broker.store.mongodb.keeping import Far, Keeping, add_moment
 from broker.store.mongodb.moments import meant, to_head
 from broker.store.mongodb.rows import Document, joined
 from broker.store.mongodb.server import Database
+from broker.store.mongodb.tenants import Tenants
 from broker.store.mongodb.writer import Writer
 from broker.store.past import Past, cut, in_order, number_of, put, retain, select
 
@@ -47,23 +48,28 @@ BATCH: Final = 500
 
 
 class MongoHistory:
-    """A `History` in MongoDB. `enter` raises NonexistentTenant."""
+    """A `History` in MongoDB."""
 
-    def __init__(self, database: Database, enter: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, tenants: Tenants, writer: Writer) -> None:
         self._database = database
-        self._enter = enter
+        self._tenants = tenants
+        self._writer = writer
         self._heads = database["heads"]
         self._moments = database["moments"]
-        self._writer: Writer
         self._far = Far()
 
-    async def load(self, writer: Writer) -> None:
+    async def load(self) -> None:
         """Take in how far history is."""
-        self._writer = writer
         meta = await self._database["meta"].find_one({"_id": "history"}) or {}
         followed = meta.get("followed", 0)
         instances = await self._moments.estimated_document_count()
         self._far = Far(meta.get("number", 0), followed, followed, instances)
+
+    def take(self, document: Document | None) -> None:
+        """Take over how far others have brought history."""
+        if document is not None:
+            self._far.number, self._far.followed = document["number"], document["followed"]
+            self._far.instances = document.get("instances", self._far.instances)
 
     async def record(
         self,
@@ -76,7 +82,7 @@ class MongoHistory:
         """Keep what is told of entities; tell of each entry whether it is new."""
         told = list(entries)
         if not create_tenant:
-            self._enter(tenant)
+            await self._tenants.enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> list[bool]:
             writes.put("tenants", {"_id": tenant})
@@ -93,7 +99,7 @@ class MongoHistory:
 
     async def append(self, tenant: str, entry: Entry) -> bool:
         """Keep what is told of an entity with history; False without."""
-        self._enter(tenant)
+        await self._tenants.enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> bool:
             keeping = self._keeping(session, writes)
@@ -108,7 +114,7 @@ class MongoHistory:
         self, tenant: str, entity_id: str, instance_id: str, fact: Fact, at: int
     ) -> bool:
         """Put `fact` in the place of a moment of its attribute."""
-        self._enter(tenant)
+        await self._tenants.enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> bool:
             keeping = self._keeping(session, writes)
@@ -152,13 +158,13 @@ class MongoHistory:
 
     async def head(self, tenant: str, entity_id: str) -> Head | None:
         """Return what is known of an entity."""
-        self._enter(tenant)
+        await self._tenants.enter(tenant)
         found = await self._heads.find_one({"_id": joined(tenant, entity_id)})
         return None if found is None else to_head(found)
 
     async def search(self, tenant: str, search: Search) -> Found:
         """Return the entities that have history as asked."""
-        self._enter(tenant)
+        await self._tenants.enter(tenant)
         matches = compile_predicate(search.where)
         demanding = search.which != ALL or replace(search.window, last=None) != EVERYTHING
         cursor = self._heads.find({"tenant": tenant}).sort("_id", -1 if search.descending else 1)
@@ -221,11 +227,14 @@ class MongoHistory:
                 answer[entity_id] = filled
         return answer
 
-    async def follow(self, upto: int, told: Mapping[str, Sequence[Entry]]) -> None:
+    async def follow(
+        self, upto: int, told: Mapping[str, Sequence[Entry]], *, after: int | None = None
+    ) -> None:
         """Keep what changes up to `upto` told of entities, by tenant."""
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
-            if upto <= self._far.followed:
+            followed = self._far.followed
+            if upto <= followed or (after is not None and after != followed):
                 return
             keeping = self._keeping(session, writes, following=upto)
             for tenant, entries in told.items():
@@ -238,7 +247,7 @@ class MongoHistory:
 
     async def retain(self, tenant: str, decide: Decide, now: int) -> int:
         """Resample and forget what is due; return how many moments are fewer."""
-        self._enter(tenant)
+        await self._tenants.enter(tenant)
         heads = await self._heads.find({"tenant": tenant}, {"id": 1}).to_list()
         return sum([await self._retain(tenant, head["id"], decide, now) for head in heads])
 
@@ -275,7 +284,7 @@ class MongoHistory:
     async def _remove(
         self, tenant: str, wanted: Document, *, most: int | None = None, head: str | None = None
     ) -> int:
-        self._enter(tenant)
+        await self._tenants.enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> int:
             doomed = {"tenant": tenant, **wanted}
@@ -293,7 +302,7 @@ class MongoHistory:
     async def _chosen(
         self, tenant: str, ids: Ids, which: Which, window: Window
     ) -> AsyncIterator[tuple[str, Timed]]:
-        self._enter(tenant)
+        await self._tenants.enter(tenant)
         for entity_id in dict.fromkeys(ids):
             document = await self._heads.find_one({"_id": joined(tenant, entity_id)})
             if document is not None:

@@ -50,6 +50,7 @@ class Keeping:
         self._far = far
         self._numbers = count(far.number + 1)
         self._more = 0
+        self._total = 0
 
     async def keep_all(self, tenant: str, entries: Sequence[Entry]) -> list[bool]:
         """Keep what is told; tell of each entry whether it is new."""
@@ -100,10 +101,13 @@ class Keeping:
         self._numbers = count(number + 1)
         far, more = self._far, self._more
         self._more = 0
-        self._writes.put("meta", {"_id": "history", "number": number, "followed": far.following})
+        self._total += more
+        upto, instances = far.following, far.instances + self._total
+        told = {"number": number, "followed": upto, "instances": instances}
+        self._writes.put("meta", {"_id": "history", **told})
 
         def durable() -> None:
-            far.number, far.followed = number, far.following
+            far.number, far.followed = number, upto
             far.instances += more
 
         self._writes.after.append(durable)

@@ -32,7 +32,7 @@ class Letters:
         if keys:
             cursor = self._outbox.find({"_id": {"$in": keys}})
             periods = {document["seq"]: document async for document in cursor}
-        found = [_row(sid, seq, tries, changes, periods) for seq, tries in rows]
+        found = [to_waiting(sid, seq, tries, changes, periods) for seq, tries in rows]
         return [row for row in found if row is not None]
 
     async def dead(
@@ -56,7 +56,7 @@ class Letters:
         """Return a dead letter, or None where what it is about is gone."""
         seq, sid = document["seq"], document["sid"]
         changes = await self._committed([seq] if seq < PERIODIC else [])
-        row = _row(sid, seq, to_tries(document), changes, {seq: document})
+        row = to_waiting(sid, seq, to_tries(document), changes, {seq: document})
         if row is None:
             return None
         return DeadLetter(sid, stored.id, stored.tenant, row, document["died_at"])
@@ -94,13 +94,14 @@ def to_tries(document: Document) -> Tries:
     )
 
 
-def _row(
+def to_waiting(
     sid: int,
     seq: int,
     tries: Tries,
     changes: dict[int, Committed],
     periods: dict[int, Document],
 ) -> Waiting | None:
+    """Return a row with what it is about, None where that is gone."""
     known = (tries.attempts, tries.not_before, tries.queued_at, tries.error)
     if seq < PERIODIC:
         committed = changes.get(seq)

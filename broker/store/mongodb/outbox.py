@@ -9,26 +9,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict, replace
-from typing import Any, Final, TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from broker.clock import Clock
 from broker.model.entity import Entity
 from broker.store.books import Posting, figures, no_subscription, subscription_exists, total
-from broker.store.contract import Resource
 from broker.store.mongodb.dead import settle, take_dead, wait_again
 from broker.store.mongodb.draft import Writes
-from broker.store.mongodb.letters import Letters, periods_with, to_tries
-from broker.store.mongodb.lines import (
-    Line,
-    Tries,
-    row_key,
-    to_subscription,
-)
-from broker.store.mongodb.listeners import Listeners
+from broker.store.mongodb.letters import Letters, periods_with
+from broker.store.mongodb.lines import Line, Tries, row_key
 from broker.store.mongodb.matching import match, queue_changes
+from broker.store.mongodb.queues import Queues
 from broker.store.mongodb.rows import Document, to_resource
 from broker.store.mongodb.server import Database
 from broker.store.mongodb.staging import (
@@ -41,11 +35,13 @@ from broker.store.mongodb.staging import (
 from broker.store.mongodb.staging import (
     cancel as cancel_rows,
 )
+from broker.store.mongodb.tenants import Tenants
 from broker.store.mongodb.writer import Writer
 from broker.store.outbox import (
     IN_FLIGHT,
     PERIODIC,
     Books,
+    Courier,
     DeadLetter,
     Failure,
     Matcher,
@@ -60,50 +56,27 @@ from broker.store.outbox import (
 
 T = TypeVar("T")
 
-INTERRUPTED: Final = "The broker ended while the notification may have been under way."
-
 
 class MongoOutbox:
-    """An `Outbox` in MongoDB. `enter` raises NonexistentTenant."""
+    """An `Outbox` in MongoDB, on the queues that memory holds."""
 
-    def __init__(self, database: Database, clock: Clock, enter: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        queues: Queues,
+        tenants: Tenants,
+        fresh: Callable[[], Awaitable[None]],
+        writer: Writer,
+    ) -> None:
         self._database = database
-        self._enter = enter
         self._clock = clock
-        self._letters = Letters(database)
-        self._lines: dict[int, Line] = {}
-        self._ids: dict[tuple[str, str], int] = {}
-        self._gone = Books()
-        """The books of what was removed."""
-        self._last = 0
-        self._writer: Writer
-        self._matcher: Matcher | None = None
-        self._told = Listeners()
-
-    async def load(self, writer: Writer) -> None:
-        """Take in what the database holds.
-
-        Rows that may have been under way when the broker ended count one try more, unless it
-        ended with all of them settled.
-        """
+        self._queues = queues
+        self._lines = queues.lines
+        self._tenants = tenants
+        self._fresh = fresh
         self._writer = writer
-        async for document in self._database["subscriptions"].find().sort("_id", 1):
-            stored = to_subscription(document)
-            self._lines[stored.sid] = Line(stored)
-            self._ids[stored.tenant, stored.id] = stored.sid
-        async for document in self._database["outbox"].find({}, {"entities": 0, "notice": 0}):
-            if (line := self._lines.get(document["sid"])) is not None:
-                line.add(document["seq"], to_tries(document))
-        meta = await self._database["meta"].find_one({"_id": "outbox"}) or {}
-        self._last = meta.get("last", 0)
-        self._gone = Books(**meta.get("gone", {}))
-        if not meta.get("settled", True):
-            self._count_a_try()
-        await self._note(settled=False)
-
-    async def close(self) -> None:
-        """Note that all that was under way is settled."""
-        await self._note(settled=True)
+        self._letters = Letters(database)
 
     async def create(
         self,
@@ -119,25 +92,29 @@ class MongoOutbox:
         async def work(
             session: AsyncClientSession, writes: Writes, newest: int
         ) -> StoredSubscription:
-            if (tenant, id) in self._ids:
+            if (tenant, id) in self._queues.ids:
                 raise subscription_exists(id)
             now = self._clock()
             stored = StoredSubscription(
-                self._last + 1, tenant, id, copy.deepcopy(document), newest, now, now, kind=kind
+                self._queues.last + 1,
+                tenant,
+                id,
+                copy.deepcopy(document),
+                newest,
+                now,
+                now,
+                kind=kind,
             )
             staged = StagedLine(Line(stored), stored)
             rows = await self._open(session, staged, opening)
             writes.put("tenants", {"_id": tenant})
-            writes.put("meta", self._meta(last=stored.sid))
+            writes.put("meta", self._queues.meta(last=stored.sid))
             staged.documents(writes)
 
             def durable() -> None:
-                self._last = stored.sid
                 staged.apply()
-                self._lines[stored.sid] = staged.line
-                self._ids[tenant, id] = stored.sid
-                self._kept(staged.stored)
-                self._told.rows(rows)
+                self._queues.add(staged.line)
+                self._queues.begin(rows)
 
             writes.after.append(durable)
             return staged.stored
@@ -167,8 +144,8 @@ class MongoOutbox:
                 cancel_rows(staged)
             rows = await self._open(session, staged, opening)
             staging.write(writes)
-            writes.after.append(lambda: self._kept(staged.stored))
-            writes.after.append(lambda: self._told.rows(rows))
+            writes.after.append(lambda: self._queues.kept(staged.stored))
+            writes.after.append(lambda: self._queues.begin(rows))
             return staged.stored
 
         return await self._alone(work)
@@ -184,8 +161,8 @@ class MongoOutbox:
 
     async def get(self, tenant: str, id: str) -> StoredSubscription | None:
         """Return a subscription with its books and history."""
-        self._enter(tenant)
-        sid = self._ids.get((tenant, id))
+        await self._entered(tenant)
+        sid = self._queues.ids.get((tenant, id))
         return None if sid is None else self._lines[sid].stored
 
     def find(self, sid: int) -> StoredSubscription | None:
@@ -197,28 +174,37 @@ class MongoOutbox:
         self, tenant: str, *, offset: int, limit: int, kind: str = ""
     ) -> tuple[list[StoredSubscription], int]:
         """Return a tenant's subscriptions in order of creation, and how many there are."""
-        self._enter(tenant)
+        await self._entered(tenant)
         every = [line.stored for line in self._lines.values()]
         found = [one for one in every if (one.tenant, one.kind) == (tenant, kind)]
         return found[offset : offset + limit], len(found)
 
     async def all(self) -> list[StoredSubscription]:
         """Return every subscription of every tenant."""
+        await self._fresh()
         return [line.stored for line in self._lines.values()]
 
     def match_with(self, matcher: Matcher) -> None:
         """Give `matcher` all subscriptions, and ask it from now on."""
-        self._matcher = matcher
+        self._queues.matcher = matcher
         for line in self._lines.values():
             matcher.keep(line.stored)
 
     def listen(self, listener: RowListener) -> Callable[[], None]:
         """Call `listener` with the rows that begin to wait."""
-        return self._told.listen(listener)
+        return self._queues.told.listen(listener)
 
     def follow(self, listener: NewsListener) -> Callable[[], None]:
         """Call `listener` with the subscriptions that changed."""
-        return self._told.follow(listener)
+        return self._queues.told.follow(listener)
+
+    def deliver_with(self, courier: Courier) -> None:
+        """Tell `courier` of queues that change hands between brokers."""
+        self._queues.courier = courier
+
+    def mine(self, sid: int) -> bool:
+        """Tell whether this broker delivers a queue."""
+        return self._queues.sharing.mine(sid)
 
     async def waiting(self, sid: int, *, after: int = 0, limit: int = IN_FLIGHT) -> list[Waiting]:
         """Return the oldest rows of a queue past row `after`, in order."""
@@ -234,11 +220,12 @@ class MongoOutbox:
         return 0 if line is None else sum(each < seq for each in line.order)
 
     async def queues(self) -> list[int]:
-        """Return the subscriptions that have rows waiting."""
-        return [sid for sid, line in self._lines.items() if line.rows]
+        """Return the subscriptions of this broker that have rows waiting."""
+        return self._queues.waiting()
 
     async def oldest(self) -> str | None:
         """Return since when the row waits that has waited longest."""
+        await self._fresh()
         rows = [tries.queued_at for line in self._lines.values() for tries in line.rows.values()]
         return min(rows, default=None)
 
@@ -250,9 +237,10 @@ class MongoOutbox:
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
             staging = Staging(self._lines)
-            for failure in failed:
+            owns = self._queues.sharing.owns
+            for failure in filter(lambda one: owns(one.sid), failed):
                 fail(staging, failure)
-            for settlement in ended:
+            for settlement in filter(lambda one: owns(one.sid), ended):
                 await settle(self._database, session, staging, writes, settlement)
             staging.write(writes)
 
@@ -272,11 +260,13 @@ class MongoOutbox:
             staged = staging.find(subscription.sid)
             if staged is None or staged.stored.modified_at != subscription.modified_at:
                 return False
+            if not self._queues.sharing.owns(subscription.sid):
+                return False
             staged.stored = replace(staged.stored, last_due=at)
             if entities or notice is not None:
                 supersede(staged)
                 row = queue_period(staged, at, entities, notice, period=True)
-                writes.after.append(lambda: self._told.rows([row]))
+                writes.after.append(lambda: self._queues.begin([row]))
             staging.write(writes)
             return True
 
@@ -291,12 +281,14 @@ class MongoOutbox:
         limit: int = 100,
     ) -> tuple[list[DeadLetter], int]:
         """Return dead letters, the newest death first, and how many there are."""
+        await self._fresh()
         documents, count = await self._letters.dead(tenant, sid, offset, limit)
         found = [await self._letter(document) for document in documents]
         return [letter for letter in found if letter is not None], count
 
     async def dead_letter(self, tenant: str, sid: int, seq: int) -> DeadLetter | None:
         """Return one dead letter."""
+        await self._fresh()
         document = await self._letters.dead_one(sid, seq)
         if document is None or document["tenant"] != tenant:
             return None
@@ -319,7 +311,7 @@ class MongoOutbox:
         line = self._lines.get(sid)
         if replayed and line is not None:
             rows = [(seq, line.rows[seq]) for seq in replayed if seq in line.rows]
-            self._told.rows(await self._letters.waiting(sid, rows))
+            self._queues.begin(await self._letters.waiting(sid, rows))
         return len(replayed)
 
     async def discard(self, tenant: str, sid: int, seqs: Iterable[int] | None = None) -> int:
@@ -333,13 +325,14 @@ class MongoOutbox:
 
     async def books(self, sid: int | None = None) -> Books:
         """Return the balance of a subscription, or of the whole store."""
+        await self._fresh()
         if sid is not None:
             return self._lines[sid].stored.books if sid in self._lines else Books()
-        return self._total()
+        return self._queues.total()
 
     def figures(self) -> dict[str, int]:
         """Return figures for /metrics."""
-        return figures(self._total(), len(self._lines))
+        return figures(self._queues.total(), len(self._lines))
 
     async def queue(self, session: AsyncClientSession, writes: Writes) -> None:
         """Queue what a group is due to: asked by the writer, within its transaction."""
@@ -349,13 +342,14 @@ class MongoOutbox:
             if (staged := staging.find(sid)) is not None:
                 staged.stored = replace(staged.stored, last_due=at)
                 rows.append(queue_period(staged, at, (), notice))
-        if self._matcher is not None and writes.committed:
-            matched = await match(self._matcher, self._database, session, writes)
+        matcher = self._queues.matcher
+        if matcher is not None and writes.committed:
+            matched = await match(matcher, self._database, session, writes)
             rows += queue_changes(staging, writes.committed, matched)
             if matched.commit is not None:
                 writes.after.append(matched.commit)
         staging.write(writes)
-        writes.after.append(lambda: self._told.rows(rows))
+        writes.after.append(lambda: self._queues.begin(rows))
 
     async def expire(
         self, session: AsyncClientSession, writes: Writes, newest: int, before: str
@@ -374,7 +368,7 @@ class MongoOutbox:
         old_periods = {"seq": {"$gte": PERIODIC}, "queued_at": {"$lt": before}}
         gone: Document = {"$or": [{"seq": {"$lte": newest}}, old_periods]}
         await self._database["dead"].delete_many(gone, session=session)
-        writes.after.append(lambda: self._told.news(touched))
+        writes.after.append(lambda: self._queues.told.news(touched))
 
     async def forget(
         self,
@@ -400,7 +394,7 @@ class MongoOutbox:
         letters = [row_key(sid, seq) for sid, some in dead.items() for seq in some]
         either: Document = {"$or": [{"seq": {"$in": list(seqs)}}, {"_id": {"$in": letters}}]}
         await self._database["dead"].delete_many({"tenant": tenant, **either}, session=session)
-        writes.after.append(lambda: self._told.news(touched))
+        writes.after.append(lambda: self._queues.told.news(touched))
 
     async def drop_tenant(self, session: AsyncClientSession, writes: Writes, tenant: str) -> None:
         """Remove all subscriptions of a tenant."""
@@ -419,10 +413,8 @@ class MongoOutbox:
             return []
         wanted = {"tenant": staged.stored.tenant, "kind": opening.kind}
         documents = await self._database["resources"].find(wanted, session=session).to_list()
-        resources: list[Resource] = sorted(
-            map(to_resource, documents), key=lambda one: (one.at, one.id)
-        )
-        notice = opening.tell(resources)
+        found = sorted(map(to_resource, documents), key=lambda one: (one.at, one.id))
+        notice = opening.tell(found)
         if notice is None:
             return []
         at = self._clock()
@@ -439,17 +431,12 @@ class MongoOutbox:
             for seq in staged.taken:
                 writes.drop("outbox", row_key(sid, seq))
             await self._database["dead"].delete_many({"sid": sid}, session=session)
-        books = total([self._gone, *(staged.stored.books for staged in gone)])
-        writes.put("meta", self._meta(gone=books))
+        books = total([self._queues.gone, *(staged.stored.books for staged in gone)])
+        writes.put("meta", self._queues.meta(gone=books))
 
         def durable() -> None:
-            self._gone = books
-            for staged in gone:
-                stored = staged.stored
-                del self._lines[stored.sid], self._ids[stored.tenant, stored.id]
-                if self._matcher is not None:
-                    self._matcher.drop(stored.sid)
-            self._told.news([staged.stored.sid for staged in gone])
+            self._queues.gone = books
+            self._queues.drop([staged.stored.sid for staged in gone])
 
         writes.after.append(durable)
 
@@ -460,8 +447,8 @@ class MongoOutbox:
     async def _known(
         self, session: AsyncClientSession, staging: Staging, tenant: str, id: str
     ) -> StagedLine:
-        self._enter(tenant)
-        staged = staging.find(self._ids.get((tenant, id), 0))
+        self._tenants.require(tenant)
+        staged = staging.find(self._queues.ids.get((tenant, id), 0))
         if staged is None:
             raise no_subscription(id)
         return staged
@@ -471,33 +458,9 @@ class MongoOutbox:
     ) -> Awaitable[T]:
         return self._writer.submit(work, alone=True)
 
-    def _kept(self, stored: StoredSubscription) -> None:
-        if self._matcher is not None:
-            self._matcher.keep(stored)
-        self._told.news([stored.sid])
-
-    def _count_a_try(self) -> None:
-        for line in self._lines.values():
-            for seq in line.past(0, IN_FLIGHT):
-                tries = line.rows[seq]
-                line.rows[seq] = replace(
-                    tries, attempts=tries.attempts + 1, error=tries.error or INTERRUPTED
-                )
-
-    async def _note(self, *, settled: bool) -> None:
-        document = {**self._meta(), "settled": settled}
-        await self._database["meta"].replace_one({"_id": "outbox"}, document, upsert=True)
-
-    def _meta(self, *, last: int | None = None, gone: Books | None = None) -> Document:
-        return {
-            "_id": "outbox",
-            "last": self._last if last is None else last,
-            "gone": asdict(self._gone if gone is None else gone),
-            "settled": False,
-        }
-
-    def _total(self) -> Books:
-        return total([self._gone, *(line.stored.books for line in self._lines.values())])
+    async def _entered(self, tenant: str) -> None:
+        await self._fresh()
+        self._tenants.require(tenant)
 
 
 def _is_old(seq: int, tries: Tries, newest: int, before: str) -> bool:

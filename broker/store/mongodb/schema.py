@@ -2,7 +2,10 @@
 
 | collection | one document is |
 |---|---|
-| `meta` | `feed`: the newest sequence number and the newest forgotten one; `schema`: the version |
+| `meta` | `feed`: the newest sequence number and the newest forgotten one; `schema`: the version;
+`slots`: who owns which queues |
+| `turns` | what a transaction wrote of what brokers keep in memory (`following`) |
+| `replicas` | a broker that is there, with the number of its last sign of life |
 | `tenants` | a tenant (`_id` is its name) |
 | `entities` | a current entity (`documents`) |
 | `changes` | a row of the change feed (`_id` is its sequence number) |
@@ -17,7 +20,7 @@ from typing import Final
 
 from pymongo import IndexModel
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 TARGETS: Final = [
     IndexModel([("tenant", 1), ("targets.p", 1), (f"targets.{field}", 1)], name=f"targets_{field}")
@@ -38,6 +41,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         IndexModel([("tenant", 1), ("id", 1)], name="entity"),
         IndexModel([("at", 1)], name="at"),
     ],
+    "turns": [IndexModel([("at", 1)], name="at")],
     "answers": [IndexModel([("at", 1)], name="at")],
     "heads": [IndexModel([("tenant", 1), ("id", 1)], name="id")],
     "moments": [

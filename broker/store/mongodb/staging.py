@@ -70,6 +70,8 @@ class StagedLine:
             about = self.about.get(seq, {})
             if about or seq < PERIODIC:
                 writes.put("outbox", {**document, **asdict(tries), **about})
+            else:
+                writes.put_part("outbox", {**document, **asdict(tries)})
 
     def apply(self) -> None:
         """Take over what is durable now."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -17,12 +19,14 @@ from broker.query.ast import EntityQuery
 from broker.store.audience import Audience
 from broker.store.contract import (
     Change,
+    Committed,
     Kept,
     Kind,
     Listener,
     Page,
     Record,
     Resource,
+    ResourceListener,
     TypeRules,
     Work,
 )
@@ -30,10 +34,13 @@ from broker.store.explanation import Explanation
 from broker.store.mongodb.asking import Asking
 from broker.store.mongodb.documents import STORED, to_record
 from broker.store.mongodb.draft import Draft, Steps, Writes
+from broker.store.mongodb.following import EVERY, Following, Others
 from broker.store.mongodb.history import MongoHistory
 from broker.store.mongodb.marks import check_marks
 from broker.store.mongodb.outbox import MongoOutbox
-from broker.store.mongodb.ownership import Ownership
+from broker.store.mongodb.queues import Queues
+from broker.store.mongodb.repeating import Repeating
+from broker.store.mongodb.replicas import Replicas
 from broker.store.mongodb.rows import (
     Document,
     emptied_document,
@@ -44,7 +51,10 @@ from broker.store.mongodb.rows import (
 )
 from broker.store.mongodb.schema import INDEXES, SPHERE, TARGETS, VERSION
 from broker.store.mongodb.server import answered, probe, unanswered
-from broker.store.mongodb.writer import Writer
+from broker.store.mongodb.sharing import Sharing
+from broker.store.mongodb.slots import Slots
+from broker.store.mongodb.tenants import Tenants
+from broker.store.mongodb.writer import Task, Writer
 from broker.store.refusals import closed, nonexistent
 from broker.store.tx import UnitOfWork
 
@@ -62,13 +72,20 @@ class MongoStore:
     """A `Store` in a database of a MongoDB replica set.
 
     `url` names the servers and the database; what may be there already is gone on with. Changes
-    are committed by a majority before they are answered.
+    are committed by a majority before they are answered. Several brokers may work on it.
     """
 
-    def __init__(self, url: str, *, clock: Clock = now) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock = now, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._url = url
         self._clock = clock
         self._audience = Audience()
+        self._resource_listeners: list[ResourceListener] = []
+        self._tenants = Tenants()
+        self._sharing = Sharing(uuid4().hex, monotonic)
+        self._queues = Queues(self._sharing)
+        self._monotonic = monotonic
         self._span = (1, 0)
         self._open = False
 
@@ -86,8 +103,6 @@ class MongoStore:
             await check_marks(self._database)
             self._capable = await probe(self._database)
             await self._prepare()
-            self._ownership = Ownership(self._database)
-            await self._ownership.take()
             await self._load()
         except BaseException as error:
             await self._client.close()
@@ -95,31 +110,54 @@ class MongoStore:
                 raise unanswered(error) from error
             raise
         self._open = True
+        try:
+            await self._replicas.join()
+        except BaseException:
+            await self.close()
+            raise
+        self._looking.start()
 
     async def _load(self) -> None:
-        """Take in what the database holds."""
+        """Take in what the database holds; what is committed meanwhile is taken over later."""
         feed = await self._database["meta"].find_one({"_id": "feed"})
         assert feed is not None
         self._span = (feed["pruned"] + 1, feed["newest"])
         self._entities = await self._database["entities"].estimated_document_count()
-        self._tenants = {each["_id"] async for each in self._database["tenants"].find()}
-        self.outbox = MongoOutbox(self._database, self._clock, self._enter)
-        self.history = MongoHistory(self._database, self._enter)
+        self._following = Following(self._database, feed["turn"], feed["newest"], self._take)
+        self._looking = Repeating(EVERY, self._following.look, "machi-following")
+        self._tenants.fresh = self._following.fresh
+        await self._tenants.load(self._database)
+        await self._queues.load(self._database)
+        if (slots := await self._database["meta"].find_one({"_id": "slots"})) is not None:
+            self._sharing.deal(Slots(tuple(slots["members"]), tuple(slots["owners"])))
         self._writer = Writer(
             self._database,
-            self._ownership.name,
-            self.outbox.queue,
+            self._following,
+            self._clock,
+            self._queue,
             self._announce,
             lambda writes: self._audience.foretell(writes.committed),
         )
-        await self.outbox.load(self._writer)
-        await self.history.load(self._writer)
+        self._replicas = Replicas(self._database, self._queues, self._alone, self._monotonic)
+        self.outbox = MongoOutbox(
+            self._database,
+            self._clock,
+            self._queues,
+            self._tenants,
+            self._following.fresh,
+            self._writer,
+        )
+        self.history = MongoHistory(self._database, self._tenants, self._writer)
+        await self.history.load()
 
     async def _prepare(self) -> None:
         meta = self._database["meta"]
         schema = await meta.find_one({"_id": "schema"})
         if schema is not None and schema["version"] > VERSION:
             raise NewerDatabase(f"The database has version {schema['version']}, this is {VERSION}.")
+        await meta.update_one(
+            {"_id": "schema", "version": {"$lt": VERSION}}, {"$set": {"version": VERSION}}
+        )
         for collection, indexes in INDEXES.items():
             await self._database[collection].create_indexes(indexes)
         if self._capable.targets:
@@ -127,7 +165,7 @@ class MongoStore:
         if self._capable.sphere:
             await self._database["entities"].create_indexes(SPHERE)
         for document in (
-            {"_id": "feed", "newest": 0, "pruned": 0, "turn": 0, "owner": "", "seen": 0.0},
+            {"_id": "feed", "newest": 0, "pruned": 0, "turn": 0},
             {"_id": "schema", "version": VERSION},
         ):
             await meta.update_one({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True)
@@ -140,9 +178,9 @@ class MongoStore:
         if not self._open:
             return
         self._open = False
+        await self._replicas.leave()
+        await self._looking.end()
         await self._writer.close()
-        await self.outbox.close()
-        await self._ownership.release()
         await self._client.close()
 
     def write(
@@ -169,7 +207,7 @@ class MongoStore:
     @answered
     async def get(self, tenant: str, entity_id: str) -> Record | None:
         """Return the committed entity. Raises NonexistentTenant."""
-        self._enter(tenant)
+        await self._enter(tenant)
         found = await self._database["entities"].find_one(
             {"_id": joined(tenant, entity_id)}, STORED
         )
@@ -178,7 +216,7 @@ class MongoStore:
     @answered
     async def get_many(self, tenant: str, ids: Iterable[str]) -> list[Record]:
         """Return the committed entities among `ids`, each once, in the order asked."""
-        self._enter(tenant)
+        await self._enter(tenant)
         keys = [joined(tenant, entity_id) for entity_id in dict.fromkeys(ids)]
         found = {
             document["_id"]: to_record(document)
@@ -189,17 +227,19 @@ class MongoStore:
     @answered
     async def query(self, tenant: str, query: EntityQuery, kept: Kept | None = None) -> Page:
         """Return the committed entities that satisfy `query`, ordered by id."""
-        return await self._asking(tenant).page(query)
+        asking = await self._asking(tenant)
+        return await asking.page(query)
 
     @answered
     async def explain(self, tenant: str, query: EntityQuery) -> Explanation:
         """Answer `query`, and tell how."""
-        return await self._asking(tenant).explain(query)
+        asking = await self._asking(tenant)
+        return await asking.explain(query)
 
     @answered
     async def census(self, tenant: str) -> Census:
         """Return types and attributes in figures."""
-        self._enter(tenant)
+        await self._enter(tenant)
         census = Census()
         async for document in self._database["entities"].find({"tenant": tenant}, STORED):
             census.add(to_record(document).entity)
@@ -266,6 +306,7 @@ class MongoStore:
             if self._span[0] >= end:
                 break
         answers = await self._database["answers"].delete_many({"at": {"$lt": before}})
+        await self._database["turns"].delete_many({"at": {"$lt": before}})
         return forgotten + answers.deleted_count
 
     async def _forget(self, last: int, before: str) -> None:
@@ -287,7 +328,7 @@ class MongoStore:
     @answered
     async def forget(self, tenant: str, entity_id: str) -> int:
         """Forget what was told of an entity up to its newest deletion; return how many changes."""
-        self._enter(tenant)
+        await self._enter(tenant)
         changes = self._database["changes"]
         about: Document = {"tenant": tenant, "id": entity_id}
 
@@ -314,11 +355,12 @@ class MongoStore:
     async def tenants(self) -> list[str]:
         """Return the names of all tenants, the default tenant first."""
         self._check()
-        return sorted(self._tenants)
+        await self._following.fresh()
+        return sorted(self._tenants.names)
 
     async def drop_tenant(self, tenant: str) -> None:
         """Delete a tenant whole; the default tenant is empty afterwards."""
-        self._enter(tenant)
+        await self._enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
             await self.outbox.drop_tenant(session, writes, tenant)
@@ -335,7 +377,7 @@ class MongoStore:
     @answered
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
         """Return the committed rules by type IRI."""
-        self._enter(tenant)
+        await self._enter(tenant)
         return {
             document["type"]: to_rules(document)
             async for document in self._database["rules"].find({"tenant": tenant})
@@ -344,7 +386,7 @@ class MongoStore:
     @answered
     async def resource(self, tenant: str, kind: str, resource_id: str) -> Resource | None:
         """Return a committed resource. Raises NonexistentTenant."""
-        self._enter(tenant)
+        await self._enter(tenant)
         key = joined(tenant, kind, resource_id)
         found = await self._database["resources"].find_one({"_id": key})
         return None if found is None else to_resource(found)
@@ -352,7 +394,7 @@ class MongoStore:
     @answered
     async def resources(self, tenant: str, kind: str) -> list[Resource]:
         """Return all committed resources of a kind, the oldest first."""
-        self._enter(tenant)
+        await self._enter(tenant)
         cursor = self._database["resources"].find({"tenant": tenant, "kind": kind})
         return sorted(
             [to_resource(each) async for each in cursor], key=lambda one: (one.at, one.id)
@@ -364,18 +406,36 @@ class MongoStore:
         return {
             "entities": self._entities,
             "changes": newest - oldest + 1,
-            "tenants": len(self._tenants),
+            "tenants": len(self._tenants.names),
             "commits_total": self._writer.commits,
             "queue": len(self._writer),
         }
 
+    def leads(self) -> bool:
+        """Tell whether this broker does what is done once for all."""
+        return self._sharing.leads()
+
+    def hear(self, listener: ResourceListener) -> Callable[[], None]:
+        """Call `listener` with resources that other brokers wrote; return the way to stop it."""
+        self._resource_listeners.append(listener)
+        return lambda: self._resource_listeners.remove(listener)
+
     def _announce(self, writes: Writes) -> None:
-        for tenant, document in writes.documents.get("tenants", {}).items():
-            if document is None:
-                self._tenants.discard(tenant)
-            else:
-                self._tenants.add(tenant)
-        committed = writes.committed
+        self._tenants.take(writes.documents.get("tenants", {}))
+        self._tell(writes.committed)
+
+    def _take(self, others: Others) -> None:
+        """Take over what other brokers have committed."""
+        self._tenants.take(others.of("tenants"))
+        self._queues.take_over(others)
+        self.history.take(others.of("meta").get("history"))
+        self._tell(others.committed)
+        self._span = (others.pruned + 1, self._following.newest)
+        for tenant, kind, resource_id in others.resources:
+            for listener in list(self._resource_listeners):
+                listener(tenant, kind, resource_id)
+
+    def _tell(self, committed: list[Committed]) -> None:
         if not committed:
             return
         self._span = (self._span[0], committed[-1].change.seq)
@@ -383,14 +443,19 @@ class MongoStore:
             self._entities += (each.after is not None) - (each.before is not None)
         self._audience.tell(committed)
 
-    def _asking(self, tenant: str) -> Asking:
-        self._enter(tenant)
+    def _alone(self, task: Task) -> Awaitable[Any]:
+        return self._writer.submit(task, alone=True)
+
+    async def _queue(self, session: AsyncClientSession, writes: Writes) -> None:
+        await self.outbox.queue(session, writes)
+
+    async def _asking(self, tenant: str) -> Asking:
+        await self._enter(tenant)
         return Asking(self._database["entities"], self._capable, tenant)
 
-    def _enter(self, tenant: str) -> None:
+    async def _enter(self, tenant: str) -> None:
         self._check()
-        if tenant not in self._tenants:
-            raise nonexistent(tenant)
+        await self._tenants.enter(tenant)
 
     def _check(self) -> None:
         if not self._open:

@@ -1,15 +1,17 @@
 """Group commit: units of work that wait share one transaction of a session.
 
-The counter of the feed is raised first, within the transaction: two brokers on one database
-conflict there, at once, and the server lets one of them pass. Sequence numbers are therefore
-gapless and in commit order, whoever writes. A group that met another is run again, whole; its
-units of work have no effect outside the transaction.
+The feed's `turn` is raised first, within the transaction: two brokers on one database conflict
+there, at once, and the server lets one of them pass. Sequence numbers are therefore gapless and in
+commit order, whoever writes. What others committed before is taken over then (`following`), so that
+units of work run on what is true. A group that met another is run again, whole; its units of work
+have no effect outside the transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,14 +22,17 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
+from broker.clock import Clock
 from broker.store.mongodb.draft import ORDER, Writes
+from broker.store.mongodb.following import Following
 from broker.store.mongodb.server import Database
 from broker.store.refusals import closed, not_committed
 
 GROUP: Final = 64
-MOST_TRIES: Final = 20
+PATIENCE: Final = 30.0
+"""Seconds for which a group that meets others is tried again."""
 SHORTEST: Final = 0.005
-LONGEST: Final = 0.5
+LONGEST: Final = 0.1
 """Seconds between tries: doubled each time, with jitter."""
 
 Task: TypeAlias = Callable[[AsyncClientSession, Writes, int], Awaitable[Any]]
@@ -66,13 +71,15 @@ class Writer:
     def __init__(
         self,
         database: Database,
-        owner: str,
+        following: Following,
+        clock: Clock,
         queue: Queue,
         announce: Announce,
         foretell: Announce,
     ) -> None:
         self._database = database
-        self._owner = owner
+        self._following = following
+        self._clock = clock
         self._queue_due = queue
         self._announce = announce
         self._foretell = foretell
@@ -128,25 +135,29 @@ class Writer:
         return jobs
 
     async def _commit(self, jobs: Sequence[_Job]) -> None:
-        for attempt in range(MOST_TRIES):
+        tries = Tries()
+        while True:
+            met = self._following.foreign
             try:
-                writes = await self._transaction(jobs)
+                async with self._following.lock:
+                    writes = await self._transaction(jobs)
+                    for durable in writes.after:
+                        durable()
+                    self._announce(writes)
             except PyMongoError as error:
-                last = attempt == MOST_TRIES - 1
-                if last or not error.has_error_label("TransientTransactionError"):
+                if not error.has_error_label("TransientTransactionError"):
                     raise
-                await asyncio.sleep(min(LONGEST, SHORTEST * 2**attempt) * (0.5 + random() / 2))
+                await tries.pause(error)
             else:
-                for durable in writes.after:
-                    durable()
-                self._announce(writes)
+                if self._following.foreign > met:
+                    await asyncio.sleep(SHORTEST * random())
                 return
 
     async def _transaction(self, jobs: Sequence[_Job]) -> Writes:
         async with self._database.client.start_session() as session:
             await session.start_transaction()
             try:
-                newest = await self._newest(session)
+                turn, newest = await self._begin(session)
                 writes = Writes()
                 for job in jobs:
                     await _attempt(job, session, writes, newest)
@@ -155,38 +166,58 @@ class Writer:
                     return Writes()
                 if not jobs[0].alone:
                     await self._queue_due(session, writes)
-                await self._flush(session, writes, newest)
+                newest += len(writes.committed)
+                await self._flush(session, writes, turn, newest)
                 self._foretell(writes)
             except BaseException:
                 if session.in_transaction:
                     await session.abort_transaction()
                 raise
             await _end(session)
+            self._following.turn, self._following.newest = turn, newest
             self.commits += 1
             return writes
 
-    async def _newest(self, session: AsyncClientSession) -> int:
-        """Return the newest sequence number. Whoever is no longer the owner gets none."""
+    async def _begin(self, session: AsyncClientSession) -> tuple[int, int]:
+        """Return this transaction's turn and the newest sequence number."""
         feed = await self._database["meta"].find_one_and_update(
-            {"_id": "feed", "owner": self._owner},
+            {"_id": "feed"},
             {"$inc": {"turn": 1}},
             return_document=ReturnDocument.AFTER,
             session=session,
         )
-        if feed is None:
-            raise PyMongoError("another broker has taken this database over")
-        return int(feed["newest"])
+        assert feed is not None
+        turn = int(feed["turn"])
+        await self._following.catch_up(turn - 1, feed["pruned"], session)
+        return turn, int(feed["newest"])
 
-    async def _flush(self, session: AsyncClientSession, writes: Writes, newest: int) -> None:
+    async def _flush(
+        self, session: AsyncClientSession, writes: Writes, turn: int, newest: int
+    ) -> None:
         for collection in ORDER:
             if operations := writes.operations(collection):
                 await self._database[collection].bulk_write(operations, session=session)
         if writes.committed:
             await self._database["meta"].update_one(
-                {"_id": "feed"},
-                {"$set": {"newest": newest + len(writes.committed)}},
-                session=session,
+                {"_id": "feed"}, {"$set": {"newest": newest}}, session=session
             )
+        entry = self._following.entry(turn, self._clock(), newest, writes)
+        await self._database["turns"].insert_one(entry, session=session)
+
+
+class Tries:
+    """Pauses between tries, until `PATIENCE` has passed."""
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + PATIENCE
+        self._pause = SHORTEST
+
+    async def pause(self, error: PyMongoError) -> None:
+        """Wait before the next try. Raises `error` where there is to be none."""
+        if time.monotonic() > self._end:
+            raise error
+        await asyncio.sleep(self._pause * (0.5 + random() / 2))
+        self._pause = min(LONGEST, 2 * self._pause)
 
 
 async def _attempt(job: _Job, session: AsyncClientSession, writes: Writes, newest: int) -> None:
@@ -199,14 +230,17 @@ async def _attempt(job: _Job, session: AsyncClientSession, writes: Writes, newes
 
 
 async def _end(session: AsyncClientSession) -> None:
-    """Commit. Whether a commit was done may be unknown; asked again, the server tells."""
-    for attempt in range(MOST_TRIES):
+    """Commit. Whether a commit was done may be unknown; asked again, the server tells.
+
+    Where it never tells, what was done is taken over as what others do.
+    """
+    tries = Tries()
+    while True:
         try:
             await session.commit_transaction()
         except PyMongoError as error:
-            last = attempt == MOST_TRIES - 1
-            if last or not error.has_error_label("UnknownTransactionCommitResult"):
+            if not error.has_error_label("UnknownTransactionCommitResult"):
                 raise
-            await asyncio.sleep(min(LONGEST, SHORTEST * 2**attempt))
+            await tries.pause(error)
         else:
             return

@@ -16,6 +16,7 @@ from broker.store.outbox import (
     IN_FLIGHT,
     PERIODIC,
     Books,
+    Courier,
     DeadLetter,
     Failure,
     Matcher,
@@ -163,6 +164,13 @@ class SqliteOutbox:
     def follow(self, listener: NewsListener) -> Callable[[], None]:
         """Call `listener` with the subscriptions that changed."""
         return self.queuing.news_listeners.add(listener)
+
+    def deliver_with(self, courier: Courier) -> None:
+        """Do nothing: all queues are this broker's, always."""
+
+    def mine(self, sid: int) -> bool:
+        """Tell that this broker delivers every queue."""
+        return True
 
     async def waiting(self, sid: int, *, after: int = 0, limit: int = IN_FLIGHT) -> list[Waiting]:
         """Return the oldest rows of a queue past row `after`, in order."""

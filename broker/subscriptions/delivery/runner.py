@@ -85,12 +85,27 @@ class Delivery:
         """Take up what waits, and from now on what is added."""
         self._settler = Settler(self._outbox)
         self._stops = [self._outbox.listen(self._added), self._outbox.follow(self._changed)]
-        for sid in await self._outbox.queues():
+        self._outbox.deliver_with(self)
+        self.take(await self._outbox.queues())
+        self._stop_tidying = self._ticker.at(self._ticker.monotonic() + TIDY, self._tidy)
+
+    def take(self, sids: Collection[int]) -> None:
+        """Look at queues that have rows."""
+        for sid in sids:
             queue = self._queue(sid)
             queue.forget()
-            if queue.state is State.IDLE:
+            if queue.state is State.IDLE and not self._turns.closing:
                 self._turns.ready(queue)
-        self._stop_tidying = self._ticker.at(self._ticker.monotonic() + TIDY, self._tidy)
+
+    async def leave(self, sids: Collection[int]) -> None:
+        """Let go of queues; return when nothing of them is under way and all is settled."""
+        queues = [self._queues[sid] for sid in sids if sid in self._queues]
+        for queue in queues:
+            queue.drop()
+        under_way = [one.task for one in queues if one.task is not None and not one.task.done()]
+        if under_way:
+            await asyncio.wait(under_way)
+        await self._settler.flushed()
 
     async def close(self) -> None:
         """Stop: let tries under way end, note those that do not, and write what is to settle."""
@@ -187,6 +202,9 @@ class Delivery:
 
     async def _step(self, queue: Queue) -> bool:
         """Deal with the next row; return whether the queue can go on at once."""
+        if not self._outbox.mine(queue.sid):
+            queue.drop()
+            return False
         row = await self._head(queue)
         if row is None:
             return queue.behind
@@ -257,6 +275,9 @@ class Delivery:
         if not target.breaker.admits(moment):
             queue.forget()
             self._turns.shut(queue, target)
+            return False
+        if not self._outbox.mine(row.sid):
+            queue.drop()
             return False
         if change is not None:
             self._rounds.sent(row.sid, change.entity_id, moment)

@@ -19,6 +19,9 @@ class ByEntity:
     def drop(self, sid: int) -> None:
         del self.known[sid]
 
+    def notified(self, subscription: StoredSubscription) -> None:
+        """Do nothing: this matcher throttles nothing."""
+
     def match(self, committed: Sequence[Committed], find: Find) -> Matched:
         due: list[Due] = []
         throttled: dict[int, int] = {}

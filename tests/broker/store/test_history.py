@@ -498,6 +498,14 @@ async def test_what_was_followed_is_never_followed_again(store: Store) -> None:
     assert history.followed() == 5
 
 
+async def test_what_another_broker_has_followed_meanwhile_is_left_out(store: Store) -> None:
+    await store.history.follow(3, {"": [told(level(1))]}, after=0)
+    await store.history.follow(5, {"": [told(level(2))]}, after=2)
+    assert (store.history.followed(), await values(store)) == (3, [1])
+    await store.history.follow(5, {"": [told(level(3))]}, after=3)
+    assert store.history.followed() == 5
+
+
 async def test_followed_entries_of_tenants_that_are_gone_are_left_out(store: Store) -> None:
     await store.history.follow(1, {"gone": [told(level(1))], "": [told(level(2))]})
     assert (store.history.followed(), await values(store)) == (1, [2])

@@ -150,7 +150,7 @@ async def test_who_waits_is_told_that_history_cannot_be_written(
 ) -> None:
     follow, woken = store.history.follow, asyncio.Event()
 
-    async def fail(*told: Any) -> None:
+    async def fail(*told: Any, **how: Any) -> None:
         raise OSError("the disk is full")
 
     async def sleep(seconds: float) -> None:

@@ -255,10 +255,13 @@ class SqliteHistory:
 
         return await self._bounded(tenant, read)
 
-    async def follow(self, upto: int, told: Mapping[str, Sequence[Entry]]) -> None:
+    async def follow(
+        self, upto: int, told: Mapping[str, Sequence[Entry]], *, after: int | None = None
+    ) -> None:
 
         def job(effects: Effects) -> None:
-            if upto <= self._run("SELECT value FROM meta WHERE key = 'followed'").get:
+            followed = self._run("SELECT value FROM meta WHERE key = 'followed'").get
+            if upto <= followed or after not in (None, followed):
                 return
             for tenant, entries in told.items():
                 with suppress(NonexistentTenant):
