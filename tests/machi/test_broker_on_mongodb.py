@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.requests import API, Requests
-from tests.support.mongodb import database_name, mongodb, nx_server
+from tests.support.mongodb import database_name, kept_apart, nx_server
 from tests.support.server import HOST, Server, broker
 
 RIVER = {"id": "urn:ngsi-ld:River:kuma", "type": "River", "level": 3.1}
@@ -21,7 +21,7 @@ SUBSCRIPTION = {
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of an empty database."""
-    with mongodb(tmp_path_factory.mktemp("mongodb")) as found:
+    with kept_apart(tmp_path_factory.mktemp("mongodb")) as found:
         yield found + database_name()
 
 

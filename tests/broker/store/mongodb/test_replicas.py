@@ -14,7 +14,7 @@ from tests.broker.store.helpers import HandClock, create, entity, prop
 from tests.broker.store.matching import ByEntity
 from tests.support.mongodb import database_name, kept_apart
 
-GENEROUS = 60.0
+GENEROUS = 240.0
 AT = "2026-01-01T00:00:00.000000Z"
 
 
