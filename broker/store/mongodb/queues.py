@@ -63,7 +63,7 @@ class Queues:
         return [
             sid
             for sid, line in self.lines.items()
-            if line.rows and self.sharing.mine(sid) and (slots is None or slot_of(sid) in slots)
+            if line.rows and self.sharing.keeps(sid) and (slots is None or slot_of(sid) in slots)
         ]
 
     def add(self, line: Line) -> None:
@@ -91,7 +91,7 @@ class Queues:
 
     def begin(self, rows: Iterable[Waiting]) -> None:
         """Tell of rows that begin to wait, where it is for this broker to deliver them."""
-        self.told.rows([row for row in rows if self.sharing.mine(row.sid)])
+        self.told.rows([row for row in rows if self.sharing.keeps(row.sid)])
 
     def deal(self, slots: Slots) -> None:
         """Take over who owns which queues; begin with those that are new here."""
@@ -157,7 +157,7 @@ class Queues:
             elif new:
                 again[sid] = None
         self.begin(sorted(begun, key=lambda row: (row.seq, row.sid)))
-        mine = [sid for sid in again if self.sharing.mine(sid)]
+        mine = [sid for sid in again if self.sharing.keeps(sid)]
         self.told.news(mine)
         if self.courier is not None:
             self.courier.take([sid for sid in mine if sid in self.lines and self.lines[sid].rows])

@@ -42,9 +42,13 @@ class Sharing:
         """Tell whether a queue is this broker's by the newest turn that was taken over."""
         return self.slots.owners[slot_of(sid)] == self.name
 
+    def keeps(self, sid: int) -> bool:
+        """Tell whether a queue is this broker's, and is not being handed over."""
+        return self.owns(sid) and slot_of(sid) not in self.giving
+
     def mine(self, sid: int) -> bool:
         """Tell whether this broker may deliver a queue now."""
-        return self.owns(sid) and slot_of(sid) not in self.giving and self.alive
+        return self.keeps(sid) and self.alive
 
     def leads(self) -> bool:
         """Tell whether this broker does what is done once for all."""
