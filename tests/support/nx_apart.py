@@ -3,7 +3,8 @@
 By itself it runs everything on one connection of SQLite: transactions of two clients would nest,
 and what a killed client had begun would stay. Here a transaction that begins while another is open
 is told of a conflict, as by a server whose first write met another's; what belongs to no
-transaction waits for its end; and the transaction of a client whose connections end is undone.
+transaction waits for its end; and the transaction of a client whose connections end is undone,
+once the command that is under way is done.
 
     python -m tests.support.nx_apart PORT
 """
@@ -14,6 +15,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from bson.binary import UUID_SUBTYPE, Binary
 from nx_27017.handler import NeoSQLiteHandler
 from nx_27017.server import run_server
 
@@ -45,8 +47,12 @@ class Apart(NeoSQLiteHandler):  # type: ignore[misc]
         self._apart = threading.Condition()
         self._open: bytes | None = None
         """The session whose transaction is open."""
-        self._clients: dict[bytes, set[str]] = {}
-        """The connections each session with a transaction was seen on."""
+        self._clients: set[str] = set()
+        """The connections the open transaction was seen on."""
+        self._within_it = 0
+        """Commands of the open transaction that are being carried out."""
+        self._lost = False
+        """Whether the client of the open transaction is gone."""
         self._running = 0
         """Commands outside of transactions that are being carried out."""
 
@@ -59,10 +65,9 @@ class Apart(NeoSQLiteHandler):  # type: ignore[misc]
     def close_streams_for_connection(self, conn_id: Any) -> None:
         super().close_streams_for_connection(conn_id)
         with self._apart:
-            session = self._open
-            if session is None or conn_id not in self._clients.get(session, ()):
-                return
-            self._undo(session)
+            if self._open is not None and conn_id in self._clients:
+                self._lost = True
+                self._undo_lost()
 
     def _in_turn(self, msg: dict[str, Any], carry_out: Any) -> Reply:
         command = _command(msg)
@@ -87,29 +92,34 @@ class Apart(NeoSQLiteHandler):  # type: ignore[misc]
             if command.get("startTransaction"):
                 if self._open is not None and self._open != session:
                     return request, dict(CONFLICT)
-                self._open = session
-                self._clients = {session: set()}
+                self._open, self._clients, self._lost = session, set(), False
                 while self._running:
                     self._apart.wait()
-            elif self._open != session:
+            elif self._open != session or self._lost:
                 return request, dict(GONE)
-            self._clients[session].add(msg["_conn_id"])
-        reply: Reply = carry_out(msg)
-        if "commitTransaction" in command or "abortTransaction" in command:
+            self._clients.add(msg["_conn_id"])
+            self._within_it += 1
+        try:
+            reply: Reply = carry_out(msg)
+        finally:
             with self._apart:
-                self._open = None
-                self._apart.notify_all()
+                self._within_it -= 1
+                if "commitTransaction" in command or "abortTransaction" in command:
+                    self._end()
+                self._undo_lost()
         return reply
 
-    def _undo(self, session: bytes) -> None:
-        super().handle_command(
-            {
-                "request_id": 0,
-                "sections": [
-                    ("body", {"abortTransaction": 1, "lsid": {"id": session}, "$db": "admin"})
-                ],
-            }
-        )
+    def _undo_lost(self) -> None:
+        """Undo the open transaction where its client is gone and none of its commands runs."""
+        if self._open is None or not self._lost or self._within_it:
+            return
+        lsid = {"id": Binary(self._open, UUID_SUBTYPE)}
+        body = {"abortTransaction": 1, "lsid": lsid, "$db": "admin"}
+        _, reply = super().handle_command({"request_id": 0, "sections": [("body", body)]})
+        assert reply["ok"], reply
+        self._end()
+
+    def _end(self) -> None:
         self._open = None
         self._apart.notify_all()
 

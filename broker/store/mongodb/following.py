@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 
 from broker.store.contract import Committed
 from broker.store.mongodb.draft import Writes
-from broker.store.mongodb.rows import Document, to_committed
+from broker.store.mongodb.rows import Document, parted, to_committed
 from broker.store.mongodb.server import Database
 
 EVERY: Final = 0.05
@@ -97,7 +97,7 @@ class Following:
             for collection in CACHED
             if collection in writes.documents
         }
-        resources = [key.split("\x1f") for key in writes.documents.get("resources", {})]
+        resources = [parted(key, 3) for key in writes.documents.get("resources", {})]
         return {"_id": turn, "at": at, "newest": newest, "wrote": wrote, "resources": resources}
 
     async def _read(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -12,10 +12,17 @@ from broker.store.refusals import encode
 
 Document: TypeAlias = dict[str, Any]
 
+SEPARATOR: Final = "\x1f"
+
 
 def joined(*parts: str) -> str:
     """Return an `_id` of names: the tenant first, joined by a separator no tenant has."""
-    return "\x1f".join(parts)
+    return SEPARATOR.join(parts)
+
+
+def parted(key: str, count: int) -> list[str]:
+    """Return the names that were `joined`, of which the last may hold anything."""
+    return key.split(SEPARATOR, count - 1)
 
 
 def answer_document(tenant: str, key: str, answer: Answer, at: str) -> Document:

@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 from uuid import uuid4
 
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
@@ -24,6 +25,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Database: TypeAlias = AsyncDatabase[Document]
 Collection: TypeAlias = AsyncCollection[Document]
+
+DATABASE: Final = "machi"
+"""The database where a URL names none."""
 
 _SAMPLES: Final[list[Document]] = [
     {"_id": "a", "t": [{"p": "k", "S": ["x", "y"]}, {"p": "q", "n": 3}], "l": ["/a"]},
@@ -48,6 +52,23 @@ class Capable:
 
     targets: bool
     sphere: bool
+
+
+def connect(url: str) -> Database:
+    """Return the database of a URL, whatever the URL says of concerns.
+
+    All is read from the primary, and commits wait for a majority; so do those of transactions,
+    which go by what the client is told, not the database.
+    """
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
+        url,
+        tz_aware=True,
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
+        readPreference="primary",
+    )
+    return client.get_default_database(DATABASE)
 
 
 async def probe(database: Database) -> Capable:

@@ -7,11 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
-from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from broker.clock import Clock, now
 from broker.model.census import Census
@@ -50,7 +47,7 @@ from broker.store.mongodb.rows import (
     to_rules,
 )
 from broker.store.mongodb.schema import INDEXES, SPHERE, TARGETS, VERSION
-from broker.store.mongodb.server import answered, probe, unanswered
+from broker.store.mongodb.server import answered, connect, probe, unanswered
 from broker.store.mongodb.sharing import Sharing
 from broker.store.mongodb.slots import Slots
 from broker.store.mongodb.tenants import Tenants
@@ -94,18 +91,14 @@ class MongoStore:
 
         Raises ServiceUnavailable where no server answers, NewerDatabase, DatabaseInUse.
         """
-        self._client: AsyncMongoClient[Document] = AsyncMongoClient(self._url, tz_aware=True)
+        self._database = connect(self._url)
         try:
-            self._database = self._client.get_default_database("machi").with_options(
-                write_concern=WriteConcern("majority", j=True),
-                read_concern=ReadConcern("majority"),
-            )
             await check_marks(self._database)
             self._capable = await probe(self._database)
             await self._prepare()
             await self._load()
         except BaseException as error:
-            await self._client.close()
+            await self._database.client.close()
             if isinstance(error, PyMongoError):
                 raise unanswered(error) from error
             raise
@@ -181,7 +174,7 @@ class MongoStore:
         await self._replicas.leave()
         await self._looking.end()
         await self._writer.close()
-        await self._client.close()
+        await self._database.client.close()
 
     def write(
         self, tenant: str, work: Work[T], *, client: str = "", create_tenant: bool = False

@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from broker.clock import Clock
 from broker.store.mongodb.draft import ORDER, Writes
@@ -155,7 +156,7 @@ class Writer:
 
     async def _transaction(self, jobs: Sequence[_Job]) -> Writes:
         async with self._database.client.start_session() as session:
-            await session.start_transaction()
+            await session.start_transaction(ReadConcern("snapshot"))
             try:
                 turn, newest = await self._begin(session)
                 writes = Writes()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from broker.store.mongodb.marks import UNFINISHED, DatabaseInUse, is_read
 from broker.store.mongodb.rows import Document
-from broker.store.mongodb.server import Database, unanswered
+from broker.store.mongodb.server import Database, connect, unanswered
 from broker.store.mongodb.store import MongoStore
 
 PATIENCE: Final = 3.0
@@ -21,10 +18,7 @@ PATIENCE: Final = 3.0
 
 async def open_database(url: str, patience: float) -> Database:
     """Return the database of a URL. Raises ServiceUnavailable, DatabaseInUse."""
-    client: AsyncMongoClient[Document] = AsyncMongoClient(url, tz_aware=True)
-    database = client.get_default_database("machi").with_options(
-        write_concern=WriteConcern("majority", j=True), read_concern=ReadConcern("majority")
-    )
+    database = connect(url)
     try:
         before = await _signs(database)
         await asyncio.sleep(patience)
@@ -36,7 +30,7 @@ async def open_database(url: str, patience: float) -> Database:
             await store.open()
             await store.close()
     except BaseException as error:
-        await client.close()
+        await database.client.close()
         if isinstance(error, PyMongoError):
             raise unanswered(error) from error
         raise

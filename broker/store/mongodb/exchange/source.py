@@ -30,7 +30,14 @@ from broker.store.mongodb.letters import to_tries
 from broker.store.mongodb.lines import to_subscription
 from broker.store.mongodb.marks import UNFINISHED, DatabaseInUse, mark_read, unmark_read
 from broker.store.mongodb.moments import to_head, to_moment
-from broker.store.mongodb.rows import Document, to_answer, to_change, to_resource, to_rules
+from broker.store.mongodb.rows import (
+    Document,
+    parted,
+    to_answer,
+    to_change,
+    to_resource,
+    to_rules,
+)
 from broker.store.mongodb.server import Database, answered
 from broker.store.outbox import PERIODIC, Books
 
@@ -143,7 +150,7 @@ MAKERS: Final[dict[Sort, Callable[[Document], Item]]] = {
     Sort.RULES: lambda one: TypeRule(one["tenant"], one["type"], to_rules(one)),
     Sort.RESOURCES: lambda one: TenantResource(one["tenant"], to_resource(one)),
     Sort.ANSWERS: lambda one: KeptAnswer(
-        one["tenant"], one["_id"].partition("\x1f")[2], one["at"], to_answer(one)
+        one["tenant"], parted(one["_id"], 2)[1], one["at"], to_answer(one)
     ),
     Sort.ENTITIES: _entity,
     Sort.CHANGES: to_change,

@@ -1,9 +1,12 @@
 """Several brokers' stores on one database: what one commits, the others know and go by."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
+from pymongo import AsyncMongoClient
 
 from broker.store.contract import Committed, Resource, Tx
 from broker.store.mongodb.replicas import SILENCE
@@ -267,3 +270,28 @@ async def test_a_period_is_told_by_the_owner_only(pair: tuple[MongoStore, MongoS
     assert await second.outbox.queue_period(stored, AT, [entity("urn:a")])
     books = await first.outbox.books(stored.sid)
     assert (books.queued, books.waiting) == (1, 1)
+
+
+DYING = """
+import os, sys
+from pymongo import MongoClient
+client = MongoClient(sys.argv[1])
+session = client.start_session()
+session.start_transaction()
+rows = client[sys.argv[2]]["rows"]
+rows.insert_one({"_id": 1}, session=session)
+rows.insert_one({"_id": 2}, session=session)
+os._exit(0)
+"""
+
+
+async def test_what_a_client_that_died_had_begun_is_undone(server: str) -> None:
+    name = database_name()
+    dying = await asyncio.create_subprocess_exec(sys.executable, "-c", DYING, server, name)
+    assert await dying.wait() == 0
+    async with AsyncMongoClient[dict[str, Any]](server) as client:
+        rows = client[name]["rows"]
+        async with client.start_session() as session, await session.start_transaction():
+            await rows.insert_one({"_id": 3}, session=session)
+        assert [row["_id"] async for row in rows.find()] == [3]
+        await client.drop_database(name)
