@@ -14,17 +14,18 @@ import pytest
 
 from machi.deploying import Secrets
 from tests.deploy.composed import OWN, ROOT, secret_files
-from tests.support.mongodb import database_name, mongodb
+from tests.support.mongodb import database_name, kept_apart
 from tests.support.mqtt import listening
 from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 from tests.support.server import HOST, Server
 from tests.support.tools import require_tool
 
-STARTED = [name for name in OWN if name != "broker-2"]
-"""The second broker has the first one's command (`test_compose`)."""
+BROKER_2 = 2026
+"""In its own container it is 1026 as well."""
 PAGES = {
     "broker-1": 1026,
+    "broker-2": BROKER_2,
     "portal": 8080,
     "staff": 8081,
     "bookings": 8082,
@@ -33,7 +34,7 @@ PAGES = {
 }
 ALL = 4 * PATIENCE
 """Seconds for what a whole town does at once."""
-INNER = (1026, 8080, 8081, 8082, 8083, 8084, 8085, 8086, 8087, 8883)
+INNER = (1026, BROKER_2, 8080, 8081, 8082, 8083, 8084, 8085, 8086, 8087, 8883)
 
 
 class Here:
@@ -46,7 +47,7 @@ class Here:
     def __call__(self, text: str) -> str:
         for name, file in secret_files().items():
             text = re.sub(rf"/run/secrets/{name}\b", str(self.folder / "secrets" / file), text)
-        for place in ("town", "broker"):
+        for place in ("town", "broker", "broker-2"):
             text = re.sub(rf"(?<![\w/])/{place}/", f"{self.folder / place}/", text)
         text = text.replace("=mosquitto", "=localhost").replace("0.0.0.0", HOST)
         return re.sub(r"\b\d{4}\b", lambda m: str(self.ports.get(int(m[0]), m[0])), text)
@@ -80,6 +81,9 @@ class Service(Server):
         service = OWN[name]
         module, *arguments = service["command"]
         port = here.ports[PAGES[name]] if name in PAGES else 0
+        if name == "broker-2":
+            arguments = [each.replace("1026", str(BROKER_2)) for each in arguments]
+            arguments = [each.replace("=/broker/", "=/broker-2/") for each in arguments]
         command = [sys.executable, "-m", module, *map(here, arguments)]
         super().__init__(command, port, here.folder / f"{name}.log", "/health")
         given = service.get("environment", {})
@@ -117,7 +121,7 @@ def here(tmp_path: Path) -> Iterator[Here]:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     Secrets(secrets, "town.example").all(tmp_path / "town" / "data")
-    with mongodb(tmp_path) as url, town_mosquitto(found):
+    with kept_apart(tmp_path) as url, town_mosquitto(found):
         (secrets / "mongo.url").unlink()
         (secrets / "mongo.url").write_text(url + database_name())
         yield found
@@ -126,7 +130,7 @@ def here(tmp_path: Path) -> Iterator[Here]:
 @pytest.mark.timeout(10 * ALL)
 def test_every_process_of_the_town_comes_up(here: Here) -> None:
     with contextlib.ExitStack() as stack:
-        running = {name: Service(name, here) for name in STARTED}
+        running = {name: Service(name, here) for name in OWN}
         broker = running["broker-1"]
         stack.callback(broker.kill)
         broker.start(ALL)
