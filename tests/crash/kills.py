@@ -198,6 +198,6 @@ class Kills:
 @asynccontextmanager
 async def talk(server: Server) -> AsyncIterator[Api]:
     """Give the API of a running server."""
-    timeout = aiohttp.ClientTimeout(total=60)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=60, sock_read=240)
     async with aiohttp.ClientSession(server.url, timeout=timeout) as session:
         yield Api(session)
