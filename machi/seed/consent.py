@@ -1,9 +1,9 @@
-"""What can be agreed to in the demo town: impact assessments and a purpose. Pure."""
+"""What can be agreed to in the demo town: impact assessments and purposes. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from machi.seed.parts import Entity, facts, prop, relation, texts, urn
 
@@ -40,21 +40,21 @@ def assessment_entities(now: datetime) -> list[Entity]:
 
 
 def purpose_entities() -> list[Entity]:
-    """Return the purpose that citizens of the demo are asked about; its assessment comes first."""
-    known = facts("consent")["purpose"]
-    plain = {name: prop(told) for name, told in known.items() if name not in (*TEXTS, "local")}
-    del plain["assessment"]
-    return [
-        {
-            "id": urn("DataPurpose", known["local"]),
-            "type": "DataPurpose",
-            **{name: texts(known[name]) for name in TEXTS},
-            **plain,
-            "status": prop("active"),
-            "required": prop(False),
-            "refPia": relation(urn(KIND, known["assessment"])),
-        }
-    ]
+    """Return the purposes that citizens of the demo are asked about; assessments come first."""
+    return [_purpose(known) for known in facts("consent")["purposes"]]
+
+
+def _purpose(known: dict[str, Any]) -> Entity:
+    apart = (*TEXTS, "local", "assessment")
+    return {
+        "id": urn("DataPurpose", known["local"]),
+        "type": "DataPurpose",
+        **{name: texts(known[name]) for name in TEXTS},
+        **{name: prop(told) for name, told in known.items() if name not in apart},
+        "status": prop("active"),
+        "required": prop(False),
+        "refPia": relation(urn(KIND, known["assessment"])),
+    }
 
 
 def _time(moment: datetime) -> str:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.kijiko.ledger.setup import set_rules
-from broker.client import AlreadyExists, Client, Entity, NotFound, PreconditionFailed
+from broker.client import AlreadyExists, Client, Entity, NotFound, PreconditionFailed, Refused
+from machi.seed import flow
 from machi.seed.consent import assessment_entities, purpose_entities
 from machi.seed.town import drill_entities, town_entities
 
@@ -29,7 +30,7 @@ class Planted:
 
 
 async def plant(town: Client, drill: Client) -> Planted:
-    """Create what is missing of the town and of its drill tenant.
+    """Create what is missing of the town and of its drill tenant, and yesterday's walkers.
 
     The apps' own memory is in no list of the town's types. The ledger's types get their rules last:
     from then on only the Kijiko app writes them.
@@ -37,13 +38,16 @@ async def plant(town: Client, drill: Client) -> Planted:
     for client in (town, drill):
         for name in UNLISTED:
             await client.set_type_rules(name, {"unlisted": True})
+    now = datetime.now(UTC)
     parts = [
         (town, town_entities()),
-        (town, assessment_entities(datetime.now(UTC))),
-        (town, purpose_entities()),
+        (town, assessment_entities(now)),
+        (town, [one for one in purpose_entities() if one["id"] != flow.PURPOSE]),
         (drill, drill_entities(FIRST_RUN)),
     ]
     done = [await _create_missing(client, entities) for client, entities in parts]
+    for entities in flow.in_order(now):
+        done += [await _create_unseen(town, entities)]
     await set_rules(town)
     return Planted(sum(one.created for one in done), sum(one.present for one in done))
 
@@ -89,6 +93,21 @@ async def _create_missing(client: Client, entities: list[Entity], tries: int = 3
             # Somebody else is planting too: look again, then create only what is still missing.
             return await _create_missing(client, entities, tries - 1)
     return Planted(len(missing), len(entities) - len(missing))
+
+
+async def _create_unseen(client: Client, entities: list[Entity]) -> Planted:
+    """Create all or none, without looking at what is there: whoever looks is in people's logs.
+
+    Nothing is created either where the board does not let the purpose be used.
+    """
+    operations = [{"op": "create", "entity": e, "ifNoneMatch": "*"} for e in entities]
+    try:
+        await client.transactions(operations)
+    except Refused as refusal:
+        if refusal.status not in (409, 412):
+            raise
+        return Planted(0, len(entities))
+    return Planted(len(entities), 0)
 
 
 async def _present(client: Client, entities: Sequence[Entity]) -> dict[str, Entity]:

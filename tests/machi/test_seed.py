@@ -1,7 +1,8 @@
 """The demo town's entities: ids, types, sources, and planting without harm."""
 
 import re
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ import orjson
 import pytest
 
 from broker.client import Client, value
+from consent.town import town_access
+from consent.transform.counts import PUBLIC
+from machi.access import hand_out
+from machi.seed import flow
 from machi.seed.parts import facts
 from machi.seed.plant import plant, reset_drill
 from machi.seed.town import drill_entities, gauges, town_entities
@@ -190,3 +195,39 @@ def test_facilities_are_in_the_reference_files(reference_data):
         assert feature["properties"]["施設・場所名"] == facility["name"]["ja"]
         assert feature["properties"]["住所"].endswith(facility["streetAddress"])
         assert feature["geometry"]["coordinates"] == facility["position"]
+
+
+def test_made_up_walkers_are_the_same_for_a_day_and_many_enough_to_be_counted():
+    day = flow.yesterday(NOW)
+    assert str(day) == "2026-07-03"
+    seen = flow.sightings(day)
+    assert seen == flow.sightings(day) != flow.sightings(day - timedelta(days=1))
+    people = Counter((value(one, "refDetector"), value(one, "refHolder")) for one in seen)
+    passed = Counter(place for place, _ in people)
+    assert min(passed.values()) >= 2 * PUBLIC
+    agreed = {value(one, "refPrincipal") for one in flow.consents(NOW)}
+    assert {who for _, who in people} <= agreed
+
+
+async def test_counts_of_the_town_show_who_walked_yesterday(tmp_path: Path):
+    access = town_access(tmp_path)
+    keys = hand_out(tmp_path).keys
+    async with (
+        live_broker(
+            tmp_path,
+            guard=access.guard,
+            disclosures=access.disclosures,
+            models=offered(everywhere=True),
+        ) as url,
+        Client(url, key=keys["seed"]) as town,
+        Client(url, key=keys["seed"], tenant="drill") as drill,
+        Client(url) as anybody,
+    ):
+        await plant(town, drill)
+        (offer,) = await anybody.call("GET", "/ngsi-ld/ex/v1/counts")
+        day = flow.yesterday(datetime.now(UTC))
+        path = f"/ngsi-ld/ex/v1/counts/{offer['id']}?day={day}"
+        counts = (await anybody.call("GET", path))["counts"]
+    shown = [one["people"] for one in counts if one["people"] is not None]
+    assert len(shown) >= 3
+    assert min(shown) >= PUBLIC
