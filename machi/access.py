@@ -21,7 +21,7 @@ from consent.identity.signing_in import handle_of
 from machi.process import Role as Process
 
 HANDED: Final[dict[str, tuple[str, ...]]] = {
-    "adapters": ("river_gauge", "bridge_light", "zigbee_lock", "key_box"),
+    "adapters": ("river_gauge", "bridge_light", "zigbee_lock", "key_box", "remotelock"),
     "alerts": ("alerts",),
     "portal": ("portal",),
     "staff": ("staff",),

@@ -1,4 +1,7 @@
-"""The town's simulated devices: gauges on an ordinary river, lights on the bridge, locks."""
+"""The town's simulated devices: gauges on an ordinary river, lights on the bridge, locks.
+
+A vendor's cloud of locks is among them, where an account at it is given.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import logging
 import math
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 import aiomqtt
 
@@ -16,6 +20,7 @@ from adapters.bridge_light.fake import FakeLight
 from adapters.contract import Message
 from adapters.river_gauge.fake import FakeGauge
 from machi.doors import run_doors
+from machi.lock_cloud import run_cloud
 from machi.pauses import pauses
 from machi.seed.lights import FIXTURES, light_port, universe
 from machi.seed.town import Gauge, gauges
@@ -34,7 +39,9 @@ def ordinary_level(gauge: Gauge, moment: datetime) -> float:
     return round(gauge.ordinary_level + SWELL * math.sin(phase), 3)
 
 
-async def run(host: str, port: int, every: float, first_light: int) -> None:
+async def run(
+    host: str, port: int, every: float, first_light: int, cloud: Path | None, cloud_port: int
+) -> None:
     """Run all devices until cancelled."""
     async with AsyncExitStack() as stack:
         for drill in (False, True):
@@ -43,6 +50,9 @@ async def run(host: str, port: int, every: float, first_light: int) -> None:
             await stack.enter_async_context(light.running(udp_port=at, http_port=at))
         doors = asyncio.create_task(run_doors(host, port, DOORS))
         stack.callback(doors.cancel)
+        if cloud is not None:
+            vendor = asyncio.create_task(run_cloud(cloud, cloud_port))
+            stack.callback(vendor.cancel)
         await report(host, port, every)
 
 
@@ -86,10 +96,21 @@ def main() -> None:
     parser.add_argument("--mqtt-port", type=int, default=1883)
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two reports")
     parser.add_argument("--light-port", type=int, default=5568)
+    parser.add_argument("--cloud", type=Path, help="file with an account at a vendor of locks")
+    parser.add_argument("--cloud-port", type=int, default=8088)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run(options.mqtt_host, options.mqtt_port, options.every, options.light_port))
+        asyncio.run(
+            run(
+                options.mqtt_host,
+                options.mqtt_port,
+                options.every,
+                options.light_port,
+                options.cloud,
+                options.cloud_port,
+            )
+        )
 
 
 if __name__ == "__main__":

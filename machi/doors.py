@@ -24,7 +24,7 @@ async def run_doors(host: str, port: int, every: float) -> None:
 
     A lock reports as often as this; waits out an absent MQTT broker. Codes are forgotten at a stop.
     """
-    locks = {name: FakeLock(name) for name in simulated_locks()}
+    locks = {name: FakeLock(name) for name in simulated_locks("zigbee_lock")}
     while True:
         try:
             await _connected(host, port, locks, every)

@@ -607,6 +607,7 @@ JAPANESE: Final[dict[str, str]] = {
         "まだ通知すべき変化がありません。実体について調べるには: --entity ID"
     ),
     "the consent centre": "同意センター",
+    "the simulated cloud of a vendor of locks": "錠ベンダーのクラウド（模擬）",
     "Look after the log of who was shown which person's data.": (
         """開示の記録を調べる（だれのデータを、だれが見たか）。
 

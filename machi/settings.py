@@ -28,6 +28,9 @@ class TownSettings:
     kijiko_port: int = 8086
     """The phones' pages of the town's money; the next port is the staff's."""
 
+    cloud_port: int = 8088
+    """The simulated cloud of the vendor of locks."""
+
     @property
     def broker(self) -> str:
         """Return the URL of the town's broker."""

@@ -12,6 +12,7 @@ from broker.client import Client, ClientError
 from consent.identity.file import IdentityError
 from machi.access import Handed, hand_out, settle
 from machi.errors import ChildFailed, DataFaulty
+from machi.lock_cloud import FILE, write_account
 from machi.ports import require_free
 from machi.process import Child, Role
 from machi.seed.lights import connect_light, light_port
@@ -23,7 +24,8 @@ from machi.welcome import welcome
 START_LIMIT = 60.0
 HEALTHY = 60.0
 LONGEST_PAUSE = 30.0
-ADAPTERS = ("river_gauge", "bridge_light", "zigbee_lock", "key_box")
+ADAPTERS = ("river_gauge", "bridge_light", "zigbee_lock", "key_box", "remotelock")
+"""The last one is there with the simulated devices only: its cloud is one of them."""
 CHANNELS = "channels.json"
 """File in the data folder that names mail and webhook receivers; without it nothing is sent."""
 
@@ -84,17 +86,16 @@ def workers(settings: TownSettings) -> list[Role]:
     state = ("--state", str(settings.data / "adapters"))
     old = ("--mqtt-old",) if settings.mqtt else ()
     adapter = (*broker, *mqtt, *old, *state, "--tenant", DRILL_TENANT)
+    account = settings.data / FILE
+    names = (*ADAPTERS, "--config", str(account)) if settings.devices else ADAPTERS[:-1]
     roles = [
-        Role(
-            "adapters",
-            "adapters",
-            (*ADAPTERS, *adapter),
-        ),
+        Role("adapters", "adapters", (*names, *adapter)),
         Role("alerts", "apps.alerts", (*broker, *drill, *_channels(settings))),
     ]
     if settings.devices:
         light = ("--light-port", str(settings.light_port))
-        roles.append(Role("devices", "machi.devices", (*mqtt, *light)))
+        cloud = ("--cloud", str(account), "--cloud-port", str(settings.cloud_port))
+        roles.append(Role("devices", "machi.devices", (*mqtt, *light, *cloud)))
     return roles
 
 
@@ -165,6 +166,7 @@ class Supervisor:
         if settings.auth == "embedded":
             require_free(HOST, settings.consent_port, "The consent centre", "--consent-port")
         if settings.devices:
+            require_free(HOST, settings.cloud_port, "The simulated cloud of locks", "--cloud-port")
             for drill in (False, True):
                 port = light_port(settings.light_port, drill=drill)
                 require_free(HOST, port, "The simulated light", "--light-port")
@@ -194,6 +196,8 @@ class Supervisor:
         try:
             await self._start_all([*servers(settings), *independent(settings)], handed)
             await self._plant(handed)
+            if settings.devices:
+                write_account(settings.data, settings.cloud_port)
             await asyncio.gather(waiting, self._start_all(workers(settings), handed))
             await self._start_all(services(settings), handed)
         finally:

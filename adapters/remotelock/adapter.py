@@ -47,6 +47,10 @@ log = logging.getLogger("adapters")
 FIRST_PAGE: Final = {"sort": "-created_at", "per_page": "50"}
 
 
+SOON: Final = 15.0
+"""Seconds until the cloud is asked again after a failure, at most; longer where it says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rhythm:
     """Seconds between two questions: for events, and for the state of every lock. 0: never."""
@@ -153,7 +157,7 @@ class RemoteLock(DeviceAdapter):
                 self.health.connected = False
                 self.health.last_fault = f"the vendor's cloud: {fault.reason}"
                 log.warning("%s: %s", MANIFEST.name, self.health.last_fault)
-                wait = max(pause, fault.wait)
+                wait = max(fault.wait, min(pause, SOON))
             await asyncio.sleep(wait)
 
     async def _ask_events(self) -> None:

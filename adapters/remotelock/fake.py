@@ -59,10 +59,12 @@ class FakeRemoteLock:
 class FakeCloud:
     """The cloud. `faults` are met by the next requests, one each; events go to `hook`.
 
-    `twice` posts every event two times.
+    `twice` posts every event two times. Ids are numbered from `first` on.
     """
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, now: Callable[[], datetime] = lambda: datetime.now(UTC), first: int = 1
+    ) -> None:
         self.now = now
         self.url = ""
         self.locks: dict[str, FakeRemoteLock] = {}
@@ -74,7 +76,7 @@ class FakeCloud:
         self.hook, self.secret = "", ""
         self.client = ("town", "vendor-secret")
         self.twice = False
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(first)
         self._tokens: set[str] = set()
 
     def lock(self, name: str) -> FakeRemoteLock:

@@ -43,6 +43,7 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_
     show_default=True,
     help=t("Port of the town's money for phones; the staff's pages take the next one."),
 )
+@port_option("--cloud-port", 8088, t("the simulated cloud of a vendor of locks"))
 @click.option(
     "--light-port",
     type=click.IntRange(1, 65534),
@@ -76,6 +77,7 @@ def up(
     bookings_port: int,
     consent_port: int,
     kijiko_port: int,
+    cloud_port: int,
     light_port: int,
     data: Path,
     devices: bool,
@@ -99,6 +101,7 @@ def up(
         bookings_port,
         consent_port,
         kijiko_port,
+        cloud_port,
     )
     asyncio.run(Supervisor(settings, printer()).run())
 

@@ -12,7 +12,7 @@ SCHOOL: Final = "学校"
 def facility_entities() -> list[Entity]:
     """Return a Building, its BookableSpaces and a SmartLock for each facility.
 
-    The locks are simulated: doors behind Zigbee2MQTT, boxes by their key and clock.
+    The locks are simulated: doors behind Zigbee2MQTT or the vendor's cloud, boxes by key and clock.
     """
     known = facts("facilities")
     return [
@@ -26,13 +26,13 @@ def facility_entities() -> list[Entity]:
     ]
 
 
-def simulated_locks() -> list[str]:
-    """Return the names in Zigbee2MQTT of the simulated locks."""
+def simulated_locks(adapter: str) -> list[str]:
+    """Return the names by which an adapter knows its simulated locks."""
     known = facts("facilities")
     return [
         facility["local"]
         for facility in known["facilities"]
-        if known["locks"][facility["lockKind"]]["adapter"] == "zigbee_lock"
+        if _rules(facility, known)["adapter"] == adapter
     ]
 
 
@@ -84,9 +84,15 @@ def _space(facility: dict[str, Any], known: dict[str, Any], price: str) -> Entit
     }
 
 
+def _rules(facility: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """Return what the lock of a facility is like: as all of its kind, or as it says itself."""
+    rules: dict[str, Any] = known["locks"][facility.get("lock", facility["lockKind"])]
+    return rules
+
+
 def _lock(facility: dict[str, Any], known: dict[str, Any]) -> Entity:
     kind = facility["lockKind"]
-    rules = known["locks"][kind]
+    rules = _rules(facility, known)
     return {
         "id": _urn("SmartLock", facility, known),
         "type": ["Device", "SmartLock"],

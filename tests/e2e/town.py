@@ -89,12 +89,13 @@ def town_in(folder: Path, mqtt_port: int | None = None) -> Town:
     With `mqtt_port` it uses the MQTT broker that listens there instead of one of its own.
     """
     broker, mqtt, portal, staff = (free_port() for _ in range(4))
-    mqtt, bookings = mqtt_port or mqtt, free_ports_in_a_row(6)
+    mqtt, bookings = mqtt_port or mqtt, free_ports_in_a_row(7)
     command = [sys.executable, "-m", "machi", "up", "--data", str(folder / "data")]
     command += ["--broker-port", str(broker), "--mqtt-port", str(mqtt)]
     command += ["--portal-port", str(portal), "--light-port", str(free_port_pair())]
     command += ["--staff-port", str(staff), "--bookings-port", str(bookings)]
     command += ["--consent-port", str(bookings + 3), "--kijiko-port", str(bookings + 4)]
+    command += ["--cloud-port", str(bookings + 6)]
     command += ["--no-mqtt"] if mqtt_port else []
     server = Server(command, portal, folder / "town.log")
     return Town(server, broker, mqtt, portal, staff, folder / "data", bookings)

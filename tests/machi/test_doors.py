@@ -14,7 +14,7 @@ from tests.support.patience import PATIENCE
 
 
 async def test_every_lock_reports_and_takes_codes(tmp_path: Path):
-    port, names = free_port(), simulated_locks()
+    port, names = free_port(), simulated_locks("zigbee_lock")
     async with (
         mqtt_broker("mosquitto", port, tmp_path),
         aiomqtt.Client(HOST, port) as mqtt,
@@ -38,5 +38,6 @@ def test_every_facility_has_a_lock_that_an_adapter_serves():
     locks = [e for e in facility_entities() if "SmartLock" in e["type"]]
     served = [lock["adapter"]["value"] for lock in locks]
     assert len(locks) == 16
-    assert set(served) == {"zigbee_lock", "key_box"}
-    assert served.count("zigbee_lock") == len(simulated_locks())
+    assert set(served) == {"zigbee_lock", "key_box", "remotelock"}
+    for adapter in ("zigbee_lock", "remotelock"):
+        assert 0 < served.count(adapter) == len(simulated_locks(adapter))
