@@ -7,6 +7,7 @@ from typing import Final
 
 from fastapi import FastAPI, Request, Response
 
+from apps.kijiko.pages.camera import Camera
 from apps.kijiko.pages.counter import CounterPages
 from apps.kijiko.pages.phones import PhonePages
 from apps.kijiko.pages.shop import ShopPages
@@ -33,6 +34,7 @@ def phones(site: Site) -> FastAPI:
         ("/pay", wallet.look, "POST"),
         ("/pay/confirm", wallet.pay, "POST"),
         ("/paid/{local}", wallet.paid, "GET"),
+        ("/read", Camera().read, "POST"),
         ("/code", wallet.code, "GET"),
         ("/freeze", wallet.freeze, "POST"),
         ("/points/{local}", wallet.points, "POST"),
@@ -52,7 +54,7 @@ def phones(site: Site) -> FastAPI:
         ("/shop/phones/shut", phone.shut, "POST"),
         ("/shop/phones/leave", phone.leave, "POST"),
     ):
-        app.add_route(path, _answering(handler), methods=[method])
+        app.add_route(path, answered(handler), methods=[method])
     return app
 
 
@@ -73,11 +75,12 @@ def staff(site: Site, verify: Verify) -> FastAPI:
         ("/sign-in", door.enter, ["GET", "POST"]),
         ("/sign-out", door.entrance.leave, ["POST"]),
     ):
-        app.add_route(path, at_home(_answering(handler)), methods=methods)
+        app.add_route(path, at_home(answered(handler)), methods=methods)
     return app
 
 
-def _answering(handler: Handler) -> Handler:
+def answered(handler: Handler) -> Handler:
+    """Return the handler, with a sentence for what it refuses."""
     plain = answering(handler)
 
     async def answer(request: Request) -> Response:

@@ -44,14 +44,7 @@ class Seal:
 
     async def read(self, request: Request, most: int = MOST_BYTES) -> dict[str, str]:
         """Return a form's fields. Raises FormRefused for another origin's, or too large a one."""
-        origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-            raise FormRefused("other_site")
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                raise FormRefused("bad_form")
+        body = await own_body(request, most)
         try:
             fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
         except ValueError as error:
@@ -61,6 +54,22 @@ class Seal:
         if not cookie or not hmac.compare_digest(token.encode(), fields.get("token", "").encode()):
             raise FormRefused("stale_form")
         return fields
+
+
+async def own_body(request: Request, most: int) -> bytes:
+    """Return a body of so many bytes at most, sent by a page of our own.
+
+    Raises FormRefused for another origin's, or too large a one.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise FormRefused("other_site")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise FormRefused("bad_form")
+    return bytes(body)
 
 
 def secure(request: Request) -> bool:

@@ -136,7 +136,7 @@ async def test_camera_is_off_once_a_code_was_read_or_it_is_turned_off_by_keyboar
     phone = await eyes.scans("en")
     stop = phone.get_by_role("button", name=EN["scan_stop"])
     await expect(stop).to_be_focused()
-    await expect(phone.get_by_role("status")).to_have_text(EN["scan_looking"])
+    await expect(phone.get_by_role("status")).to_have_text(EN["scan_sending"])
     assert await barriers(phone) == []
     track = "document.getElementById('scan-view').srcObject.getTracks()[0]"
     kept = await phone.evaluate_handle(track)
