@@ -24,11 +24,12 @@ class FormRefused(Exception):
 class Seal:
     """Ties a form to the browser and the session it was given to: an HMAC of both cookies.
 
-    The key lives as long as the process: after a restart forms must be loaded again.
+    Without a `key` of the app's it has one that lives as long as the process: after a restart forms
+    must be loaded again.
     """
 
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+    def __init__(self, key: bytes = b"") -> None:
+        self._key = key or secrets.token_bytes(32)
 
     def cookie(self, request: Request) -> str:
         """Return the browser's cookie, a new one where it has none."""

@@ -30,11 +30,15 @@ _SIGNED: Final = 16
 
 
 class CodeRefused(ValueError):
-    """A code that is not taken. `key` is `no_code`, `forged`, `expired` or `too_early`."""
+    """A code that is not taken. `key` is `no_code`, `forged`, `expired` or `too_early`.
 
-    def __init__(self, key: str) -> None:
+    Of one that has expired, and was ours, `nonce` is what it was spent under if it was.
+    """
+
+    def __init__(self, key: str, nonce: str = "") -> None:
         super().__init__(key)
         self.key = key
+        self.nonce = nonce
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def shown(secret: bytes, text: str, now: datetime) -> Shown:
     wallet, end, nonce, signature = found.groups()
     if not hmac.compare_digest(_signature(secret, text.strip().rpartition(".")[0]), signature):
         raise CodeRefused("forged")
-    return Shown(wallet, nonce, _in_time(end, now))
+    return Shown(wallet, nonce, _in_time(end, nonce, now))
 
 
 def reference(now: datetime, nonce: bytes) -> str:
@@ -81,14 +85,14 @@ def bill(secret: bytes, code: MerchantCode, now: datetime) -> str:
     found = _REFERENCE.fullmatch(code.reference)
     if found is None:
         raise CodeRefused("no_code")
-    _in_time(found[1], now)
+    _in_time(found[1], found[2], now)
     return found[2]
 
 
-def _in_time(seconds: str, now: datetime) -> datetime:
+def _in_time(seconds: str, nonce: str, now: datetime) -> datetime:
     end = datetime.fromtimestamp(int(seconds), UTC)
     if now >= end:
-        raise CodeRefused("expired")
+        raise CodeRefused("expired", nonce)
     if end - now > LIFE + DRIFT:
         raise CodeRefused("too_early")
     return end

@@ -81,7 +81,7 @@ class Frame:
 
     def __init__(self, site: Site, links: tuple[tuple[str, str], ...], seal: Seal | None) -> None:
         self.site = site
-        self.seal = seal or Seal()
+        self.seal = seal or Seal(site.town.form_key)
         self._links = links
         self._templates: Environment = templates(HERE / "templates")
 

@@ -7,6 +7,7 @@ form with the same code is refused, whoever sends it and however close together.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -78,21 +79,28 @@ class Till:
 
     async def pay(self, wallet: Wallet, text: str, amount: int, holder: str, key: str) -> Transfer:
         """Pay what a scanned code asks for; `key` is the form's, `amount` what its payer saw."""
-        code = scanned(text)
+        code, form = scanned(text), f"{holder} {key}"
         asked = Asked(holder, key)
         if code.amount is not None:
-            asked = Asked(_BY_BILL, bill(self._town.secret, code, self._town.now()))
+            try:
+                asked = Asked(_BY_BILL, bill(self._town.secret, code, self._town.now()))
+            except CodeRefused as refusal:
+                return await self._made(_BY_BILL, refusal, form)
             if code.amount != amount:
                 raise CodeRefused("forged")
         shop = await self._shops.by_code(code.merchant)
-        return await self._paid(wallet.id, shop, amount, asked, f"{holder} {key}")
+        return await self._paid(wallet.id, shop, amount, asked, form)
 
     async def take(self, shop: Shop, text: str, amount: int, key: str) -> Transfer:
         """Take an amount by the code a citizen shows."""
-        found = shown(self._town.secret, text, self._town.now())
+        form = f"{shop.id} {key}"
+        try:
+            found = shown(self._town.secret, text, self._town.now())
+        except CodeRefused as refusal:
+            return await self._made(_BY_CITIZEN, refusal, form)
         wallet = self._town.book.accounts.wallet(found.wallet)
         asked = Asked(_BY_CITIZEN, found.nonce)
-        return await self._paid(wallet, shop, amount, asked, f"{shop.id} {key}")
+        return await self._paid(wallet, shop, amount, asked, form)
 
     async def refund(self, shop: Shop, transfer_id: str, amount: int | None, key: str) -> Transfer:
         """Give back a payment to a shop, or a part; no shop gives back another's."""
@@ -110,6 +118,19 @@ class Till:
             )
         except OtherRequest as error:
             raise CodeRefused(USED) from error
+
+    async def _made(self, by: str, refusal: CodeRefused, form: str) -> Transfer:
+        """Return the payment a form made while its code was good and whose answer was lost.
+
+        Raises the refusal where there is none.
+        """
+        if refusal.nonce:
+            known = self._town.book.accounts.transfer(Asked(by, refusal.nonce).digest)
+            with contextlib.suppress(NotFound):
+                made = await self._town.book.transfer(known)
+                if made.about == self._town.entry(form):
+                    return made
+        raise refusal
 
     async def _spent(self, asked: Asked) -> bool:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from broker.client import Client
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """`secret` signs codes of one use; `token` gives random bytes."""
+    """`secret` signs codes of one use, and forms; `token` gives random bytes."""
 
     book: Book
     wallets: Wallets
@@ -37,6 +38,11 @@ class Town:
     def city(self) -> str:
         """Return the municipality's code."""
         return self.book.accounts.city
+
+    @property
+    def form_key(self) -> bytes:
+        """Return what forms are sealed with; a form that got no answer is good after a restart."""
+        return hmac.new(self.secret, b"forms", hashlib.sha256).digest()
 
     def now(self) -> datetime:
         """Return the time."""

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from apps.kijiko.app import phones
+from apps.kijiko.codes.dynamic import CodeRefused
 from apps.kijiko.codes.link import link
 from apps.kijiko.ledger.book import Book
 from apps.kijiko.ledger.wallet import WalletStatus
@@ -135,6 +136,34 @@ async def test_form_sent_twice_pays_once(town: Pages):
     ]
     assert [status for status, _ in await asyncio.gather(*sent)] == [200, 200, 200]
     assert (await town.town.book.wallet(wallet.id)).balance == 4150
+
+
+async def test_form_sent_again_after_its_codes_minute_tells_of_the_same_payment(town: Pages):
+    wallet, shop = await town.opened(5000), await town.tofu()
+    code, own = await _bill(town, 850), town.site.till.code_for(wallet)
+    paid = await town.site.till.pay(wallet, code, 850, wallet.holder, "form")
+    taken = await town.site.till.take(shop, own, 100, "form")
+    town.stage.clock.now += timedelta(minutes=2)
+    again = await town.site.till.pay(wallet, code, 850, wallet.holder, "form")
+    assert (again.id, (await town.site.till.take(shop, own, 100, "form")).id) == (paid.id, taken.id)
+    with pytest.raises(CodeRefused, match="expired"):
+        await town.site.till.pay(wallet, code, 850, wallet.holder, "another form")
+    with pytest.raises(CodeRefused, match="expired"):
+        await town.site.till.take(shop, own, 100, "another form")
+    assert (await town.town.book.wallet(wallet.id)).balance == 4050
+
+
+async def test_form_of_before_a_restart_is_taken_after_it(town: Pages):
+    await town.opened(5000)
+    page = await town.page(town.citizen, "/?lang=en")
+    token = re.findall(r'name="token" value="([0-9a-f]+)"', page)[0]
+    async with (
+        serve(phones(replace(town.site))) as url,
+        aiohttp.ClientSession(url, cookie_jar=town.citizen.cookie_jar) as session,
+        session.post("/freeze?lang=en", data={"token": token}) as answer,
+    ):
+        assert answer.status == 200
+    assert (await town.wallet()).status is WalletStatus.FROZEN
 
 
 async def test_two_tills_take_a_citizens_code_once(town: Pages):
