@@ -143,10 +143,11 @@ class Desk:
 
         return await self._process.change(booking_id, cancelled)
 
-    async def move(self, booking_id: str, span: Span) -> Case:
+    async def move(self, booking_id: str, span: Span, *, by_town: bool = False) -> Case:
         """Move a booking to another time of the same space and price.
 
-        Raises NotBookable, NotPossible, Taken, CannotGrant, Busy.
+        Its holder may as long as cancelling gives everything back; staff may until it begins, to
+        any time at which the space is open. Raises NotBookable, NotPossible, Taken, Busy.
         """
         for _ in range(TRIES):
             town = await self.town()
@@ -156,10 +157,10 @@ class Desk:
                 return before
             space = town.space(booking.space)
             now = self._process.clock()
-            self._check(town, space, span, "web")
+            self._check(town, space, span, "counter" if by_town else "web")
             if booking.span.start <= now:
                 raise NotPossible("begun")
-            if refund_percent(space.rules, booking.span.start, now) < HUNDRED:
+            if not by_town and refund_percent(space.rules, booking.span.start, now) < HUNDRED:
                 raise NotPossible("too_late_to_change")
             if fee(space.prices, span, booking.reduction or None) != booking.fee:
                 raise NotPossible("other_price")

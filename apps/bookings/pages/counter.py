@@ -62,6 +62,7 @@ class Counter:
             "cash": self._cash,
             "handed": self._handed,
             "cancel": self._cancel,
+            "move": self._move,
             "pin": self._pin,
             "resend": self._resend,
             "seen": self._seen,
@@ -227,6 +228,18 @@ class Counter:
 
     async def _cancel(self, fields: dict[str, str], by: str) -> str:
         await self._site.desk.cancel(fields.get("id", ""), by_town=True)
+        return ""
+
+    async def _move(self, fields: dict[str, str], by: str) -> str:
+        """Move a booking for somebody who asks at the counter; it keeps its length."""
+        try:
+            start = at(date.fromisoformat(fields.get("date", "")), clock_minutes(fields["time"]))
+        except (KeyError, ValueError) as error:
+            raise FormRefused("bad_form") from error
+        known = fields.get("id", "")
+        case, _ = await self._site.process.load(known)
+        length = case.booking.span.end - case.booking.span.start
+        await self._site.desk.move(known, Span(start, start + length), by_town=True)
         return ""
 
     async def _pin(self, fields: dict[str, str], by: str) -> str:

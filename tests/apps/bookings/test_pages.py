@@ -13,6 +13,7 @@ from apps.bookings.edge.http_provider import SIGNATURE, TIME, signed
 from apps.bookings.edge.payments import Outcome
 from apps.bookings.pages.site import TEXTS
 from apps.bookings.process.case import Method, Status
+from apps.bookings.process.machine import NotPossible
 from apps.bookings.service import Service
 from broker.client import Client, value
 from tests.apps.bookings.browsing import Pages
@@ -208,6 +209,46 @@ async def test_counter_books_every_week_takes_money_and_leaves_out_what_is_taken
     found = [one for one in await pages.town.all("FacilityBooking")
              if value(one, "channel") == "counter"]  # fmt: skip
     assert {value(one, "status") for one in found} == {"confirmed"}
+
+
+async def test_counter_moves_a_booking_that_its_holder_can_move_no_more(pages: Pages):
+    rules = space(GYM, cancellation=[{"daysBefore": 30, "percent": 100}])["bookingRules"]
+    await pages.town.client.append(GYM, {"bookingRules": rules})
+    case = await pages.town.booked()
+    with pytest.raises(NotPossible, match="too_late_to_change"):
+        await pages.town.desk.move(case.booking.id, hours("2026-12-02 10:00", 2))
+    day = await pages.seen("/?lang=en&day=2026-12-01")
+    fields = {"day": "2026-12-02", "staff": "s-7", "id": case.booking.id, "date": "2026-12-02"}
+    status, _, text = await pages.send(pages.desk, "/act/move?lang=en", day, time="10:00", **fields)
+    assert (status, "10:00–12:00" in text) == (200, True)
+    moved = await pages.town.case(case)
+    assert (moved.booking.span, moved.paid) == (hours("2026-12-02 10:00", 2), 600)
+    assert "changed" in [one.kind for one in moved.booking.letters]
+    for time, refused in (("23:00", 409), ("25:99", 400)):
+        status, _, _ = await pages.send(pages.desk, "/act/move?lang=en", day, time=time, **fields)
+        assert status == refused
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("kind=gymnasium", True),
+        ("kind=ground", False),
+        ("place=gym", True),
+        ("place=内牧 体育館", True),
+        ("place=波野", False),
+    ],
+)
+async def test_places_are_found_by_kind_name_and_address(pages: Pages, asked: str, found: bool):
+    html = await pages.page(f"/?date=2026-12-01&{asked}&lang=en")
+    assert ("/spaces/gym?" in html) is found
+
+
+async def test_reduction_is_chosen_on_the_page_and_free_is_confirmed_at_once(pages: Pages):
+    path = await pages.book(reduction="welfare")
+    page = await pages.page(f"{path}?lang=en")
+    assert "free" in page
+    assert "confirmed" in page
 
 
 async def test_counter_closes_a_space_and_pays_back(pages: Pages):
