@@ -170,6 +170,8 @@ def _possible(geo: Geo, described: Entity) -> bool:
 def _corners(geo: Geo, described: Entity) -> Iterator[Entity]:
     """Yield the positions of the registered region: one of them is the farthest from a point."""
     for instance in described["attrs"].get(geo.attribute, {}).values():
+        if instance["type"] != "GeoProperty":
+            continue
         level = [instance["value"]["coordinates"]]
         while level:
             item = level.pop()

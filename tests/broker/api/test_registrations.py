@@ -291,6 +291,7 @@ def polygon(relation: str, west: float, east: float) -> dict[str, str]:
         (polygon("intersects", 130.9, 132), "2"),
         ({"georel": "equals", "geometry": "Point", "coordinates": "[130.5,32.5]"}, "2"),
         ({**near(500), "geoproperty": "observationSpace"}, "3"),
+        ({**near(20_000, "minDistance"), "geoproperty": "basin"}, ""),
     ],
     ids=str,
 )
@@ -302,6 +303,7 @@ async def test_sources_are_found_where_they_may_have_places_that_match(
         source(1, location=POINT),
         source(2, location=TOWN),
         source(3, observationSpace={"type": "GeoProperty", "value": TOWN}),
+        source(4, basin={"coordinates": 5}),
     )
     assert "".join(await found(quick, type="Gauge", **parameters)) == numbers
 
