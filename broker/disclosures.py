@@ -6,12 +6,29 @@ was shown, and waits for `settled` where something is.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.counts import Counts
 from broker.guard import Caller, Guard
 from broker.store.contract import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a program shows of a person from elsewhere: `action` is `decrypt` or `export`.
+
+    `holder` is the person, `user` who was shown it, `target` what it belongs to, `attributes` which
+    kinds of data.
+    """
+
+    holder: str
+    user: str
+    action: str
+    target: str
+    attributes: tuple[str, ...]
+    reason: str = ""
 
 
 class Disclosures(Protocol):
@@ -47,8 +64,17 @@ class Disclosures(Protocol):
         """Return a guard that decides alike and notes nothing: what it shows goes nowhere."""
         ...
 
-    async def of(self, caller: Caller, tenant: str, limit: int) -> list[dict[str, Any]]:
-        """Return what was shown of the person who asks, newest first."""
+    def note(self, caller: Caller, tenant: str, shown: Iterable[Shown]) -> None:
+        """Take what a program is about to show from elsewhere. Raises Forbidden."""
+        ...
+
+    async def of(
+        self, caller: Caller, tenant: str, limit: int, holder: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what was shown of the person who asks, newest first.
+
+        A program that names a `holder` is told what it noted of them itself. Raises Forbidden.
+        """
         ...
 
 
@@ -74,6 +100,11 @@ class NoDisclosures:
         """Return the guard."""
         return guard
 
-    async def of(self, caller: Caller, tenant: str, limit: int) -> list[dict[str, Any]]:
+    def note(self, caller: Caller, tenant: str, shown: Iterable[Shown]) -> None:
+        """Note nothing."""
+
+    async def of(
+        self, caller: Caller, tenant: str, limit: int, holder: str | None = None
+    ) -> list[dict[str, Any]]:
         """Return nothing."""
         return []

@@ -544,6 +544,7 @@ JAPANESE: Final[dict[str, str]] = {
         """履歴の時系列を表として取り出す。動いているブローカーの横でもできる。
 
         直前の一秒ほどの変化は含まれないことがある。CSV は machi import history で読み戻せる。
+        データが含まれる人の閲覧記録に残る。動作中のブローカーがあれば、それが書く。
         """
     ),
     "File to write, .csv or .parquet; CSV to the standard output if left out.": (
@@ -554,6 +555,12 @@ JAPANESE: Final[dict[str, str]] = {
     "Only this one; repeatable.": "この属性だけ。繰り返し指定できる。",
     "Only what was observed then or later.": "この時刻以後に観測されたものだけ。",
     "Only what was observed earlier.": "この時刻より前に観測されたものだけ。",
+    "It cannot be noted whose data are taken out: {error}": (
+        "誰のデータを書き出すかを記録できません: {error}"
+    ),
+    "Give the broker that runs on these data with --broker, or stop it.": (
+        "このデータで動いているブローカーを --broker で示すか、止めてください。"
+    ),
     "What was read before it is kept.": "それより前に読んだものは残っています。",
     "Read requests that name no @context by that of the data models.": (
         "@context のない要求を、データモデルの @context で読む。"

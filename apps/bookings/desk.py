@@ -24,6 +24,7 @@ from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Busy, GuardFailed, Process, Stale
 from apps.bookings.wish import OtherRequest, Wish, booking_id, booking_number
 from apps.keys.contract import CannotGrant, Wanted
+from apps.shell.disclosing import Shown, decrypted
 from broker.client import Entity, NotFound
 
 TRIES: Final = 20
@@ -181,6 +182,7 @@ class Desk:
         Raises NotPossible.
         """
         case = await self._looked(booking_id, by, "shown")
+        await decrypted(self._client, Shown(case.booking.holder, by, booking_id, ("pin",)))
         return await self._process.codes(case)
 
     async def sent_again(self, booking_id: str, by: str) -> Case:

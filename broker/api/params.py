@@ -135,6 +135,7 @@ SNAPSHOT = Param(
     {"type": "boolean", "default": False},
 )
 TICKET = Param("ticket", "Who listens, where no header can be set: see `POST …/tickets`.")
+HOLDER = Param("holder", "A person's holder id, for programs of the town that note disclosures.")
 DATASET_ID = Param("datasetId", "The instance to act on; default: the default instance.")
 DELETE_ALL = Param(
     "deleteAll", "Delete all instances of the attribute.", {"type": "boolean", "default": False}

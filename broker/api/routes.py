@@ -48,6 +48,16 @@ _ENTITY = {
     "waterLevel": _LEVEL,
     "location": {"type": "Point", "coordinates": [130.757, 32.213]},
 }
+_NOTED = [
+    {
+        "holder": "urn:ngsi-ld:Holder:5f1c",
+        "user": "4711",
+        "action": "decrypt",
+        "target": "urn:ngsi-ld:FacilityBooking:432032:5f1c",
+        "attributes": ["pin"],
+        "reason": "asked at the counter",
+    }
+]
 _SIMPLE = {"id": _STATION, "type": "RiverLevelStation", "waterLevel": 3.42}
 _QUERY = {
     "type": "Query",
@@ -334,8 +344,19 @@ _EXTENSIONS = [
     Route(
         "GET", f"{EX}/disclosures", disclosed.disclosures, "disclosures", "Whom data were shown to",
         "Of the person who is signed in: who was shown which of their data, when, for which "
-        "purpose, and what permitted it. The 200 newest entries of the disclosure log.",
+        "purpose, and what permitted it. The 200 newest entries of the disclosure log. A program "
+        "of the town that names a `holder` is told what it noted of them itself.",
+        query=(params.HOLDER,),
         answers={200: ("The entries, newest first.", "Disclosures")}, errors=(401, 422),
+        tag="Extensions",
+    ),
+    Route(
+        "POST", f"{EX}/disclosures", disclosed.note, "note_disclosures",
+        "Note what is shown of persons",
+        "For programs of the town that are about to show somebody what the broker does not have: "
+        "data of the vault (`decrypt`), a file (`export`). It is in the persons' logs, on the "
+        "disk, when this answers.",
+        body=Body("NotedDisclosures", _NOTED), answers=_NONE, errors=(401, 403),
         tag="Extensions",
     ),
     Route(

@@ -32,6 +32,8 @@ _COUNTED: dict[str, Any] = {
     },
 }
 
+_NOTED: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
+
 PEOPLE: dict[str, Any] = {
     "Credentials": {
         "type": "object",
@@ -91,6 +93,23 @@ PEOPLE: dict[str, Any] = {
             "roles": {"type": "array", "items": {"type": "string"}},
         },
     },
+    "NotedDisclosures": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 1000,
+        "items": {
+            "type": "object",
+            "required": ["holder", "user", "action", "target", "attributes"],
+            "properties": {
+                "holder": _NOTED,
+                "user": _NOTED,
+                "action": {"enum": ["decrypt", "export"]},
+                "target": _NOTED,
+                "attributes": {"type": "array", "minItems": 1, "maxItems": 200, "items": _NOTED},
+                "reason": _NOTED,
+            },
+        },
+    },
     "Disclosures": {
         "type": "array",
         "items": {
@@ -104,7 +123,7 @@ PEOPLE: dict[str, Any] = {
                 "actor": {"type": "string"},
                 "user": {"type": ["string", "null"]},
                 "purpose": {"type": ["string", "null"]},
-                "action": {"enum": ["read", "notify", "override"]},
+                "action": {"enum": ["read", "notify", "override", "decrypt", "export"]},
                 "target": {"type": "string"},
                 "attributes": {"type": "array", "items": {"type": "string"}},
                 "basis": {"type": "string"},

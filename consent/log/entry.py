@@ -15,6 +15,8 @@ class Deed(StrEnum):
     READ = "read"
     NOTIFY = "notify"
     OVERRIDE = "override"
+    DECRYPT = "decrypt"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Entry:
 
     `holder` is the person, a pseudonym; `actor` the client and `user` the account that was shown
     it; `attributes` are IRIs; `basis` is the id of the consent, policy or override that allowed
-    it, `reason` what an officer gave for an override.
+    it (empty for what a program notes of the vault or of a file), `reason` what was given for it.
     """
 
     at: str

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+from broker.disclosures import Shown
 from broker.errors import Forbidden, ServiceUnavailable
 from broker.guard import Action, Caller, Guard
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery, HasType, Or
 from broker.store.contract import Committed, Store
 from consent.guard import PolicyGuard
+from consent.identity.model import Role
 from consent.log.entry import Deed, Entry
 from consent.log.log import DisclosureLog
 from consent.policies.personal import ALWAYS, basis, holder_of
@@ -95,14 +97,44 @@ class Written:
         """Return a guard that decides alike and notes nothing."""
         return Quiet(guard) if isinstance(guard, PolicyGuard) else guard
 
-    async def of(self, caller: Caller, tenant: str, limit: int) -> list[dict[str, Any]]:
-        """Return what was shown of the person who asks, newest first. Raises Forbidden."""
+    def note(self, caller: Caller, tenant: str, shown: Iterable[Shown]) -> None:
+        """Take what one of the town's programs is about to show from elsewhere."""
+        self._program(caller)
+        for one in shown:
+            self._log.add(
+                Entry(
+                    self._guard.clock(), tenant, one.holder, caller.client, one.user or None,
+                    caller.purpose, Deed(one.action), one.target, one.attributes, "", one.reason,
+                )
+            )  # fmt: skip
+
+    async def of(
+        self, caller: Caller, tenant: str, limit: int, holder: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what was shown of the person who asks, newest first.
+
+        A program of the town that names a holder is told what it noted of them itself.
+        """
+        if holder is not None:
+            self._program(caller)
+            found = await self._log.of(tenant, holder, limit)
+            return [one for one in found if one["actor"] == caller.client]
         holder = holder_of(self._guard.known(caller))
         if holder is None:
             raise Forbidden(
                 "A log is about a person.", place="caller", remedy="Sign in with your account."
             )
         return await self._log.of(tenant, holder, limit)
+
+    def _program(self, caller: Caller) -> None:
+        """Refuse who is none of the town's programs, or of its administrators."""
+        client = self._guard.known(caller)
+        if client is None or not (client.has(Role.APP) or client.has(Role.ADMINISTRATOR)):
+            raise Forbidden(
+                "Only the town's apps and administrators note what they show.",
+                place="caller",
+                remedy="Use the key of an app.",
+            )
 
     def _note(self, caller: Caller, tenant: str, deed: Deed, whole: Entity, seen: Entity) -> None:
         if HOLDER not in whole["attrs"] or not ALWAYS.isdisjoint(whole["type"]):

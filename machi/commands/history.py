@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import tzinfo
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from machi.commands.shared import data_errors, data_option, epilog
+from machi.commands.shared import broker_option, data_errors, data_option, epilog
 from machi.errors import DataFaulty, MachiCommandError
 from machi.language import t
 
 if TYPE_CHECKING:
     from broker.jsonld.context import Context
+    from machi.history.disclosing import Taken
     from machi.history.sources import Source
 
 tenant_option = click.option(
@@ -136,6 +137,7 @@ def import_history(
     help=t("""Take series out of history as a table, also beside a running broker.
 
         What changed within the last second may be missing. machi import history reads the CSV back.
+        Persons whose data are in it find that in their logs; a broker that runs writes it there.
         """),
 )
 @data_option
@@ -151,6 +153,7 @@ def import_history(
 @click.option("--attribute", "attributes", multiple=True, help=t("Only this one; repeatable."))
 @click.option("--after", default="", help=t("Only what was observed then or later."))
 @click.option("--before", default="", help=t("Only what was observed earlier."))
+@broker_option
 def export_history(
     data: Path,
     tenant: str,
@@ -161,11 +164,13 @@ def export_history(
     attributes: tuple[str, ...],
     after: str,
     before: str,
+    url: str,
 ) -> None:
     """Take series out of history."""
     from broker.errors import NonexistentTenant
     from broker.store.history import TimeProperty, Window
     from broker.store.sqlite.history.archive import Archive, Told
+    from machi.history.disclosing import persons
     from machi.history.taking import NoParquet, rows_of, write_csv, write_parquet
 
     names = _context(context)
@@ -183,6 +188,7 @@ def export_history(
 
     try:
         with data_errors(), closing(Archive(data, tenant)) as archive:
+            _note(data, tenant, persons(archive, wanted), url)
             rows = rows_of(archive, wanted, Window(observed, start, end), names.compact)
             if output is None:
                 write_csv(rows, sys.stdout)
@@ -197,6 +203,22 @@ def export_history(
     except NoParquet as error:
         raise MachiCommandError(str(error)) from error
     click.echo(t("{count} instances are in {output}", count=count, output=output))
+
+
+def _note(data: Path, tenant: str, taken: Iterable[Taken], url: str) -> None:
+    """Write down whose data are taken out; nothing is where that cannot be."""
+    from broker.client import ClientError
+    from consent.files import Unusable
+    from consent.vault.errors import VaultError
+    from machi.history.disclosing import note
+
+    try:
+        note(data, tenant, taken, url)
+    except (ClientError, OSError, Unusable, VaultError) as error:
+        raise MachiCommandError(
+            t("It cannot be noted whose data are taken out: {error}", error=error),
+            remedy=t("Give the broker that runs on these data with --broker, or stop it."),
+        ) from error
 
 
 async def _bring(data: Path, tenant: str, source: Source, name: str) -> int:

@@ -71,6 +71,17 @@ def port_option(name: str, default: int, what: str) -> Callable[[Command], Comma
     )
 
 
+broker_option = click.option(
+    "--broker",
+    "url",
+    default="http://127.0.0.1:1026",
+    show_default=True,
+    envvar="MACHI_BROKER",
+    show_envvar=True,
+    help=t("URL of the running broker."),
+)
+
+
 def broker_options(command: Command) -> Command:
     """Add the options that say which broker, tenant and @context a command is about."""
     context = click.option(
@@ -87,16 +98,7 @@ def broker_options(command: Command) -> Command:
         show_envvar=True,
         help=t("Tenant; the default one if left out."),
     )
-    url = click.option(
-        "--broker",
-        "url",
-        default="http://127.0.0.1:1026",
-        show_default=True,
-        envvar="MACHI_BROKER",
-        show_envvar=True,
-        help=t("URL of the running broker."),
-    )
-    return url(tenant(context(command)))
+    return broker_option(tenant(context(command)))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help=t("Print JSON, for programs."))

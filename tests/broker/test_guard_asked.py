@@ -93,7 +93,7 @@ UNASKED = frozenset(
         *("health", "ready", "metrics", "openapi", "docs", "explain_term", "source_identity"),
         *("sign_in", "sign_out", "current_session", "operator_sign_in", "operator_sign_out"),
         *("list_keys", "make_key", "rotate_key", "revoke_key", "list_counts", "retrieve_counts"),
-        *("websocket", "disclosures", "operator_replay", "operator_discard"),
+        *("note_disclosures", "websocket", "disclosures", "operator_replay", "operator_discard"),
     }
 )
 """Routes that show nothing of a tenant, or ask later: for a stream, a person, a form's token."""

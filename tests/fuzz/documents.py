@@ -324,6 +324,18 @@ DOCUMENTS: dict[str, st.SearchStrategy[Any]] = {
         {"operations": st.lists(operations, min_size=1, max_size=4)}
     ),
     "TypeRules": rules,
+    "NotedDisclosures": st.lists(
+        st.fixed_dictionaries(
+            {
+                **dict.fromkeys(("holder", "user", "target"), rarely(uris, words)),
+                "action": rarely(st.sampled_from(["decrypt", "export"]), words),
+                "attributes": rarely(st.lists(names, min_size=1, max_size=3), plain),
+            },
+            optional={"reason": words},
+        ),
+        min_size=1,
+        max_size=3,
+    ),
     "Query": queries,
 }
 contexts = rarely(

@@ -1,8 +1,9 @@
 """`python -m tests.mutation`: take away one call of the guard at a time, and want a test to fail.
 
-First all tests run once, to see which of them come to which call and how long each takes. Then
-those that come to a call run without it, the quickest first, until one fails. What is known is kept
-in `.mutants`, so a run that was ended goes on; it begins anew where a line of code has changed.
+First all tests run once, to see which of them come to which call of a guard that decides, and how
+long each takes. Then those that come to a call run without it, the quickest first, until one fails.
+What is known is kept in `.mutants`, so a run that was ended goes on; it begins anew where a line of
+code has changed.
 """
 
 from __future__ import annotations
@@ -11,13 +12,12 @@ import argparse
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from tests.mutation.running import killer, pool, reach
 from tests.mutation.sites import ROOT, Site, sites
 
 SUITES: Final = (
@@ -26,10 +26,6 @@ SUITES: Final = (
     "tests/properties/test_no_uncovered_value.py",
     "tests/properties/test_no_uncovered_value_by_policies.py",
 )
-PYTEST: Final = (sys.executable, "-m", "pytest", "-q", "-x", "-n0", "--no-cov", "-p", "no:randomly",
-                 "-p", "no:cacheprovider", "-p", "tests.mutation.plugin")  # fmt: skip
-FAILED: Final = 1
-"""What pytest ends with where a test failed, and not where it could not run."""
 
 
 class Run:
@@ -48,46 +44,27 @@ class Run:
             return {}
         return dict(json.loads(line) for line in self._told.read_text().splitlines())
 
-    def judge(self, site: Site) -> str:
-        """Return the test that fails without a call, empty where all pass. Keep it."""
-        tests = [test for _, test in self._reach.get(site.key, ()) if self._by in test]
-        found = self._killer(site, tests) if tests else ""
-        with self._told.open("a") as file:
-            file.write(json.dumps([site.key, found]) + "\n")
-        return found
+    def tests(self, site: Site) -> list[str]:
+        """Return the tests that come to a call, the quickest first."""
+        return [test for _, test in self._reach.get(site.key, ()) if self._by in test]
 
-    def _killer(self, site: Site, tests: list[str]) -> str:
-        chosen = self._folder / f"{site.key.replace('/', '.')}.json"
-        chosen.write_text(json.dumps(tests))
-        files = {test.partition("::")[0] for test in tests}
-        done = _pytest(sorted(files), MACHI_MUTANT=site.key, MACHI_TESTS=str(chosen))
-        if done.returncode not in (0, FAILED):
-            sys.exit(f"{site}: the tests do not run\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED ")]
-        return failed[0].split(" ")[1] if failed else "error" if done.returncode else ""
+    def keep(self, site: Site, killer: str) -> None:
+        """Keep which test fails without a call."""
+        with self._told.open("a") as file:
+            file.write(json.dumps([site.key, killer]) + "\n")
 
     def _reached(self) -> dict[str, list[tuple[float, str]]]:
         path = self._folder / "reach.json"
         if not path.exists():
             print("Running all tests once, to see which of them come to which call", flush=True)
             unsure = path.with_suffix(".unsure")
-            done = _pytest(SUITES, MACHI_REACH=str(unsure))
-            if done.returncode:
-                sys.exit(f"Tests fail with every call in its place:\n{done.stdout[-2000:]}")
+            with pool(1) as processes:
+                failed = processes.submit(reach, str(unsure), SUITES).result()
+            if failed:
+                sys.exit(f"With every call in its place fails {failed}")
             unsure.rename(path)
-        reach: dict[str, list[tuple[float, str]]] = json.loads(path.read_text())
-        return reach
-
-
-def _pytest(arguments: tuple[str, ...] | list[str], **named: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*PYTEST, *arguments],
-        cwd=ROOT,
-        env={**os.environ, **named},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        found: dict[str, list[tuple[float, str]]] = json.loads(path.read_text())
+        return found
 
 
 def _digest() -> str:
@@ -110,18 +87,19 @@ def main() -> None:
     chosen, known = [site for site in sites() if options.only in str(site)], run.known()
     begun, survivors = time.monotonic(), 0
     print(f"{len(chosen)} calls, {sum(one.key in known for one in chosen)} known", flush=True)
-    with ThreadPoolExecutor(options.jobs) as pool:
-
-        def judge(site: Site) -> str:
-            return known[site.key] if site.key in known else run.judge(site)
-
-        for at, (site, killer) in enumerate(zip(chosen, pool.map(judge, chosen), strict=True), 1):
-            survivors += not killer
-            told = f"killed by {killer}" if killer else "SURVIVES"
-            print(
-                f"{at:3}/{len(chosen)} {time.monotonic() - begun:6.0f} s  {site}  {told}",
-                flush=True,
-            )
+    with pool(options.jobs) as processes:
+        judged = [
+            None if site.key in known else processes.submit(killer, site.key, run.tests(site))
+            for site in chosen
+        ]
+        for at, (site, future) in enumerate(zip(chosen, judged, strict=True), 1):
+            found = known[site.key] if future is None else future.result()
+            if future is not None:
+                run.keep(site, found)
+            survivors += not found
+            told = f"killed by {found}" if found else "SURVIVES"
+            spent = time.monotonic() - begun
+            print(f"{at:3}/{len(chosen)} {spent:6.0f} s  {site}  {told}", flush=True)
     print(f"{len(chosen)} calls taken away one at a time; {survivors} survive")
     sys.exit(1 if survivors or not chosen else 0)
 

@@ -17,6 +17,8 @@ from apps.kijiko.pages.site import TEXTS, Site, amount_of, key_of_form
 from apps.kijiko.pages.staff import Deed, Door
 from apps.kijiko.use.campaigns import VISIT, Campaign
 from apps.kijiko.use.numbers import NoNumber, wallet_local, wallet_number
+from apps.shell.disclosing import Shown, decrypted
+from apps.shell.entrance import Person
 from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
 
@@ -49,7 +51,7 @@ class CounterPages:
         if number:
             try:
                 wallet = await self._wallet(number)
-                contact = await self._site.town.holders.contact(wallet.holder)
+                contact = await self._name(wallet, person)
                 transfers = (await self._site.town.book.transfers(wallet.id))[:5]
                 shows = {
                     "wallet": purse(wallet, self._site.town.now()),
@@ -66,6 +68,15 @@ class CounterPages:
             request, "counter.html", status, told, here="/", person=person, number=number,
             campaigns=campaigns, key=secrets.token_urlsafe(18), **shows,
         )  # fmt: skip
+
+    async def _name(self, wallet: Wallet, person: Person | None) -> Contact | None:
+        """Return whose wallet it is, after it was noted who looked."""
+        contact = await self._site.town.holders.contact(wallet.holder)
+        if contact is not None:
+            user = person.user if person else ""
+            shown = Shown(wallet.holder, user, wallet.id, ("name",))
+            await decrypted(self._site.town.client, shown)
+        return contact
 
     async def act(self, request: Request) -> Response:
         """Do what a form asks for."""

@@ -44,6 +44,11 @@ def clock(moment: datetime) -> str:
     return f"{moment.astimezone(TOKYO):%m/%d %H:%M:%S}"
 
 
+def looks(found: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return who was shown what of a person by the app: when, and who."""
+    return [(clock(datetime.fromisoformat(one["at"])), str(one["user"] or "")) for one in found]
+
+
 def entries(transfers: Iterable[Transfer], wallet: str, names: Mapping[str, str]) -> list[Entry]:
     """Return a wallet's history; `names` are of the wallets on the other side."""
     told = list(transfers)

@@ -102,14 +102,15 @@ class TreasuryPages:
 
     async def export(self, request: Request) -> Response:
         """Give a batch's file for the bank."""
-        await self._door.person(request, *ROLES)
+        person = await self._door.person(request, *ROLES)
         batch_id = _batch_id(self._site.town, request.path_params["local"])
         day = request.query_params.get("day", "")
         try:
             when = date.fromisoformat(day)
         except ValueError:
             return onward("/treasury", request, told="bad_day")
-        name, content = await self._site.settlement.export(batch_id, self._site.bank, when)
+        user = person.user if person else ""
+        name, content = await self._site.settlement.export(batch_id, self._site.bank, when, user)
         headers = {"Content-Disposition": f'attachment; filename="furikomi-{name}.txt"'}
         return Response(content, media_type="application/octet-stream", headers=headers)
 

@@ -13,7 +13,7 @@ from apps.kijiko.codes.link import code_in
 from apps.kijiko.codes.picture import svg
 from apps.kijiko.ledger.errors import NotPossible
 from apps.kijiko.ledger.wallet import Wallet
-from apps.kijiko.pages.showing import entries, entry, purse
+from apps.kijiko.pages.showing import entries, entry, looks, purse
 from apps.kijiko.pages.site import (
     BROWSER,
     REFUSALS,
@@ -27,6 +27,7 @@ from apps.kijiko.pages.site import (
     text_of,
 )
 from apps.kijiko.use.campaigns import STEPS
+from apps.shell.disclosing import noted
 from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
 from apps.shell.pages import trouble
@@ -64,8 +65,14 @@ class WalletPages:
             purse=purse(wallet, self._site.town.now()),
             entries=entries(transfers, wallet.id, names),
             campaigns=await self._campaigns(language), consent=self._site.consent,
-            key=secrets.token_urlsafe(18),
+            looks=await self._looks(request, wallet), key=secrets.token_urlsafe(18),
         )  # fmt: skip
+
+    async def _looks(self, request: Request, wallet: Wallet) -> list[tuple[str, str]] | None:
+        """Return who looked at the holder's name, where that is asked for."""
+        if "looks" not in request.query_params:
+            return None
+        return looks(await noted(self._site.town.client, wallet.holder))
 
     async def open(self, request: Request) -> Response:
         """Open a wallet."""

@@ -21,6 +21,7 @@ from apps.kijiko.ledger.errors import NotPossible
 from apps.kijiko.ledger.wallet import WalletKind
 from apps.kijiko.use.shops import Shop, Shops
 from apps.kijiko.use.town import Town
+from apps.shell.disclosing import Shown, exported
 from broker.client import Entity, NotFound, PreconditionFailed, value
 
 BATCH: Final = "SettlementBatch"
@@ -158,13 +159,21 @@ class Settlement:
         approved = replace(batch, status=BatchStatus.APPROVED, lines=tuple(lines))
         return await self._moved(approved)
 
-    async def export(self, batch_id: str, client: BankClient, day: date) -> tuple[str, bytes]:
-        """Return a batch's name and its file for the bank, the same each time it is asked for."""
+    async def export(
+        self, batch_id: str, client: BankClient, day: date, by: str
+    ) -> tuple[str, bytes]:
+        """Return a batch's name and its file for the bank, the same each time it is asked for.
+
+        That the shops' accounts are in it, and for whom, is noted before.
+        """
         batch = await self.batch(batch_id)
         if batch.status is BatchStatus.DRAFT:
             raise BatchRefused("not_approved")
         shops = {one.id: one for one in await self._shops.all()}
         transfers = [await self._transfer(line, shops) for line in batch.due]
+        holders = [shops[line.merchant].holder for line in batch.due]
+        told = (Shown(holder, by, batch.id, ("account",)) for holder in holders)
+        await exported(self._town.client, told)
         content = written(Order(client, day, tuple(transfers)))
         if batch.status is BatchStatus.APPROVED:
             await self._moved(replace(batch, status=BatchStatus.EXPORTED))

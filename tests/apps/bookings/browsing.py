@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from apps.bookings.pages.site import Site
-from tests.apps.bookings.stage import NINE, Stage
+from tests.apps.bookings.stage import NINE, Noting, Stage
 
 BUILDING = {
     "id": "urn:ngsi-ld:Building:432148:gym",
@@ -20,12 +20,13 @@ BUILDING = {
 
 @dataclass
 class Pages:
-    """The stage, the two applications, and a browser without windows for each."""
+    """The stage, the two applications, a browser for each, and what is noted for the log."""
 
     town: Stage
     site: Site
     citizen: aiohttp.ClientSession
     desk: aiohttp.ClientSession
+    noting: Noting
 
     async def page(self, path: str, status: int = 200) -> str:
         async with self.citizen.get(path) as answer:

@@ -11,14 +11,15 @@ from apps.bookings.edge.holders import Holders
 from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.pages.site import Site
 from tests.apps.bookings.browsing import BUILDING, Pages
-from tests.apps.bookings.stage import GYM, LEFT, RIGHT, PaperVault, broker, space, stage
+from tests.apps.bookings.stage import GYM, LEFT, RIGHT, Noting, PaperVault, broker, space, stage
 from tests.support.live import serve
 
 
 @pytest.fixture
 async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
     spaces = [space(GYM, (LEFT, RIGHT)), space(LEFT), space(RIGHT)]
-    async with broker(tmp_path) as url, stage(url, "aso", spaces) as town:
+    noting = Noting()
+    async with broker(tmp_path, noting) as url, stage(url, "aso", spaces) as town:
         await town.client.create(BUILDING)
         provider = town.process.provider
         assert isinstance(provider, HttpProvider)
@@ -32,4 +33,4 @@ async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
             aiohttp.ClientSession(first, cookie_jar=jars[0]) as citizen,
             aiohttp.ClientSession(second, cookie_jar=jars[1]) as desk,
         ):
-            yield Pages(town, site, citizen, desk)
+            yield Pages(town, site, citizen, desk, noting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,8 @@ from apps.keys.contract import (
     grant_id,
 )
 from broker.client import Client, Entity, NotFound, value
+from broker.disclosures import Disclosures, NoDisclosures, Shown
+from broker.guard import Caller
 from tests.support.live import live_broker
 
 CITY = "432148"
@@ -262,10 +264,20 @@ async def stage(
 
 
 @contextlib.asynccontextmanager
-async def broker(folder: Path) -> AsyncIterator[str]:
+async def broker(folder: Path, disclosures: Disclosures | None = None) -> AsyncIterator[str]:
     """Run a broker; give its URL."""
-    async with live_broker(folder) as url:
+    async with live_broker(folder, disclosures=disclosures) as url:
         yield url
+
+
+class Noting(NoDisclosures):
+    """Keeps in memory what programs note that they show."""
+
+    def __init__(self) -> None:
+        self.shown: list[Shown] = []
+
+    def note(self, caller: Caller, tenant: str, shown: Iterable[Shown]) -> None:
+        self.shown += shown
 
 
 def _property(content: Any) -> dict[str, Any]:

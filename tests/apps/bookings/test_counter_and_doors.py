@@ -21,8 +21,12 @@ async def test_staff_show_a_pin_and_the_holder_sees_who_looked(pages: Pages):
     day = await pages.seen("/?day=2026-12-01&lang=en")
     assert str(pin) not in day
     told = {"day": "2026-12-01", "id": booking, "staff": "s-7"}
+    assert pages.noting.shown == []
     status, _, text = await pages.send(pages.desk, "/act/pin?lang=en", day, **told)
     assert (status, f"PIN: {pin}" in text) == (200, True)
+    (shown,) = pages.noting.shown
+    assert (shown.holder, shown.target) == (case.booking.holder, booking)
+    assert (shown.user, shown.action, shown.attributes) == (BY, "decrypt", ("pin",))
     assert "staff s-7 looked at the PIN" in text
     assert "staff s-7 looked at the PIN" in await pages.page(f"{path}?lang=en")
     assert "looked at" in await pages.seen("/?day=2026-12-01&lang=en")

@@ -26,6 +26,9 @@ from consent.identity.book import IdentityBook
 from consent.identity.model import Account, Role
 from consent.identity.model import Client as Caller
 from consent.identity.signing_in import SigningIn, handle_of
+from consent.log.file import LogFile
+from consent.log.log import DisclosureLog
+from consent.log.written import Written
 from consent.policies.load import default_policies, rules
 from consent.town import expand
 from machi.access import PEOPLE
@@ -96,7 +99,12 @@ async def embedded(folder: Path) -> AsyncIterator[Embedded]:
     clock.now = datetime.now(UTC)
     async with contextlib.AsyncExitStack() as stack:
         running = live_broker(
-            folder, Settings(data=folder), guard=guard, models=models, accounts=accounts
+            folder,
+            Settings(data=folder),
+            guard=guard,
+            models=models,
+            accounts=accounts,
+            disclosures=Written(guard, DisclosureLog(LogFile(folder), SECRET, now)),
         )
         url = await stack.enter_async_context(running)
         clients = {

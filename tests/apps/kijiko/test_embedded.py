@@ -24,6 +24,8 @@ from apps.kijiko.pages.site import TEXTS
 from apps.kijiko.use.expiry import Expiry
 from apps.kijiko.use.fees import TownMoney
 from apps.kijiko.use.numbers import wallet_local
+from apps.kijiko.use.shops import Shop
+from apps.shell.disclosing import noted
 from broker.client import Client, Forbidden, NotFound
 from tests.apps.bookings.stage import GYM, PaperLocks, Postbox, space
 from tests.apps.kijiko.embedded import Embedded, embedded
@@ -143,6 +145,10 @@ async def test_money_goes_round_from_the_counter_to_the_bank(town: Embedded):
         assert (status, EN["books_balance"] in text) == (200, True), text
 
 
+async def _shops(town: Embedded) -> list[Shop]:
+    return await town.pages.site.shops.all()
+
+
 async def _settle(town: Embedded) -> None:
     """Draw up as one, be refused as the same, approve as another, fetch the file, be paid."""
     pages, day = town.pages, town.pages.stage.clock.now.date()
@@ -160,12 +166,27 @@ async def _settle(town: Embedded) -> None:
             f"/treasury/batches/{quote(batch.rpartition(':')[2])}.txt?day=2030-01-10"
         ) as answer:
             order = read(await answer.read(), 2030)
+        told = [await noted(town.clients["kijiko"], one.holder) for one in await _shops(town)]
+        handed = {(one["action"], one["user"]) for lines in told for one in lines}
+        assert handed == {("export", "u-treasury-2")}
         owed = (await pages.town.book.wallet(pages.town.book.accounts.settlement)).balance
         assert order.total == owed > 0
         page = await pages.page(one, "/treasury?lang=en")
         status, _ = await pages.send(one, "/treasury/act/paid?lang=en", page, id=batch)
         assert status == 200
     assert (await pages.town.book.wallet(pages.town.book.accounts.settlement)).balance == 0
+
+
+async def test_who_looked_at_a_name_at_the_counter_is_told_to_its_holder(town: Embedded):
+    async with town.phone() as phone:
+        page = await town.pages.page(phone, "/?lang=en")
+        assert EN["looks_title"] not in page
+        await _citizen(town, phone, 700)
+        page = await town.pages.page(phone, "/?lang=en")
+        assert (EN["looks_title"] in page, "u-facilities" in page) == (True, False)
+        assert "staff u-facilities, at the counter" in await town.pages.page(
+            phone, "/?looks=1&lang=en"
+        )
 
 
 async def test_counter_grants_points_moves_a_lost_phone_and_takes_a_bank_file(town: Embedded):

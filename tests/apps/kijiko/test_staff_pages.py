@@ -91,15 +91,15 @@ async def test_settlement_takes_two_people_and_its_file_has_the_same_sums(town: 
     with pytest.raises(BatchRefused, match="four_eyes"):
         await settlement.approve(batch.id, SATO)
     with pytest.raises(BatchRefused, match="not_approved"):
-        await settlement.export(batch.id, BANK, date(2026, 12, 10))
+        await settlement.export(batch.id, BANK, date(2026, 12, 10), "u-1")
     approved = await settlement.approve(batch.id, ITO)
     assert (approved.status, approved.total) == (BatchStatus.APPROVED, 12_345 - 123)
     assert (await balances())["kijiko-settlement"] == approved.total
-    _, content = await settlement.export(batch.id, BANK, date(2026, 12, 10))
+    _, content = await settlement.export(batch.id, BANK, date(2026, 12, 10), "u-1")
     order = read(content, 2026)
     assert (order.total, len(order.transfers)) == (approved.total, 1)
     assert order.transfers[0].reference == shop.code.replace("-", "")[:10]
-    assert (await settlement.export(batch.id, BANK, date(2026, 12, 10)))[1] == content
+    assert (await settlement.export(batch.id, BANK, date(2026, 12, 10), "u-1"))[1] == content
     assert (await settlement.paid(batch.id, SATO)).status is BatchStatus.PAID
     found = await balances()
     assert (found.get("kijiko-settlement", 0), found["kijiko-fee"]) == (0, 123)
