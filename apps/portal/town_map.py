@@ -7,16 +7,11 @@ another on a phone, and a line leads from each to its place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from math import cos, hypot, pi, sin
 from typing import Any, Final
 
-import orjson
-
-PHONE: Final = (340.0, 320.0)
-"""Width and height in pixels at which labels must not touch; larger maps only give more room."""
+from apps.shell.ground import FRAME, NAME, PHONE, Box, Place, inside, pixels, point, river
 
 SHORTER: Final = 0.846
 """A degree of longitude against one of latitude here: cos 32.2°."""
@@ -33,20 +28,6 @@ DIGIT: Final = 8.0
 ROUNDS: Final = 400
 
 ARROWS: Final = dict(zip(("n", "ne", "e", "se", "s", "sw", "w", "nw"), "↑↗→↘↓↙←↖", strict=True))
-
-Place = tuple[float, float]
-FACTS: Final[dict[str, Any]] = orjson.loads(files("apps.portal").joinpath("map.json").read_bytes())
-
-
-@dataclass(slots=True)
-class Box:
-    """A rectangle around x, y; a fixed one stays where it is."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    fixed: bool = False
 
 
 def numbered(shelters: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -74,41 +55,23 @@ def town_map(shelters: Sequence[dict[str, Any]], bridge: Place | None) -> dict[s
         for group, label in zip(groups, _labels(places, texts, bridge), strict=True)
     ]  # fmt: skip
     points = [
-        {**_point(tuple(s["position"])), "flood": s["flood"]}
+        {**point(tuple(s["position"])), "flood": s["flood"]}
         for s in placed
-        if _inside(s["position"])
+        if inside(s["position"])
     ]
     return {
         "labels": labels,
         "points": points,
         "outline": _path(_outline(tuple(places))),
-        "river": "M" + "L".join(f"{p['x']} {p['y']}" for p in map(_point, _course())),
-        "bridge": None if bridge is None else _point(bridge),
-        "name": _point(tuple(FACTS["name"])),
+        "river": river(),
+        "bridge": None if bridge is None else point(bridge),
+        "name": point(NAME),
     }
-
-
-def _course() -> list[Place]:
-    return [(east, north) for east, north in FACTS["course"]]
-
-
-def _point(place: Place) -> dict[str, float]:
-    """Return where a place lies, in per cent from the left and from the top."""
-    west, south, east, north = FACTS["frame"]
-    return {
-        "x": round(100 * (place[0] - west) / (east - west), 2),
-        "y": round(100 * (north - place[1]) / (north - south), 2),
-    }
-
-
-def _inside(place: Sequence[float]) -> bool:
-    west, south, east, north = FACTS["frame"]
-    return bool(west <= place[0] <= east and south <= place[1] <= north)
 
 
 def _arrow(place: Place) -> str:
     """Return the direction in which a place lies off the map; nothing for one on it."""
-    west, south, east, north = FACTS["frame"]
+    west, south, east, north = FRAME
     side = "w" if place[0] < west else "e" if place[0] > east else ""
     return ARROWS.get(("s" if place[1] < south else "n" if place[1] > north else "") + side, "")
 
@@ -147,7 +110,7 @@ def _labels(
 ) -> tuple[dict[str, Any], ...]:
     """Return each label: its place, where it stands, and whether its place is off the map."""
     width, height = PHONE
-    points = [_point(place) for place in places]
+    points = [point(place) for place in places]
     boxes = [
         Box(
             min(max(p["x"], 4), 96) / 100 * width,
@@ -164,10 +127,10 @@ def _labels(
             "x": round(100 * box.x / width, 2),
             "y": round(100 * box.y / height, 2),
             "width": box.width,
-            "place": point,
-            "outside": not _inside(place),
+            "place": at,
+            "outside": not inside(place),
         }
-        for place, point, text, box in zip(places, points, texts, boxes, strict=True)
+        for place, at, text, box in zip(places, points, texts, boxes, strict=True)
     )
 
 
@@ -175,11 +138,9 @@ def _obstacles(bridge: Place | None) -> list[Box]:
     """Return what no label may cover: the bridge with its name, and the river's name."""
     found = []
     if bridge is not None:
-        at = _point(bridge)
-        x, y = at["x"] / 100 * PHONE[0], at["y"] / 100 * PHONE[1]
+        x, y = pixels(bridge)
         found = [Box(x, y, 30, 26, True), Box(x + 66, y + 4, 104, 40, True)]
-    name = _point(tuple(FACTS["name"]))
-    return [*found, Box(name["x"] / 100 * PHONE[0], name["y"] / 100 * PHONE[1], 70, 20, True)]
+    return [*found, Box(*pixels(NAME), 70, 20, True)]
 
 
 def _separate(boxes: list[Box], fixed: list[Box]) -> None:
@@ -219,8 +180,8 @@ def _push(one: Box, two: Box) -> bool:
 def _outline(places: tuple[Place, ...]) -> tuple[Place, ...]:
     """Return a soft line around the places inside the frame, `MARGIN` away from them."""
     around = [(MARGIN * cos(turn), MARGIN * sin(turn)) for turn in TURNS]
-    inside = [place for place in places if _inside(place)]
-    return _hull([(x + dx, y + dy) for x, y in inside for dx, dy in around])
+    shown = [place for place in places if inside(place)]
+    return _hull([(x + dx, y + dy) for x, y in shown for dx, dy in around])
 
 
 def _hull(points: Sequence[Place]) -> tuple[Place, ...]:
@@ -244,5 +205,5 @@ def _left(one: Place, two: Place, three: Place) -> bool:
 
 
 def _path(places: Sequence[Place]) -> str:
-    points = [_point(place) for place in places]
+    points = [point(place) for place in places]
     return "M" + "L".join(f"{p['x']} {p['y']}" for p in points) + "Z"

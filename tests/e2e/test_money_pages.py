@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from machi.seed.economy import Economy
 from tests.apps.bookings.stage import broker as plain_broker
 from tests.apps.test_barriers import STICKING_OUT, barriers
 from tests.e2e.test_paying import Street, street
@@ -30,6 +31,7 @@ STRANGE = ("a phone without a wallet", "an application of a shop")
 @pytest.fixture
 async def place(tmp_path: Path, browser: Browser) -> AsyncIterator[Street]:
     async with plain_broker(tmp_path) as url, street(url, browser) as found:
+        await Economy(found.town.town, 100, 20, pause=0).plant()
         yield found
 
 
@@ -44,6 +46,8 @@ async def test_page_has_no_barrier_at_either_width(place: Street, browser: Brows
             answer = await page.goto(f"{place_of}?lang={language}")
             assert answer is not None
             assert answer.status == 200, name
+            if name == "the analysis":
+                assert await page.locator(".map .disc").count() >= 2
             for width in (390, 1280):
                 await page.set_viewport_size({"width": width, "height": 900})
                 told = await page.evaluate(STICKING_OUT) + await barriers(page)

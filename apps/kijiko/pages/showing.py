@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,9 +15,6 @@ from apps.kijiko.use.areas import AREAS, KINDS
 from apps.kijiko.use.numbers import wallet_number
 
 NAMES: Final[dict[str, dict[str, str]]] = {one.key: one.name for one in AREAS} | KINDS
-_WIDE: Final = 320
-_HIGH: Final = 200
-_EDGE: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,47 +113,3 @@ def grid(month: Month, language: str, other: str) -> dict[str, Any]:
         "totals": [table.columns[one] for one in columns],
         "total": table.total,
     }
-
-
-def bars(months: Sequence[Month]) -> list[dict[str, Any]]:
-    """Return the bars of what was spent by month: places and sizes in a picture of 320 × 200."""
-    shown = [(one.first, one.spent.total or 0) for one in months][-12:]
-    most = max((amount for _, amount in shown), default=0) or 1
-    width = (_WIDE - _EDGE) / max(1, len(shown))
-    return [
-        {
-            "x": round(_EDGE / 2 + place * width + width * 0.15, 1),
-            "y": round(_HIGH - 24 - (_HIGH - 60) * amount / most, 1),
-            "width": round(width * 0.7, 1),
-            "height": round((_HIGH - 60) * amount / most, 1),
-            "label": f"{first:%Y-%m}",
-            "amount": amount,
-        }
-        for place, (first, amount) in enumerate(shown)
-    ]
-
-
-def discs(month: Month, language: str, other: str) -> list[dict[str, Any]]:
-    """Return the areas of a map of 320 × 200: a disc as large as what was spent there.
-
-    Joined areas have one disc in the middle of theirs.
-    """
-    middles = {one.key: one.middle for one in AREAS}
-    west, east = (f(x for x, _ in middles.values()) for f in (min, max))
-    south, north = (f(y for _, y in middles.values()) for f in (min, max))
-    most = max(month.spent.rows.values(), default=0) or 1
-    found = []
-    for line, amount in month.spent.rows.items():
-        places = [middles[key] for key in line if key in middles]
-        if not places or amount <= 0:
-            continue
-        x = sum(one[0] for one in places) / len(places)
-        y = sum(one[1] for one in places) / len(places)
-        found.append({
-            "x": round(_EDGE * 1.5 + (_WIDE - 3 * _EDGE) * (x - west) / (east - west), 1),
-            "y": round(_EDGE + (_HIGH - 2.5 * _EDGE) * (north - y) / (north - south), 1),
-            "r": round(6 + 26 * (amount / most) ** 0.5, 1),
-            "name": line_name(line, language, other),
-            "amount": amount,
-        })  # fmt: skip
-    return sorted(found, key=lambda one: -one["r"])

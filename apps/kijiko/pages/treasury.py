@@ -10,7 +10,8 @@ from typing import Any, Final
 from fastapi import Request, Response
 
 from apps.kijiko.ledger.lots import TOKYO, today
-from apps.kijiko.pages.showing import bars, discs, grid
+from apps.kijiko.pages.circulation import area_map, bars
+from apps.kijiko.pages.showing import grid
 from apps.kijiko.pages.site import TEXTS, Site, amount_of, onward, text_of
 from apps.kijiko.pages.staff import TREASURY, Deed, Door
 from apps.kijiko.reports import analysis, unused
@@ -82,9 +83,9 @@ class TreasuryPages:
             (m for m in months if f"{m.first:%Y-%m}" == asked), months[-1] if months else None
         )
         other = _word(language, "elsewhere")
-        shows: dict[str, Any] = {"grid": None, "discs": []}
+        shows: dict[str, Any] = {"grid": None, "map": None}
         if month is not None:
-            shows = {"grid": grid(month, language, other), "discs": discs(month, language, other)}
+            shows = {"grid": grid(month, language, other), "map": area_map(month, language, other)}
         return self._door.frame.page(
             request, "analysis.html", status, told, here="/analysis", person=person,
             months=months, month=month, bars=bars(months), **shows,

@@ -44,10 +44,12 @@ class Figures:
         self._kept: tuple[datetime, list[Month]] | None = None
 
     async def months(self) -> list[Month]:
-        """Return the analysis of the months that are over."""
+        """Return the analysis of the months that are over. That there is none is not kept."""
         now = self._town.now()
         if self._kept is None or not timedelta() <= now - self._kept[0] < FRESH:
-            self._kept = now, await self._counted(now)
+            counted = await self._counted(now)
+            self._kept = (now, counted) if counted else None
+            return counted
         return self._kept[1]
 
     async def transfers(self) -> list[Transfer]:

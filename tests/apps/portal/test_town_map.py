@@ -7,8 +7,9 @@ import pytest
 
 from apps.portal.state import TenantState
 from apps.portal.texts import HAZARDS
-from apps.portal.town_map import LABEL, PHONE, numbered, town_map
+from apps.portal.town_map import LABEL, numbered, town_map
 from apps.portal.view import town_view
+from apps.shell.ground import PHONE
 from machi.seed.town import town_entities
 from tests.apps.portal.test_view import NOW
 
