@@ -1,8 +1,9 @@
 """Group commit in the hybrid form: statements on the loop, COMMIT in a thread.
 
-Units of work wait in one queue. Up to `GROUP` of them, or as many as fit in `GROUP_SECONDS`
-(`RUSH_SECONDS` while many wait), share a transaction. While the disk syncs, the loop serves
-reads and gathers the next group.
+Units of work wait in one queue. Up to `GROUP` of them, or as many as fit in `GROUP_SECONDS`,
+share a transaction. The loop gets its turn after each `SLICE_SECONDS`, so that a batch, which is
+committed once or twice, holds nobody else up. While the disk syncs, the loop serves reads and
+gathers the next group.
 
 Clients that write again as soon as they are answered would fall into two halves, each waiting for
 the commit of the other. So the next group waits a moment for those who were answered last.
@@ -35,16 +36,17 @@ T = TypeVar("T")
 Task = Callable[[Effects], Any]
 """Runs in the writing transaction, perhaps more than once; adds to the effects of its group."""
 
-GROUP: Final = 256
-GROUP_SECONDS: Final = 0.01
-RUSH: Final = 128
-RUSH_SECONDS: Final = 0.03
+GROUP: Final = 1024
+GROUP_SECONDS: Final = 0.25
+SLICE_SECONDS: Final = 0.01
 
 PATIENCE: Final = 0.004
 """Seconds for which a group waits, at most, for those who were answered last."""
 
-CROWD: Final = 8
-"""Writers from which on that is worth it: fewer would wait longer than they gain."""
+CROWD: Final = range(8, 129)
+"""Writers with which that is worth it: fewer would wait longer than they gain, and more are many
+at any time.
+"""
 
 VAIN: Final = 16
 """Groups that wait for nobody after one that did so in vain."""
@@ -153,8 +155,7 @@ class Writer:
         Where many did not, nobody is waited for in the next groups.
         """
         wanted = self._writers - max(1, self._writers // 16)
-        crowded = CROWD <= self._writers <= RUSH
-        if not crowded or self._vain or len(self._queue) >= wanted or self._closing:
+        if self._writers not in CROWD or self._vain or len(self._queue) >= wanted or self._closing:
             self._vain = max(0, self._vain - 1)
             return
         timer = self._loop.call_later(PATIENCE, self._wake.set)
@@ -167,12 +168,11 @@ class Writer:
         effects = self._effects()
         try:
             before = self._begin()
-            if not self._fill(jobs, effects):
+            if not await self._fill(jobs, effects):
                 self._run("ROLLBACK")
                 effects.take_back()
                 before = self._begin()
-                for job in jobs:
-                    self._within_savepoint(job, effects)
+                await self._fill_again(jobs, effects)
             if self._connection.total_changes() == before:
                 self._run("ROLLBACK")
             else:
@@ -197,19 +197,32 @@ class Writer:
         self._run("BEGIN IMMEDIATE")
         return self._connection.total_changes()
 
-    def _fill(self, jobs: list[_Job], effects: Effects) -> bool:
+    async def _fill(self, jobs: list[_Job], effects: Effects) -> bool:
         """Run queued jobs in the open transaction; False where one failed half-way."""
-        seconds = RUSH_SECONDS if len(self._queue) > RUSH else GROUP_SECONDS
-        end = time.monotonic() + seconds
+        begun = time.monotonic()
+        pause, end = begun + SLICE_SECONDS, begun + GROUP_SECONDS
         while self._queue and len(jobs) < GROUP:
             job = self._queue.popleft()
             jobs.append(job)
             before = self._connection.total_changes()
             if not self._attempt(job, effects) and self._connection.total_changes() != before:
                 return False
-            if time.monotonic() > end:
-                break
+            now = time.monotonic()
+            if now > pause:
+                if now > end:
+                    break
+                await asyncio.sleep(0)
+                pause = time.monotonic() + SLICE_SECONDS
         return True
+
+    async def _fill_again(self, jobs: list[_Job], effects: Effects) -> None:
+        """Run jobs each within a savepoint, so that one that fails undoes what it wrote."""
+        pause = time.monotonic() + SLICE_SECONDS
+        for job in jobs:
+            self._within_savepoint(job, effects)
+            if time.monotonic() > pause:
+                await asyncio.sleep(0)
+                pause = time.monotonic() + SLICE_SECONDS
 
     def _within_savepoint(self, job: _Job, effects: Effects) -> None:
         self._run("SAVEPOINT work")

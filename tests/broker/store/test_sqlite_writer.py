@@ -32,6 +32,25 @@ async def test_works_that_come_together_share_a_commit(sqlite: SqliteStore) -> N
     assert [change.seq for change in await sqlite.changes(0)] == list(range(1, 51))
 
 
+async def test_a_batch_is_one_commit_in_which_others_get_their_turn(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "GROUP_SECONDS", 3600.0)
+    seen = []
+
+    async def other() -> None:
+        while True:
+            seen.append(sqlite.count()["queue"])
+            await asyncio.sleep(0)
+
+    turns = asyncio.create_task(other())
+    await asyncio.gather(*(create(sqlite, entity(f"urn:{n}")) for n in range(500)))
+    turns.cancel()
+    assert sqlite.count()["commits_total"] == 1
+    assert len(set(seen)) > 100
+
+
 async def test_clients_that_write_again_at_once_share_one_commit_and_not_two_in_turn(
     sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
