@@ -40,9 +40,12 @@ async def append_attributes(broker: Broker, request: Request) -> Response:
     def edit(entity: Entity, now: str) -> tuple[Entity, UpdateResult]:
         return append(entity, fragment, now, no_overwrite=keep)
 
-    _, result = await broker.entities.change(
-        request.caller, request.tenant, target(request, context), edit
-    )
+    entities, subject = broker.entities, target(request, context)
+    if keep:
+        writing = entities.change(request.caller, request.tenant, subject, edit)
+    else:
+        writing = entities.write(request.caller, request.tenant, subject, fragment, edit)
+    _, result = await writing
     return _updated(result)
 
 
@@ -55,8 +58,8 @@ async def update(broker: Broker, request: Request) -> Response:
     def edit(entity: Entity, now: str) -> tuple[Entity, UpdateResult]:
         return update_attributes(entity, fragment, now)
 
-    _, result = await broker.entities.change(
-        request.caller, request.tenant, target(request, context), edit
+    _, result = await broker.entities.write(
+        request.caller, request.tenant, target(request, context), fragment, edit
     )
     return _updated(result)
 
@@ -100,8 +103,9 @@ async def delete(broker: Broker, request: Request) -> Response:
 
     Of an entity that has nothing but history, it is kept there that it was deleted.
     """
+    check_entity_id(request.path[0], "path:id")
     scope = request.path[1] == "scope"
-    name = "scope" if scope else _attribute_name(request)
+    name = "scope" if scope else check_attribute_name(request.path[1], "path:attrId")
     context = await link_context(broker, request)
     iri = context.expand(name)
     delete_all = params.boolean(request.query, "deleteAll")

@@ -46,7 +46,11 @@ def _link(request: Request) -> str | None:
 
 def media(request: Request) -> bytes:
     """Return the media type of the body; raises UnsupportedMediaType."""
-    kind = request.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+    headers = request.headers
+    kind = headers.get(b"content-type", b"")
+    if kind == JSON and b"content-encoding" not in headers:
+        return kind
+    kind = kind.split(b";")[0].strip().lower()
     if kind not in (b"application/json", b"application/ld+json") and not (
         kind == _MERGE_PATCH and request.route.method == "PATCH"
     ):
@@ -56,7 +60,7 @@ def media(request: Request) -> bytes:
             remedy="Send Content-Type: application/json, or application/ld+json with @context.",
             accept=[JSON.decode(), LD.decode()],
         )
-    if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaType(
             "Compressed bodies are not taken.",
             place="header:Content-Encoding",
@@ -117,7 +121,9 @@ async def json_and_context(broker: Broker, request: Request) -> tuple[Any, Conte
     if kind != b"application/ld+json":
         if isinstance(value, dict) and "@context" in value:
             raise context_in_plain_json("body:/@context")
-        return value, await link_context(broker, request)
+        if b"link" in request.headers:
+            return value, await link_context(broker, request)
+        return value, broker.default_context
     refuse_link(request)
     if not isinstance(value, dict):
         raise BadRequestData(

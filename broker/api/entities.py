@@ -96,6 +96,7 @@ async def merge_entity(broker: Broker, request: Request) -> Response:
 
 async def delete(broker: Broker, request: Request) -> Response:
     """Delete an entity."""
+    check_entity_id(request.path[0], "path:id")
     context = await link_context(broker, request)
     await broker.entities.delete(request.caller, request.tenant, target(request, context))
     return no_content()

@@ -13,7 +13,6 @@ from broker.entities.precondition import parse_if_match
 from broker.entities.service import Target
 from broker.errors import BadRequestData
 from broker.jsonld.context import Context
-from broker.model.names import check_entity_id
 from broker.query.ast import And, Compare, EntityQuery, Exists, Linked, Node, Not, Or, Order, Path
 from broker.query.geo import parse_geo
 from broker.query.ids import parse_id_pattern, parse_ids
@@ -27,10 +26,11 @@ _BY_ID = (Order(Path((), "id")),)
 
 
 def target(request: Request, context: Context) -> Target:
-    """Return the entity named in the path, with If-Match and type selection."""
+    """Return the entity named in the path (a checked id), with If-Match and type selection."""
     entity_id = request.path[0]
-    check_entity_id(entity_id, "path:id")
     tag = request.headers.get(b"if-match")
+    if tag is None and not request.query:
+        return Target(entity_id)
     versions = parse_if_match(tag.decode("latin-1"), "header:If-Match") if tag is not None else None
     types = request.query.get("type", "*")
     matches = None if types == "*" else compile_predicate(parse_types(types, context.expand))

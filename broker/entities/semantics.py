@@ -99,6 +99,9 @@ def update_attributes(entity: Entity, fragment: Entity, now: str) -> tuple[Entit
     Types are united. A scope is replaced where the entity has one, else reported.
     """
     result = UpdateResult()
+    if len(fragment) == 1:
+        attrs = _written(entity, fragment, now, result, no_overwrite=False)
+        return _edited(entity, {}, attrs, now), result
     members: dict[str, Any] = _united_types(entity, fragment)
     for member in ("scope", "expiresAt"):
         if member not in fragment or (fragment[member] is None and member not in entity):

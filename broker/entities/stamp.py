@@ -22,7 +22,12 @@ def stamped(instance: Instance, owner_created: str, now: str, old: Instance | No
         }
     else:
         result = {**instance}
-    set_times(result, owner_created, created, now)
+    if created != owner_created:
+        result["createdAt"] = created
+    if now != created:
+        result["modifiedAt"] = now
+    else:
+        result.pop("modifiedAt", None)
     if "attrs" in instance:
         before = {} if old is None else old.get("attrs", {})
         subs = stamped_attributes(instance["attrs"], created, now, before)

@@ -41,8 +41,13 @@ def with_instances(entity: Entity, iri: str, instances: dict[str, Instance], now
 
 def check_size(attrs: Attributes, place: str = "body:") -> None:
     """Refuse attributes that would take an entity past its limits; looks at what was edited."""
-    parts: Changes = attrs.changes if type(attrs) is Edited else attrs
-    if len(attrs) > ATTRIBUTES:
+    parts: Changes = attrs
+    grown = True
+    if type(attrs) is Edited:
+        parts, grown = attrs.changes, False
+        for iri in parts:
+            grown = grown or iri not in attrs.base
+    if grown and len(attrs) > ATTRIBUTES:
         raise _too_large(place)
     for instances in parts.values():
         if instances is not None and len(instances) > INSTANCES:

@@ -11,7 +11,7 @@ Numbers are compared as JSON writes them: 1, 1.0 and true are three different va
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
@@ -20,7 +20,7 @@ from broker.model.attributes import FEW, candidates, edited, whole
 from broker.model.entity import Attributes, Entity, Instance
 
 Delta: TypeAlias = dict[str, Any]
-AttributeDelta: TypeAlias = dict[str, dict[str, Instance | None]]
+AttributeDelta: TypeAlias = dict[str, Mapping[str, Instance | None]]
 
 
 class Changed(Protocol):
@@ -49,10 +49,11 @@ def diff(before: Entity, after: Entity) -> tuple[Delta, Delta]:
         if new is not old and member != "attrs" and not _same(old, new):
             delta[member] = new
             prior[member] = old
-    for member, old in before.items():
-        if member not in after:
-            delta[member] = None
-            prior[member] = old
+    if not before.keys() <= after.keys():
+        for member, old in before.items():
+            if member not in after:
+                delta[member] = None
+                prior[member] = old
     changed, was = _diff_attributes(before["attrs"], after["attrs"])
     if changed:
         delta["attrs"] = changed
@@ -134,7 +135,7 @@ def _diff_attributes(
         if len(new) == 1 and new.keys() == old.keys():
             (dataset,) = new
             if not _same(new[dataset], old[dataset]):
-                delta[iri], prior[iri] = {**new}, {**old}
+                delta[iri], prior[iri] = new, old
             continue
         datasets = [d for d in old if d not in new]
         datasets += [d for d, instance in new.items() if not _same(instance, old.get(d))]

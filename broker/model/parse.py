@@ -21,7 +21,7 @@ from broker.model.attribute import (
 )
 from broker.model.entity import NULL, Entity, Json
 from broker.model.limits import TYPES
-from broker.model.names import Names, check_entity_id, parse_type
+from broker.model.names import ENTITY_MEMBERS, Names, check_entity_id, parse_type
 from broker.model.place import At, bad, show
 from broker.model.primary import CREATE, MERGE, UPDATE, Mode
 from broker.model.scopes import parse_scope
@@ -72,6 +72,22 @@ def parse_fragment(
     for bad content and for a fragment that changes nothing.
     """
     members = _check_object(body, place)
+    fragment: Entity = {}
+    if not ENTITY_MEMBERS.isdisjoint(members):
+        fragment = _parse_members(members, context, nulls, place)
+    if simplified:
+        attrs = parse_simplified(members, place, context, nulls=nulls)
+    else:
+        mode = MERGE if merge and nulls else UPDATE if nulls else CREATE
+        attrs = parse_attributes(members, place, context, mode)
+    if not attrs and not fragment:
+        raise _nothing(place)
+    fragment["attrs"] = attrs
+    return fragment
+
+
+def _parse_members(members: dict[str, Any], context: Names, nulls: bool, place: At) -> Entity:
+    """Return what a fragment says of the entity besides its attributes."""
     for member in ("id", "@id", "type", "@type"):
         if members.get(member) == NULL:
             raise bad(
@@ -91,14 +107,6 @@ def parse_fragment(
                 fragment[member] = None
             else:
                 raise null_refused((place, member))
-    if simplified:
-        attrs = parse_simplified(members, place, context, nulls=nulls)
-    else:
-        mode = MERGE if merge and nulls else UPDATE if nulls else CREATE
-        attrs = parse_attributes(members, place, context, mode)
-    if not attrs and not fragment:
-        raise _nothing(place)
-    fragment["attrs"] = attrs
     return fragment
 
 

@@ -23,7 +23,7 @@ import orjson
 
 from broker.model.attributes import FEW, Edited, Lazy, whole
 from broker.model.change import AttributeDelta
-from broker.model.entity import Entity, Instance
+from broker.model.entity import Attributes, Entity, Instance
 from broker.store.contract import Change, Record
 from broker.store.refusals import encode
 from broker.store.sqlite.names import Names
@@ -32,6 +32,7 @@ Keys: TypeAlias = Mapping[str, str]
 """Attribute names → the names to put in their place."""
 
 OPEN: Final = b'"attrs":{'
+LINES: Final = OPEN + b"\n"
 NESTED: Final = b'"attrs":'
 COMMA: Final = ord(",")
 
@@ -62,7 +63,7 @@ def opened(document: bytes, names: Names) -> Entity:
 
     `names` must know all names of the document.
     """
-    start = document.find(OPEN + b"\n")
+    start = document.find(LINES)
     if start < 0:
         return parse(document, names)
     entity: Entity = orjson.loads(document[:start] + b'"attrs":0}')
@@ -104,16 +105,35 @@ class Rewritten(NamedTuple):
     prior: bytes
 
 
-def rewritten(document: bytes, change: Change, after: Entity, keys: Keys) -> Rewritten:
+def rewritten(
+    document: bytes, change: Change, before: Entity, after: Entity, keys: Keys
+) -> Rewritten:
     """Return what an update makes of a document; raises BadRequestData as `dump` does."""
-    assert change.delta is not None
-    assert change.before is not None
-    spliced = _spliced(document, change.delta, change.before, after, keys)
+    delta, prior = change.delta, change.before
+    assert delta is not None
+    assert prior is not None
+    spliced = _spliced(document, delta, prior, after, keys)
     if spliced is not None:
         return spliced
+    now = dump(after, keys)
     return Rewritten(
-        dump(after, keys), encode_parts(change.delta, keys), encode_parts(change.before, keys)
+        now,
+        _side(delta, after["attrs"], now, keys),
+        _side(prior, before["attrs"], document, keys),
     )
+
+
+def _side(parts: Entity, attributes: Attributes, document: bytes, keys: Keys) -> bytes:
+    """Return a delta or prior as JSON; its attributes as in the document, if it has all those."""
+    changed = parts.get("attrs")
+    start = document.find(LINES)
+    if changed is None or start < 0 or len(changed) != len(attributes):
+        return encode_parts(parts, keys)
+    if changed != whole(attributes):
+        return encode_parts(parts, keys)
+    members = encode({name: value for name, value in parts.items() if name != "attrs"})
+    comma = b"," if len(parts) > 1 else b""
+    return members[:-1] + comma + document[start:]
 
 
 def _spliced(
@@ -121,10 +141,10 @@ def _spliced(
 ) -> Rewritten | None:
     """Exchange lines, where a few attributes and the time are all that is new; else None."""
     attributes, changed = after["attrs"], delta.get("attrs")
-    start = document.find(OPEN + b"\n") + len(OPEN)
-    if start < len(OPEN) or changed is None or len(changed) > FEW:
-        return None
     if type(attributes) is not Edited or len(delta) != 2 or "modifiedAt" not in delta:
+        return None
+    start = document.find(LINES) + len(OPEN)
+    if start < len(OPEN) or changed is None or len(changed) > FEW:
         return None
     head, lines = document[:start], document[start:]
     gained, lost = [], []
@@ -134,8 +154,9 @@ def _spliced(
             return None
         if None in instances.values() or None in old.values():
             return None
-        line = encode(_renamed({iri: instances}, keys))[1:-1]
-        at = lines.index(b"\n" + line[: line.index(b":") + 1]) + 1
+        mark = b'"%b":' % keys[iri].encode()
+        line = mark + encode(_inner(instances, keys))
+        at = lines.index(b"\n" + mark) + 1
         end = lines.index(b"\n", at)
         if lines[end - 1] == COMMA:
             end -= 1
@@ -156,12 +177,18 @@ class StoredAttributes(Lazy):
 
     __slots__ = ("_document", "_known", "_names", "_start", "_whole")
 
-    def __init__(self, document: bytes, start: int, names: Names) -> None:
-        """Begin with nothing parsed; `start` is where the first line ends."""
+    def __init__(
+        self,
+        document: bytes,
+        start: int,
+        names: Names,
+        known: dict[str, dict[str, Instance]] | None = None,
+    ) -> None:
+        """Begin with nothing parsed but `known`; `start` is where the first line ends."""
         self._document = document
         self._start = start
         self._names = names
-        self._known: dict[str, dict[str, Instance]] = {}
+        self._known = known or {}
         self._whole = False
 
     def __getitem__(self, iri: str) -> dict[str, Instance]:
@@ -196,8 +223,11 @@ class StoredAttributes(Lazy):
         at = self._document.find(mark, self._start)
         if at < 0:
             return None
-        line = self._document[at + len(mark) : self._document.find(b"\n", at + 1)]
-        found: Any = orjson.loads(line.rstrip(b","))
+        end = self._document.index(b"\n", at + 1)
+        if self._document[end - 1] == COMMA:
+            end -= 1
+        line = self._document[at + len(mark) : end]
+        found: Any = orjson.loads(line)
         if NESTED in line:
             found = {
                 dataset: interned(instance, self._names.iris) for dataset, instance in found.items()
@@ -215,18 +245,18 @@ class StoredAttributes(Lazy):
 
 
 def _renamed(attributes: AttributeDelta, names: Keys) -> AttributeDelta:
-    renamed: AttributeDelta = {}
-    for name, instances in attributes.items():
-        for instance in instances.values():
-            if instance is not None and "attrs" in instance:
-                renamed[names[name]] = {
-                    dataset: each if each is None or "attrs" not in each else interned(each, names)
-                    for dataset, each in instances.items()
-                }
-                break
-        else:
-            renamed[names[name]] = instances
-    return renamed
+    return {names[name]: _inner(instances, names) for name, instances in attributes.items()}
+
+
+def _inner(instances: Mapping[str, Instance | None], names: Keys) -> Mapping[str, Instance | None]:
+    """Return instances with their sub-attributes renamed; as they are where they have none."""
+    for instance in instances.values():
+        if instance is not None and "attrs" in instance:
+            return {
+                dataset: each if each is None or "attrs" not in each else interned(each, names)
+                for dataset, each in instances.items()
+            }
+    return instances
 
 
 class StoredRecord(Record):

@@ -25,6 +25,10 @@ Parts: TypeAlias = tuple[int, int, bytes | None, bytes | None]
 EXPIRES: Final = b'"expiresAt"'
 """In the document of every entity that expires, whole or in part; seldom in others."""
 
+LOAD: Final = "SELECT eid, seq, version, doc FROM entity WHERE tid = ? AND id = ?"
+UPDATE: Final = "UPDATE entity SET version = ?, seq = ?, doc = ? WHERE eid = ?"
+CHANGE: Final = "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 ALL_TYPES: Final = 0
 """Stands for all entities of a tenant in `counter`."""
 
@@ -98,10 +102,7 @@ class Session:
         self._names.undo = effects.undo
 
     async def load(self, entity_id: str) -> Record | None:
-        row = self._run(
-            "SELECT eid, seq, version, doc FROM entity WHERE tid = ? AND id = ?",
-            (self._town.tid, entity_id),
-        ).get
+        row = self._run(LOAD, (self._town.tid, entity_id)).get
         if row is None:
             return None
         eid, seq, version, document = row
@@ -135,7 +136,7 @@ class Session:
         else:
             parts = self._delete(committed, held)
         self._run(
-            "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            CHANGE,
             (
                 change.seq,
                 self._town.tid,
@@ -234,14 +235,11 @@ class Session:
         assert before is not None
         assert after is not None
         eid = held.eid
-        document, delta, prior = rewritten(held.document, change, after, self._names.keys)
+        document, delta, prior = rewritten(held.document, change, before, after, self._names.keys)
         self.effects.documents[change.seq] = document
         if change.delta is not None and "type" in change.delta:
             self._retype(eid, before, after)
-        self._run(
-            "UPDATE entity SET version = ?, seq = ?, doc = ? WHERE eid = ?",
-            (change.version, change.seq, document, eid),
-        )
+        self._run(UPDATE, (change.version, change.seq, document, eid))
         self._index(eid, committed)
         transient = held.transient or EXPIRES in delta
         if transient:

@@ -55,8 +55,10 @@ from broker.store.sqlite.resources import load_resource, load_resources
 from broker.store.sqlite.rows import Rows
 from broker.store.sqlite.schema import migrate
 from broker.store.sqlite.session import ALL_TYPES, Feed, Session
+from broker.store.sqlite.swapping import Swapping
 from broker.store.sqlite.town import Town, Towns, View, load_rules
 from broker.store.sqlite.writer import Writer
+from broker.store.swap import Swap
 from broker.store.tx import UnitOfWork, run
 
 T = TypeVar("T")
@@ -149,10 +151,16 @@ class SqliteStore:
         if not self._open:
             raise closed()
 
+        swap: Any = work if work.__class__ is Swap else None
+
         def job(effects: Effects) -> T:
             town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
-            session = self._session(town, effects)
-            return run(UnitOfWork(session, tenant, client, self._clock()), work)
+            now = self._clock()
+            if swap is not None:
+                record = self._swapping.attempt(swap, town, now, effects)
+                if record is not None:
+                    return record, swap.told  # type: ignore[return-value]
+            return run(UnitOfWork(self._session(town, effects), tenant, client, now), work)
 
         return self._writer.submit(job, client=True)
 
@@ -359,6 +367,7 @@ class SqliteStore:
         self._moving = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
         self._run = runner(self._connection)
+        self._swapping = Swapping(self._run, self._indexer, self._feed)
         self._span = (pruned + 1, newest)
         self._entities = self._connection.execute(
             "SELECT coalesce(sum(n), 0) FROM counter WHERE type = ?", (ALL_TYPES,)

@@ -108,7 +108,7 @@ def test_an_update_writes_what_it_means_whichever_way_it_is_written(
         plain = {**plain, **members, "attrs": edited(plain["attrs"], {iri: kept or None})}
         delta, prior = diff(before, after)
         change = Change(1, "", "urn:a", 2, Kind.UPDATE, NOW, delta, prior)
-        document, *sides = rewritten(document, change, after, known.keys)
+        document, *sides = rewritten(document, change, before, after, known.keys)
         assert [parse(side, known) for side in sides] == [delta, prior]
         assert same(parse(document, known), plain)
         assert same(opened(document, known), plain)
