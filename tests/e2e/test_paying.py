@@ -101,6 +101,10 @@ async def test_payment_shows_on_the_shops_phone_and_comes_back(place: Street):
     await expect(phone.get_by_role("heading", name="支払いました")).to_be_visible()
     await waits
     await expect(till.locator("#incoming .fresh").first).to_contain_text("+850 円")
+    await expect(till.locator("#newest")).to_contain_text("+850 円")
+    await expect(till.locator("#newest")).to_be_in_viewport()
+    await expect(till.locator("#bill-title")).to_have_text("850 円を受け取りました")
+    await expect(till.locator("#bill-card .qr").first).to_be_hidden()
     await till.goto(f"{place.town.phone_url}/shop?lang=ja")
     await till.get_by_text("返金…").click()
     await till.get_by_role("button", name="返金する").click()

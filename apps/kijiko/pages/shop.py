@@ -78,7 +78,7 @@ class ShopPages:
             )  # fmt: skip
         transfers = await self._site.town.book.transfers(shop.wallet)
         wallet = await self._site.town.book.wallet(shop.wallet)
-        shows = {"bill": "", "picture": "", "linked": "", "amount": ""} | more
+        shows = {"bill": "", "picture": "", "linked": "", "amount": "", "awaits": ""} | more
         return self.frame.page(
             request, "till.html", status, told, here="/shop", name=shop.name[language_of(request)],
             entries=_lines(transfers[:SHOWN], shop), unpaid=wallet.balance,
@@ -127,13 +127,13 @@ class ShopPages:
             fields = await self.frame.seal.read(request)
             shop = await self._active(request)
             amount = amount_of(fields)
-            text = self._site.till.bill_for(shop, amount)
+            text, awaits = self._site.till.bill_for(shop, amount)
         except REFUSALS as error:
             told, status = refusal(error, TEXTS[language_of(request)])
             return await self.till(request, told, status)
         return await self.till(
             request, bill=text, picture=svg(text).decode(), linked=self._linked(text),
-            amount=f"{amount}",
+            amount=f"{amount}", awaits=awaits.rpartition(":")[2],
         )  # fmt: skip
 
     async def refund(self, request: Request) -> Response:

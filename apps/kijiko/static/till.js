@@ -2,6 +2,8 @@
 const AGAIN = 5000;
 const list = document.getElementById("incoming");
 const live = document.getElementById("live");
+const newest = document.getElementById("newest");
+const bill = document.getElementById("bill-card");
 
 function shown(id) {
   return [...list.children].some((one) => one.dataset.id === id);
@@ -19,6 +21,16 @@ function add(notice) {
   when.textContent = notice.when;
   line.append(amount, ` ${notice.kind} `, when);
   list.prepend(line);
+  tell(notice);
+}
+
+// The list may be below the screen's end: what came is told at its top, and in place of its code.
+function tell(notice) {
+  newest.textContent = `${notice.amount} ${notice.kind} ${notice.when}`;
+  newest.hidden = false;
+  if (!bill || bill.dataset.awaits !== notice.id) return;
+  bill.classList.add("paid");
+  bill.querySelector("h3").textContent = bill.dataset.paid;
 }
 
 // The stream begins with the newest payments, so that none is missed between page and stream.

@@ -53,13 +53,18 @@ class Till:
         self._town = town
         self._shops = Shops(town)
 
-    def bill_for(self, shop: Shop, amount: int) -> str:
-        """Return the text of a shop's code of one use. Raises BadPayload."""
+    def bill_for(self, shop: Shop, amount: int) -> tuple[str, str]:
+        """Return the text of a shop's code of one use, and the payment it will be spent by.
+
+        Raises BadPayload.
+        """
         town = self._town
         code = replace(
             shop.plate, amount=amount, reference=reference(town.now(), town.token(NONCE_BYTES))
         )
-        return payload(replace(code, signature=signature_of(town.secret, code)))
+        code = replace(code, signature=signature_of(town.secret, code))
+        asked = Asked(_BY_BILL, bill(town.secret, code, town.now()))
+        return payload(code), town.book.accounts.transfer(asked.digest)
 
     def code_for(self, wallet: Wallet) -> str:
         """Return the text of a citizen's code of one use."""
