@@ -13,9 +13,10 @@ from apps.kijiko.ledger.book import Asked
 from apps.kijiko.ledger.errors import LedgerError, NotPossible
 from apps.kijiko.ledger.wallet import Limits, Wallet
 from apps.kijiko.pages.showing import entries, purse
-from apps.kijiko.pages.site import TEXTS, Site, amount_of, key_of_form
+from apps.kijiko.pages.site import TEXTS, Site, amount_of, key_of_form, text_of
 from apps.kijiko.pages.staff import Deed, Door
 from apps.kijiko.use.campaigns import VISIT, Campaign
+from apps.kijiko.use.corrections import REASONS
 from apps.kijiko.use.numbers import NoNumber, wallet_local, wallet_number
 from apps.shell.disclosing import Shown, decrypted
 from apps.shell.entrance import Person
@@ -41,6 +42,7 @@ class CounterPages:
             "limit": self._limit,
             "points": self._points,
             "deposits": self._deposits,
+            "propose": self._propose,
         }
 
     async def page(self, request: Request, told: str = "", status: int = 200) -> Response:
@@ -66,7 +68,7 @@ class CounterPages:
         ]
         return self._door.frame.page(
             request, "counter.html", status, told, here="/", person=person, number=number,
-            campaigns=campaigns, key=secrets.token_urlsafe(18), **shows,
+            campaigns=campaigns, reasons=REASONS, key=secrets.token_urlsafe(18), **shows,
         )  # fmt: skip
 
     async def _name(self, wallet: Wallet, person: Person | None) -> Contact | None:
@@ -150,6 +152,12 @@ class CounterPages:
                 wrong.append(row.line)
         lines = ", ".join(str(line) for line in sorted(wrong)) or "–"
         return TEXTS[fields["lang"]]["told_deposits"].format(taken=taken, lines=lines)
+
+    async def _propose(self, fields: dict[str, str], by: str) -> str:
+        """Propose to the treasury to take a transfer back."""
+        transfer = self._site.town.book.accounts.transfer(text_of(fields, "transfer", 80))
+        await self._site.corrections.propose(transfer, fields.get("reason", ""), by)
+        return TEXTS[fields["lang"]]["told_proposed"]
 
     async def _told_link(
         self, fields: dict[str, str], holder: str, wallet: Wallet, told: str

@@ -21,6 +21,7 @@ from apps.kijiko.codes.dynamic import CodeRefused
 from apps.kijiko.codes.emv import BadPayload
 from apps.kijiko.ledger.errors import Busy, LedgerError, NotPossible, OtherRequest
 from apps.kijiko.use.campaigns import Campaigns, NoGrant
+from apps.kijiko.use.corrections import CorrectionRefused, Corrections
 from apps.kijiko.use.figures import Figures
 from apps.kijiko.use.notices import Notices
 from apps.kijiko.use.numbers import NoNumber
@@ -46,7 +47,7 @@ _AMOUNT: Final = re.compile(r"[1-9][0-9]{0,6}")
 
 REFUSALS: Final = (
     BadContact, BadDeposits, BadFile, BadPayload, BadShop, BatchRefused, ClientError, CodeRefused,
-    FormRefused, LedgerError, NoGrant, NoNumber, PhoneRefused, ShopAway,
+    CorrectionRefused, FormRefused, LedgerError, NoGrant, NoNumber, PhoneRefused, ShopAway,
 )  # fmt: skip
 """What an act can be refused with; pages have a sentence for each."""
 
@@ -66,6 +67,7 @@ class Site:
     phones: Phones = field(init=False)
     till: Till = field(init=False)
     campaigns: Campaigns = field(init=False)
+    corrections: Corrections = field(init=False)
     settlement: Settlement = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class Site:
         object.__setattr__(self, "phones", Phones(self.town))
         object.__setattr__(self, "till", Till(self.town))
         object.__setattr__(self, "campaigns", Campaigns(self.town))
+        object.__setattr__(self, "corrections", Corrections(self.town))
         object.__setattr__(self, "settlement", Settlement(self.town))
 
 
@@ -146,7 +149,7 @@ def _reason(error: Exception) -> tuple[str, int]:
             return "away", 409
         case BadFile():
             return "bad_file", 400
-        case BatchRefused() | NoGrant():
+        case BatchRefused() | CorrectionRefused() | NoGrant():
             return str(error), 409
         case BadContact() | BadShop() | BadDeposits() | PhoneRefused():
             return str(error), 400

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 
 from apps.kijiko.ledger.lots import TOKYO, today
 from apps.kijiko.pages.circulation import area_map, bars
-from apps.kijiko.pages.showing import grid
+from apps.kijiko.pages.showing import clock, grid
 from apps.kijiko.pages.site import TEXTS, Site, amount_of, onward, text_of
 from apps.kijiko.pages.staff import TREASURY, Deed, Door
 from apps.kijiko.reports import analysis, unused
@@ -41,6 +41,9 @@ class TreasuryPages:
             "approve-shop": self._approve_shop,
             "suspend-shop": self._suspend_shop,
             "shop-phone": self._shop_phone,
+            "leave-shop": self._leave_shop,
+            "agree": self._agree,
+            "stand": self._stand,
             "draft": self._draft,
             "approve": self._approve,
             "discard": self._discard,
@@ -66,6 +69,7 @@ class TreasuryPages:
             waiting=[one for one in shops if one.status is ShopStatus.APPLIED],
             active=[one for one in shops if one.status is ShopStatus.ACTIVE],
             batches=[_shown(one) for one in await site.settlement.all()], campaigns=campaigns,
+            corrections=await self._corrections(),
             first=day.replace(day=1), day=day, key=secrets.token_urlsafe(18),
         )  # fmt: skip
 
@@ -122,6 +126,30 @@ class TreasuryPages:
     async def _suspend_shop(self, fields: dict[str, str], by: str) -> str:
         await self._site.shops.decide(fields.get("id", ""), ShopStatus.SUSPENDED)
         return "done"
+
+    async def _leave_shop(self, fields: dict[str, str], by: str) -> str:
+        """Let a shop go; what it has is paid out by the next settlement."""
+        await self._site.shops.decide(fields.get("id", ""), ShopStatus.LEFT)
+        return "done"
+
+    async def _agree(self, fields: dict[str, str], by: str) -> str:
+        await self._site.corrections.agree(fields.get("id", ""), by)
+        return "done"
+
+    async def _stand(self, fields: dict[str, str], by: str) -> str:
+        await self._site.corrections.discard(fields.get("id", ""))
+        return "done"
+
+    async def _corrections(self) -> list[dict[str, Any]]:
+        """Return what waits for a second person."""
+        found = []
+        for one in await self._site.corrections.waiting():
+            made = await self._site.town.book.transfer(one.transfer)
+            found.append({
+                "id": one.transfer, "reason": one.reason, "by": one.by.rpartition(":")[2],
+                "kind": made.kind.value, "amount": made.amount, "when": clock(made.at),
+            })  # fmt: skip
+        return found
 
     async def _shop_phone(self, fields: dict[str, str], by: str) -> str:
         """Give a shop that lost its first phone a new one; whoever asks has been identified."""

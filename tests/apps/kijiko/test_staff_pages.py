@@ -3,16 +3,20 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from html import unescape
 from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
 
 from apps.kijiko.bank.zengin import read
+from apps.kijiko.ledger.errors import NotPossible
 from apps.kijiko.ledger.transfer import Kind
 from apps.kijiko.ledger.wallet import Wallet
 from apps.kijiko.pages.site import TEXTS
 from apps.kijiko.use.campaigns import Campaign, NoGrant
+from apps.kijiko.use.corrections import CorrectionRefused
+from apps.kijiko.use.numbers import wallet_number
 from apps.kijiko.use.settlement import BatchRefused, BatchStatus
 from apps.kijiko.use.shops import Shop, ShopStatus
 from tests.apps.kijiko.stage import CITY, KEYS, NOW, asked
@@ -210,3 +214,71 @@ async def test_steps_that_do_not_count_are_told_so(town: Pages, measured, told):
     wallet, campaign = await town.opened(), _steps(purpose="")
     with pytest.raises(NoGrant, match=told):
         await town.site.campaigns.grant(campaign, wallet, measured)
+
+
+async def _proposed(town: Pages, wallet: Wallet, reason: str = "twice") -> str:
+    """Let the counter propose to take back the newest transfer of a wallet; return its id."""
+    number = wallet_number(wallet.id)
+    page = await town.page(town.desk, f"/?number={number}&lang=en")
+    local = re.findall(r'<option value="([0-9a-f]{16,})"', page)[0]
+    path = f"/act/propose?lang=en&number={number}"
+    told = {"transfer": local, "reason": reason, "staff": "sato"}
+    status, text = await town.send(town.desk, path, page, **told)
+    assert (status, EN["told_proposed"] in text) == (200, True), text
+    return town.town.book.accounts.transfer(local)
+
+
+async def test_wrong_charge_is_taken_back_by_two_persons(town: Pages):
+    wallet = await town.opened(500)
+    transfer = await _proposed(town, wallet)
+    page = await town.page(town.desk, "/treasury?lang=en")
+    assert EN["reason_twice"] in page
+    path = "/treasury/act/agree?lang=en"
+    status, text = await town.send(town.desk, path, page, id=transfer, staff="sato")
+    assert (status, unescape(EN["refused_four_eyes"]) in unescape(text)) == (409, True)
+    assert (await town.wallet()).balance == 500
+    status, text = await town.send(town.desk, path, page, id=transfer, staff="ito")
+    assert (status, EN["reason_twice"] in text) == (200, False)
+    assert (await town.wallet()).balance == 0
+    [undone] = [one for one in await town.town.book.transfers(wallet.id) if one.refers]
+    assert (undone.approvals, undone.reason) == ((SATO, ITO), "twice")
+    status, _ = await town.send(town.desk, path, page, id=transfer, staff="ito")
+    assert status == 409
+
+
+async def test_correction_that_cannot_be_says_why_and_can_be_let_stand(town: Pages):
+    wallet, shop = await town.opened(500), await town.tofu()
+    transfer = await _proposed(town, wallet, "amount")
+    await town.town.book.pay(wallet.id, shop.wallet, 1, asked())
+    page = await town.page(town.desk, "/treasury?lang=en")
+    agree = {"page": page, "id": transfer, "staff": "ito"}
+    status, text = await town.send(town.desk, "/treasury/act/agree?lang=en", **agree)
+    assert (status, EN["refused_spent"] in text) == (409, True)
+    status, text = await town.send(town.desk, "/treasury/act/stand?lang=en", **agree)
+    assert (status, EN["reason_amount"] in text) == (200, False)
+    assert (await town.wallet()).balance == 499
+
+
+@pytest.mark.parametrize(
+    ("transfer", "reason"), [("0" * 32, "amount"), ("0" * 32, "because I say so")]
+)
+async def test_what_is_no_transfer_or_no_reason_is_not_proposed(town: Pages, transfer, reason):
+    with pytest.raises(CorrectionRefused):
+        await town.site.corrections.propose(
+            town.town.book.accounts.transfer(transfer), reason, SATO
+        )
+    assert await town.site.corrections.waiting() == []
+
+
+async def test_shop_that_leaves_takes_no_more_and_is_paid_what_it_has(town: Pages):
+    wallet, shop = await _sold(town)
+    page = await town.page(town.desk, "/treasury?lang=en")
+    path = "/treasury/act/leave-shop?lang=en"
+    assert (await town.send(town.desk, path, page, id=shop.id, staff="sato"))[0] == 200
+    with pytest.raises(NotPossible):
+        await town.town.book.pay(wallet.id, shop.wallet, 1, asked())
+    assert EN["shop_left"] in await town.page(town.shop, "/shop?lang=en")
+    batch = await town.site.settlement.draw_up(FIRST, LAST, SATO)
+    approved = await town.site.settlement.approve(batch.id, ITO)
+    assert approved.total == 12_345 - 123
+    assert (await town.town.book.wallet(shop.wallet)).balance == 0
