@@ -78,7 +78,8 @@ class Explainer:
     async def change(
         self, caller: Caller, stored: StoredSubscription, seq: int, names: Names
     ) -> Explanation:
-        """Explain a subscription with a change of the feed."""
+        """Explain a subscription with a change of the feed. Raises Forbidden."""
+        self._may_read(caller, stored.tenant, None)
         oldest, newest = self._store.span()
         if seq > newest:
             return _nothing("notYet", seq=seq, newest=newest)
@@ -86,7 +87,7 @@ class Explainer:
             return _nothing("forgotten", seq=seq, oldest=oldest)
         found = await self._store.changes(seq - 1, tenant=stored.tenant, until=seq)
         committed = await self._state(found[0]) if found else None
-        seen = None if committed is None else self._asked(caller, committed)
+        seen = None if committed is None else self._seen(caller, committed)
         if committed is None or seen is None:
             return _nothing("elsewhere", seq=seq)
         return Explanation(await self._judged(caller, stored, committed, seen, names), seen.change)
@@ -94,11 +95,15 @@ class Explainer:
     async def entity(
         self, caller: Caller, stored: StoredSubscription, entity_id: str, names: Names
     ) -> Explanation:
-        """Explain a subscription with the newest change of an entity, or as it is now."""
+        """Explain a subscription with the newest change of an entity, or as it is now.
+
+        Raises Forbidden.
+        """
+        self._may_read(caller, stored.tenant, entity_id)
         newest = await self._newest(stored.tenant, entity_id)
         if newest is not None:
             committed = await self._state(newest)
-            seen = None if committed is None else self._asked(caller, committed)
+            seen = None if committed is None else self._seen(caller, committed)
             if committed is not None and seen is not None:
                 steps = await self._judged(caller, stored, committed, seen, names)
                 return Explanation(steps, seen.change)
@@ -114,7 +119,6 @@ class Explainer:
         except NonexistentTenant:
             record = None
         if record is not None:
-            self._guard.allow(caller, stored.tenant, Action.READ, entity_id)
             entity = self._guard.view(caller, stored.tenant, record.entity)
             if entity is not None:
                 now = self._clock()
@@ -223,11 +227,9 @@ class Explainer:
             current = before
         return current
 
-    def _asked(self, caller: Caller, committed: Committed) -> Committed | None:
-        """Return a change as who asks may see it. Raises Forbidden."""
-        change = committed.change
-        self._guard.allow(caller, change.tenant, Action.READ, change.entity_id)
-        return self._seen(caller, committed)
+    def _may_read(self, caller: Caller, tenant: str, entity_id: str | None) -> None:
+        """Refuse who may read nothing, whether there is something or not. Raises Forbidden."""
+        self._guard.allow(caller, tenant, Action.READ, entity_id)
 
     def _seen(self, caller: Caller, committed: Committed) -> Committed | None:
         tenant = committed.change.tenant

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from consent.records.model import HOLDER, NS
 from tests.support.asgi import Ticking
@@ -229,3 +231,33 @@ async def test_way_of_a_query_is_told_without_those_whom_the_administrator_does_
     path = f"/ngsi-ld/ex/v1/explain/query?type={TAG.replace('#', '%23')}&count=true"
     plan = (await open_town.ask("GET", path, "admin")).json()["plan"]
     assert (plan["found"], plan["total"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "about"),
+    [
+        ("redirect", {"entities": [{"type": TAG}]}),
+        (
+            "exclusive",
+            {
+                "entities": [{"type": TAG, "id": "urn:ngsi-ld:TagDetection:1"}],
+                "propertyNames": [RSSI],
+            },
+        ),
+    ],
+)
+async def test_no_conflict_tells_an_administrator_of_an_entity_they_do_not_see(
+    tmp_path: Path, mode: str, about: dict[str, Any]
+):
+    options = Settings(allow_egress=("127.0.0.0/8",))
+    async with town(MemoryStore(clock=Ticking()), tmp_path, settings=options) as made:
+        await made.make(made.detection(1, "hana"), "tags")
+        body = {
+            "type": "ContextSourceRegistration",
+            "information": [about],
+            "endpoint": "http://127.0.0.1:9",
+            "mode": mode,
+        }
+        path = "/ngsi-ld/v1/csourceRegistrations"
+        answer = await made.ask("POST", path, "admin", body)
+        assert answer.status == 201, answer.body

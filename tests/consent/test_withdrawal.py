@@ -82,8 +82,34 @@ async def test_after_withdrawal_nothing_is_sent(watched):
     await made.withdraw("hana")
     await see(made, -60)
     await made.make(made.detection(2, "taro"), "tags")
-    await until(made, waiting=0, delivered=0)
+    await until(made, queued=0, waiting=0, delivered=0)
     assert heard.got == []
+
+
+async def period(made: Town, *names: str) -> None:
+    """Queue what a subscription is told of at an interval: the detections of persons."""
+    outbox, at = made.client.broker.store.outbox, made.now()
+    (stored,) = await outbox.all()
+    records = [await made.client.broker.store.get("", detection_of(name)) for name in names]
+    await outbox.queue_period(stored, at, [one.entity for one in records if one is not None])
+
+
+def detection_of(name: str) -> str:
+    """Return the id of a person's detection."""
+    return f"urn:ngsi-ld:TagDetection:{('hana', 'taro').index(name) + 1}"
+
+
+async def test_at_an_interval_is_told_of_those_who_agree_as_it_is_sent(watched):
+    made, heard = watched
+    await made.make(made.detection(2, "taro"), "tags")
+    await period(made, "hana", "taro")
+    (got,) = await heard.wait_for(1)
+    assert [one["id"] for one in got.json()["data"]] == [HANA]
+    await until(made, delivered=1)
+    await made.withdraw("hana")
+    await period(made, "hana", "taro")
+    await until(made, withheld=1)
+    assert len(heard.got) == 1
 
 
 async def test_what_is_to_be_repeated_is_decided_again(watched):
@@ -103,7 +129,10 @@ async def test_what_is_to_be_repeated_is_decided_again(watched):
     assert len(heard.got) == 1
 
 
-async def test_who_waited_for_a_connection_asks_again(watched, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("interval", [False, True])
+async def test_who_waited_for_a_connection_asks_again(
+    watched, monkeypatch: pytest.MonkeyPatch, interval: bool
+):
     made, heard = watched
     from broker.subscriptions.delivery.http import HttpSender
 
@@ -116,7 +145,7 @@ async def test_who_waited_for_a_connection_asks_again(watched, monkeypatch: pyte
         return await connect(self, address)
 
     monkeypatch.setattr(HttpSender, "_connect", slowly)
-    await see(made, -60)
+    await (period(made, "hana") if interval else see(made, -60))
     async with asyncio.timeout(PATIENCE):
         await connecting.wait()
     await made.withdraw("hana")

@@ -521,3 +521,21 @@ def test_every_reason_has_words_in_both_languages(code: str) -> None:
     english, japanese = (in_words(code, VALUES, language) for language in ("en", "ja"))
     assert english.isascii()
     assert not japanese.isascii()
+
+
+@pytest.mark.parametrize(
+    ("owner", "asker", "code"),
+    [("", "", "linkedHolds"), ("blind", "", "linkedFails"), ("", "blind", "unseen")],
+)
+async def test_so_it_is_of_entities_that_are_linked(owner: str, asker: str, code: str) -> None:
+    async with running(MemoryStore(clock=Ticking()), guard=Blinkers(), clock=Ticking()) as client:
+        await client.broker.delivery.close()
+        town = Town(client, Blindfold(), [])
+        await town.subscribe(client=owner, q="linked{level}>0")
+        linked = {"type": "Relationship", "object": urn(2)}
+        for number, more in ((2, {"level": 1}), (1, {"linked": linked})):
+            body = {"id": urn(number), "type": "Gauge", **more}
+            assert (await client.post(ENTITIES, body)).status == 201
+        answer = await client.get(f"{EXPLAIN}?entity={urn(1)}", {"machi-client": asker})
+    codes = {step["code"] for step in answer.json()["conditions"]}
+    assert code in codes

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from broker.guard import OpenGuard
+from broker.guard import Caller, Guard, OpenGuard
+from broker.query.ast import And, EntityQuery, IdIn, Not
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Books, Notice, StoredSubscription
@@ -54,11 +56,11 @@ class HandTicker:
 class Town:
     """A store with a periodic subscription, and both clocks."""
 
-    def __init__(self, store: Store, clock: HandClock) -> None:
+    def __init__(self, store: Store, clock: HandClock, guard: Guard | None = None) -> None:
         self.store = store
         self.clock = clock
         self.ticker = HandTicker()
-        self.periods = Periods(store, clock, self.ticker, OpenGuard(), notice)
+        self.periods = Periods(store, clock, self.ticker, guard or OpenGuard(), notice)
 
     async def go(self, seconds: int) -> None:
         """Let time pass on both clocks."""
@@ -232,3 +234,26 @@ async def test_a_subscription_that_often_changes_is_told_once_a_period(town: Tow
         await town.store.outbox.replace("", S, document)
     await town.go(10)
     assert await town.told() == [["urn:a", "urn:b"]]
+
+
+class Narrowing(OpenGuard):
+    """Hides one gauge from the owner of the subscription."""
+
+    transparent = False
+
+    def narrow(self, caller: Caller, tenant: str, query: EntityQuery) -> EntityQuery:
+        return replace(query, where=And((query.where, Not(IdIn(("urn:a",))))))
+
+
+async def test_what_the_owner_does_not_see_is_not_asked_for() -> None:
+    clock = HandClock()
+    store = MemoryStore(clock=clock)
+    await store.open()
+    await create(store, gauge("urn:b", level=1), gauge("urn:a", level=2))
+    town = Town(store, clock, Narrowing())
+    await town.periods.start()
+    await town.subscribe()
+    await town.go(10)
+    assert await town.told() == [["urn:b"]]
+    await town.periods.close()
+    await store.close()
