@@ -7,10 +7,12 @@ from typing import Any, Final
 from machi.seed.parts import Entity, facts, position, prop, relation, texts, urn
 
 SCHOOL: Final = "学校"
+WATCHED: Final = "keyBox"
+"""The kind of lock that has a camera beside it."""
 
 
 def facility_entities() -> list[Entity]:
-    """Return a Building, its BookableSpaces and a SmartLock for each facility.
+    """Return a Building, its BookableSpaces, a SmartLock and what watches it for each facility.
 
     The locks are simulated: doors behind Zigbee2MQTT or the vendor's cloud, boxes by key and clock.
     """
@@ -22,6 +24,7 @@ def facility_entities() -> list[Entity]:
             _building(facility, known),
             *_spaces(facility, known),
             _lock(facility, known),
+            *_camera(facility, known),
         )
     ]
 
@@ -99,10 +102,35 @@ def _lock(facility: dict[str, Any], known: dict[str, Any]) -> Entity:
         "controlledProperty": prop(["lockState"]),
         "lockKind": prop(kind),
         **{name: prop(part) for name, part in rules.items()},
-        **({"refCamera": relation(_urn("Camera", facility, known))} if kind == "keyBox" else {}),
+        **({"refCamera": relation(_urn("Camera", facility, known))} if kind == WATCHED else {}),
         "vendorDeviceId": prop(facility["local"]),
         "simulated": prop(True),
         "lockState": prop("unknown"),
         "refBuilding": relation(_urn("Building", facility, known)),
         "refSpace": relation([_urn("BookableSpace", facility, known)]),
     }
+
+
+def _camera(facility: dict[str, Any], known: dict[str, Any]) -> list[Entity]:
+    """Return the camera beside a key box, and its privacy notice; there are no pictures of it."""
+    if facility["lockKind"] != WATCHED:
+        return []
+    camera, notice = _urn("Camera", facility, known), known["privacyNotice"]
+    return [
+        {
+            "id": camera,
+            "type": "Camera",
+            "name": texts(facility["name"]),
+            "cameraType": prop("FIXED"),
+            "cameraUsage": prop("SURVEILLANCE"),
+            "description": prop("模擬のカメラです。映像はありません（simulated, no pictures）"),
+            "location": position(facility["position"], approximate=False),
+        },
+        {
+            "id": _urn("PrivacyObject", facility, known),
+            "type": "PrivacyObject",
+            "refDevice": prop(camera),
+            "isPersonalData": prop(True),
+            **{name: prop(part) for name, part in notice.items()},
+        },
+    ]

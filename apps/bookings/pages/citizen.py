@@ -113,7 +113,7 @@ class Citizen:
             self._site.taken(day, 7, town.leaves(space)),
             self._site.buildings(),
             self._holder(request),
-            self._site.watched(town.locks(space)),
+            self._site.camera(town.locks(space), TEXTS[language]),
         )
         week = [day_of(space, town, one, taken, now, language) for one in week_of(day)]
         return self._page(
@@ -178,7 +178,7 @@ class Citizen:
                           refused=status >= 400, booking=view, pay=pay, space=where,
                           town_money=self._site.process.town_money is not None,
                           times=_times(space, town), day=local(found.booking.span.start).date(),
-                          camera=await self._site.watched(found.booking.locks),
+                          camera=await self._site.camera(found.booking.locks, TEXTS[language]),
                           )  # fmt: skip
 
     async def act(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -34,6 +35,8 @@ from broker.client import ClientError, Entity, NotFound, value
 HERE: Final = Path(__file__).parent.parent
 TEXTS: Final = words(HERE / "words")
 NUMBER: Final = 6
+KEPT: Final = re.compile(r"P([1-9][0-9]{0,3})D")
+"""How long pictures are kept (`retentionPeriod` of a PrivacyObject): days, as in ISO 8601."""
 FORGED: Final = frozenset({"other_site", "stale_form"})
 
 
@@ -53,29 +56,23 @@ class Site:
 
     async def buildings(self) -> dict[str, Entity]:
         """Return the buildings by id."""
-        try:
-            found = await self.process.client.query(type="Building")
-        except NotFound:
-            found = []
-        return {one["id"]: one for one in found}
+        return {one["id"]: one for one in await self._all("Building")}
 
-    async def watched(self, locks: Iterable[str]) -> bool:
-        """Say whether a camera looks at one of these locks."""
+    async def camera(self, locks: Iterable[str], t: Mapping[str, str]) -> str:
+        """Return the notice of the camera that looks at one of these locks, empty without any."""
         named = ",".join(locks)
-        if not named:
-            return False
-        try:
-            found = await self.process.client.query(type="SmartLock", id=named, attrs=["refCamera"])
-        except NotFound:
-            return False
-        return any(value(one, "refCamera") for one in found)
+        watched = await self._all("SmartLock", id=named, attrs=["refCamera"]) if named else []
+        cameras = [str(value(one, "refCamera")) for one in watched if value(one, "refCamera")]
+        if not cameras:
+            return ""
+        notices = await self._all("PrivacyObject", q=f'refDevice=="{cameras[0]}"')
+        kept = [KEPT.fullmatch(str(value(one, "retentionPeriod"))) for one in notices]
+        days = next((found[1] for found in kept if found), None)
+        return t["camera_notice"].format(days=days) if days else t["camera_unknown"]
 
     async def alerts(self) -> list[Entity]:
         """Return the misuse of doors that nobody has seen to, newest first."""
-        try:
-            found = await self.process.client.query(type=ALERT, q='alertState=="active"')
-        except NotFound:
-            return []
+        found = await self._all(ALERT, q='alertState=="active"')
         return sorted(found, key=lambda one: str(value(one, "occurredAt")), reverse=True)
 
     async def taken(self, first: date, days: int, leaves: frozenset[str] | None = None) -> Taken:
@@ -86,18 +83,12 @@ class Site:
             whole = range(days + 1)
             named = (f'"{end}/{first + timedelta(days=n)}"' for end in ends for n in whole)
             q = f"spaceDay=={','.join(named)}"
-        try:
-            return taken_by_leaf(await self.process.client.query(type=CLAIM, q=q))
-        except NotFound:
-            return {}
+        return taken_by_leaf(await self._all(CLAIM, q=q))
 
     async def bookings(self, day: date) -> list[Booking]:
         """Return the bookings that touch a day, by start."""
         q, whole = _used_on(day - timedelta(days=1), 2), whole_day(day)
-        try:
-            found = await self.process.client.query(type=BOOKING, q=q)
-        except NotFound:
-            found = []
+        found = await self._all(BOOKING, q=q)
         read = [one for one in map(booking_from, found) if one.span.overlaps(whole)]
         return sorted(read, key=lambda one: one.span.start)
 
@@ -110,6 +101,12 @@ class Site:
         except NotFound:
             return []
         return [one for one in found if now - timedelta(days=365) <= one.span.start < now]
+
+    async def _all(self, kind: str, **how: Any) -> list[Entity]:
+        try:
+            return await self.process.client.query(type=kind, **how)
+        except NotFound:
+            return []
 
     def booking_id(self, local: str) -> str:
         """Return the id of a booking by the last part of it."""

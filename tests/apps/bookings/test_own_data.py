@@ -8,6 +8,8 @@ from broker.client import value
 from tests.apps.bookings.browsing import Pages
 from tests.apps.bookings.stage import ANNA, LOCK, hours, wish
 
+CAMERA = "urn:ngsi-ld:Camera:432148:gym"
+
 
 async def test_citizen_sees_and_erases_what_is_kept(pages: Pages):
     path = await pages.book()
@@ -41,9 +43,17 @@ async def test_camera_at_the_door_is_told_before_and_after_booking(pages: Pages)
     lock = {
         "id": LOCK,
         "type": ["Device", "SmartLock"],
-        "refCamera": {"type": "Relationship", "object": "urn:ngsi-ld:Camera:432148:gym"},
+        "refCamera": {"type": "Relationship", "object": CAMERA},
+    }
+    notice = {
+        "id": "urn:ngsi-ld:PrivacyObject:432148:gym",
+        "type": "PrivacyObject",
+        "refDevice": {"type": "Property", "value": CAMERA},
+        "retentionPeriod": {"type": "Property", "value": "P14D"},
     }
     assert "A camera looks at" not in await pages.page("/spaces/gym?date=2026-12-01&lang=en")
     await pages.town.client.create(lock)
-    assert "A camera looks at" in await pages.page("/spaces/gym?date=2026-12-01&lang=en")
-    assert "A camera looks at" in await pages.page(f"{await pages.book()}?lang=en")
+    assert "ask the city hall what for" in await pages.page("/spaces/gym?date=2026-12-01&lang=en")
+    await pages.town.client.create(notice)
+    assert "for 14 days" in await pages.page("/spaces/gym?date=2026-12-01&lang=en")
+    assert "for 14 days" in await pages.page(f"{await pages.book()}?lang=en")
