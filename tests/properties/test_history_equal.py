@@ -1,4 +1,4 @@
-"""History: the file says what the reference engine says, however rows were merged into chunks."""
+"""History: an engine says what the reference engine says, however rows were merged into chunks."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from broker.model.entity import DEFAULT
 from broker.model.times import timestamp
 from broker.query.ast import HasType
+from broker.store.contract import Store
 from broker.store.history import (
     ALL,
     EVERYTHING,
@@ -151,26 +152,23 @@ BOUNDS = st.lists(st.integers(0, 26), min_size=2, max_size=5, unique=True).map(
     lambda halves: [half * 500_000 for half in sorted(halves)]
 )
 LIMITS = st.one_of(st.none(), st.integers(1, 3))
+Question = tuple[Window, Which, list[int], int | None]
+QUESTIONS = st.lists(st.tuples(WINDOWS, WHICH, BOUNDS, LIMITS), min_size=1, max_size=4)
 
 
 @settings(max_examples=effort(quick=30, long=600))
-@given(STEPS, st.lists(st.tuples(WINDOWS, WHICH, BOUNDS, LIMITS), min_size=1, max_size=4))
-def test_chunks_say_what_rows_say(
-    steps: list[Deed], questions: list[tuple[Window, Which, list[int], int | None]]
-) -> None:
+@given(STEPS, QUESTIONS)
+def test_chunks_say_what_rows_say(steps: list[Deed], questions: list[Question]) -> None:
     with (
         TemporaryDirectory() as folder,
         patch.object(merging, "MOST", 4),
     ):
-        asyncio.run(_compare(Path(folder), steps, questions))
+        asyncio.run(compare(SqliteStore(Path(folder)), steps, questions))
 
 
-async def _compare(
-    folder: Path,
-    steps: list[Deed],
-    questions: list[tuple[Window, Which, list[int], int | None]],
-) -> None:
-    memory, real = MemoryStore(), SqliteStore(folder)
+async def compare(real: Store, steps: list[Deed], questions: list[Question]) -> None:
+    """Hold an engine, not yet open, to what the reference engine says after these steps."""
+    memory = MemoryStore()
     await memory.open()
     await real.open()
     try:

@@ -45,7 +45,7 @@ class Clock:
 class Town:
     """A store with what it should hold, now and in the past."""
 
-    def __init__(self, store: SqliteStore, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
         self.follower = Follower(store)
@@ -66,7 +66,8 @@ class Town:
                 if self.snapshot[0] == self.store.span()[1]:
                     await self.store.prune(self.clock())
             case "merge", _, _:
-                await self.store.history.compact()
+                if isinstance(self.store, SqliteStore):
+                    await self.store.history.compact()
             case _:
                 await self.read()
 
@@ -126,9 +127,8 @@ async def present(store: Store) -> dict[str, Entity]:
     }
 
 
-async def _live(folder: Path, deeds: list[Deed]) -> None:
-    clock = Clock()
-    store = SqliteStore(folder, clock=clock)
+async def live(store: Store, clock: Clock, deeds: list[Deed]) -> None:
+    """Let things happen in a store that is not yet open, and hold the feed to them."""
     await store.open()
     town = Town(store, clock)
     await town.follower.start()
@@ -146,4 +146,5 @@ async def _live(folder: Path, deeds: list[Deed]) -> None:
 @given(DEEDS)
 def test_the_feed_rebuilds_the_present_and_history_has_the_past(deeds: list[Deed]) -> None:
     with TemporaryDirectory() as folder:
-        asyncio.run(_live(Path(folder), deeds))
+        clock = Clock()
+        asyncio.run(live(SqliteStore(Path(folder), clock=clock), clock, deeds))

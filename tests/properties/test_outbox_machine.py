@@ -1,4 +1,6 @@
-"""Any sequence of operations leaves the same outbox on the reference engine and on SQLite.
+"""Any sequence of operations leaves the same outbox on the reference engine and on another.
+
+Here that is SQLite; `test_mongodb_machines` has the other.
 
 After each step the books balance, in all and for each subscription, and what waits is what the
 books say.
@@ -55,10 +57,18 @@ class Outboxes(RuleBasedStateMachine):
         self.clock = HandClock()
         self.minutes = 0
         self.reference = MemoryStore(clock=self.clock)
-        self.sqlite = self._sqlite(Path(self.folder.name))
+        self.engine = self._opened()
         self._run(self.reference.open())
-        for store in (self.reference, self.sqlite):
+        for store in (self.reference, self.engine):
             store.outbox.match_with(ByEntity())
+
+    def _opened(self) -> Store:
+        """Return the engine under test, open."""
+        return self._sqlite(Path(self.folder.name))
+
+    def _ended(self) -> None:
+        """Look at what the engine has left, once it is closed."""
+        assert check(Path(self.folder.name)) == []
 
     def _sqlite(self, folder: Path) -> SqliteStore:
         store = SqliteStore(folder, clock=self.clock, inline_seconds=10, longest_seconds=60)
@@ -73,7 +83,7 @@ class Outboxes(RuleBasedStateMachine):
             return await act(store)
 
         results = []
-        for store in (self.reference, self.sqlite):
+        for store in (self.reference, self.engine):
             try:
                 results.append(("returned", self._run(awaited(store))))
             except MachiError as error:
@@ -190,10 +200,10 @@ class Outboxes(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self._run(self.sqlite.close())
-        assert check(Path(self.folder.name)) == []
-        self.sqlite = self._sqlite(Path(self.folder.name))
-        self.sqlite.outbox.match_with(ByEntity())
+        self._run(self.engine.close())
+        self._ended()
+        self.engine = self._opened()
+        self.engine.outbox.match_with(ByEntity())
 
     @rule()
     def recover_a_copy(self) -> None:
@@ -203,7 +213,7 @@ class Outboxes(RuleBasedStateMachine):
             shutil.copytree(self.folder.name, left)
             assert check(left) == []
             store = self._sqlite(left)
-            found, known = self._run(everything(store)), self._run(everything(self.sqlite))
+            found, known = self._run(everything(store)), self._run(everything(self.engine))
             assert found[0] == known[0]
             assert found[2:] == known[2:]
             assert {
@@ -227,9 +237,9 @@ class Outboxes(RuleBasedStateMachine):
             assert one.books.waiting == len(queues[one.sid])
 
     def teardown(self) -> None:
-        if hasattr(self, "sqlite"):
-            self._run(self.sqlite.close())
-            assert check(Path(self.folder.name)) == []
+        if hasattr(self, "engine"):
+            self._run(self.engine.close())
+            self._ended()
             self.loop.close()
             self.folder.cleanup()
 

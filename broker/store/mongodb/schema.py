@@ -35,7 +35,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         IndexModel([("tenant", 1), ("types", 1), ("id", 1)], name="types"),
         IndexModel([("tenant", 1), ("places.p", 1), ("places.west", 1)], name="places"),
         IndexModel([("due", 1)], name="due", sparse=True),
-        IndexModel([("tenant", 1), ("over", 1)], name="over", sparse=True),
+        IndexModel([("tenant", 1)], name="large", partialFilterExpression={"over": True}),
     ],
     "changes": [
         IndexModel([("tenant", 1), ("id", 1)], name="entity"),

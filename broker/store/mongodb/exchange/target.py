@@ -109,7 +109,7 @@ class MongoTarget:
         for name, figures in (
             ("feed", {"newest": ends.newest, "pruned": ends.pruned}),
             ("history", {"number": ends.moment, "followed": ends.followed}),
-            ("outbox", {"last": ends.subscription, "gone": asdict(ends.gone), "settled": True}),
+            ("outbox", {"last": ends.subscription, "gone": asdict(ends.gone)}),
         ):
             await meta.update_one({"_id": name}, {"$set": figures}, upsert=True)
         await meta.delete_one({"_id": UNFINISHED})
