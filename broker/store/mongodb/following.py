@@ -91,14 +91,21 @@ class Following:
             self._take(others)
 
     def entry(self, turn: int, at: str, newest: int, writes: Writes) -> Document:
-        """Return the entry of a transaction of this broker."""
+        """Return the entry of a transaction of this broker, after which the feed is at `newest`."""
         wrote = {
             collection: list(writes.documents[collection])
             for collection in CACHED
             if collection in writes.documents
         }
         resources = [parted(key, 3) for key in writes.documents.get("resources", {})]
-        return {"_id": turn, "at": at, "newest": newest, "wrote": wrote, "resources": resources}
+        return {
+            "_id": turn,
+            "at": at,
+            "since": newest - len(writes.committed),
+            "newest": newest,
+            "wrote": wrote,
+            "resources": resources,
+        }
 
     async def _read(
         self, entries: list[Document], pruned: int, session: AsyncClientSession | None

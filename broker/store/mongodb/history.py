@@ -136,7 +136,7 @@ class MongoHistory:
     async def delete_instance(
         self, tenant: str, entity_id: str, attribute: str, instance_id: str
     ) -> bool:
-        """Remove a moment."""
+        """Remove a moment; of several datasets that have one of the name, the default's first."""
         wanted = {"entity": entity_id, "attribute": attribute, "name": instance_id}
         return await self._remove(tenant, wanted, most=1) > 0
 
@@ -287,15 +287,16 @@ class MongoHistory:
         await self._tenants.enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> int:
-            doomed = {"tenant": tenant, **wanted}
-            cursor = self._moments.find(doomed, {"_id": 1}, session=session).sort("_id", 1)
-            found = (await cursor.to_list())[:most]
-            for document in found:
+            asked = {"tenant": tenant, **wanted}
+            found = await self._moments.find(asked, {"dataset": 1}, session=session).to_list()
+            found.sort(key=lambda one: (one["dataset"] != DEFAULT, one["dataset"]))
+            doomed = found[:most]
+            for document in doomed:
                 writes.drop("moments", document["_id"])
             if head is not None:
                 writes.drop("heads", joined(tenant, head))
-            writes.after.append(lambda: self._fewer(len(found)))
-            return len(found)
+            writes.after.append(lambda: self._fewer(len(doomed)))
+            return len(doomed)
 
         return await self._alone(work)
 

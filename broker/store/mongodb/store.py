@@ -288,10 +288,7 @@ class MongoStore:
     async def prune(self, before: str) -> int:
         """Forget changes and remembered answers older than the time `before`."""
         self._check()
-        changes = self._database["changes"]
-        kept = await changes.find_one({"at": {"$gte": before}}, {"_id": 1}, sort=[("_id", 1)])
-        end = self._span[1] + 1 if kept is None else int(kept["_id"])
-        forgotten = 0
+        changes, end, forgotten = self._database["changes"], await self._kept_from(before), 0
         while True:
             last = min(end, self._span[0] + SLICE) - 1
             await self._forget(last, before)
@@ -301,6 +298,18 @@ class MongoStore:
         answers = await self._database["answers"].delete_many({"at": {"$lt": before}})
         await self._database["turns"].delete_many({"at": {"$lt": before}})
         return forgotten + answers.deleted_count
+
+    async def _kept_from(self, before: str) -> int:
+        """Return the oldest sequence number of the time `before` or later.
+
+        What a dropped tenant's changes were is gone; when they were is known from their turn.
+        """
+        young, first, end = {"at": {"$gte": before}}, [("_id", 1)], self._span[1] + 1
+        change = await self._database["changes"].find_one(young, {"_id": 1}, sort=first)
+        turn = await self._database["turns"].find_one(young, {"since": 1}, sort=first)
+        if change is not None:
+            end = min(end, int(change["_id"]))
+        return end if turn is None else min(end, int(turn["since"]) + 1)
 
     async def _forget(self, last: int, before: str) -> None:
         """Note that changes up to `last` are forgotten, and let what waits for them expire."""

@@ -273,6 +273,17 @@ async def test_pruning_forgets_the_past_and_never_reuses_a_number(
     assert store.span() == (4, 4)
 
 
+async def test_pruning_keeps_the_numbers_of_a_dropped_tenant_as_long_as_those_of_others(
+    store: Store, clock: HandClock
+) -> None:
+    await create(store, entity("urn:a"))
+    clock.time = "2026-01-09T00:00:00.000000Z"
+    await create(store, entity("urn:b"), tenant="town")
+    await store.drop_tenant("town")
+    await store.prune("2026-01-05T00:00:00.000000Z")
+    assert store.span() == (2, 2)
+
+
 async def test_pruning_stops_at_the_first_change_that_is_young_enough(
     store: Store, clock: HandClock
 ) -> None:

@@ -379,6 +379,16 @@ async def test_a_deleted_instance_is_gone(store: Store, name: str | None) -> Non
     assert await values(store) == [2]
 
 
+async def test_of_two_instances_of_one_name_the_default_datasets_is_deleted_first(
+    store: Store,
+) -> None:
+    await keep(store, told(level(1, 6, dataset="urn:ds", instance_id="urn:mine")))
+    await keep(store, told(level(2, 7, instance_id="urn:mine")))
+    assert await store.history.delete_instance("", "urn:a", LEVEL, "urn:mine")
+    found = await store.history.read("", ["urn:a"])
+    assert [(s.dataset, len(s.moments)) for s in found["urn:a"]] == [("urn:ds", 1)]
+
+
 async def test_an_attribute_is_deleted_by_dataset_or_whole(store: Store) -> None:
     facts = [
         level(1),
