@@ -17,10 +17,7 @@ from tests.properties.test_store_machine import TENANTS, Engines
 from tests.support import effort
 from tests.support.mongodb import database_name, mongodb
 
-FEW = settings(
-    max_examples=effort(quick=5, long=200), derandomize=bool(effort(quick=1, long=0)), database=None
-)
-"""Few are the same ones each time; long runs draw others."""
+FEW = settings(max_examples=effort(quick=5, long=200))
 STEPWISE = settings(FEW, stateful_step_count=effort(quick=12, long=40))
 
 
