@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from apps.kijiko.ledger.wallet import WalletKind
+from apps.kijiko.use.numbers import wallet_number
 from machi.seed.economy import Economy
 from tests.apps.bookings.stage import broker as plain_broker
 from tests.apps.test_barriers import STICKING_OUT, barriers
@@ -38,12 +40,14 @@ async def place(tmp_path: Path, browser: Browser) -> AsyncIterator[Street]:
 async def test_page_has_no_barrier_at_either_width(place: Street, browser: Browser) -> None:
     stranger = await browser.new_context()
     found = []
-    for name, path in PATHS.items():
+    some, *_ = await place.town.town.wallets.all(WalletKind.CITIZEN)
+    paths = PATHS | {"a wallet at the counter": f"{{1}}/?number={wallet_number(some.id)}"}
+    for name, path in paths.items():
         context = place.shop if name in SHOPS else place.citizen
         page = await (stranger if name in STRANGE else context).new_page()
         for language in ("ja", "en"):
             place_of = path.format(place.town.phone_url, place.town.staff_url)
-            answer = await page.goto(f"{place_of}?lang={language}")
+            answer = await page.goto(f"{place_of}{'&' if '?' in place_of else '?'}lang={language}")
             assert answer is not None
             assert answer.status == 200, name
             if name == "the analysis":

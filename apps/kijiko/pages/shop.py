@@ -82,7 +82,7 @@ class ShopPages:
         return self.frame.page(
             request, "till.html", status, told, here="/shop", name=shop.name[language_of(request)],
             entries=_lines(transfers[:SHOWN], shop), unpaid=wallet.balance,
-            sums=_sums(transfers, shop, self._site.town.now()),
+            sums=_sums(transfers, shop, self._site.town.now()), at=clock(self._site.town.now()),
             key=secrets.token_urlsafe(18), **shows,
         )  # fmt: skip
 

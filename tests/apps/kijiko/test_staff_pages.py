@@ -1,14 +1,18 @@
 """Shops, settlement, campaigns and reports: two people, one file, the same sums."""
 
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from html import unescape
+from pathlib import Path
 from urllib.parse import quote
 
+import orjson
 import pytest
 import pytest_asyncio
 
+import smart_data_models
 from apps.kijiko.bank.zengin import read
 from apps.kijiko.ledger.errors import NotPossible
 from apps.kijiko.ledger.transfer import Kind
@@ -19,6 +23,7 @@ from apps.kijiko.use.corrections import CorrectionRefused
 from apps.kijiko.use.numbers import wallet_number
 from apps.kijiko.use.settlement import BatchRefused, BatchStatus
 from apps.kijiko.use.shops import Shop, ShopStatus
+from broker.client import Entity
 from tests.apps.kijiko.stage import CITY, KEYS, NOW, asked
 from tests.apps.kijiko.town import BANK, Pages, broker, pages
 
@@ -26,6 +31,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 EN = TEXTS["en"]
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 27)
 SATO, ITO = "urn:ngsi-ld:Staff:sato", "urn:ngsi-ld:Staff:ito"
+MODELS = Path(smart_data_models.__file__).parent / "own"
+RECORD = MODELS / "ConsentRecord" / "examples" / "example-normalized.jsonld"
 PURPOSE = f"urn:ngsi-ld:DataPurpose:{CITY}:health-points"
 
 
@@ -187,6 +194,49 @@ async def test_points_by_steps_need_consent(town: Pages):
     with pytest.raises(NoGrant, match="campaign_consent"):
         await town.site.campaigns.grant(campaign, wallet, 9000)
     assert (await town.wallet()).balance == 0
+
+
+def _consent(holder: str, state: str, **more: str) -> Entity:
+    """Return a record of consent: the model's example, of a holder, as it stands."""
+    record: Entity = orjson.loads(RECORD.read_bytes())
+    for name in ("@context", "validUntil", "withdrawnAt"):
+        record.pop(name, None)
+    told = {"state": state, **more}
+    return record | {
+        "id": f"urn:ngsi-ld:ConsentRecord:{CITY}:{next(KEYS)}",
+        "refPrincipal": {"type": "Relationship", "object": holder},
+        "refPurpose": {"type": "Relationship", "object": PURPOSE},
+        **{name: {"type": "Property", "value": part} for name, part in told.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "points"),
+    [
+        ("given", {}, 5),
+        ("given", {"validUntil": "2027-01-01T00:00:00Z"}, 5),
+        ("given", {"validUntil": "2026-11-01T00:00:00Z"}, 0),
+        ("withdrawn", {}, 0),
+        ("refused", {}, 0),
+    ],
+)
+async def test_points_by_steps_are_bound_to_consent_that_is_given_now(
+    town: Pages, state: str, more: dict[str, str], points: int
+):
+    wallet, campaign = await town.opened(), _steps()
+    await town.site.campaigns.begin(campaign, SATO)
+    await town.town.client.create(_consent(wallet.holder, state, **more))
+    with contextlib.nullcontext() if points else pytest.raises(NoGrant, match="campaign_consent"):
+        await town.site.campaigns.grant(campaign, wallet, 9000)
+    assert (await town.wallet()).balance == points
+
+
+async def test_anothers_consent_is_none(town: Pages):
+    wallet, campaign = await town.opened(), _steps()
+    await town.site.campaigns.begin(campaign, SATO)
+    await town.town.client.create(_consent("urn:ngsi-ld:Holder:somebody-else", "given"))
+    with pytest.raises(NoGrant, match="campaign_consent"):
+        await town.site.campaigns.grant(campaign, wallet, 9000)
 
 
 async def test_points_are_granted_once_a_day_up_to_the_month_cap_and_the_budget(town: Pages):
