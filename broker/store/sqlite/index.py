@@ -102,13 +102,11 @@ SEVERAL: Final = object()
 """What `single` returns for an attribute that may have any number of terms, or a box."""
 
 
-def single(instances: dict[str, Instance] | None) -> Any:
+def single(instances: dict[str, Instance]) -> Any:
     """Return the only term of an attribute, None for none, or SEVERAL.
 
     A short way for what most attributes are: one instance with a plain value.
     """
-    if instances is None:
-        return None
     if len(instances) != 1:
         return SEVERAL
     (instance,) = instances.values()

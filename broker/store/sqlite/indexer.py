@@ -119,7 +119,8 @@ class Indexer:
                 columns, types, iri, names
             )
             was, now = before.get(iri), after.get(iri)
-            one, other = single(was), single(now)
+            one = None if was is None else single(was)
+            other = None if now is None else single(now)
             if one is not SEVERAL and other is not SEVERAL:
                 if singles and now is not None and other.__class__ not in _NUMBERS:
                     self._lower(singles, path, Exact.ORDER, singles, names)

@@ -23,7 +23,8 @@ from broker.store.sqlite.session import CHANGE, EXPIRES, LOAD, UPDATE, Feed
 from broker.store.sqlite.town import Town
 from broker.store.swap import Swap
 
-BEGINS: Final = len(b'{"%b":{' % DEFAULT.encode())
+BEGINS: Final = b'{"%b":{' % DEFAULT.encode()
+"""How the instances of an attribute begin that has a default one."""
 
 
 class Swapping:
@@ -46,15 +47,15 @@ class Swapping:
             return None
         eid, last, version, document = row
         head = document.find(LINES)
-        mark = b'\n"%b":{"%b":{' % (key.encode(), DEFAULT.encode())
-        start = document.find(mark, head) + 1
+        mark = b'\n"' + key.encode() + b'":'
+        start = document.find(mark + BEGINS, head) + 1
         if head < 0 or not start or (self._feed.due and EXPIRES in document):
             return None
         end = document.index(b"\n", start)
         if document[end - 1] == COMMA:
             end -= 1
         lost = document[start:end]
-        was = orjson.loads(lost[len(mark) - BEGINS - 1 :])
+        was = orjson.loads(lost[len(mark) - 1 :])
         if len(was) != 1 or NESTED in lost:
             return None
         before = orjson.loads(document[:head] + b'"attrs":0}')
@@ -66,15 +67,15 @@ class Swapping:
         instances = {DEFAULT: new}
         after = {**before, "modifiedAt": now, "attrs": Edited(attrs, {iri: instances})}
         swap.may(before, after)
-        gained = b'"%b":%b' % (key.encode(), encode(instances))
+        gained = mark[1:] + encode(instances)
         seq, version = effects.seq + 1, version + 1
-        stamp, old = b'"modifiedAt":"%b"' % now.encode(), b'"modifiedAt":"%b"' % then.encode()
-        document = b"%b%b%b%b" % (
-            *(document[:head].replace(old, stamp), document[head:start]),
-            *(gained, document[end:]),
-        )
+        stamp = b'"modifiedAt":"' + now.encode() + b'"'
+        old = b'"modifiedAt":"' + then.encode() + b'"'
+        top = document[:head].replace(old, stamp)
+        document = top + document[head:start] + gained + document[end:]
         self._run(UPDATE, (version, seq, document, eid))
-        delta, prior = b'{%b,"attrs":{%b}}' % (stamp, gained), b'{%b,"attrs":{%b}}' % (old, lost)
+        delta = b"{" + stamp + b',"attrs":{' + gained + b"}}"
+        prior = b"{" + old + b',"attrs":{' + lost + b"}}"
         self._run(
             CHANGE,
             (seq, town.tid, swap.entity_id, version, Kind.UPDATE, now, last, eid, delta, prior),
