@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
+from broker.errors import Forbidden
+from broker.guard import Action, Caller, OpenGuard
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Outcome, Settlement
@@ -309,6 +311,30 @@ async def test_keys_to_a_source_are_told_to_administrators_only() -> None:
         open_told, guarded = [orjson.loads(one.body)["data"] for one in where.got]
     assert open_told == [source(1, contextSourceInfo=secret)]
     assert guarded == [source(1)]
+
+
+class Closing(OpenGuard):
+    """Refuses reading from a moment on."""
+
+    transparent = False
+    closed = False
+
+    def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
+        if self.closed and action is Action.READ:
+            raise Forbidden("No more.", place="caller", remedy="None.")
+
+
+async def test_who_may_no_longer_read_is_told_of_no_registration() -> None:
+    guard = Closing()
+    async with receiver() as where, running(MemoryStore(clock=Ticking()), guard=guard) as client:
+        await register(client, source(1))
+        await client.post(SUBSCRIPTIONS, subscription(where.url))
+        await settled(client)
+        guard.closed = True
+        assert (await client.patch(at(1), {"mode": "redirect"})).status == 204
+        await settled(client)
+        assert (await client.broker.store.outbox.books()).withheld == 1
+    assert len(where.got) == 1
 
 
 async def test_a_dead_letter_says_why_it_was_due(client: Client) -> None:
