@@ -12,6 +12,8 @@ from broker.settings import Settings
 from broker.store.outbox import Outcome, Settlement
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.delivery.message import Message
+from consent.records.model import CONSENT
+from smart_data_models.own import iri
 from tests.support.asgi import Ticking
 from tests.support.patience import PATIENCE
 from tests.support.persons import ENTITIES, TAG, Town, attributes, town
@@ -84,6 +86,24 @@ async def test_after_withdrawal_nothing_is_sent(watched):
     await made.make(made.detection(2, "taro"), "tags")
     await until(made, queued=0, waiting=0, delivered=0)
     assert heard.got == []
+
+
+async def test_recipient_is_told_of_the_withdrawal_and_nobody_else(watched):
+    made, heard = watched
+    for client in ("rescue", "shops", "office"):
+        body = {
+            "type": "Subscription",
+            "entities": [{"type": CONSENT}],
+            "notification": {"endpoint": {"uri": f"{heard.url}{client}"}},
+        }
+        assert (await made.ask("POST", SUBSCRIPTIONS, client, body)).status == 201
+    await made.withdraw("hana")
+    await until(made, queued=2, waiting=0, delivered=2)
+    assert {got.path.endswith("rescue") for got in heard.got} == {True}
+    records = [got.json()["data"][0] for got in heard.got]
+    assert {record[iri("state")]["value"] for record in records} == {"withdrawn"}
+    assert [iri("effectDoneAt") in record for record in records] == [False, True]
+    assert records[0][iri("refPrincipal")]["object"] == "urn:ngsi-ld:Holder:hana"
 
 
 async def period(made: Town, *names: str) -> None:
