@@ -1,11 +1,13 @@
 """compose.yaml is what the Compose specification allows, and keeps to the rules of a hard host."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker.api.routes import EX, TABLE
 from machi.access import HANDED
 from machi.deploying import Secrets
 from tests.deploy.composed import COMPOSE, OWN, ROOT, SERVICES, compose, secret_files, texts
@@ -93,3 +95,12 @@ def test_secrets_that_are_there_are_left_alone(tmp_path: Path) -> None:
 
     first: Any = contents()
     assert contents() == first
+
+
+def test_what_a_ticket_opens_goes_to_the_broker_that_gave_it() -> None:
+    text = (ROOT / "deploy" / "Caddyfile").read_text()
+    (paths,) = re.findall(r"@streams path (.+)", text)
+    (policy,) = re.findall(r"reverse_proxy @streams .+ \{\s+lb_policy (\w+)", text)
+    wanted = {f"{EX}/{name}" for name in ("stream", "ws", "tickets")}
+    assert (set(paths.split()), policy) == (wanted, "first")
+    assert wanted <= {route.template for route in TABLE.routes}
