@@ -80,7 +80,7 @@ async def pages(folder: Path) -> AsyncIterator[Pages]:
 
 @contextlib.asynccontextmanager
 async def booked(client: Client) -> AsyncIterator[tuple[Site, tuple[str, str]]]:
-    """Give the bookings app of a town in which a gym is booked for tomorrow and paid."""
+    """Give the bookings app of a town in which a gym is booked and paid, and a door was forced."""
     async with aiohttp.ClientSession() as session:
         provider = HttpProvider("http://127.0.0.1:9", "secret", "", session)
         locks, holders = PaperLocks(client), Holders(PaperVault())
@@ -92,6 +92,12 @@ async def booked(client: Client) -> AsyncIterator[tuple[Site, tuple[str, str]]]:
         case = await site.desk.hold(Wish(GYM, span, holder, "1", channel="import"))
         await site.desk.cash(case.booking.id)
         await process.settle(case.booking.id)
+        values = {"misuse": "forced", "alertState": "active", "occurredAt": timestamp(start)}
+        alert = {"id": "urn:ngsi-ld:AccessAlert:432148:1-forced", "type": "AccessAlert",
+                 "refLock": {"type": "Relationship", "object": "urn:ngsi-ld:SmartLock:432148:1"},
+                 **{name: {"type": "Property", "value": part} for name, part in values.items()},
+                 }  # fmt: skip
+        await client.create(alert)
         link = f"/open?key={await holders.secret(holder)}"
         yield site, (link, f"/bookings/{case.booking.local}")
 
