@@ -47,6 +47,11 @@ that do not count, and one Chromium with ten open pages, all on the same cores. 
 before the uplink is handed to Mosquitto: to the broker's stream, to the portal's event stream, and
 in the pages to the first task after the frame that draws the level. Each round is the 95th
 percentile of 20 messages, in the pages of 200. The start has a town's own MQTT broker and devices.
+
+Kijiko: 64 payments at once for 5 s a round; each answer means that the payment is on disk, and all
+books must balance afterwards. The shop's screen: payments one after the other on one page of a
+Chromium, seen on another; from the first byte of the answer, and from the press of the button, to
+the first task after the frame that draws the line, all by the browser's clock.
 """
 
 
