@@ -16,11 +16,12 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from broker.clock import Clock
 from broker.model.entity import Entity
-from broker.store.books import Posting, figures, no_subscription, subscription_exists, total
+from broker.store.books import figures, no_subscription, subscription_exists
 from broker.store.mongodb.dead import settle, take_dead, wait_again
 from broker.store.mongodb.draft import Writes
-from broker.store.mongodb.letters import Letters, periods_with
-from broker.store.mongodb.lines import Line, Tries, row_key
+from broker.store.mongodb.leaving import drop
+from broker.store.mongodb.letters import Letters
+from broker.store.mongodb.lines import Line
 from broker.store.mongodb.matching import match, queue_changes
 from broker.store.mongodb.queues import Queues
 from broker.store.mongodb.rows import Document, to_resource
@@ -39,7 +40,6 @@ from broker.store.mongodb.tenants import Tenants
 from broker.store.mongodb.writer import Writer
 from broker.store.outbox import (
     IN_FLIGHT,
-    PERIODIC,
     Books,
     Courier,
     DeadLetter,
@@ -155,7 +155,7 @@ class MongoOutbox:
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
             staged = await self._known(session, Staging(self._lines), tenant, id)
-            await self._drop(session, writes, [staged])
+            await drop(self._database, self._queues, session, writes, [staged])
 
         await self._alone(work)
 
@@ -351,61 +351,6 @@ class MongoOutbox:
         staging.write(writes)
         writes.after.append(lambda: self._queues.begin(rows))
 
-    async def expire(
-        self, session: AsyncClientSession, writes: Writes, newest: int, before: str
-    ) -> None:
-        """Let rows about changes up to `newest` expire, and periodic ones queued before a time."""
-        staging = Staging(self._lines)
-        touched = []
-        for sid, line in self._lines.items():
-            old = [seq for seq in line.order if _is_old(seq, line.rows[seq], newest, before)]
-            if old and (staged := staging.find(sid)) is not None:
-                for seq in old:
-                    staged.take(seq)
-                staged.post(Posting(expired=len(old)))
-                touched.append(sid)
-        staging.write(writes)
-        old_periods = {"seq": {"$gte": PERIODIC}, "queued_at": {"$lt": before}}
-        gone: Document = {"$or": [{"seq": {"$lte": newest}}, old_periods]}
-        await self._database["dead"].delete_many(gone, session=session)
-        writes.after.append(lambda: self._queues.told.news(touched))
-
-    async def forget(
-        self,
-        session: AsyncClientSession,
-        writes: Writes,
-        tenant: str,
-        entity_id: str,
-        seqs: Sequence[int],
-    ) -> None:
-        """Let go of rows about these changes, and about periods with an entity of the tenant."""
-        staging, touched = Staging(self._lines), []
-        waiting = await periods_with(self._database["outbox"], session, tenant, entity_id)
-        dead = await periods_with(self._database["dead"], session, tenant, entity_id)
-        for sid, line in self._lines.items():
-            gone = set(seqs) if line.stored.tenant == tenant else set()
-            gone = (gone | waiting.get(sid, set())) & line.rows.keys()
-            if gone and (staged := staging.find(sid)) is not None:
-                for seq in gone:
-                    staged.take(seq)
-                staged.post(Posting(expired=len(gone)))
-                touched.append(sid)
-        staging.write(writes)
-        letters = [row_key(sid, seq) for sid, some in dead.items() for seq in some]
-        either: Document = {"$or": [{"seq": {"$in": list(seqs)}}, {"_id": {"$in": letters}}]}
-        await self._database["dead"].delete_many({"tenant": tenant, **either}, session=session)
-        writes.after.append(lambda: self._queues.told.news(touched))
-
-    async def drop_tenant(self, session: AsyncClientSession, writes: Writes, tenant: str) -> None:
-        """Remove all subscriptions of a tenant."""
-        staging = Staging(self._lines)
-        gone = [
-            staged
-            for sid, line in self._lines.items()
-            if line.stored.tenant == tenant and (staged := staging.find(sid)) is not None
-        ]
-        await self._drop(session, writes, gone)
-
     async def _open(
         self, session: AsyncClientSession, staged: StagedLine, opening: Opening | None
     ) -> list[Waiting]:
@@ -420,25 +365,6 @@ class MongoOutbox:
         at = self._clock()
         staged.stored = replace(staged.stored, last_due=at)
         return [queue_period(staged, at, (), notice)]
-
-    async def _drop(
-        self, session: AsyncClientSession, writes: Writes, gone: Sequence[StagedLine]
-    ) -> None:
-        for staged in gone:
-            sid = staged.stored.sid
-            cancel_rows(staged)
-            writes.drop("subscriptions", sid)
-            for seq in staged.taken:
-                writes.drop("outbox", row_key(sid, seq))
-            await self._database["dead"].delete_many({"sid": sid}, session=session)
-        books = total([self._queues.gone, *(staged.stored.books for staged in gone)])
-        writes.put("meta", self._queues.meta(gone=books))
-
-        def durable() -> None:
-            self._queues.gone = books
-            self._queues.drop([staged.stored.sid for staged in gone])
-
-        writes.after.append(durable)
 
     async def _letter(self, document: Document) -> DeadLetter | None:
         line = self._lines.get(document["sid"])
@@ -461,7 +387,3 @@ class MongoOutbox:
     async def _entered(self, tenant: str) -> None:
         await self._fresh()
         self._tenants.require(tenant)
-
-
-def _is_old(seq: int, tries: Tries, newest: int, before: str) -> bool:
-    return seq <= newest or (seq >= PERIODIC and tries.queued_at < before)

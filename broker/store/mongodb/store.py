@@ -28,6 +28,7 @@ from broker.store.contract import (
     Work,
 )
 from broker.store.explanation import Explanation
+from broker.store.mongodb import leaving
 from broker.store.mongodb.asking import Asking
 from broker.store.mongodb.documents import STORED, to_record
 from broker.store.mongodb.draft import Draft, Steps, Writes
@@ -318,7 +319,7 @@ class MongoStore:
             await self._database["meta"].update_one(
                 {"_id": "feed"}, {"$set": {"pruned": last}}, session=session
             )
-            await self.outbox.expire(session, writes, last, before)
+            await leaving.expire(self._database, self._queues, session, writes, last, before)
 
             def durable() -> None:
                 self._span = (last + 1, self._span[1])
@@ -345,7 +346,8 @@ class MongoStore:
             await changes.delete_many({"_id": {"$in": seqs}}, session=session)
             kept = {"$set": {"before": emptied_document(last)}}
             await changes.update_one({"_id": last["_id"]}, kept, session=session)
-            await self.outbox.forget(session, writes, tenant, entity_id, seqs)
+            them = (tenant, entity_id, seqs)
+            await leaving.forget(self._database, self._queues, session, writes, *them)
             return len(seqs)
 
         forgotten = 0
@@ -365,7 +367,7 @@ class MongoStore:
         await self._enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
-            await self.outbox.drop_tenant(session, writes, tenant)
+            await leaving.drop_tenant(self._database, self._queues, session, writes, tenant)
             await self.history.drop_tenant(session, writes, tenant)
             if tenant:
                 writes.drop("tenants", tenant)
