@@ -142,7 +142,7 @@ class Draft:
             self.database["changes"].find_one(
                 {"tenant": self.tenant, "id": entity_id, "kind": Kind.DELETE.value},
                 {"version": 1},
-                sort=[("_id", -1)],
+                sort=[("version", -1)],
                 session=self.session,
             )
         )

@@ -37,7 +37,7 @@ class Queues:
 
     async def load(self, database: Database) -> None:
         """Take in what the database holds."""
-        async for document in database["subscriptions"].find().sort("_id", 1):
+        async for document in database["subscriptions"].find({"_id": {"$gt": 0}}).sort("_id", 1):
             stored = to_subscription(document)
             self.lines[stored.sid] = Line(stored)
             self.ids[stored.tenant, stored.id] = stored.sid

@@ -305,7 +305,8 @@ class MongoStore:
 
         What a dropped tenant's changes were is gone; when they were is known from their turn.
         """
-        young, first, end = {"at": {"$gte": before}}, [("_id", 1)], self._span[1] + 1
+        young: Document = {"at": {"$gte": before}, "_id": {"$gt": 0}}
+        first, end = [("_id", 1)], self._span[1] + 1
         change = await self._database["changes"].find_one(young, {"_id": 1}, sort=first)
         turn = await self._database["turns"].find_one(young, {"since": 1}, sort=first)
         if change is not None:
@@ -337,7 +338,7 @@ class MongoStore:
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> int:
             deleted = {**about, "kind": Kind.DELETE.value}
-            last = await changes.find_one(deleted, sort=[("_id", -1)], session=session)
+            last = await changes.find_one(deleted, sort=[("version", -1)], session=session)
             if last is None:
                 return 0
             older: Document = {**about, "_id": {"$lt": last["_id"]}}
