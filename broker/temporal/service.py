@@ -116,10 +116,7 @@ class Past:
         narrowed = self.guard.narrow(caller, tenant, given)
         conditions = split(narrowed.where)
         await self._catch_up()
-        if not conditions.simple or not (
-            self.guard.transparent
-            or (narrowed is given and self.guard.lens(caller, tenant) is not None)
-        ):
+        if not conditions.simple or not (self.guard.transparent or narrowed is given):
             return await self._scan(caller, tenant, query, conditions, asked)
         search = Search(
             conditions.head,

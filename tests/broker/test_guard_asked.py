@@ -7,6 +7,7 @@ the hiding that comes after it.
 import pytest
 
 from broker.api.routes import TABLE
+from broker.entities.service import Target
 from broker.errors import Forbidden
 from broker.guard import Action, Caller, OpenGuard
 from broker.model.entity import Entity
@@ -176,3 +177,12 @@ async def test_refusal_of_a_write_as_it_is_made_reaches_the_caller(route: str):
 
 def test_every_route_asks_or_says_why_not():
     assert {route.name for route in TABLE.routes} == {*ASKED, *UNASKED}
+
+
+async def test_end_of_an_attribute_known_only_from_history_is_refused_before_it_is_looked_up():
+    guard = Refusing()
+    guard.action, guard.on = UPDATE, True
+    async with running(MemoryStore(clock=Ticking()), guard=guard) as client:
+        target = Target("urn:ngsi-ld:Gauge:nowhere")
+        with pytest.raises(Forbidden):
+            await client.broker.amendments.end_attribute(Caller(), "", target, "urn:a", None)

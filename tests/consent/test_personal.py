@@ -261,3 +261,21 @@ async def test_no_conflict_tells_an_administrator_of_an_entity_they_do_not_see(
         path = "/ngsi-ld/v1/csourceRegistrations"
         answer = await made.ask("POST", path, "admin", body)
         assert answer.status == 201, answer.body
+
+
+FIGURES = "&format=aggregatedValues&aggrMethods=max&aggrPeriodDuration=PT0S"
+
+
+@pytest.mark.parametrize("form", ["", FIGURES])
+async def test_history_of_what_is_open_is_in_the_log_where_it_is_a_persons_and_a_person_reads(
+    open_town: Town, form: str
+):
+    station = NS + "RiverLevelStation"
+    body = {"id": "urn:ngsi-ld:RiverLevelStation:own", "type": station}
+    await open_town.make({**body, **attributes(refHolder=holder("hana"), rssi=1)})
+    span = "timerel=after&timeAt=2020-01-01T00:00:00Z&timeproperty=modifiedAt"
+    path = f"/ngsi-ld/v1/temporal/entities?type={station.replace('#', '%23')}&{span}{form}"
+    answer = await open_town.ask("GET", path, "account:officer")
+    assert [one["id"] for one in answer.json()] == [body["id"]]
+    (line,) = await open_town.log.of("", holder("hana"))
+    assert (line["user"], line["target"]) == ("officer", body["id"])
