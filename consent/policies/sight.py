@@ -66,7 +66,8 @@ class Sight:
         self._permits: list[_Part] = []
         self._bans: list[_Part] = []
         for rule in rules:
-            part = _Part(rule.rows, compile_predicate(rule.rows), rule.attributes, rule)
+            named = None if rule.attributes is None else rule.attributes - rule.veiled
+            part = _Part(rule.rows, compile_predicate(rule.rows), named, rule)
             (self._permits if rule.permits else self._bans).append(part)
             self._changes = self._changes or bool(rule.permits and rule.transform)
             if rule.permits and rule.plain:
