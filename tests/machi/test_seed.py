@@ -231,3 +231,20 @@ async def test_counts_of_the_town_show_who_walked_yesterday(tmp_path: Path):
     shown = [one["people"] for one in counts if one["people"] is not None]
     assert len(shown) >= 3
     assert min(shown) >= PUBLIC
+
+
+async def test_town_is_planted_again_behind_its_policies_as_it_is(tmp_path: Path):
+    access = town_access(tmp_path)
+    keys = hand_out(tmp_path).keys
+    async with (
+        live_broker(
+            tmp_path,
+            guard=access.guard,
+            disclosures=access.disclosures,
+            models=offered(everywhere=True),
+        ) as url,
+        Client(url, key=keys["seed"]) as town,
+        Client(url, key=keys["seed"], tenant="drill") as drill,
+    ):
+        first, second = await plant(town, drill), await plant(town, drill)
+    assert (first.present, second.created, second.present) == (0, 0, first.created)
