@@ -1,4 +1,4 @@
-"""Settings of the whole suite: Hypothesis profile, reference tests, what workers count."""
+"""Settings of the whole suite: Hypothesis profile, which tests are left out, what workers count."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.mongodb import REAL
 from tests.support.patience import be_patient
-from tests.support.runs import load_hypothesis_profile
+from tests.support.runs import LONG, load_hypothesis_profile
 from tests.support.tally import TALLY
 
 REFERENCE = "MACHI_REFERENCE_DATA"
@@ -17,12 +18,12 @@ be_patient()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests marked `reference` where the reference data is not named."""
-    if os.environ.get(REFERENCE):
-        return
-    left_out = [item for item in items if item.get_closest_marker("reference")]
+    """Leave out the tests marked with what this run does not have."""
+    there = {"reference": os.environ.get(REFERENCE), "real_mongodb": REAL, "long": LONG}
+    lacking = [marker for marker, value in there.items() if not value]
+    left_out = {item for item in items if any(map(item.get_closest_marker, lacking))}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
+        config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
 
 

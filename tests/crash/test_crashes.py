@@ -46,7 +46,7 @@ async def test_a_store_that_does_not_sync_is_found_out(tmp_path: Path) -> None:
     assert tally.wrong
 
 
-@pytest.mark.skipif(not effort(quick=0, long=1), reason="several processes: long runs only")
+@pytest.mark.long
 @pytest.mark.timeout(3000)
 async def test_one_of_two_brokers_on_mongodb_is_killed_and_nothing_is_lost(tmp_path: Path) -> None:
     tally = Tally("SIGKILL of one of two brokers")

@@ -24,7 +24,7 @@ from tests.properties.test_query_equal import towns
 from tests.support import effort
 from tests.support.mongodb import REAL, database_name
 
-pytestmark = pytest.mark.skipif(not REAL, reason="needs a real MongoDB: MACHI_MONGO_URL")
+pytestmark = pytest.mark.real_mongodb
 
 AT = "2026-01-01T00:00:00.000000Z"
 FEW = settings(max_examples=effort(quick=20, long=500))
