@@ -29,6 +29,7 @@ from tests.support.mqtt import HOST, background, mqtt_broker, publish
 from tests.support.patience import PATIENCE
 from tests.support.persons import KEY, POLICIES, SHOPS, TAG, Papers, attributes, people
 from tests.support.policies import Known
+from tests.support.until import until
 
 API_KEY = "4jggokgpepnvsb2uv4s40d59ov"
 PEOPLE = ("hana", "taro")
@@ -101,9 +102,11 @@ class Town(Papers):
 
     async def held(self, text: str) -> None:
         """Wait until a message with this text is held."""
-        async with asyncio.timeout(PATIENCE):
-            while not any(text.encode() in payload for payload in await self.payloads()):
-                await asyncio.sleep(0.02)
+
+        async def there() -> bool:
+            return any(text.encode() in payload for payload in await self.payloads())
+
+        await until(there)
 
     async def payloads(self) -> list[bytes]:
         """Return what is held."""
@@ -164,13 +167,6 @@ def _key_of_the_adapter(monkeypatch: pytest.MonkeyPatch):
     assert key_of("iot_agent") == "tags"
 
 
-async def until_done(town: Town) -> None:
-    """Wait until Hana's withdrawal is done."""
-    async with asyncio.timeout(PATIENCE):
-        while not await town.done():
-            await asyncio.sleep(0.02)
-
-
 async def test_held_messages_of_the_persons_device_are_erased_and_no_new_ones_are_held(
     tmp_path: Path,
 ):
@@ -179,7 +175,7 @@ async def test_held_messages_of_the_persons_device_are_erased_and_no_new_ones_ar
             await town.send(name, f"{{of {name}")
             await town.held(f"of {name}")
         await town.withdraw()
-        await until_done(town)
+        await until(town.done)
         assert b"of hana" not in town.left()
         assert b"of taro" in town.left()
         await town.send("hana", "{later of hana")
@@ -195,11 +191,13 @@ async def test_withdrawal_is_done_only_when_the_adapter_has_answered(tmp_path: P
             await town.held("of hana")
         await town.withdraw()
         service = await town.as_("tags")
-        async with asyncio.timeout(PATIENCE):
-            while await service.query(type=TAG, id="urn:ngsi-ld:TagDetection:0"):
-                await asyncio.sleep(0.02)
+
+        async def gone() -> bool:
+            return not await service.query(type=TAG, id="urn:ngsi-ld:TagDetection:0")
+
+        await until(gone)
         assert b"of hana" in town.left()
         assert not await town.done()
         async with town.adapter():
-            await until_done(town)
+            await until(town.done)
         assert b"of hana" not in town.left()
