@@ -1,6 +1,5 @@
 """The process of bookings that kills itself, the town around it, and people at its forms."""
 
-import asyncio
 import contextlib
 import multiprocessing
 import re
@@ -26,6 +25,7 @@ from tests.apps.keys.town import Town, lock_id, town
 from tests.e2e.killable import Orders, serve
 from tests.support import free_port
 from tests.support.patience import PATIENCE
+from tests.support.until import until
 
 LIVES = 10 * PATIENCE
 """Seconds until a test gives up on what the process comes to do after dying many times."""
@@ -87,10 +87,12 @@ class Stand:
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
         """Wait for something, reviving the process meanwhile, which may take many lives."""
-        async with asyncio.timeout(LIVES):
-            while not await true():
-                self.revive()
-                await asyncio.sleep(0.02)
+
+        async def look() -> bool:
+            self.revive()
+            return await true()
+
+        await until(look, LIVES)
 
     async def all(self) -> dict[str, list[Entity]]:
         """Return what the broker has of bookings, by type."""
@@ -128,6 +130,7 @@ class Citizen:
             status, to, key = await self._sent(page, page.replace("?", "/book?"), wish, key)
             if status == 303:
                 return to.rpartition("/")[2].partition("?")[0]
+            assert status in (409, 503), f"{status}: the {space} cannot be booked on {day}"
             # The answer to the first try was lost, and with it who the citizen is.
             hour, key = (hour + 1, "") if status == 409 else (hour, key)
 
@@ -155,24 +158,30 @@ class Citizen:
 
         A form that the page does not have any more has done its work.
         """
-        to = urlsplit(form).path
-        async with asyncio.timeout(LIVES):
-            while True:
-                self._stand.revive()
-                try:
-                    async with self._browser.get(page) as answer:
-                        text, status = await answer.text(), answer.status
-                    if status == 200 and f'action="{to}' not in text:
-                        return status, "", key
-                    hidden = dict(HIDDEN.findall(text))
-                    key = key or hidden.get("key", "")
-                    sent = {"token": hidden["token"], "key": key, **fields}
-                    async with self._browser.post(form, data=sent, allow_redirects=False) as answer:
-                        await answer.read()
-                        if answer.status != 403:
-                            return answer.status, answer.headers.get("Location", ""), key
-                except (aiohttp.ClientError, OSError, KeyError):
-                    await asyncio.sleep(0.02)
+        to, sent = urlsplit(form).path, {"key": key, **fields}
+
+        async def answered() -> tuple[int, str, str] | None:
+            self._stand.revive()
+            async with self._browser.get(page) as answer:
+                text, status = await answer.text(), answer.status
+            if status == 200 and f'action="{to}' not in text:
+                return status, "", sent["key"]
+            hidden = dict(HIDDEN.findall(text))
+            sent["key"] = sent["key"] or hidden.get("key", "")
+            sent["token"] = hidden["token"]
+            async with self._browser.post(form, data=sent, allow_redirects=False) as answer:
+                await answer.read()
+            if answer.status == 403:
+                return None
+            return answer.status, answer.headers.get("Location", ""), sent["key"]
+
+        async def tried() -> tuple[int, str, str] | None:
+            try:
+                return await answered()
+            except (aiohttp.ClientError, OSError, KeyError):
+                return None
+
+        return await until(tried, LIVES)
 
 
 @contextlib.asynccontextmanager
@@ -221,7 +230,12 @@ def _space(space_id: str, **rules: Any) -> Entity:
         "slotMinutes": 60,
         "openingHours": [{"days": list(WEEK), "opens": "9:00", "closes": "21:00"}],
         "priceRules": [{"amountJPY": 300}],
-        "bookingRules": {"cancellation": [{"daysBefore": 0, "percent": 100}], **rules},
+        "bookingRules": {
+            # A long run goes on for months of the town's time, a day for each kill.
+            "closed": {"yearEnd": False},
+            "cancellation": [{"daysBefore": 0, "percent": 100}],
+            **rules,
+        },
     }
     return {
         "id": space_id,

@@ -125,6 +125,15 @@ async def _asked(stand: Stand, citizen: Citizen, local: str) -> str:
     return found[0]
 
 
+PAID_BACK = ["HttpProvider.refund", "commit FacilityBooking, PaymentTransaction refunded"]
+CAPTURED_LATE = [
+    "HttpProvider.cancel",
+    "commit FacilityBooking, PaymentTransaction captured, PaymentTransaction pending",
+    *PAID_BACK,
+]
+ISSUED = ["Vault.put pin", "Doors.put", "commit AccessGrant active"]
+REVOKED = ["Doors.remove", "Vault.forget pin", "commit AccessGrant revoked"]
+TOLD = ["Mail.send", "commit FacilityBooking"]
 EFFECTS: dict[Scenario, list[str]] = {
     pays: [
         "Vault.put name",
@@ -136,62 +145,38 @@ EFFECTS: dict[Scenario, list[str]] = {
         "commit FacilityBooking, PaymentTransaction",
         "HttpProvider.look",
         "commit FacilityBooking confirmed, PaymentTransaction captured, AccessGrant requested",
-        "Vault.put pin",
-        "Doors.put",
-        "commit AccessGrant active",
-        "Mail.send",
-        "commit FacilityBooking",
+        *ISSUED,
+        *TOLD,
     ],
     cancels: [
         "commit FacilityBooking cancelled, -SlotClaim, PaymentTransaction pending, AccessGrant",
-        "HttpProvider.refund",
-        "commit FacilityBooking, PaymentTransaction refunded",
-        "Doors.remove",
-        "Vault.forget pin",
-        "commit AccessGrant revoked",
-        "Mail.send",
-        "commit FacilityBooking",
+        *PAID_BACK,
+        *REVOKED,
+        *TOLD,
     ],
     pays_late: [
         "commit FacilityBooking cancelled, -SlotClaim, PaymentTransaction",
-        "HttpProvider.cancel",
-        "commit FacilityBooking, PaymentTransaction captured, PaymentTransaction pending",
-        "HttpProvider.refund",
-        "commit FacilityBooking, PaymentTransaction refunded",
-        "Mail.send",
-        "commit FacilityBooking",
+        *CAPTURED_LATE,
+        *TOLD,
     ],
     moves: [
         "commit FacilityBooking, -SlotClaim, SlotClaim, AccessGrant, AccessGrant requested",
-        "Doors.remove",
-        "Vault.forget pin",
-        "commit AccessGrant revoked",
-        "Vault.put pin",
-        "Doors.put",
-        "commit AccessGrant active",
-        "Mail.send",
-        "commit FacilityBooking",
+        *REVOKED,
+        *ISSUED,
+        *TOLD,
     ],
     is_closed: [
         "commit BookableSpace",
         "commit FacilityBooking suspended, -SlotClaim, PaymentTransaction pending, AccessGrant",
-        "HttpProvider.refund",
-        "commit FacilityBooking, PaymentTransaction refunded",
-        "Doors.remove",
-        "Vault.forget pin",
-        "commit AccessGrant revoked",
-        "Mail.send",
-        "commit FacilityBooking",
+        *PAID_BACK,
+        *REVOKED,
+        *TOLD,
     ],
     is_closed_unpaid: [
         "commit BookableSpace",
         "commit FacilityBooking suspended, -SlotClaim, PaymentTransaction",
-        "HttpProvider.cancel",
-        "commit FacilityBooking, PaymentTransaction captured, PaymentTransaction pending",
-        "HttpProvider.refund",
-        "commit FacilityBooking, PaymentTransaction refunded",
-        "Mail.send",
-        "commit FacilityBooking",
+        *CAPTURED_LATE,
+        *TOLD,
     ],
     is_approved: [
         "Vault.put name",
@@ -200,9 +185,7 @@ EFFECTS: dict[Scenario, list[str]] = {
         "commit FacilityBooking awaitingPayment",
         "commit FacilityBooking, PaymentTransaction pending",
         "commit FacilityBooking confirmed, PaymentTransaction captured, AccessGrant requested",
-        "Vault.put pin",
-        "Doors.put",
-        "commit AccessGrant active",
+        *ISSUED,
     ],
 }
 """What each scenario must be killed before and after. The vault comes first wherever it counts."""
@@ -244,5 +227,6 @@ async def test_killed_at_any_place_it_is_completed_or_undone(stand: Stand, scena
     places = await killed(stand, scenario, ())
     for effect in EFFECTS[scenario]:
         assert _around(effect, places), effect
-    for place in places if ALONE else ():
-        await killed(stand, scenario, set(places) - {place})
+    for place in dict.fromkeys(places) if ALONE else ():
+        if not place.startswith("during "):
+            await killed(stand, scenario, set(places) - {place})
