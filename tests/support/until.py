@@ -10,7 +10,7 @@ T = TypeVar("T")
 PAUSE = 0.02
 
 
-async def until(look: Callable[[], Awaitable[T]], patience: float = PATIENCE) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], patience: float = PATIENCE) -> T:
     """Look again and again until there is something true, and return it.
 
     Raises TimeoutError after `patience` seconds.

@@ -5,25 +5,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from apps.keys.grants import read
 from apps.keys.misuse import TYPE, ended
 from apps.keys.sentry import Sentry
 from broker.client import Client, Forbidden, NotFound, timestamp, value
-from broker.clock import now
-from broker.settings import Settings
-from broker.validation import Mode
-from consent.guard import PolicyGuard
 from consent.identity.model import Client as Known
 from consent.identity.model import Role
-from consent.policies.load import default_policies, expander, rules
-from smart_data_models.offer import offered
-from smart_data_models.vocabulary import pinned
 from tests.apps.keys.test_doorlog import END, LOCK, MINUTE, START
-from tests.support.live import live_broker
-from tests.support.policies import Known as Clients
+from tests.support.guarded import guarded_town
 
 GRANT = "urn:ngsi-ld:AccessGrant:432148:B-1"
 KNOWN = (
@@ -40,13 +31,7 @@ KNOWN = (
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Client]:
     """Give a town in which somebody came in the booked time, and a door was forced."""
-    expand = expander(orjson.loads(pinned())["@context"])
-    guard = PolicyGuard(Clients(*KNOWN), rules(default_policies(), expand), now)
-    models = offered(Mode.REJECT, everywhere=True)
-    async with (
-        live_broker(tmp_path, Settings(data=tmp_path), guard=guard, models=models) as url,
-        Client(url) as client,
-    ):
+    async with guarded_town(tmp_path, *KNOWN) as client:
         plant = client.acting_for("admin")
         await plant.create(
             _entity(LOCK, ["Device", "SmartLock"], controlledProperty=["lockState"],

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import orjson
 import pytest
 import pytest_asyncio
 
@@ -14,18 +13,10 @@ from apps.kijiko.ledger.setup import currency_entity, open_accounts, set_rules
 from apps.kijiko.ledger.wallet import WALLET, WalletKind
 from apps.kijiko.ledger.wallets import Wallets
 from broker.client import AlreadyExists, Client, Forbidden, NotFound, Refused
-from broker.clock import now
-from broker.settings import Settings
-from broker.validation import Mode
-from consent.guard import PolicyGuard
 from consent.identity.model import Client as Known
 from consent.identity.model import Role
-from consent.policies.load import default_policies, expander, rules
-from smart_data_models.offer import offered
-from smart_data_models.vocabulary import pinned
 from tests.apps.kijiko.stage import ANNA, BEN, CURRENCY, NOW, SHOP, asked
-from tests.support.live import live_broker
-from tests.support.policies import Known as Clients
+from tests.support.guarded import guarded_town
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -61,13 +52,7 @@ class Guarded:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
-    expand = expander(orjson.loads(pinned())["@context"])
-    guard = PolicyGuard(Clients(*KNOWN), rules(default_policies(), expand), now)
-    models = offered(Mode.REJECT, everywhere=True)
-    async with (
-        live_broker(folder, Settings(data=folder), guard=guard, models=models) as url,
-        Client(url) as client,
-    ):
+    async with guarded_town(folder, *KNOWN) as client:
         app = client.acting_for("kijiko")
         town = Guarded(client, Book(app, CURRENCY, lambda: NOW))
         await town.by("admin").create(
