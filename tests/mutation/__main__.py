@@ -1,6 +1,6 @@
 """`python -m tests.mutation`: take away one call of the guard at a time, and want a test to fail.
 
-First all tests run once, to see which of them come to which call of a guard that decides, and how
+First the tests run once, to see which of them come to which call of a guard that decides, and how
 long each takes. Then those that come to a call run without it, the quickest first, until one fails.
 What is known is kept in `.mutants`, so a run that was ended goes on; it begins anew where a line of
 code has changed.
@@ -35,8 +35,9 @@ class Run:
         self._by = by
         self._folder = folder / _digest()
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._told = self._folder / f"results{by and '-'}{by.replace('/', '-')}.jsonl"
-        self._reach = self._reached()
+        of = by and f"-{by.replace('/', '-')}"
+        self._told = self._folder / f"results{of}.jsonl"
+        self._reach = self._reached(self._folder / f"reach{of}.json")
 
     def known(self) -> dict[str, str]:
         """Return what is known of calls, by key: the test that failed, empty for none."""
@@ -53,13 +54,13 @@ class Run:
         with self._told.open("a") as file:
             file.write(json.dumps([site.key, killer]) + "\n")
 
-    def _reached(self) -> dict[str, list[tuple[float, str]]]:
-        path = self._folder / "reach.json"
+    def _reached(self, path: Path) -> dict[str, list[tuple[float, str]]]:
         if not path.exists():
-            print("Running all tests once, to see which of them come to which call", flush=True)
+            print("Running the tests once, to see which of them come to which call", flush=True)
             unsure = path.with_suffix(".unsure")
+            suites = [suite for suite in SUITES if self._by in suite] or SUITES
             with pool(1) as processes:
-                failed = processes.submit(reach, str(unsure), SUITES).result()
+                failed = processes.submit(reach, str(unsure), suites).result()
             if failed:
                 sys.exit(f"With every call in its place fails {failed}")
             unsure.rename(path)
