@@ -26,7 +26,7 @@ from broker.query.ast import And, Compare, EntityQuery, HasType, Node, Op, Or, P
 from broker.store.contract import Committed, Kind, Record, Store, Tx
 from consent.identity.keys import Token
 from consent.records.model import CONSENT, HOLDER, Consent, value
-from consent.records.raw import RawMessages, answers
+from consent.records.raw import RawMessages, ends
 from consent.records.register import Register
 from consent.vault.errors import VaultError
 from smart_data_models.own import iri
@@ -94,7 +94,7 @@ class Effects:
                 consent = Consent.of(one.after)
                 if consent.withdrawn and not consent.done:
                     self._due.put_nowait((one.change.tenant, consent))
-            elif self._waiting and answers(one):
+            elif self._waiting and ends(one):
                 for due in self._waiting.values():
                     self._due.put_nowait(due)
                 self._waiting.clear()

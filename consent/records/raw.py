@@ -62,9 +62,10 @@ class RawMessages:
                 return found
 
 
-def answers(one: Committed) -> bool:
-    """Tell whether a change is an adapter's answer."""
-    return one.after is not None and ANSWERED in one.after["attrs"] and not _open(one.after)
+def ends(one: Committed) -> bool:
+    """Tell whether an adapter is asked no more: it answered, or there is no such Device now."""
+    before, after = one.before, one.after
+    return before is not None and _open(before) and (after is None or not _open(after))
 
 
 def _is(attribute: str, named: str) -> Node:

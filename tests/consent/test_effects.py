@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -11,6 +12,7 @@ from broker.settings import Settings
 from broker.store.contract import Kind
 from broker.store.sqlite import SqliteStore
 from consent.records.effects import Effects
+from consent.records.raw import ASKED, DEVICE, RawMessages
 from consent.vault import open_vault
 from tests.support.asgi import Ticking
 from tests.support.patience import PATIENCE
@@ -152,6 +154,39 @@ async def test_forgetting_goes_on_after_a_restart_between_its_steps(
         await done(made)
         assert len(await made.client.broker.store.changes(0, entity_id=HANA)) == 1
         assert (await made.ask("GET", f"{TEMPORAL}/{HANA}", "tags")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("DELETE", "", None),
+        ("DELETE", f"/attrs/{quote(ASKED, safe='')}", None),
+        ("POST", "/attrs", attributes(rawErasedUpTo="as it was asked")),
+    ],
+)
+async def test_withdrawal_is_done_once_no_adapter_is_asked_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: object
+):
+    waits, left = asyncio.Event(), RawMessages.left
+
+    async def noting(self: RawMessages, tenant: str, consent: str) -> bool:
+        found = await left(self, tenant, consent)
+        if found:
+            waits.set()
+        return found
+
+    monkeypatch.setattr(RawMessages, "left", noting)
+    band = {"id": "urn:ngsi-ld:Device:band", "type": DEVICE}
+    async with agreed(tmp_path, "stopAndErase") as made:
+        await made.make({**band, **attributes(refHolder=holder("hana"), adapter="away")}, "tags")
+        await made.withdraw("hana", ERASE)
+        async with asyncio.timeout(PATIENCE):
+            await waits.wait()
+        asked = (await made.ask("GET", f"{ENTITIES}/{band['id']}", "tags")).json()[ASKED]["value"]
+        told = None if body is None else attributes(rawErasedUpTo=asked)
+        answer = await made.ask(method, f"{ENTITIES}/{band['id']}{path}", "tags", told)
+        assert answer.status == 204
+        await done(made)
 
 
 @pytest.mark.parametrize(
