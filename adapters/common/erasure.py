@@ -41,12 +41,16 @@ async def follow(client: Client, adapter: str, registry: Registry, forget: Forge
 
 
 async def answer(client: Client, device: Entity, registry: Registry, forget: Forget) -> None:
-    """Forget a device's messages where that is asked and not done; say that it is done."""
+    """Forget a device's messages where that is asked and not done; say that it is done.
+
+    A Device without an address has none. Those that name nobody may be of anybody, and stay.
+    """
     asked = value(device, ASKED)
     if asked is None or asked == value(device, ANSWERED):
         return
     await registry.refresh()
-    await forget(registry.address(client.tenant, device))
+    if address := registry.address(client.tenant, device):
+        await forget(address)
     try:
         await client.append(device["id"], {ANSWERED: {"type": "Property", "value": asked}})
     except NotFound:
