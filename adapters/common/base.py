@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from adapters.common.clock import clock_right, show_clock_ahead
@@ -11,7 +12,7 @@ from adapters.contract import BadPayload, Health, Manifest, Message, Reading, Un
 from broker.client import ClientError, value
 
 
-class DeviceAdapter:
+class DeviceAdapter(ABC):
     """An adapter whose devices are Device entities. Subclasses decode and write."""
 
     manifest: Manifest
@@ -20,9 +21,9 @@ class DeviceAdapter:
         self.health = health or Health()
         self.registry = registry
 
+    @abstractmethod
     def decode(self, message: Message) -> Sequence[Reading]:
         """Return what a message says (contract: `adapters.contract.Adapter`)."""
-        raise NotImplementedError
 
     def sender(self, message: Message) -> str:
         """Return the device that a message's wrapping names, or else that its content names."""
@@ -59,7 +60,7 @@ class DeviceAdapter:
         """Show on the device that its clock is ahead."""
         await show_clock_ahead(await self.registry.find(reading.device), seconds)
 
-    async def run(self) -> None:
+    async def run(self) -> None:  # noqa: B027 (most adapters do no more)
         """Do nothing besides taking messages."""
 
     def clock_right(self, device: Registration) -> dict[str, object]:
