@@ -97,6 +97,7 @@ class Centre:
             shown=records.shown(purpose, chosen),
             chosen=chosen,
             choices=view.NOTICES,
+            removes=view.REMOVES,
             purpose=purpose["id"],
         )  # fmt: skip
 

@@ -11,6 +11,8 @@ from broker.client import Entity, value
 JAPAN: Final = timezone(timedelta(hours=9))
 NOTICES: Final = {"ja": "日本語", "ja-Hira": "やさしい日本語", "en": "English"}
 OPEN: Final = ("given",)
+REMOVES: Final = ("stopAndErase", "stopAndAnonymise")
+"""Effects of a withdrawal that take data away."""
 
 
 def clock_time(told: Any) -> str:
@@ -47,6 +49,8 @@ def consents(found: list[Entity], purposes: Mapping[str, str]) -> list[dict[str,
             "until": clock_time(value(one, "validUntil")),
             "ended": clock_time(value(one, "withdrawnAt")),
             "effect": str(value(one, "withdrawalEffect")),
+            "removes": value(one, "withdrawalEffect") in REMOVES,
+            "pending": value(one, "state") == "withdrawn" and not value(one, "effectDoneAt"),
             "holds": value(one, "state") in OPEN,
         }
         for one in found

@@ -179,6 +179,7 @@ async def test_citizen_consents_sees_who_looked_and_withdraws_in_japanese_by_key
 
     await press(page, "a.withdraw")
     await expect(page.locator(".what-stops")).to_contain_text("データを消します")
+    await expect(page.locator(".what-stops")).to_contain_text("最長14日間")
     await press(page, "button.confirm")
     await expect(page.locator(".told")).to_contain_text("同意を取り消しました")
     await expect(page.locator(".consent .state-word")).to_have_text("取り消しました")
@@ -193,6 +194,7 @@ async def test_notice_is_in_three_languages_and_a_receipt_can_be_taken_along(tow
     await expect(page.locator(".notice h2")).to_have_text("にげるときの てつだい")
     await page.locator("nav.languages a[lang='en']").click()
     await expect(page.locator(".notice h2")).to_have_text("Help with evacuation")
+    await expect(page.locator(".notice")).to_contain_text("最長14日間")
     await press(page, "button.refuse")
     await expect(page.locator(".consent .state-word")).to_have_text("断りました")
     assert await seen_by_fire_corps(town) == 0
