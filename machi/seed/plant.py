@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.kijiko.ledger.setup import set_rules
-from broker.client import AlreadyExists, Client, Entity, NotFound, PreconditionFailed, Refused
+from broker.client import (
+    AlreadyExists,
+    Client,
+    Entity,
+    NotFound,
+    PreconditionFailed,
+    Refused,
+    value,
+)
 from machi.seed import flow
 from machi.seed.consent import assessment_entities, purpose_entities
 from machi.seed.town import drill_entities, town_entities
@@ -78,10 +86,10 @@ async def reset_drill(drill: Client, run: str, extra: Sequence[Entity], now: dat
 
 
 async def _create_missing(client: Client, entities: list[Entity], tries: int = 3) -> Planted:
-    """Create what is missing; put anew what was planted in another vocabulary's terms."""
+    """Create what is missing; put anew what was planted as it can be no more."""
     present = await _present(client, entities)
     missing = [entity for entity in entities if entity["id"] not in present]
-    old = [e for e in entities if not {*_types(e)} & {*_types(present.get(e["id"], e))}]
+    old = [e for e in entities if e["id"] in present and _outdated(present[e["id"]], e)]
     operations = [{"op": "create", "entity": e, "ifNoneMatch": "*"} for e in missing]
     operations += [{"op": "replace", "entity": e} for e in old]
     if operations:
@@ -93,6 +101,14 @@ async def _create_missing(client: Client, entities: list[Entity], tries: int = 3
             # Somebody else is planting too: look again, then create only what is still missing.
             return await _create_missing(client, entities, tries - 1)
     return Planted(len(missing), len(entities) - len(missing))
+
+
+def _outdated(found: Entity, wanted: Entity) -> bool:
+    """Say whether an entity is in another vocabulary's terms, or simulated by what no longer is."""
+    if not {*_types(found)} & {*_types(wanted)}:
+        return True
+    moved = value(found, "adapter") != value(wanted, "adapter")
+    return moved and value(found, "simulated") is True
 
 
 async def _create_unseen(client: Client, entities: list[Entity]) -> Planted:

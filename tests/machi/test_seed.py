@@ -23,6 +23,7 @@ from tests.support.live import live_broker
 
 NOW = datetime(2026, 7, 4, tzinfo=UTC)
 STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
+CLOUD_LOCK = "urn:ngsi-ld:SmartLock:432148:E4321400036111"
 LIGHT = "urn:ngsi-ld:IlluminationControl:432032:mizunote"
 
 
@@ -137,6 +138,23 @@ async def test_town_planted_without_the_pinned_context_is_planted_anew_in_its_te
         (station,) = await town.query(id=STATION, type=f"{NAMESPACE}RiverLevelStation")
     assert (first.created, second.created) == (0, 0)
     assert station["type"] == ["FloodMonitoring", "RiverLevelStation"]
+
+
+@pytest.mark.parametrize(("simulated", "adapter"), [(True, "remotelock"), (False, "zigbee_lock")])
+async def test_simulated_lock_of_an_earlier_version_gets_the_adapter_of_now_and_a_real_one_stays(
+    tmp_path: Path, simulated: bool, adapter: str
+):
+    earlier = {"adapter": "zigbee_lock", "simulated": simulated}
+    async with (
+        live_broker(tmp_path) as url,
+        Client(url) as town,
+        Client(url, tenant="drill") as drill,
+    ):
+        await plant(town, drill)
+        told = {name: {"type": "Property", "value": part} for name, part in earlier.items()}
+        await town.append(CLOUD_LOCK, told)
+        await plant(town, drill)
+        assert value(await town.retrieve(CLOUD_LOCK), "adapter") == adapter
 
 
 async def test_memory_of_the_apps_is_not_among_the_types_of_the_town(tmp_path: Path):
