@@ -137,6 +137,7 @@ def assembled(
         secret=secret,
         home=settings.address,
         sign_in=settings.sign_in,
+        mails=settings.mail is not None,
         clock=clock,
     )
 

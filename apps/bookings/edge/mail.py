@@ -17,8 +17,7 @@ import orjson
 
 from apps.bookings.core.when import local
 from apps.bookings.edge.holders import Holders
-from apps.bookings.process.case import Case, Letter
-from apps.bookings.process.runner import Posted
+from apps.bookings.process.case import Case, Letter, Posted
 from apps.shell.language import LANGUAGES, words
 from broker.client import Client, ClientError, Entity, value
 
@@ -66,10 +65,10 @@ class Mail:
         self._home = home.rstrip("/")
 
     async def send(self, case: Case, letter: Letter, codes: dict[str, str]) -> Posted:
-        """Send a letter; one that has nowhere to go is given up."""
+        """Send a letter, and say what became of it."""
         contact = await self._holders.contact(case.booking.holder)
         if self._server is None or contact is None or not contact.mail:
-            return Posted(False, final=True)
+            return Posted.UNSENT
         place = await place_of(self._client, case)
         link = f"{self._home}/open?key={await self._holders.secret(case.booking.holder)}"
         language = case.booking.language if case.booking.language in LANGUAGES else "ja"
@@ -187,9 +186,13 @@ def _post(server: Server, mail: EmailMessage) -> Posted:
                 wire.login(server.user, server.password)
             wire.send_message(mail)
     except smtplib.SMTPRecipientsRefused as error:
-        return Posted(False, final=all(code >= GONE for code, _ in error.recipients.values()))
+        return _refused(*(code for code, _ in error.recipients.values()))
     except smtplib.SMTPResponseException as error:
-        return Posted(False, final=error.smtp_code >= GONE)
+        return _refused(error.smtp_code)
     except (smtplib.SMTPException, OSError):
-        return Posted(False)
-    return Posted(True)
+        return Posted.QUEUED
+    return Posted.SENT
+
+
+def _refused(*codes: int) -> Posted:
+    return Posted.FAILED if all(code >= GONE for code in codes) else Posted.QUEUED

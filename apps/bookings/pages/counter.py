@@ -31,7 +31,16 @@ from apps.bookings.pages.site import (
     shown,
     whole_number,
 )
-from apps.bookings.process.case import HOLDING, USABLE, Booking, Case, Method, Money, Status
+from apps.bookings.process.case import (
+    HOLDING,
+    USABLE,
+    Booking,
+    Case,
+    Method,
+    Money,
+    Posted,
+    Status,
+)
 from apps.bookings.process.entities import BOOKING
 from apps.bookings.process.runner import Taken
 from apps.bookings.wish import Wish, booking_number
@@ -180,6 +189,7 @@ class Counter:
             ],
             "alerts": [_alert(one, town, t, language) for one in alerts],
             "problems": [
+                *(() if site.mails else (t["problem_no_mail"],)),
                 *(t["problem_broken"].format(reason=one) for one in town.broken),
                 *(text for one in whole for text in _problems(one, t)),
                 *(
@@ -248,8 +258,9 @@ class Counter:
         return t["pin_shown"].format(pin=", ".join(pins.values()) or t["none"])
 
     async def _resend(self, fields: dict[str, str], by: str) -> str:
-        await self._site.desk.sent_again(fields.get("id", ""), by)
-        return TEXTS[fields["lang"]]["pin_resent"]
+        case = await self._site.desk.sent_again(fields.get("id", ""), by)
+        unsent = case.booking.letters[-1].status == Posted.UNSENT
+        return TEXTS[fields["lang"]]["pin_unsent" if unsent else "pin_resent"]
 
     async def _seen(self, fields: dict[str, str], by: str) -> str:
         """Note that somebody has seen to a misuse of a door; it is no longer shown."""
@@ -340,7 +351,7 @@ def _problems(booking: Booking, t: dict[str, str]) -> list[str]:
     found += [
         t["problem_letter"].format(kind=t[f"letter_{one.kind}"])
         for one in booking.letters
-        if one.status == "failed"
+        if one.status == Posted.FAILED
     ]
     return [f"{booking.number}: {text}" for text in found]
 

@@ -42,7 +42,10 @@ FORGED: Final = frozenset({"other_site", "stale_form"})
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The acts, the people, and where things are. `city` is the municipality's code."""
+    """The acts, the people, and where things are. `city` is the municipality's code.
+
+    `mails` says whether there is a mail server.
+    """
 
     process: Process
     desk: Desk
@@ -52,6 +55,7 @@ class Site:
     city: str = "432148"
     home: str = ""
     sign_in: bool = False
+    mails: bool = True
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def buildings(self) -> dict[str, Entity]:

@@ -108,13 +108,25 @@ class Key:
         return not self.revoke
 
 
+class Posted(StrEnum):
+    """What became of a letter: one that was refused is given up, one with nowhere to go is unsent.
+
+    It has nowhere to go where its holder gave no address, or the town has no mail server.
+    """
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+    UNSENT = "unsent"
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail to the holder: `queued`, then `sent`, or `failed` for good. `serial` makes it one."""
+    """A mail to the holder, `queued` as long as it is to be tried. `serial` makes it one."""
 
     kind: str
     serial: int
-    status: str = "queued"
+    status: str = Posted.QUEUED
     attempts: int = 0
     retry_at: datetime | None = None
 

@@ -16,6 +16,7 @@ from apps.bookings.process.case import (
     Letter,
     Money,
     Payment,
+    Posted,
     Status,
 )
 
@@ -88,7 +89,7 @@ def _all(case: Case) -> Iterator[Due]:
         stays = any(one.stays for one in booking.keys)
         yield Due(booking.span.end + STAYS_AT_MOST if stays else EPOCH, Act.FINISH)
     for letter in booking.letters:
-        if letter.status == "queued":
+        if letter.status == Posted.QUEUED:
             yield Due(_post_at(case, letter), Act.POST, letter.serial)
 
 
@@ -124,7 +125,7 @@ def _visit(case: Case) -> Iterator[Due]:
         yield Due(EPOCH if hopeless else late, Act.TROUBLE)
     letters = booking.letters
     brought = any(
-        one.kind in ("confirmed", "changed") and one.status == "queued" for one in letters
+        one.kind in ("confirmed", "changed") and one.status == Posted.QUEUED for one in letters
     )
     if not brought and any(one.issued and not one.mailed for one in current):
         yield Due(EPOCH, Act.KEY)

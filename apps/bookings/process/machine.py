@@ -25,6 +25,7 @@ from apps.bookings.process.case import (
     Method,
     Money,
     Payment,
+    Posted,
     Status,
     refunded_charge,
 )
@@ -267,21 +268,22 @@ def written(case: Case, kind: str) -> Case:
     return replace(case, booking=replace(case.booking, letters=more))
 
 
-def posted(case: Case, letter: Letter, now: datetime, *, sent: bool, final: bool) -> Case:
+def posted(case: Case, letter: Letter, status: Posted, now: datetime) -> Case:
     """Return the case after a letter was sent, with the PINs there are, or was not.
 
     One that is given up has brought its PINs as well: another to the same address would not arrive.
     """
     attempts = letter.attempts + 1
     later = None
-    status = "sent" if sent else "failed" if final or attempts >= MOST_LETTERS else "queued"
-    if status == "queued":
+    if status is Posted.QUEUED and attempts >= MOST_LETTERS:
+        status = Posted.FAILED
+    if status is Posted.QUEUED:
         later = now + pause(attempts)
-    after = replace(letter, status=status, attempts=attempts, retry_at=later)
+    after = replace(letter, status=status.value, attempts=attempts, retry_at=later)
     booking = case.booking
     letters = tuple(after if one.serial == letter.serial else one for one in booking.letters)
     keys = booking.keys
-    if status != "queued" and letter.kind in BRING_KEYS:
+    if status is not Posted.QUEUED and letter.kind in BRING_KEYS:
         keys = tuple(replace(one, mailed=one.mailed or one.issued) for one in keys)
     return replace(case, booking=replace(booking, letters=letters, keys=keys))
 

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from apps.bookings.core.when import utc
 from apps.bookings.edge.payments import Outcome, Provider, ProviderAway
 from apps.bookings.process import machine
-from apps.bookings.process.case import Case, Letter, Method, Money, Payment, refunded_charge
+from apps.bookings.process.case import Case, Letter, Method, Money, Payment, Posted, refunded_charge
 from apps.bookings.process.due import Act, Due, next_due
 from apps.bookings.process.entities import (
     PAYMENT,
@@ -55,14 +55,6 @@ class Taken(Exception):
 
 class GuardFailed(Exception):
     """What was to stay as it is, such as the space's description, has changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """What became of a letter. `final`: a repeat is useless."""
-
-    sent: bool
-    final: bool = False
 
 
 class Post(Protocol):
@@ -268,8 +260,8 @@ class Process:
 
     async def _send(self, case: Case, letter: Letter) -> Case:
         codes = await self.codes(case) if letter.kind in machine.BRING_KEYS else {}
-        result = await self.post.send(case, letter, codes)
-        return machine.posted(case, letter, self.clock(), sent=result.sent, final=result.final)
+        posted = await self.post.send(case, letter, codes)
+        return machine.posted(case, letter, posted, self.clock())
 
     async def _keys(self, before: Case | None, after: Case) -> tuple[Case, list[Operation]]:
         """Return the case and what orders its new keys and takes old ones back."""

@@ -17,8 +17,8 @@ from apps.bookings.core.when import TOKYO, Span, moment, utc
 from apps.bookings.desk import Desk
 from apps.bookings.edge.fake_provider import FakeProvider, serving
 from apps.bookings.edge.http_provider import HttpProvider
-from apps.bookings.process.case import Case, Letter
-from apps.bookings.process.runner import Posted, Process
+from apps.bookings.process.case import Case, Letter, Posted
+from apps.bookings.process.runner import Process
 from apps.bookings.wish import Wish
 from apps.keys.contract import (
     CannotGrant,
@@ -177,7 +177,7 @@ class Postbox:
     """A post that keeps what it sent: booking, kind, serial, PINs."""
 
     sent: list[tuple[str, str, int, dict[str, str]]] = field(default_factory=list)
-    result: Posted = field(default_factory=lambda: Posted(True))
+    result: Posted = Posted.SENT
 
     async def send(self, case: Case, letter: Letter, codes: dict[str, str]) -> Posted:
         self.sent.append((case.booking.id, letter.kind, letter.serial, codes))

@@ -1,12 +1,17 @@
 """At the counter: PINs are shown and sent again, noting who did; misuse of doors is told."""
 
+from dataclasses import replace
+
 import pytest
 
+from apps.bookings.app import counter
+from apps.bookings.process.case import Posted
 from apps.bookings.process.machine import NotPossible
 from apps.keys.sentry import Sentry
 from broker.client import value
 from tests.apps.bookings.browsing import Pages
 from tests.apps.bookings.stage import GYM, LOCK, wish
+from tests.support.live import serve
 
 BY = "urn:ngsi-ld:Staff:s-7"
 
@@ -39,6 +44,29 @@ async def test_pin_that_is_sent_again_is_a_letter_of_its_own(pages: Pages):
     pin = await pages.town.locks.code(case.booking.keys[0].grant)
     assert list(pages.town.post.sent[-1][3].values()) == [pin]
     assert [(one.by, one.how) for one in after.booking.looks] == [(BY, "sent")]
+
+
+async def test_pin_that_has_nowhere_to_go_is_not_said_to_be_sent(pages: Pages):
+    pages.town.post.result = Posted.UNSENT
+    case = await pages.town.booked()
+    day = await pages.seen("/?day=2026-12-01&lang=en")
+    told = {"day": "2026-12-01", "id": case.booking.id, "staff": "s-7"}
+    status, _, text = await pages.send(pages.desk, "/act/resend?lang=en", day, **told)
+    assert (status, "Show the PIN instead" in text) == (200, True)
+    assert "The PIN is being sent again" not in text
+
+
+async def test_without_a_mail_server_the_counter_says_so_once_and_lists_no_letters(pages: Pages):
+    pages.town.post.result = Posted.UNSENT
+    await pages.town.booked()
+    async with (
+        serve(counter(replace(pages.site, mails=False))) as url,
+        pages.desk.get(f"{url}/?day=2026-12-01&lang=en") as answer,
+    ):
+        text = await answer.text()
+    assert text.count("No mail server is set up") == 1
+    assert "Mail did not arrive" not in text
+    assert "No mail server is set up" not in await pages.seen("/?day=2026-12-01&lang=en")
 
 
 async def test_where_no_pin_is_issued_none_is_shown_and_nobody_noted(pages: Pages):

@@ -8,9 +8,9 @@ import pytest
 
 from apps.bookings.core.rules import NotBookable
 from apps.bookings.edge.payments import Outcome
-from apps.bookings.process.case import Method, Money, Status
+from apps.bookings.process.case import Method, Money, Posted, Status
 from apps.bookings.process.machine import NotPossible
-from apps.bookings.process.runner import Posted, Taken
+from apps.bookings.process.runner import Taken
 from apps.bookings.wish import OtherRequest
 from broker.client import value
 from tests.apps.bookings.stage import (
@@ -278,7 +278,7 @@ async def test_first_use_and_end_of_the_time(town: Stage):
 
 
 async def test_letter_that_is_refused_for_good_is_not_sent_again(town: Stage):
-    town.post.result = Posted(False, final=True)
+    town.post.result = Posted.FAILED
     case = await town.booked()
     await town.later(hours=3)
     assert len(town.post.sent) == 1
