@@ -17,6 +17,7 @@ from pathlib import Path
 import aiomqtt
 
 from adapters.bridge_light.fake import FakeLight
+from adapters.common.mqtt_client import MqttClient
 from adapters.contract import Message
 from adapters.river_gauge.fake import FakeGauge
 from machi.doors import run_doors
@@ -65,7 +66,7 @@ async def report(host: str, port: int, every: float) -> None:
     told = False
     while True:
         try:
-            async with aiomqtt.Client(host, port, protocol=aiomqtt.ProtocolVersion.V311) as client:
+            async with MqttClient(host, port, protocol=aiomqtt.ProtocolVersion.V311) as client:
                 for pause in pauses(every):
                     now = datetime.now(UTC)
                     for gauge, device in devices:

@@ -9,6 +9,7 @@ from typing import Final
 
 import aiomqtt
 
+from adapters.common.mqtt_client import MqttClient
 from adapters.contract import Message
 from adapters.zigbee_lock.fake import FakeLock
 from machi.pauses import pauses
@@ -42,7 +43,7 @@ def _heed_cancellation() -> None:
 
 
 async def _connected(host: str, port: int, locks: dict[str, FakeLock], every: float) -> None:
-    async with aiomqtt.Client(host, port, protocol=aiomqtt.ProtocolVersion.V311) as mqtt:
+    async with MqttClient(host, port, protocol=aiomqtt.ProtocolVersion.V311) as mqtt:
         for lock in locks.values():
             await mqtt.subscribe(lock.listens_to, qos=1)
         reporting = asyncio.create_task(_report(mqtt, locks, every))

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import aiomqtt
 
+from adapters.common.mqtt_client import MqttClient
 from adapters.contract import Message
 from adapters.river_gauge.fake import FakeGauge
 from apps.alerts.cursor import CURSOR_ID, cursor_from
@@ -213,7 +214,7 @@ async def replay(
                 remedy="Start the town first (machi up), or name its broker with --broker.",
             ) from error
         try:
-            async with aiomqtt.Client(
+            async with MqttClient(
                 mqtt_host, mqtt_port, protocol=aiomqtt.ProtocolVersion.V311
             ) as mqtt:
 

@@ -16,6 +16,7 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from adapters.common.mqtt_client import MqttClient
 from adapters.contract import CommandFailed, Health, Message
 
 log = logging.getLogger("adapters")
@@ -123,7 +124,7 @@ class MqttLink:
 
         A broker of 3.1.1 can stumble over the properties of a full one and say nothing at all.
         """
-        bare = aiomqtt.Client(
+        bare = MqttClient(
             identifier=f"machi-{self._name}-probe",
             protocol=aiomqtt.ProtocolVersion.V5,
             timeout=PROBE,
@@ -145,7 +146,7 @@ class MqttLink:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_SECONDS
             session = {"clean_start": False, "properties": properties}
-        client = aiomqtt.Client(
+        client = MqttClient(
             identifier=f"machi-{self._name}",
             protocol=version,
             **self._settings.connection(),  # type: ignore[arg-type]

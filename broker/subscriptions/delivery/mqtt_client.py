@@ -34,6 +34,11 @@ class Client(aiomqtt.Client):
             self._client._sock_close()
             raise
 
+    def _client_connect(self) -> None:
+        super()._client_connect()
+        if self._failed:
+            self._loop.call_soon_threadsafe(self._client._sock_close)
+
     def _on_connect(self, *args: Any, **options: Any) -> None:
         if self._failed:
             self._client._sock_close()

@@ -10,6 +10,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.subscriptions.delivery.mqtt_client import Client
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -40,4 +41,34 @@ async def test_a_lost_connection_that_nobody_waits_for_is_no_error(errors: list[
     await asyncio.sleep(0)
     del client
     gc.collect()
+    assert errors == []
+
+
+async def test_a_connection_made_after_the_cancellation_is_closed(
+    errors: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        client = Client("127.0.0.1", server.sockets[0].getsockname()[1])
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        loop, connect_now = asyncio.get_running_loop(), client._client.connect
+
+        def late(*args: Any) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
+            connect_now(*args)
+
+        monkeypatch.setattr(client._client, "connect", late)
+        connecting = asyncio.create_task(client.__aenter__())
+        await begun.wait()
+        connecting.cancel()
+        await asyncio.wait({connecting})
+        go_on.set()
+        await asyncio.wait_for(ended.wait(), PATIENCE)
     assert errors == []
