@@ -52,7 +52,7 @@ def merge(
     attrs = _merged_attributes(
         entity["attrs"], fragment["attrs"], entity["createdAt"], "body:", request
     )
-    check_size(attrs)
+    check_size(attrs, entity["attrs"])
     result = {member: value for member, value in result.items() if value is not None}
     result["attrs"] = attrs
     result["modifiedAt"] = now
@@ -118,8 +118,9 @@ def _merged(
     created = old.get("createdAt", owner_created)
     set_times(result, owner_created, created, request.now)
     if "attrs" in patch:
-        subs = _merged_attributes(old.get("attrs", {}), patch["attrs"], created, at, request)
-        check_size(subs)
+        before = old.get("attrs", {})
+        subs = _merged_attributes(before, patch["attrs"], created, at, request)
+        check_size(subs, before)
         result["attrs"] = subs
         if not subs:
             del result["attrs"]

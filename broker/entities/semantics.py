@@ -191,7 +191,7 @@ def _edited(entity: Entity, members: dict[str, Any], attrs: Attributes | None, n
         return entity
     result = {**entity, **members, "modifiedAt": now}
     if attrs is not None:
-        check_size(attrs)
+        check_size(attrs, entity["attrs"])
         result["attrs"] = attrs
     if None in members.values():
         return {member: value for member, value in result.items() if value is not None}
@@ -256,7 +256,7 @@ def _patched(old: Instance, patch: Instance, iri: str, owner_created: str, now: 
                 else:
                     after[dataset] = stamped(instance, created, now, after.get(dataset))
         result["attrs"] = {name: instances for name, instances in subs.items() if instances}
-        check_size(result["attrs"])
+        check_size(result["attrs"], before)
         if not result["attrs"]:
             del result["attrs"]
     return result

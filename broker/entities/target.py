@@ -39,19 +39,20 @@ def with_instances(entity: Entity, iri: str, instances: dict[str, Instance], now
     return {**entity, "modifiedAt": now, "attrs": attrs}
 
 
-def check_size(attrs: Attributes, place: str = "body:") -> None:
-    """Refuse attributes that would take an entity past its limits; looks at what was edited."""
-    parts: Changes = attrs
-    grown = True
-    if type(attrs) is Edited:
-        parts, grown = attrs.changes, False
-        for iri in parts:
-            grown = grown or iri not in attrs.base
-    if grown and len(attrs) > ATTRIBUTES:
-        raise _too_large(place)
-    for instances in parts.values():
-        if instances is not None and len(instances) > INSTANCES:
+def check_size(attrs: Attributes, before: Attributes, place: str = "body:") -> None:
+    """Refuse attributes that would take what had `before` past its limits, or further past them.
+
+    What is past them already, since the limits were others, can be changed and made smaller.
+    """
+    parts: Changes = attrs.changes if type(attrs) is Edited else attrs
+    grown = False
+    for iri, instances in parts.items():
+        old = before.get(iri, ())
+        grown = grown or not old
+        if instances is not None and len(instances) > max(INSTANCES, len(old)):
             raise _too_large(place)
+    if grown and len(attrs) > max(ATTRIBUTES, len(before)):
+        raise _too_large(place)
 
 
 def _too_large(place: str) -> BadRequestData:

@@ -163,21 +163,27 @@ def test_chunks_say_what_rows_say(steps: list[Deed], questions: list[Question]) 
         TemporaryDirectory() as folder,
         patch.object(merging, "MOST", 4),
     ):
-        asyncio.run(compare(SqliteStore(Path(folder)), steps, questions))
+        compared = asyncio.run(compare(SqliteStore(Path(folder)), steps, questions))
+    assert compared == 1 + len(questions)
 
 
-async def compare(real: Store, steps: list[Deed], questions: list[Question]) -> None:
-    """Hold an engine, not yet open, to what the reference engine says after these steps."""
+async def compare(real: Store, steps: list[Deed], questions: list[Question]) -> int:
+    """Hold an engine, not yet open, to what the reference engine says after these steps.
+
+    Returns how many questions both were asked: the given ones, and one for everything.
+    """
+    asked = [(EVERYTHING, ALL, [0, 13_000_000], None), *questions]
     memory = MemoryStore()
     await memory.open()
     await real.open()
     try:
         for step in steps:
             assert await do(real.history, step) == await do(memory.history, step)
-        for window, which, bounds, limit in [(EVERYTHING, ALL, [0, 13_000_000], None), *questions]:
+        for window, which, bounds, limit in asked:
             await _same_answers(real.history, memory.history, window, which, bounds, limit)
     finally:
         await real.close()
+    return len(asked)
 
 
 async def _same_answers(

@@ -1,5 +1,7 @@
 """Create, replace, append, update, partial update, delete (§5.6.1 to §5.6.5, §5.6.18, §5.6.19)."""
 
+from types import MappingProxyType
+
 import pytest
 
 from broker.entities.semantics import (
@@ -7,12 +9,14 @@ from broker.entities.semantics import (
     created,
     delete_attribute,
     delete_scope,
+    merge,
     partial_update,
     replace,
     replace_attribute,
     update_attributes,
 )
 from broker.errors import BadRequestData, ResourceNotFound
+from broker.model.attributes import Edited
 from broker.model.limits import ATTRIBUTES, INSTANCES
 from tests.broker.entities.stored import (
     BORN,
@@ -126,6 +130,21 @@ def test_append_refuses_to_grow_an_entity_beyond_its_limits():
     many = {f"urn:d:{number}": prop(1) for number in range(INSTANCES)}
     with pytest.raises(BadRequestData):
         append(entity({LEVEL: many}), {"attrs": {LEVEL: only(prop(1))}}, NOW)
+
+
+@pytest.mark.parametrize("write", [append, update_attributes, lambda *given: (merge(*given), None)])
+@pytest.mark.parametrize("hold", [dict, lambda attrs: Edited(MappingProxyType(attrs), {})])
+def test_what_is_past_the_limits_already_is_changed_and_made_smaller_and_does_not_grow(write, hold):
+    """So with attributes an engine parses as well as with those of the reference engine."""
+    many = {f"urn:d:{number}": prop(1) for number in range(INSTANCES + 1)}
+    more = {f"urn:a:{number}": only(prop(1)) for number in range(ATTRIBUTES)}
+    old = entity(hold({LEVEL: only(prop(1)), NAME: many, **more}))
+    for fits in ({LEVEL: only(prop(2))}, {NAME: {"urn:d:0": prop(2)}}, {LEVEL: only(None)}):
+        after, _ = write(old, {"attrs": fits}, NOW)
+        assert after["attrs"] != old["attrs"]
+    for grows in ({LEVEL + "s": only(prop(1))}, {NAME: only(prop(1))}):
+        with pytest.raises(BadRequestData):
+            write(old, {"attrs": grows}, NOW)
 
 
 def test_update_replaces_the_whole_instance():

@@ -3,8 +3,11 @@
 import pytest
 
 from broker.errors import BadRequestData, MachiError, TooComplexQuery
+from broker.query.ast import And, Compare, Exists, Node, Op, Path
 from broker.query.q import parse_q
-from tests.broker.query.conftest import expand
+from tests.broker.query.conftest import VOCAB, expand
+
+HAS_A = Exists(Path((VOCAB + "a",)))
 
 
 def refusal(text: str) -> MachiError:
@@ -119,10 +122,16 @@ def test_query_beyond_a_limit_is_too_complex(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [";".join(["a"] * 100), "(" * 20 + "a" + ")" * 20, "a==" + "x" * 4093]
+    ("text", "node"),
+    [
+        (";".join(["a"] * 100), And((HAS_A,) * 100)),
+        ("(" * 20 + "a" + ")" * 20, HAS_A),
+        ("a==" + "x" * 4093, Compare(HAS_A.path, Op.EQ, ("x" * 4093,))),
+    ],
+    ids=["terms", "depth", "length"],
 )
-def test_query_at_a_limit_is_accepted(text: str) -> None:
-    parse_q(text, expand)
+def test_query_at_a_limit_is_accepted(text: str, node: Node) -> None:
+    assert parse_q(text, expand) == node
 
 
 def test_pattern_that_would_take_much_memory_is_refused() -> None:
