@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from machi import language
-from machi.japanese import JAPANESE
+from machi.japanese import JAPANESE, MODULES
 from machi.language import first_line, japanese, t
 
 ROOT = Path(language.__file__).parent
@@ -36,6 +36,10 @@ def test_every_text_has_its_japanese_with_the_same_values(place: str, text: str)
 
 def test_no_translation_is_left_of_a_text_that_is_gone():
     assert set(JAPANESE) == {first_line(text) for _, text in texts()}
+
+
+def test_no_text_is_translated_twice():
+    assert sum(len(module.WORDS) for module in MODULES) == len(JAPANESE)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""What `machi.commands.data` says, in Japanese."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORDS: Final = {
+    "{data} is whole": "{data} は無傷です",
+    "Check that the data in a folder are whole: file, indexes, change feed.": (
+        "フォルダーのデータ（ファイル、索引、変更フィード）が無傷か調べる。"
+    ),
+    "{source} is copied to {target}": "{source} を {target} に写しました",
+    "{key} is not in it: keep a copy apart, or tokens of receivers cannot be read.": (
+        "{key} は含まれません。別に保管してください。なければ受信先のトークンを読めません。"
+    ),
+    "Copy the data folder SOURCE of a running or stopped broker to the file TARGET.": (
+        "ブローカーのデータフォルダー SOURCE をファイル TARGET に写す（動作中でもよい）。"
+    ),
+    "Put the file of the same backup there.": "同じバックアップのファイルを置いてください。",
+    "{source} is restored to {data}": "{source} を {data} に戻しました",
+    "Put the backup file SOURCE in place as a data folder. The broker must be stopped.": (
+        "バックアップ SOURCE をデータフォルダーとして戻す。ブローカーは止めておくこと。"
+    ),
+    "Replace data that are there.": "既にあるデータを置き換える。",
+    "{faults} faults found in {data}.": "{data} に {faults} 件の異常。",
+    "Restore a backup: machi restore BACKUP --data DIR": (
+        "バックアップから戻してください: machi restore BACKUP --data DIR"
+    ),
+}
