@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,14 @@ others = st.builds(
     st.sampled_from([{}, {}, {}, {"scope": ["/a"]}]),
 )
 fragments = st.one_of(plain, plain, others)
-bursts = st.lists(st.tuples(st.lists(fragments, min_size=1, max_size=3), st.booleans()), max_size=4)
+MOST = 5
+bursts = st.lists(
+    st.tuples(st.lists(fragments, min_size=1, max_size=3), st.booleans()), max_size=MOST
+)
+ONWARD = [number * 3 // 4 for number in range(MOST + 1)]
+clocks = st.one_of(
+    st.just(ONWARD), st.lists(st.integers(0, 3), min_size=MOST + 1, max_size=MOST + 1)
+)
 
 
 class Side:
@@ -122,13 +129,16 @@ async def outcome(writing: Any) -> Any:
     return shown(record.entity), record.version, result
 
 
-async def run(pair: Pair, first: Entity, steps: list[tuple[list[Entity], bool]]) -> None:
-    """Do the same on both sides, and compare what is told."""
-    pair.clock.time = TIME.format(0)
+async def run(
+    pair: Pair, first: Entity, steps: list[tuple[list[Entity], bool]], times: Sequence[int]
+) -> None:
+    """Do the same on both sides, and compare what is told. `times` is what the clock shows."""
+    at = iter(times)
+    pair.clock.time = TIME.format(next(at))
     for side in (pair.swapping, pair.working):
         await create(side.store, first)
-    for number, (burst, adding) in enumerate(steps, 1):
-        pair.clock.time = TIME.format(number * 3 // 4)
+    for burst, adding in steps:
+        pair.clock.time = TIME.format(next(at))
         edits = [
             (fragment, edit(fragment, append if adding else update_attributes))
             for fragment in burst
@@ -176,22 +186,34 @@ def beside(**members: Any) -> tuple[list[Entity], bool]:
     return [{**members, "attrs": {IRIS[0]: {DEFAULT: one(value=2), **others}}}], False
 
 
+def other(value: Any) -> tuple[list[Entity], bool]:
+    return [{"attrs": {IRIS[1]: {DEFAULT: one(value=value)}}}], False
+
+
 LATEST = "2027-01-01T00:00:00Z"
 SUB = {IRIS[1]: prop(1)}
+BOTH = {IRIS[0]: one(), IRIS[1]: one()}
 
 
-@example({IRIS[0]: one()}, True, [update(1), update(1), update(1.0), update(True), update(2**70)])
-@example({IRIS[0]: one(attrs=SUB)}, False, [update(1), update(2), update(3)])
-@example({IRIS[0]: one()}, False, [update(1), update(2, attrs=SUB), update(3), update(4)])
-@example({IRIS[0]: one(expiresAt=LATEST)}, False, [update(1), update(2), update(3)])
-@example({IRIS[0]: one()}, False, [update(1), update(2, expiresAt=LATEST), update(3), update(4)])
-@example({IRIS[0]: one()}, False, [update(1), update(2, expiresAt=LATEST)])
-@example({IRIS[0]: one()}, False, [added("urn:d", 5), added(DEFAULT, 6), update(7), update(8)])
-@example({IRIS[0]: one()}, False, [added("urn:d", 5), added("urn:d", 6), added("urn:d", 7)])
-@example({IRIS[0]: one()}, False, [update(1), beside(scope=["/a"]), update(3)])
-@example({IRIS[0]: one()}, False, [update(1), beside(), update(3), update(4)])
-@example({IRIS[0]: one(), IRIS[1]: one()}, False, [update(1), update("x"), update([1]), update(2)])
-@given(st.dictionaries(st.sampled_from(IRIS), properties), st.booleans(), bursts)
+@example(
+    {IRIS[0]: one()}, True, [update(1), update(1), update(1.0), update(True), update(2**70)], ONWARD
+)
+@example({IRIS[0]: one(attrs=SUB)}, False, [update(1), update(2), update(3)], ONWARD)
+@example({IRIS[0]: one()}, False, [update(1), update(2, attrs=SUB), update(3), update(4)], ONWARD)
+@example({IRIS[0]: one(expiresAt=LATEST)}, False, [update(1), update(2), update(3)], ONWARD)
+@example(
+    {IRIS[0]: one()}, False, [update(1), update(2, expiresAt=LATEST), update(3), update(4)], ONWARD
+)
+@example({IRIS[0]: one()}, False, [update(1), update(2, expiresAt=LATEST)], ONWARD)
+@example(
+    {IRIS[0]: one()}, False, [added("urn:d", 5), added(DEFAULT, 6), update(7), update(8)], ONWARD
+)
+@example({IRIS[0]: one()}, False, [added("urn:d", 5), added("urn:d", 6), added("urn:d", 7)], ONWARD)
+@example({IRIS[0]: one()}, False, [update(1), beside(scope=["/a"]), update(3)], ONWARD)
+@example({IRIS[0]: one()}, False, [update(1), beside(), update(3), update(4)], ONWARD)
+@example(BOTH, False, [update(1), update("x"), update([1]), update(2)], ONWARD)
+@example(BOTH, False, [update(1), update(2), other(2), update(2), update(3)], [0, 2, 1, 3, 1, 1])
+@given(st.dictionaries(st.sampled_from(IRIS), properties), st.booleans(), bursts, clocks)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_swap_equals_its_work(
     pair: Pair,
@@ -199,6 +221,7 @@ def test_a_swap_equals_its_work(
     attrs: dict[str, Any],
     several: bool,
     steps: list[tuple[list[Entity], bool]],
+    times: list[int],
 ) -> None:
     storable = {
         iri: {DEFAULT: {**each, "value": 5} if each["value"] == 2**70 else each}
@@ -206,7 +229,7 @@ def test_a_swap_equals_its_work(
     }
     types = [SHELTER, "https://example.org/Hall"] if several else [SHELTER]
     first = {**entity(f"urn:{next(pair.numbers)}", *types), "attrs": storable}
-    runner.run(run(pair, first, steps))
+    runner.run(run(pair, first, steps, times))
 
 
 async def never(_: Tx) -> tuple[Record, UpdateResult]:
