@@ -81,11 +81,12 @@ class MongoHistory:
     ) -> list[bool]:
         """Keep what is told of entities; tell of each entry whether it is new."""
         told = list(entries)
-        if not create_tenant:
-            await self._tenants.enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> list[bool]:
-            writes.put("tenants", {"_id": tenant})
+            if create_tenant:
+                self._tenants.ensure(tenant, writes)
+            else:
+                self._tenants.require(tenant)
             if place is not None:
                 writes.put("places", {"_id": place[0], "place": place[1]})
             return await self._keeping(session, writes).keep_all(tenant, told)
@@ -99,7 +100,6 @@ class MongoHistory:
 
     async def append(self, tenant: str, entry: Entry) -> bool:
         """Keep what is told of an entity with history; False without."""
-        await self._tenants.enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> bool:
             keeping = self._keeping(session, writes)
@@ -108,13 +108,12 @@ class MongoHistory:
             await keeping.keep_all(tenant, [entry])
             return True
 
-        return await self._alone(work)
+        return await self._within(tenant, work)
 
     async def modify(
         self, tenant: str, entity_id: str, instance_id: str, fact: Fact, at: int
     ) -> bool:
         """Put `fact` in the place of a moment of its attribute."""
-        await self._tenants.enter(tenant)
 
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> bool:
             keeping = self._keeping(session, writes)
@@ -131,7 +130,7 @@ class MongoHistory:
                     return True
             return False
 
-        return await self._alone(work)
+        return await self._within(tenant, work)
 
     async def delete_instance(
         self, tenant: str, entity_id: str, attribute: str, instance_id: str
@@ -238,8 +237,7 @@ class MongoHistory:
                 return
             keeping = self._keeping(session, writes, following=upto)
             for tenant, entries in told.items():
-                known = {"_id": tenant}
-                if await self._database["tenants"].find_one(known, session=session) is not None:
+                if tenant in self._tenants.names:
                     await keeping.keep_all(tenant, entries)
             keeping.note()
 
@@ -259,13 +257,8 @@ class MongoHistory:
         """Return figures for /metrics."""
         return {"history_instances": self._far.instances}
 
-    async def drop_tenant(self, session: AsyncClientSession, writes: Writes, tenant: str) -> None:
-        """Forget a tenant whole, in the writer's transaction."""
-        await self._heads.delete_many({"tenant": tenant}, session=session)
-        gone = await self._moments.delete_many({"tenant": tenant}, session=session)
-        writes.after.append(lambda: self._fewer(gone.deleted_count))
-
-    def _fewer(self, number: int) -> None:
+    def fewer(self, number: int) -> None:
+        """Count moments that are gone."""
         self._far.instances -= number
 
     async def _retain(self, tenant: str, entity_id: str, decide: Decide, now: int) -> int:
@@ -279,13 +272,11 @@ class MongoHistory:
             keeping.write(tenant, known, past)
             return fewer
 
-        return await self._alone(work)
+        return await self._within(tenant, work)
 
     async def _remove(
         self, tenant: str, wanted: Document, *, most: int | None = None, head: str | None = None
     ) -> int:
-        await self._tenants.enter(tenant)
-
         async def work(session: AsyncClientSession, writes: Writes, newest: int) -> int:
             asked = {"tenant": tenant, **wanted}
             found = await self._moments.find(asked, {"dataset": 1}, session=session).to_list()
@@ -295,10 +286,10 @@ class MongoHistory:
                 writes.drop("moments", document["_id"])
             if head is not None:
                 writes.drop("heads", joined(tenant, head))
-            writes.after.append(lambda: self._fewer(len(doomed)))
+            writes.after.append(lambda: self.fewer(len(doomed)))
             return len(doomed)
 
-        return await self._alone(work)
+        return await self._within(tenant, work)
 
     async def _chosen(
         self, tenant: str, ids: Ids, which: Which, window: Window
@@ -328,3 +319,12 @@ class MongoHistory:
         self, work: Callable[[AsyncClientSession, Writes, int], Awaitable[T]]
     ) -> Awaitable[T]:
         return self._writer.submit(work, alone=True)
+
+    def _within(
+        self, tenant: str, work: Callable[[AsyncClientSession, Writes, int], Awaitable[T]]
+    ) -> Awaitable[T]:
+        async def there(session: AsyncClientSession, writes: Writes, newest: int) -> T:
+            self._tenants.require(tenant)
+            return await work(session, writes, newest)
+
+        return self._alone(there)

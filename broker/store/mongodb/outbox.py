@@ -107,7 +107,7 @@ class MongoOutbox:
             )
             staged = StagedLine(Line(stored), stored)
             rows = await self._open(session, staged, opening)
-            writes.put("tenants", {"_id": tenant})
+            self._tenants.ensure(tenant, writes)
             writes.put("meta", self._queues.meta(last=stored.sid))
             staged.documents(writes)
 

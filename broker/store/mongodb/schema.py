@@ -6,7 +6,7 @@
 `slots`: who owns which queues |
 | `turns` | what a transaction wrote of what brokers keep in memory (`following`) |
 | `replicas` | a broker that is there, with the number of its last sign of life |
-| `tenants` | a tenant (`_id` is its name) |
+| `tenants` | a tenant (`_id` is its name; with `leaving` while it is being deleted) |
 | `entities` | a current entity (`documents`) |
 | `changes` | a row of the change feed (`_id` is its sequence number) |
 | `heads`, `moments`, `places` | history: an entity, an instance, how far a source was read |

@@ -32,6 +32,7 @@ from broker.store.mongodb import leaving
 from broker.store.mongodb.asking import Asking
 from broker.store.mongodb.documents import STORED, to_record
 from broker.store.mongodb.draft import Draft, Steps, Writes
+from broker.store.mongodb.dropping import Dropping
 from broker.store.mongodb.following import EVERY, Following, Others
 from broker.store.mongodb.history import MongoHistory
 from broker.store.mongodb.marks import check_marks
@@ -53,7 +54,7 @@ from broker.store.mongodb.sharing import Sharing
 from broker.store.mongodb.slots import Slots
 from broker.store.mongodb.tenants import Tenants
 from broker.store.mongodb.writer import Task, Writer
-from broker.store.refusals import closed, nonexistent
+from broker.store.refusals import closed
 from broker.store.tx import UnitOfWork
 
 T = TypeVar("T")
@@ -106,6 +107,7 @@ class MongoStore:
         self._open = True
         try:
             await self._replicas.join()
+            await self._dropping.finish()
         except BaseException:
             await self.close()
             raise
@@ -143,6 +145,9 @@ class MongoStore:
         )
         self.history = MongoHistory(self._database, self._tenants, self._writer)
         await self.history.load()
+        self._dropping = Dropping(
+            self._database, self._queues, self._tenants, self._writer, self._fewer
+        )
 
     async def _prepare(self) -> None:
         meta = self._database["meta"]
@@ -186,10 +191,11 @@ class MongoStore:
 
         async def job(session: AsyncClientSession, group: Writes, newest: int) -> T:
             draft = Draft(self._database, session, group, tenant, newest)
-            if await draft.find("tenants", tenant) is None:
-                if not create_tenant:
-                    raise nonexistent(tenant)
-                draft.own.put("tenants", {"_id": tenant})
+            if tenant not in group.documents.get("tenants", {}):
+                if create_tenant:
+                    self._tenants.ensure(tenant, draft.own)
+                else:
+                    self._tenants.require(tenant)
             unit = UnitOfWork(draft, tenant, client, self._clock())
             result = await Steps(work(unit), draft)
             unit.finish()
@@ -243,7 +249,10 @@ class MongoStore:
     async def due(self, now: str, *, limit: int = 100, skip: int = 0) -> list[tuple[str, str]]:
         """Return (tenant, id) of entities of which a part expires by `now`, the earliest first."""
         self._check()
-        cursor = self._database["entities"].find({"due": {"$lte": now}}, {"tenant": 1, "id": 1})
+        asked: Document = {"due": {"$lte": now}}
+        if self._tenants.leaving:
+            asked["tenant"] = {"$nin": sorted(self._tenants.leaving)}
+        cursor = self._database["entities"].find(asked, {"tenant": 1, "id": 1})
         cursor = cursor.sort([("due", 1), ("_id", 1)]).skip(skip).limit(limit)
         return [(document["tenant"], document["id"]) async for document in cursor]
 
@@ -361,23 +370,12 @@ class MongoStore:
         """Return the names of all tenants, the default tenant first."""
         self._check()
         await self._following.fresh()
-        return sorted(self._tenants.names)
+        return sorted(self._tenants.names | {""})
 
     async def drop_tenant(self, tenant: str) -> None:
         """Delete a tenant whole; the default tenant is empty afterwards."""
-        await self._enter(tenant)
-
-        async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
-            await leaving.drop_tenant(self._database, self._queues, session, writes, tenant)
-            await self.history.drop_tenant(session, writes, tenant)
-            if tenant:
-                writes.drop("tenants", tenant)
-
-        await self._writer.submit(work, alone=True)
-        for collection in ("entities", "changes", "answers", "rules", "resources"):
-            gone = await self._database[collection].delete_many({"tenant": tenant})
-            if collection == "entities":
-                self._entities -= gone.deleted_count
+        self._check()
+        await self._dropping.drop(tenant)
 
     @answered
     async def rules(self, tenant: str) -> dict[str, TypeRules]:
@@ -447,6 +445,13 @@ class MongoStore:
         for each in committed:
             self._entities += (each.after is not None) - (each.before is not None)
         self._audience.tell(committed)
+
+    def _fewer(self, collection: str, number: int) -> None:
+        """Count what is deleted with a tenant."""
+        if collection == "entities":
+            self._entities -= number
+        elif collection == "moments":
+            self.history.fewer(number)
 
     def _alone(self, task: Task) -> Awaitable[Any]:
         return self._writer.submit(task, alone=True)

@@ -30,7 +30,7 @@ WHOLE = "a document in the place of the one of its _id"
 
 ONE = {"_id": "…"}
 EACH = {"$in": ["…"]}
-TENANTS = {"q": {"tenant": "…"}, "limit": 0}
+BY_ID = {"q": ONE, "limit": 1}
 
 
 def changed(asked: Document, change: Document, *, upsert: bool = False) -> Document:
@@ -87,14 +87,14 @@ GOLDEN: dict[tuple[str, str], list[Any]] = {
     ("update", "rules"): [WHOLE],
     ("update", "subscriptions"): [WHOLE],
     ("update", "tenants"): [WHOLE, changed(ONE, {"$setOnInsert": ONE}, upsert=True)],
-    ("delete", "answers"): [TENANTS, {"q": {"at": {"$lt": "…"}}, "limit": 0}],
+    ("delete", "answers"): [BY_ID, {"q": {"at": {"$lt": "…"}}, "limit": 0}],
     ("delete", "changes"): [
-        TENANTS,
+        BY_ID,
         {"q": {"_id": EACH}, "limit": 0},
         {"q": {"_id": {"$lte": "…"}}, "limit": 0},
     ],
     ("delete", "dead"): [
-        {"q": ONE, "limit": 1},
+        BY_ID,
         {"q": {"sid": "…"}, "limit": 0},
         {"q": {"tenant": "…", "$or": [{"seq": EACH}, {"_id": EACH}]}, "limit": 0},
         {
@@ -104,19 +104,19 @@ GOLDEN: dict[tuple[str, str], list[Any]] = {
             "limit": 0,
         },
     ],
-    ("delete", "entities"): [TENANTS, {"q": ONE, "limit": 1}],
-    ("delete", "heads"): [TENANTS],
+    ("delete", "entities"): [BY_ID],
+    ("delete", "heads"): [BY_ID],
     ("delete", "meta"): [
         {"q": {"_id": "copied"}, "limit": 1},
         {"q": {"_id": "unfinished"}, "limit": 1},
     ],
-    ("delete", "moments"): [TENANTS, {"q": ONE, "limit": 1}],
-    ("delete", "outbox"): [{"q": ONE, "limit": 1}],
-    ("delete", "replicas"): [{"q": ONE, "limit": 1}],
-    ("delete", "resources"): [TENANTS],
-    ("delete", "rules"): [TENANTS],
-    ("delete", "subscriptions"): [{"q": ONE, "limit": 1}],
-    ("delete", "tenants"): [{"q": ONE, "limit": 1}],
+    ("delete", "moments"): [BY_ID],
+    ("delete", "outbox"): [BY_ID],
+    ("delete", "replicas"): [BY_ID],
+    ("delete", "resources"): [BY_ID],
+    ("delete", "rules"): [BY_ID],
+    ("delete", "subscriptions"): [BY_ID],
+    ("delete", "tenants"): [BY_ID],
     ("delete", "turns"): [{"q": {"at": {"$lt": "…"}}, "limit": 0}],
 }  # fmt: skip
 
