@@ -2,43 +2,28 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
-
-import aiohttp
 
 from broker.store.sqlite.maintenance import check
-from tests.crash.compare import compare, told_by_feed
 from tests.crash.deliveries import Deliveries
-from tests.crash.feed import Follower, gaps
-from tests.crash.http import Api, Unanswered, WrongAnswer, entity_of
-from tests.crash.model import TOTAL, Client, Step, opening
-from tests.crash.tally import Tally
+from tests.crash.feed import gaps
+from tests.crash.http import Api, Unanswered, WrongAnswer
+from tests.crash.load import Load, talk
+from tests.crash.model import Client, Step
 from tests.support.server import Server, broker
 
-CLIENTS = 8
 REMEMBERED = 400
 EVERY_START = 5
 """Each fifth restart is itself killed on the way up, one to three times."""
 
-Say = Callable[[str], None]
-
 
 @dataclass(slots=True)
-class Kills:
+class Kills(Load):
     """A run: one data folder, many broker processes."""
 
-    folder: Path
-    draw: Random
-    pause: tuple[float, float]
-    say: Say
-    tally: Tally
-    clients: list[Client] = field(default_factory=list)
     answers: list[tuple[Step, bytes]] = field(default_factory=list)
-    follower: Follower = field(default_factory=Follower)
 
     @property
     def data(self) -> Path:
@@ -50,7 +35,7 @@ class Kills:
 
         Ends with the first kill that leaves something wrong: what follows would be wrong as well.
         """
-        self.clients = [Client(f"c{n}", Random(self.draw.randbytes(8))) for n in range(CLIENTS)]
+        self.draw_clients()
         server = broker(self.data, self.folder / "broker.log")
         await self._kill_on_the_way_up(server, times=3)
         server.start()
@@ -64,9 +49,7 @@ class Kills:
 
     async def _rounds(self, server: Server, deliveries: Deliveries, kills: int) -> None:
         async with talk(server) as api:
-            await deliveries.subscribe(api)
-            for entity_id, attrs in opening().items():
-                await api.call("POST", "/ngsi-ld/v1/entities", entity_of(entity_id, attrs))
+            await self.begin(api, deliveries)
         for number in range(1, kills + 1):
             answered = await self._load_and_kill(server)
             self._examine_files()
@@ -77,10 +60,7 @@ class Kills:
             async with talk(server) as api:
                 await self._compare(api)
                 self.tally.wrong += await deliveries.check_books(api)
-            self.say(
-                f"kill {number:>3}/{kills}: {answered:>5} writes answered, back in {took:.2f} s,"
-                f" feed at {self.follower.seq}, {len(self.tally.wrong)} violations"
-            )
+            self.report(f"{number:>3}/{kills}", answered, took)
             if self.tally.wrong:
                 break
         async with talk(server) as api:
@@ -93,40 +73,22 @@ class Kills:
     async def _load_and_kill(self, server: Server) -> int:
         before = self.tally.counts.get("writes answered", 0)
         async with talk(server) as api:
-            tasks = [asyncio.create_task(self._work(api, client)) for client in self.clients]
-            watcher = asyncio.create_task(self._watch_total(api))
+            never = asyncio.Event()
+            tasks = [asyncio.create_task(self.work([api], one, never)) for one in self.clients]
+            tasks.append(asyncio.create_task(self._watch_until_gone(api, never)))
             await asyncio.sleep(self.draw.uniform(*self.pause))
             server.kill()
-            await asyncio.gather(*tasks, watcher)
+            await asyncio.gather(*tasks)
         return self.tally.counts["writes answered"] - before
 
-    async def _work(self, api: Api, client: Client) -> None:
-        """Write until no answer comes. A wrong answer is noted and ends this client's round."""
+    async def _watch_until_gone(self, api: Api, never: asyncio.Event) -> None:
         with suppress(Unanswered):
-            while True:
-                step = client.next()
-                try:
-                    done, answer = await api.perform(step)
-                except WrongAnswer as wrong:
-                    self.tally.wrong.append(f"{client.name}: {wrong}")
-                    return
-                client.settle(done)
-                self.tally.add("writes answered")
-                self.tally.add("of these transactions", int(bool(step.key)))
-                if done and step.key:
-                    self.answers.append((step, answer))
-                    del self.answers[:-REMEMBERED]
+            await self.watch_total(api, never)
 
-    async def _watch_total(self, api: Api) -> None:
-        """Read all accounts over and over: whenever one looks, the money is all there."""
-        with suppress(Unanswered):
-            while True:
-                total = sum(await api.balances())
-                self.tally.add("looks at the sum of all accounts")
-                if total != TOTAL:
-                    self.tally.wrong.append(f"accounts sum to {total} instead of {TOTAL}")
-                    return
-                await asyncio.sleep(0.01)
+    def transacted(self, step: Step, answer: bytes) -> None:
+        """Remember the answer, which a repetition has to get as well."""
+        self.answers.append((step, answer))
+        del self.answers[:-REMEMBERED]
 
     async def _kill_on_the_way_up(self, server: Server, times: int) -> None:
         for _ in range(times):
@@ -149,7 +111,7 @@ class Kills:
         wrong = self.tally.wrong
         doubts = [(client, client.doubt) for client in self.clients if client.doubt]
         self.tally.add("writes in doubt", len(doubts))
-        await self._hold(api)
+        await self.hold(api)
         if wrong:
             return
         try:
@@ -160,16 +122,7 @@ class Kills:
                 await self._repeat_answered(api, step, answer)
         except WrongAnswer as other:
             wrong.append(f"repeated transaction: {other}")
-        await self._hold(api)
-
-    async def _hold(self, api: Api) -> None:
-        """Hold what is stored and what the feed tells against what the clients know."""
-        follower = self.follower
-        found = await api.state()
-        wrong = await follower.follow(api)
-        wrong += compare(self.clients, found)
-        wrong += told_by_feed(self.clients, follower.state, follower.changes, found)
-        self.tally.wrong += wrong
+        await self.hold(api)
 
     async def _repeat_answered(self, api: Api, step: Step, answer: bytes) -> None:
         """Send an answered transaction again: it must get the same answer."""
@@ -193,11 +146,3 @@ class Kills:
         if done and not happened:
             client.doubt = step
             client.settle(done=True)
-
-
-@asynccontextmanager
-async def talk(server: Server) -> AsyncIterator[Api]:
-    """Give the API of a running server."""
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=60, sock_read=240)
-    async with aiohttp.ClientSession(server.url, timeout=timeout) as session:
-        yield Api(session)

@@ -10,12 +10,12 @@ from pymongo import AsyncMongoClient
 
 from broker.store.contract import Committed, Resource, Tx
 from broker.store.mongodb.replicas import SILENCE
-from broker.store.mongodb.slots import FIRST
 from broker.store.mongodb.store import MongoStore
 from broker.store.outbox import Outcome, Settlement
 from tests.broker.store.helpers import HandClock, create, entity, prop
 from tests.broker.store.matching import ByEntity
 from tests.support.mongodb import database_name, kept_apart
+from tests.support.until import until
 
 GENEROUS = 240.0
 AT = "2026-01-01T00:00:00.000000Z"
@@ -66,11 +66,13 @@ async def pair(opened: Callable[[], MongoStore]) -> tuple[MongoStore, MongoStore
     return first, second
 
 
-async def until(holds: Callable[[], bool]) -> None:
+async def comes_true(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(GENEROUS):
-        while not holds():
-            await asyncio.sleep(0.01)
+
+    async def look() -> bool:
+        return holds()
+
+    await until(look, GENEROUS)
 
 
 async def falls_silent(store: MongoStore) -> None:
@@ -81,6 +83,25 @@ async def falls_silent(store: MongoStore) -> None:
 
 async def subscribe(store: MongoStore, name: str, *wants: str) -> int:
     return (await store.outbox.create("", name, {"wants": list(wants)})).sid
+
+
+@pytest.fixture
+async def put_out(
+    opened: Callable[[], MongoStore], seconds: Seconds
+) -> tuple[MongoStore, MongoStore, int]:
+    """Return a store that was put out, the one that did it, and a queue where change 1 waits."""
+    first, second = opened(), opened()
+    await first.open()
+    first.outbox.match_with(ByEntity())
+    sid = await subscribe(first, "urn:s", "urn:a")
+    await create(first, entity("urn:a"))
+    assert first.outbox.mine(sid)
+    await falls_silent(first)
+    await second.open()
+    await comes_true(lambda: first._sharing.name in second._replicas._seen)
+    seconds.now += SILENCE + 1
+    await comes_true(lambda: first._sharing.name not in second._sharing.slots.members)
+    return first, second, sid
 
 
 async def test_each_hears_all_changes_in_their_order(pair: tuple[MongoStore, MongoStore]) -> None:
@@ -99,7 +120,7 @@ async def test_each_hears_all_changes_in_their_order(pair: tuple[MongoStore, Mon
     first, second = pair
     await asyncio.gather(*(write(first, name) for name in "abc"), write(second, "d"))
     await write(second, "e")
-    await until(lambda: all(len(told) >= 20 for told in heard.values()))
+    await comes_true(lambda: all(len(told) >= 20 for told in heard.values()))
     assert heard == {0: list(range(1, 21)), 1: list(range(1, 21))}
 
 
@@ -157,7 +178,7 @@ async def test_resources_that_one_writes_are_told_to_the_other(
         await tx.put_resource(Resource("kind", "urn:r", AT, b"{}"))
 
     await first.write("", work)
-    await until(lambda: bool(heard))
+    await comes_true(lambda: bool(heard))
     assert heard == [("", "kind", "urn:r")]
 
 
@@ -166,8 +187,10 @@ async def test_each_queue_has_one_owner_and_both_have_some(
 ) -> None:
     first, second = pair
     sids = [await subscribe(first, f"urn:s:{number}") for number in range(4)]
-    await until(lambda: any(map(second.outbox.mine, sids)))
-    await until(lambda: sum(map(first.outbox.mine, sids)) + sum(map(second.outbox.mine, sids)) == 4)
+    await comes_true(lambda: any(map(second.outbox.mine, sids)))
+    await comes_true(
+        lambda: sum(map(first.outbox.mine, sids)) + sum(map(second.outbox.mine, sids)) == 4
+    )
     assert [sid for sid in sids if first.outbox.mine(sid) == second.outbox.mine(sid)] == []
     assert first.leads() is not second.leads()
 
@@ -185,45 +208,25 @@ async def test_rows_that_one_queues_are_told_to_the_owner(
         store.outbox.match_with(ByEntity())
         store.outbox.listen(hear)
     sids = [await subscribe(first, f"urn:s:{number}", f"urn:{number}") for number in range(4)]
-    await until(lambda: any(map(second.outbox.mine, sids)))
+    await comes_true(lambda: any(map(second.outbox.mine, sids)))
     number = next(number for number, sid in enumerate(sids) if second.outbox.mine(sid))
     await create(first, entity(f"urn:{number}"))
-    await until(lambda: bool(told))
+    await comes_true(lambda: bool(told))
     assert told == [("second", 1)]
 
 
 async def test_what_a_silent_one_had_goes_to_the_other_and_counts_a_try_more(
-    opened: Callable[[], MongoStore], seconds: Seconds
+    put_out: tuple[MongoStore, MongoStore, int],
 ) -> None:
-    first, second = opened(), opened()
-    await first.open()
-    first.outbox.match_with(ByEntity())
-    sid = await subscribe(first, "urn:s", "urn:a")
-    await create(first, entity("urn:a"))
-    assert first.outbox.mine(sid)
-    await falls_silent(first)
-    await second.open()
-    await until(lambda: first._sharing.name in second._replicas._seen)
-    seconds.now += SILENCE + 1
-    await until(lambda: second.outbox.mine(sid))
+    first, second, sid = put_out
+    await comes_true(lambda: second.outbox.mine(sid))
     assert not first.outbox.mine(sid)
     (row,) = await second.outbox.waiting(sid)
     assert (row.seq, row.attempts) == (1, 1)
 
 
-async def test_a_late_owner_settles_nothing(
-    opened: Callable[[], MongoStore], seconds: Seconds
-) -> None:
-    first, second = opened(), opened()
-    await first.open()
-    first.outbox.match_with(ByEntity())
-    sid = await subscribe(first, "urn:s", "urn:a")
-    await create(first, entity("urn:a"))
-    await falls_silent(first)
-    await second.open()
-    await until(lambda: first._sharing.name in second._replicas._seen)
-    seconds.now += SILENCE + 1
-    await until(lambda: second.outbox.mine(sid))
+async def test_a_late_owner_settles_nothing(put_out: tuple[MongoStore, MongoStore, int]) -> None:
+    first, second, sid = put_out
     delivered = Settlement(sid, 1, Outcome.DELIVERED, AT, 1)
     await first.outbox.settle([delivered])
     assert (await second.outbox.books(sid)).waiting == 1
@@ -240,29 +243,27 @@ async def test_one_that_ends_hands_all_over_at_once(
     sid = await subscribe(first, "urn:s")
     await second.open()
     await first.close()
-    await until(lambda: second.outbox.mine(sid) and second.leads())
+    await comes_true(lambda: second.outbox.mine(sid) and second.leads())
     assert set(second._sharing.slots.owners) == {second._sharing.name}
 
 
 async def test_one_that_was_put_out_and_is_back_joins_anew(
-    opened: Callable[[], MongoStore], seconds: Seconds
+    put_out: tuple[MongoStore, MongoStore, int],
 ) -> None:
-    first, second = opened(), opened()
-    await first.open()
-    await falls_silent(first)
-    await second.open()
-    await until(lambda: first._sharing.name in second._replicas._seen)
-    seconds.now += SILENCE + 1
-    await until(lambda: second._sharing.slots.owners[FIRST] == second._sharing.name)
+    first, second, _ = put_out
+    assert set(second._sharing.slots.owners) == {second._sharing.name}
     await first._following.fresh()
     await first._replicas._look()
-    await until(lambda: first._sharing.name in second._sharing.slots.members)
+    both = {first._sharing.name, second._sharing.name}
+    await comes_true(lambda: set(second._sharing.slots.members) == both)
+    await comes_true(lambda: set(second._sharing.slots.owners) == both)
+    assert first._sharing.slots.members == second._sharing.slots.members
 
 
 async def test_a_period_is_told_by_the_owner_only(pair: tuple[MongoStore, MongoStore]) -> None:
     first, second = pair
     sids = [await subscribe(first, f"urn:s:{number}") for number in range(4)]
-    await until(lambda: any(map(second.outbox.mine, sids)))
+    await comes_true(lambda: any(map(second.outbox.mine, sids)))
     number = next(number for number, sid in enumerate(sids) if second.outbox.mine(sid))
     stored = await first.outbox.get("", f"urn:s:{number}")
     assert stored is not None
