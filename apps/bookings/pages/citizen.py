@@ -178,7 +178,8 @@ class Citizen:
                           refused=status >= 400, booking=view, pay=pay, space=where,
                           town_money=self._site.process.town_money is not None,
                           times=_times(space, town), day=local(found.booking.span.start).date(),
-                          camera=await self._site.camera(found.booking.locks, TEXTS[language]),
+                          camera=await self._site.camera(found.booking.locks, t),
+                          occupied=await self._site.occupied(found.booking),
                           )  # fmt: skip
 
     async def act(self, request: Request) -> Response:

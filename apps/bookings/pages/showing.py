@@ -206,6 +206,7 @@ def line(booking: Booking, name: str, t: Words, language: str) -> dict[str, Any]
         "status_text": t[f"status_{booking.status.value}"],
         "channel": t.get(f"channel_{booking.channel}", booking.channel),
         "start": booking.span.start,
+        "starts": f"{local(booking.span.start):%H:%M}",
         "end": booking.span.end,
     }
 

@@ -21,12 +21,13 @@ from apps.bookings.desk import Desk
 from apps.bookings.edge.holders import BadContact, Holders
 from apps.bookings.edge.payments import Provider
 from apps.bookings.pages.showing import Taken, taken_by_leaf
-from apps.bookings.process.case import Booking
+from apps.bookings.process.case import USABLE, Booking
 from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Busy, Process
 from apps.bookings.process.runner import Taken as SlotTaken
 from apps.bookings.wish import OtherRequest
+from apps.keys.misuse import OVERSTAY
 from apps.keys.misuse import TYPE as ALERT
 from apps.shell.forms import FormRefused
 from apps.shell.language import words
@@ -37,6 +38,8 @@ TEXTS: Final = words(HERE / "words")
 NUMBER: Final = 6
 KEPT: Final = re.compile(r"P([1-9][0-9]{0,3})D")
 """How long pictures are kept (`retentionPeriod` of a PrivacyObject): days, as in ISO 8601."""
+SOON: Final = timedelta(minutes=30)
+"""How long before a booking it concerns its holder that the place is not left."""
 FORGED: Final = frozenset({"other_site", "stale_form"})
 
 
@@ -78,6 +81,17 @@ class Site:
         """Return the misuse of doors that nobody has seen to, newest first."""
         found = await self._all(ALERT, q='alertState=="active"')
         return sorted(found, key=lambda one: str(value(one, "occurredAt")), reverse=True)
+
+    async def occupied(self, booking: Booking) -> bool:
+        """Say whether somebody stays in a place whose next booking, this one, is about to begin."""
+        now = self.clock()
+        if booking.status not in USABLE or not booking.span.start - SOON <= now < booking.span.end:
+            return False
+        found = await self._all(ALERT, q=f'alertState=="active";misuse=="{OVERSTAY}"')
+        return any(
+            value(one, "refLock") in booking.locks and value(one, "refBooking") != booking.id
+            for one in found
+        )
 
     async def taken(self, first: date, days: int, leaves: frozenset[str] | None = None) -> Taken:
         """Return what is taken on some days and the night after, of some leaves or of all."""

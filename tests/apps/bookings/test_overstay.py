@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from apps.bookings.core.when import Span
 from apps.bookings.process.case import Case, Status
 from apps.bookings.process.machine import NotPossible
+from apps.keys.misuse import OVERSTAY, TYPE, ended
+from broker.client import timestamp
 from tests.apps.bookings.browsing import Pages
-from tests.apps.bookings.stage import NINE, Stage, hours
+from tests.apps.bookings.stage import LOCK, NINE, Stage, hours
 
 END = NINE.end
 
@@ -65,6 +68,25 @@ async def test_booking_that_has_ended_is_not_opened_again_by_what_is_told_late(p
     await _said(pages.town, case, overstayedSince=END)
     assert (await pages.town.case(case)).booking.status is Status.COMPLETED
     assert pages.town.post.kinds() == ["confirmed", "reminder"]
+
+
+async def test_whoever_comes_next_reads_that_the_place_is_not_left_until_it_is_shut(pages: Pages):
+    path, case = await _used(pages)
+    after = Span(END, END + timedelta(hours=1))
+    mine = await pages.town.booked(span=after, holder=case.booking.holder, key="next")
+    following = f"/bookings/{mine.booking.local}?lang=en"
+    await pages.town.at(END + timedelta(minutes=10))
+    assert "have not locked up yet" not in await pages.page(following)
+    values = {"misuse": OVERSTAY, "alertState": "active", "occurredAt": timestamp(END)}
+    told = {name: {"type": "Property", "value": part} for name, part in values.items()}
+    about = {"refLock": LOCK, "refBooking": case.booking.id}
+    told |= {name: {"type": "Relationship", "object": part} for name, part in about.items()}
+    alert = "urn:ngsi-ld:AccessAlert:432148:1-overstay"
+    await pages.town.client.create({"id": alert, "type": TYPE, **told})
+    assert "have not locked up yet" in await pages.page(following)
+    assert "have not locked up yet" not in await pages.page(f"{path}?lang=en")
+    await pages.town.client.append(alert, ended(END + timedelta(minutes=11)))
+    assert "have not locked up yet" not in await pages.page(following)
 
 
 @pytest.mark.parametrize("act", ["cancel", "move"])
