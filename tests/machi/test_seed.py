@@ -10,15 +10,14 @@ import orjson
 import pytest
 
 from broker.client import Client, value
-from consent.town import town_access
 from consent.transform.counts import PUBLIC
-from machi.access import hand_out
 from machi.seed import flow
 from machi.seed.parts import facts
 from machi.seed.plant import plant, reset_drill
 from machi.seed.town import drill_entities, gauges, town_entities
 from smart_data_models.offer import offered
 from smart_data_models.own import NAMESPACE
+from tests.support.guarded import planting
 from tests.support.live import live_broker
 
 NOW = datetime(2026, 7, 4, tzinfo=UTC)
@@ -228,20 +227,9 @@ def test_made_up_walkers_are_the_same_for_a_day_and_many_enough_to_be_counted():
 
 
 async def test_counts_of_the_town_show_who_walked_yesterday(tmp_path: Path):
-    access = town_access(tmp_path)
-    keys = hand_out(tmp_path).keys
-    async with (
-        live_broker(
-            tmp_path,
-            guard=access.guard,
-            disclosures=access.disclosures,
-            models=offered(everywhere=True),
-        ) as url,
-        Client(url, key=keys["seed"]) as town,
-        Client(url, key=keys["seed"], tenant="drill") as drill,
-        Client(url) as anybody,
-    ):
+    async with planting(tmp_path) as (town, drill):
         await plant(town, drill)
+        anybody = town.acting_for(None)
         (offer,) = await anybody.call("GET", "/ngsi-ld/ex/v1/counts")
         day = flow.yesterday(datetime.now(UTC))
         path = f"/ngsi-ld/ex/v1/counts/{offer['id']}?day={day}"
@@ -252,17 +240,6 @@ async def test_counts_of_the_town_show_who_walked_yesterday(tmp_path: Path):
 
 
 async def test_town_is_planted_again_behind_its_policies_as_it_is(tmp_path: Path):
-    access = town_access(tmp_path)
-    keys = hand_out(tmp_path).keys
-    async with (
-        live_broker(
-            tmp_path,
-            guard=access.guard,
-            disclosures=access.disclosures,
-            models=offered(everywhere=True),
-        ) as url,
-        Client(url, key=keys["seed"]) as town,
-        Client(url, key=keys["seed"], tenant="drill") as drill,
-    ):
+    async with planting(tmp_path) as (town, drill):
         first, second = await plant(town, drill), await plant(town, drill)
     assert (first.present, second.created, second.present) == (0, 0, first.created)

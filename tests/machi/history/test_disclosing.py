@@ -14,11 +14,9 @@ from broker.store.sqlite.history.archive import Archive, Told
 from consent.log.chain import read, verify
 from consent.log.file import FILE, lines
 from consent.log.log import SEALS
-from consent.town import Access, town_access
 from consent.vault.master import derived, master_key
-from machi.access import hand_out
 from machi.cli import main
-from smart_data_models.offer import offered
+from tests.support.guarded import handed_out
 from tests.support.live import live_broker
 from tests.support.patience import PATIENCE
 
@@ -28,17 +26,7 @@ HANA = "urn:ngsi-ld:Holder:hana"
 @contextlib.asynccontextmanager
 async def town(data: Path) -> AsyncIterator[str]:
     """Run a town whose broker has something of a person, and something of nobody."""
-    access: Access = town_access(data)
-    keys = hand_out(data).keys
-    async with (
-        live_broker(
-            data,
-            guard=access.guard,
-            disclosures=access.disclosures,
-            models=offered(everywhere=True),
-        ) as url,
-        Client(url, key=keys["seed"]) as client,
-    ):
+    async with handed_out(data) as (url, keys), Client(url, key=keys["seed"]) as client:
         await plant(client)
         async with asyncio.timeout(PATIENCE):
             while len({told.entity_id for told in series(data)}) < 2:
