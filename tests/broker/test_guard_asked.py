@@ -12,7 +12,8 @@ from broker.errors import Forbidden
 from broker.guard import Action, Caller, OpenGuard
 from broker.model.entity import Entity
 from broker.store.memory import MemoryStore
-from tests.broker.test_guard_tripwire import EX, PROBES, VISIBLE, Probe, get
+from tests.broker.tripwire.hidden import EX, VISIBLE, Probe, get
+from tests.broker.tripwire.probes import PROBES
 from tests.support.asgi import Ticking, running
 
 READ, CREATE, UPDATE, DELETE = Action.READ, Action.CREATE, Action.UPDATE, Action.DELETE
