@@ -12,6 +12,7 @@ from typing import Final
 
 from apps.consent.records import record
 from apps.portal.times import JST
+from consent.releases.counting import AFTER
 from machi.seed.consent import purpose_entities
 from machi.seed.parts import CITY, Entity, prop, relation, urn
 
@@ -41,8 +42,8 @@ def consents(now: datetime) -> list[Entity]:
 
 
 def yesterday(now: datetime) -> date:
-    """Return the last day in Japan that is over."""
-    return now.astimezone(JST).date() - timedelta(days=1)
+    """Return the last day in Japan of which people are counted: it has been over for an hour."""
+    return (now - AFTER).astimezone(JST).date() - timedelta(days=1)
 
 
 def sightings(day: date) -> list[Entity]:

@@ -226,6 +226,12 @@ def test_made_up_walkers_are_the_same_for_a_day_and_many_enough_to_be_counted():
     assert {who for _, who in people} <= agreed
 
 
+def test_made_up_walkers_are_of_a_day_that_is_counted_already():
+    midnight = datetime(2026, 7, 3, 15, tzinfo=UTC)
+    assert str(flow.yesterday(midnight + timedelta(minutes=59))) == "2026-07-02"
+    assert str(flow.yesterday(midnight + timedelta(minutes=61))) == "2026-07-03"
+
+
 async def test_counts_of_the_town_show_who_walked_yesterday(tmp_path: Path):
     async with planting(tmp_path) as (town, drill):
         await plant(town, drill)
