@@ -11,6 +11,11 @@ from machi.cli import main
 from tests.broker.store.filled import fill
 from tests.broker.store.helpers import HandClock, create, entity
 
+NOBODY = "%2Fnowhere%2Fmongodb.sock"
+"""A server that is not there: its connection fails at once, for pymongo leaves one open that is
+still being made when the client is closed.
+"""
+
 
 async def _made(folder: Path) -> None:
     clock = HandClock()
@@ -63,7 +68,7 @@ def test_it_says_what_differs(town: Path, tmp_path: Path) -> None:
         ("postgres://x", "give sqlite:FOLDER or mongodb://SERVER/DATABASE"),
         ("sqlite:", "give sqlite:FOLDER or mongodb://SERVER/DATABASE"),
         ("sqlite:{town}", "in use"),
-        ("mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=100", "did not answer"),
+        (f"mongodb://{NOBODY}/x?serverSelectionTimeoutMS=100", "did not answer"),
     ],
 )
 def test_what_cannot_be_filled_is_refused(town: Path, target: str, message: str) -> None:
