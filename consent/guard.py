@@ -159,6 +159,7 @@ class PolicyGuard:
         for side in (before, after):
             if side is not None:
                 self._check(caller, action, sight.attributes(side), changed, whole)
+        self._check_types(caller, action, sight, before, after)
         self._keep(caller, tenant, before, after)
         if after is not None and self.policies is not None:
             self.policies.check(tenant, after)
@@ -206,6 +207,26 @@ class PolicyGuard:
             raise self._refusal(caller, f"This caller may not {action} the attribute {over[0]}.")
         if whole and not reach.whole:
             raise self._refusal(caller, "This caller may only write some of the attributes.")
+
+    def _check_types(
+        self,
+        caller: Caller,
+        action: Action,
+        sight: Sight,
+        before: Entity | None,
+        after: Entity | None,
+    ) -> None:
+        """Refuse types that an entity gets or loses where no permission is about that type.
+
+        Otherwise what somebody may write would pass for what others publish.
+        """
+        if after is None:
+            return
+        types = set(after["type"]) ^ set(() if before is None else before["type"])
+        for iri in sorted(types):
+            side = after if before is None or iri in after["type"] else before
+            if not sight.gives(iri, side):
+                raise self._refusal(caller, f"This caller may not {action} the type {iri}.")
 
     def narrow(self, caller: Caller, tenant: str, query: EntityQuery) -> EntityQuery:
         """Take what the caller may not read out of the query's reach."""

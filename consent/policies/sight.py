@@ -113,6 +113,17 @@ class Sight:
                 hidden |= ban.attributes
         return Reach(frozenset(named) if veiled is None else None, frozenset(hidden))
 
+    def gives(self, iri: str, entity: Entity) -> bool:
+        """Tell whether a permission about an entity is about its having a type.
+
+        What is somebody's own by its id stays what it is.
+        """
+        return any(
+            part.rule.kind != "own" if part.rule.types is None else iri in part.rule.types
+            for part in self._permits
+            if part.holds(entity)
+        )
+
     def basis(self, entity: Entity) -> Rule | None:
         """Return the first permission that is about an entity, None where none is."""
         return next((part.rule for part in self._permits if part.holds(entity)), None)

@@ -22,6 +22,7 @@ STATION = "urn:ngsi-ld:RiverLevelStation:1"
 LEVEL = "https://uri.etsi.org/ngsi-ld/default-context/level"
 NAME = "https://uri.etsi.org/ngsi-ld/default-context/name"
 GAUGE = "https://uri.etsi.org/ngsi-ld/default-context/Gauge"
+NOTE = "https://uri.etsi.org/ngsi-ld/default-context/Note"
 WRITES = frozenset((Action.READ, Action.CREATE, Action.UPDATE, Action.DELETE))
 
 RULES = [
@@ -35,6 +36,7 @@ RULES = [
         assignees=frozenset({"client:namer"}),
     ),
     Rule("read names", assignees=frozenset({"client:namer"})),
+    Rule("notes", actions=WRITES, types=frozenset({NOTE}), assignees=frozenset({"client:noter"})),
 ]
 
 
@@ -62,10 +64,12 @@ async def town() -> AsyncIterator[Town]:
     clients = Clients(
         Known("office", frozenset({"staff:river"})),
         Known("namer", frozenset({"app"})),
+        Known("noter", frozenset({"app"})),
         Known("stranger", frozenset({"developer"})),
         Known("study", frozenset({"developer"}), frozenset({"urn:p:study"})),
         Known("abroad", frozenset({"staff"}), tenants=frozenset({"drill"})),
         Known("device", own=(Own("urn:x:1", frozenset({LEVEL})),)),
+        Known("box", own=(Own("urn:x:1"),)),
     )
     guard = PolicyGuard(clients, RULES, Ticking())
     async with running(MemoryStore(clock=Ticking()), guard=guard) as client:
@@ -166,6 +170,27 @@ async def test_device_writes_its_own_attribute_of_its_own_entity_alone(town: Tow
     other = await town.ask("PATCH", f"{ENTITIES}/urn:x:2/attrs", "device", {"level": 5})
     assert other.status == 403
     assert (await town.ask("DELETE", f"{ENTITIES}/urn:x:1", "device")).status == 403
+
+
+async def test_who_may_write_one_type_passes_nothing_for_another(town: Town):
+    both = {"id": "urn:x:2", "type": ["Note", "Gauge"], "level": 9}
+    assert (await town.ask("POST", ENTITIES, "noter", both)).status == 403
+    note = {"id": "urn:x:2", "type": "Note", "level": 9}
+    assert (await town.ask("POST", ENTITIES, "noter", note)).status == 201
+    for method, path in (("PATCH", ""), ("PUT", ""), ("POST", "/attrs")):
+        body = both if method == "PUT" else {"type": ["Note", "Gauge"]}
+        answer = await town.ask(method, f"{ENTITIES}/urn:x:2{path}", "noter", body)
+        assert (answer.status, answer.problem["place"]) == (403, "caller")
+    assert (await town.ask("GET", f"{ENTITIES}/urn:x:2")).status == 404
+    assert (await town.ask("PATCH", f"{ENTITIES}/urn:x:2", "noter", {"level": 8})).status == 204
+    assert (await town.ask("PUT", f"{ENTITIES}/urn:x:2", "office", both)).status == 204
+
+
+async def test_device_that_owns_an_entity_whole_makes_it_nothing_else(town: Town):
+    path = f"{ENTITIES}/urn:x:1"
+    answer = await town.ask("PATCH", path, "box", {"type": ["Gauge", "Note"], "level": 5})
+    assert (answer.status, answer.problem["place"]) == (403, "caller")
+    assert (await town.ask("PATCH", path, "box", {"name": "mine", "level": 5})).status == 204
 
 
 async def test_client_that_loses_a_role_loses_what_came_with_it_at_once(town: Town):
