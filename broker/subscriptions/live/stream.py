@@ -17,8 +17,9 @@ from broker.subscriptions.live.snapshot import Snapshot
 async def tell(
     follower: Follower, heartbeat: float, snapshot: Snapshot | None, *, resumed: bool
 ) -> AsyncGenerator[list[Told], None]:
-    """Yield what a reader is told; an empty batch after `heartbeat` seconds without news.
+    """Yield what a reader is told; an empty batch after `heartbeat` seconds without news for it.
 
+    Changes that do not concern the reader put no heartbeat off: by them it knows a live connection.
     With a snapshot the stream begins with it, unless it is resumed; and it is shown again after
     each `reset`. A change that cannot be told is a `reset` too, never left out without a word;
     where the snapshot itself cannot be shown, the stream ends. The follower is closed at the end.
@@ -26,8 +27,10 @@ async def tell(
     feed = follower.feed
     begin = snapshot is not None and not resumed
     silent = False
+    clock = asyncio.get_running_loop().time
     try:
         yield [events.opened(None if begin else follower.after)]
+        due = clock() + heartbeat
         while not feed.closed:
             try:
                 if begin and snapshot is not None:
@@ -54,11 +57,13 @@ async def tell(
                 continue
             if told or silent:
                 yield told
-                silent = False
+                silent, due = False, clock() + heartbeat
+            elif (left := due - clock()) <= 0:
+                silent = True
             elif follower.after < feed.told:
                 await asyncio.sleep(0)
             else:
-                silent = not await follower.wait(heartbeat)
+                silent = not await follower.wait(left)
         yield [events.ended(events.STOPS, resume=True)]
     finally:
         follower.close()

@@ -1,6 +1,7 @@
 """The feed that live streams follow: recent changes from a ring, older ones from the store."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from broker.subscriptions.live.events import FAULT, STOPS
 from broker.subscriptions.live.snapshot import Snapshot
 from broker.subscriptions.live.stream import tell
 from tests.support.asgi import Ticking
+from tests.support.mqtt import background
 from tests.support.patience import PATIENCE
 
 
@@ -286,6 +288,24 @@ async def test_a_stream_ends_with_a_reason_when_its_tenant_is_deleted(store: Mem
     assert [told.name for batch in batches for told in batch] == ["open", "end"]
     assert b"deleted" in batches[-1][0].data
     assert feed.figures()["streams"] == 0
+
+
+async def test_changes_that_do_not_concern_a_reader_put_no_heartbeat_off(
+    store: MemoryStore,
+) -> None:
+    async def others() -> None:
+        for value in itertools.count():
+            await put(store, 1, value)
+            await asyncio.sleep(0)
+
+    feed = Feed(store, exact=False)
+    reader = follower(feed, feed.head, where=IdIn(("urn:x:2",)))
+    batches = tell(reader, 0.05, None, resumed=False)
+    assert await named(batches, 1) == [("open", None)]
+    async with background(others()):
+        assert await asyncio.wait_for(anext(batches), PATIENCE) == []
+    assert reader.after > 0
+    await batches.aclose()
 
 
 def stumbling() -> Lens:
