@@ -29,8 +29,9 @@ from bench.figures import Figure, Target
 from bench.rates import Say
 from broker.client import Client, Entity
 from machi.seed.town import town_entities
-from tests.apps.bookings.stage import PaperLocks, PaperVault, Postbox
+from tests.apps.bookings.stage import PaperLocks, Postbox
 from tests.support.live import serve
+from tests.support.paper_vault import PaperVault
 from tests.support.server import broker
 
 BOOKINGS = 10_000

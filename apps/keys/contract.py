@@ -191,6 +191,10 @@ class Vault(Protocol):
         """Return a secret, None where there is none."""
         ...
 
+    async def kinds(self, holder: str, /) -> list[str]:
+        """Return which kinds of secrets are kept of a holder."""
+        ...
+
     async def forget(self, holder: str, kind: str, /) -> None:
         """Forget a secret; nothing happens where there is none."""
         ...

@@ -67,6 +67,10 @@ class NoVault:
         """Return nothing."""
         return None
 
+    async def kinds(self, holder: str, /) -> list[str]:
+        """Return none."""
+        return []
+
     async def forget(self, holder: str, kind: str, /) -> None:
         """Forget nothing."""
 

@@ -27,9 +27,10 @@ from machi.flood import flood_samples
 from machi.seed.parts import facts
 from machi.seed.plant import plant
 from machi.seed.town import DRILL_ID
-from tests.apps.bookings.stage import PaperLocks, PaperVault, Postbox
+from tests.apps.bookings.stage import PaperLocks, Postbox
 from tests.support.browser import chromium
 from tests.support.live import live_broker, serve
+from tests.support.paper_vault import PaperVault
 
 STATION = "urn:ngsi-ld:RiverLevelStation:432032:{}"
 GYM = "urn:ngsi-ld:BookableSpace:432148:E4321400005111"

@@ -11,8 +11,9 @@ from apps.bookings.edge.holders import Holders
 from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.pages.site import Site
 from tests.apps.bookings.browsing import BUILDING, Pages
-from tests.apps.bookings.stage import GYM, LEFT, RIGHT, Noting, PaperVault, broker, space, stage
+from tests.apps.bookings.stage import GYM, LEFT, RIGHT, Noting, broker, space, stage
 from tests.support.live import serve
+from tests.support.paper_vault import PaperVault
 
 
 @pytest.fixture

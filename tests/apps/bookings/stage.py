@@ -153,25 +153,6 @@ class PaperLocks:
         raise NotImplementedError
 
 
-class PaperVault:
-    """A vault that keeps everything in the open."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], str] = {}
-
-    async def put(self, holder: str, kind: str, secret: str, /) -> None:
-        self.kept[holder, kind] = secret
-
-    async def get(self, holder: str, kind: str, /) -> str | None:
-        return self.kept.get((holder, kind))
-
-    async def forget(self, holder: str, kind: str, /) -> None:
-        self.kept.pop((holder, kind), None)
-
-    async def erase(self, holder: str, /) -> None:
-        self.kept = {key: one for key, one in self.kept.items() if key[0] != holder}
-
-
 @dataclass(slots=True)
 class Postbox:
     """A post that keeps what it sent: booking, kind, serial, PINs."""

@@ -14,8 +14,9 @@ from aiosmtpd.controller import Controller
 from apps.bookings.edge.holders import BadContact, Contact, Holders
 from apps.bookings.edge.mail import TEXTS, Mail, MailRefused, Server, read_server
 from tests.apps.bookings.browsing import BUILDING
-from tests.apps.bookings.stage import GYM, LOCK, PaperVault, Stage, broker, space, stage, wish
+from tests.apps.bookings.stage import GYM, LOCK, Stage, broker, space, stage, wish
 from tests.support import free_port
+from tests.support.paper_vault import PaperVault
 from tests.support.patience import PATIENCE
 
 BOX = {

@@ -36,6 +36,7 @@ from broker.client import Client, Entity, value
 from tests.support import free_port
 from tests.support.live import live_broker
 from tests.support.mqtt import HOST, background, mqtt_broker, publish
+from tests.support.paper_vault import PaperVault
 from tests.support.patience import PATIENCE
 
 START = datetime(2025, 12, 6, 0, 0, tzinfo=UTC)
@@ -54,25 +55,6 @@ def lock_id(kind: str) -> str:
     return f"urn:ngsi-ld:SmartLock:432148:{kind}"
 
 
-class MemoryVault:
-    """A vault that forgets everything at its end (`apps.keys.contract.Vault`)."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], str] = {}
-
-    async def put(self, holder: str, kind: str, secret: str, /) -> None:
-        self.kept[holder, kind] = secret
-
-    async def get(self, holder: str, kind: str, /) -> str | None:
-        return self.kept.get((holder, kind))
-
-    async def forget(self, holder: str, kind: str, /) -> None:
-        self.kept.pop((holder, kind), None)
-
-    async def erase(self, holder: str, /) -> None:
-        self.kept = {key: one for key, one in self.kept.items() if key[0] != holder}
-
-
 class Town:
     """The town: what an app calls (`locks`), the worker, and the doors themselves."""
 
@@ -81,7 +63,7 @@ class Town:
         self.client = client
         self.folder = folder
         self.now = START - timedelta(days=1)
-        self.vault: Any = vault or MemoryVault()
+        self.vault: Any = vault or PaperVault()
         self.cloud = FakeCloud(lambda: self.now)
         self.cloud.lock("lock-1")
         self.zigbee = FakeLock("gym")

@@ -21,8 +21,8 @@ from apps.kijiko.use.shops import Shops
 from apps.kijiko.use.town import Town
 from consent.transform.amounts import gathered, released
 from machi.seed.economy import Economy
-from tests.apps.bookings.stage import PaperVault
 from tests.apps.kijiko.stage import CURRENCY, NOW, Stage, broker, stage
+from tests.support.paper_vault import PaperVault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -15,8 +15,8 @@ from apps.kijiko.ledger.wallets import Wallets
 from apps.kijiko.use.expiry import Expiry
 from apps.kijiko.use.town import Town
 from broker.client import ClientError
-from tests.apps.bookings.stage import PaperVault
 from tests.apps.kijiko.stage import ANNA, BEN, KEYS, SHOP, STEPS, Stage, asked, broker, stage
+from tests.support.paper_vault import PaperVault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

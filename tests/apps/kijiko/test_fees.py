@@ -16,10 +16,11 @@ from apps.kijiko.use.fees import TownMoney
 from apps.kijiko.use.town import Town
 from broker.client import Unreachable
 from tests.apps.bookings.stage import ANNA as HOLDER
-from tests.apps.bookings.stage import GYM, PaperVault, broker, space, wish
+from tests.apps.bookings.stage import GYM, broker, space, wish
 from tests.apps.bookings.stage import Stage as Bookings
 from tests.apps.bookings.stage import stage as bookings_stage
 from tests.apps.kijiko.stage import ANNA, KEYS, Stage, asked, stage
+from tests.support.paper_vault import PaperVault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FEE = 600

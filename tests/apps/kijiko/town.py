@@ -21,10 +21,10 @@ from apps.kijiko.use.notices import Notices
 from apps.kijiko.use.shops import Shop, ShopStatus, new_shop
 from apps.kijiko.use.town import Town
 from consent.transform.amounts import gathered, released
-from tests.apps.bookings.stage import PaperVault
 from tests.apps.kijiko.stage import Stage, asked, broker, stage
 from tests.support.live import serve
 from tests.support.mqtt import background
+from tests.support.paper_vault import PaperVault
 
 __all__ = ["Pages", "broker", "pages", "pages_on"]
 BANK = Client("0000432032", Account("0182", "101", "1234567", "ﾋﾄﾖｼｼ"))
