@@ -1,13 +1,14 @@
 """Corrections: a transfer is taken back by two persons. One proposes, another agrees.
 
-The ledger takes a reversal with two handles and in one step; what waits for the second person is a
-short list in the vault.
+The ledger takes a reversal with two handles and in one step; what waits for the second person is in
+the vault. Each proposal is there by itself, so that two instances of the app that write at the same
+time lose none.
 """
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import UTC
 from typing import Final
 
 import orjson
@@ -22,7 +23,7 @@ REASONS: Final = ("amount", "wallet", "shop", "twice")
 """What was wrong: the amount, the wallet, the shop, or it was done twice. Free text is not taken,
 for it would stand in the ledger for good."""
 _KEEPER: Final = f"{HOLDER}kijiko-corrections"
-_KIND: Final = "waiting"
+_WAITING: Final = "waiting:"
 
 
 class CorrectionRefused(ValueError):
@@ -31,11 +32,12 @@ class CorrectionRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A transfer that somebody proposed to take back."""
+    """A transfer that somebody proposed to take back; `at` is when, in ISO 8601 and UTC."""
 
     transfer: str
     reason: str
     by: str
+    at: str
 
 
 class Corrections:
@@ -43,12 +45,13 @@ class Corrections:
 
     def __init__(self, town: Town) -> None:
         self._town = town
-        self._turn = asyncio.Lock()
 
     async def waiting(self) -> list[Correction]:
         """Return what waits, the oldest first."""
-        kept = await self._town.vault.get(_KEEPER, _KIND)
-        return [Correction(**one) for one in orjson.loads(kept)] if kept else []
+        kinds = await self._town.vault.kinds(_KEEPER)
+        transfers = [kind.removeprefix(_WAITING) for kind in kinds if kind.startswith(_WAITING)]
+        found = [await self._of(transfer_id) for transfer_id in transfers]
+        return sorted((one for one in found if one is not None), key=lambda one: one.at)
 
     async def propose(self, transfer_id: str, reason: str, by: str) -> None:
         """Propose to take a transfer back; what was proposed before stands."""
@@ -58,14 +61,16 @@ class Corrections:
             transfer = await self._town.book.transfer(transfer_id)
         except NotFound as error:
             raise CorrectionRefused("no_correction") from error
-        async with self._turn:
-            waiting = await self.waiting()
-            if all(one.transfer != transfer.id for one in waiting):
-                await self._keep([*waiting, Correction(transfer.id, reason, by)])
+        if await self._of(transfer.id) is None:
+            at = self._town.now().astimezone(UTC).isoformat(timespec="microseconds")
+            kept = orjson.dumps(Correction(transfer.id, reason, by, at)).decode()
+            await self._town.vault.put(_KEEPER, _WAITING + transfer.id, kept)
 
     async def agree(self, transfer_id: str, by: str) -> Transfer:
         """Take back what somebody else proposed."""
         waits = await self._of(transfer_id)
+        if waits is None:
+            raise CorrectionRefused("no_correction")
         if waits.by == by:
             raise CorrectionRefused("four_eyes")
         asked = Asked("correction", transfer_id)
@@ -75,15 +80,8 @@ class Corrections:
 
     async def discard(self, transfer_id: str) -> None:
         """Let a transfer stand."""
-        async with self._turn:
-            await self._keep([one for one in await self.waiting() if one.transfer != transfer_id])
+        await self._town.vault.forget(_KEEPER, _WAITING + transfer_id)
 
-    async def _of(self, transfer_id: str) -> Correction:
-        for one in await self.waiting():
-            if one.transfer == transfer_id:
-                return one
-        raise CorrectionRefused("no_correction")
-
-    async def _keep(self, waiting: list[Correction]) -> None:
-        kept = orjson.dumps([asdict(one) for one in waiting]).decode()
-        await self._town.vault.put(_KEEPER, _KIND, kept)
+    async def _of(self, transfer_id: str) -> Correction | None:
+        kept = await self._town.vault.get(_KEEPER, _WAITING + transfer_id)
+        return Correction(**orjson.loads(kept)) if kept else None
