@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from apps.kijiko.app import phones
 from apps.kijiko.pages.site import TEXTS
 from tests.apps.bookings.stage import broker as plain_broker
 from tests.apps.kijiko.stage import KEYS
 from tests.apps.test_barriers import barriers
-from tests.e2e.test_paying import Street, street
+from tests.e2e.test_paying import LONG, Street, street
 from tests.support.browser import chromium
 from tests.support.live import serve
 
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 JA, EN = TEXTS["ja"], TEXTS["en"]
 PAY_TOFU = JA["pay_to"].format(shop="豆腐屋")
 FRAMES = 3
+TRACK = "document.getElementById('scan-view').srcObject.getTracks()[0]"
 
 
 @dataclass
@@ -138,37 +139,42 @@ async def test_camera_is_off_once_a_code_was_read_or_it_is_turned_off_by_keyboar
     await expect(stop).to_be_focused()
     await expect(phone.get_by_role("status")).to_have_text(EN["scan_sending"])
     assert await barriers(phone) == []
-    track = "document.getElementById('scan-view').srcObject.getTracks()[0]"
-    kept = await phone.evaluate_handle(track)
+    kept = await phone.evaluate_handle(TRACK)
     await stop.press("Enter")
     await expect(phone.get_by_role("button", name=EN["scan_start"])).to_be_focused()
     await expect(phone.get_by_role("status")).to_have_text(EN["scan_off"])
     assert await kept.evaluate("(track) => track.readyState") == "ended"
 
 
-async def _says_what_else_to_do(place: Street, language: str, told: str) -> None:
-    """Fail to open the camera by keyboard, hear why, and pay by the code's text instead."""
-    t = TEXTS[language]
-    _, code = await place.bill(300)
+async def _tries(place: Street, language: str) -> tuple[Page, Locator]:
+    """Try to open the camera by keyboard; return the page, and where it says what came of it."""
     page = await place.phone(place.citizen, f"/pay?lang={language}")
-    start = page.get_by_role("button", name=t["scan_start"])
-    await start.press("Enter")
-    await expect(page.get_by_role("status")).to_have_text(t[told])
-    await expect(start).to_be_focused()
-    await page.get_by_label(t["shop_code"]).fill(code)
-    await page.get_by_role("button", name=t["go_on"]).press("Enter")
-    await expect(page.locator(".total")).to_contain_text("300")
+    await page.get_by_role("button", name=TEXTS[language]["scan_start"]).press("Enter")
+    return page, page.get_by_role("status")
+
+
+async def _pastes(place: Street, page: Page, language: str) -> Locator:
+    """Go on from the button, by keyboard, with a code's text; return what is to be paid then."""
+    await expect(page.get_by_role("button", name=TEXTS[language]["scan_start"])).to_be_focused()
+    _, code = await place.bill(300)
+    await page.get_by_label(TEXTS[language]["shop_code"]).fill(code)
+    await page.get_by_role("button", name=TEXTS[language]["go_on"]).press("Enter")
+    return page.locator(".total")
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 async def test_page_that_may_not_use_the_camera_says_what_else_to_do(eyes: Eyes, language: str):
     await eyes.film.shoot(await eyes.street.phone(eyes.citizen, "/"), "h2")
-    await _says_what_else_to_do(eyes.street, language, "scan_denied")
+    page, told = await _tries(eyes.street, language)
+    await expect(told).to_have_text(TEXTS[language]["scan_denied"])
+    await expect(await _pastes(eyes.street, page, language)).to_contain_text("300")
 
 
 async def test_phone_without_a_camera_says_what_else_to_do(eyes: Eyes):
     await eyes.citizen.grant_permissions(["camera"])
-    await _says_what_else_to_do(eyes.street, "en", "scan_none")
+    page, told = await _tries(eyes.street, "en")
+    await expect(told).to_have_text(EN["scan_none"])
+    await expect(await _pastes(eyes.street, page, "en")).to_contain_text("300")
 
 
 async def test_page_whose_camera_another_app_holds_says_what_else_to_do(eyes: Eyes):
@@ -176,7 +182,9 @@ async def test_page_whose_camera_another_app_holds_says_what_else_to_do(eyes: Ey
         "navigator.mediaDevices.getUserMedia = () =>"
         " Promise.reject(new DOMException('', 'NotReadableError'))"
     )
-    await _says_what_else_to_do(eyes.street, "en", "scan_busy")
+    page, told = await _tries(eyes.street, "en")
+    await expect(told).to_have_text(EN["scan_busy"])
+    await expect(await _pastes(eyes.street, page, "en")).to_contain_text("300")
 
 
 async def test_page_without_https_says_what_else_to_do(eyes: Eyes):
@@ -184,7 +192,52 @@ async def test_page_without_https_says_what_else_to_do(eyes: Eyes):
     await eyes.citizen.add_init_script(
         "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })"
     )
-    await _says_what_else_to_do(eyes.street, "ja", "scan_insecure")
+    page, told = await _tries(eyes.street, "ja")
+    await expect(told).to_have_text(JA["scan_insecure"])
+    await expect(await _pastes(eyes.street, page, "ja")).to_contain_text("300")
+
+
+@pytest.mark.parametrize("fails", ["abort", "refuse"])
+async def test_page_whose_pictures_are_not_read_says_what_else_to_do(eyes: Eyes, fails: str):
+    await eyes.film.shoot(await eyes.street.phone(eyes.citizen, "/"), "h2")
+    await eyes.citizen.grant_permissions(["camera"])
+    await eyes.citizen.route(
+        "**/read?*", lambda way: way.abort() if fails == "abort" else way.fulfill(status=500)
+    )
+    page, told = await _tries(eyes.street, "en")
+    await expect(told).to_have_text(EN["scan_unread"])
+    await expect(await _pastes(eyes.street, page, "en")).to_contain_text("300")
+
+
+async def test_camera_that_is_taken_away_is_off_and_says_so(eyes: Eyes):
+    await eyes.film.shoot(await eyes.street.phone(eyes.citizen, "/"), "h2")
+    phone = await eyes.scans("en")
+    await expect(phone.get_by_role("status")).to_have_text(EN["scan_sending"])
+    await phone.evaluate(f"{TRACK}.dispatchEvent(new Event('ended'))")
+    await expect(phone.get_by_role("status")).to_have_text(EN["scan_off"])
+    await expect(phone.locator("#scan-view")).to_be_hidden()
+
+
+async def test_camera_that_sees_no_code_for_a_minute_is_off(eyes: Eyes):
+    await eyes.film.shoot(await eyes.street.phone(eyes.citizen, "/"), "h2")
+    await eyes.citizen.clock.install()
+    phone = await eyes.scans("en")
+    await expect(phone.get_by_role("status")).to_have_text(EN["scan_sending"])
+    await phone.clock.fast_forward(60_000)
+    await expect(phone.get_by_role("status")).to_have_text(EN["scan_off"], timeout=LONG)
+    await expect(phone.get_by_role("button", name=EN["scan_start"])).to_be_focused()
+
+
+async def test_town_reads_where_the_browsers_own_reader_fails(eyes: Eyes):
+    till, _ = await eyes.street.bill(70)
+    await eyes.film.shoot(till)
+    await eyes.citizen.add_init_script(
+        "globalThis.BarcodeDetector = class {"
+        " static async getSupportedFormats() { return ['qr_code']; }"
+        " async detect() { throw new DOMException('', 'NotSupportedError'); } }"
+    )
+    phone = await eyes.scans()
+    await expect(phone.locator(".total")).to_have_text("70 円")
 
 
 async def test_browsers_own_reader_is_used_where_there_is_one(eyes: Eyes):

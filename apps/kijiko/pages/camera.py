@@ -29,7 +29,7 @@ class Camera:
         204 where there is none, 503 where others are read: the next picture may fare better.
         """
         height, width = (_side(request.query_params.get(side, "")) for side in ("height", "width"))
-        body = await own_body(request, LARGEST_SIDE**2)
+        body = await own_body(request, height * width)
         if len(body) != height * width:
             raise FormRefused("bad_form")
         if self._reading.locked():
