@@ -18,15 +18,16 @@ import pytest
 from yarl import URL
 
 from apps.kijiko.codes.link import link
-from apps.kijiko.ledger.reading import read_all, verify_ledger
+from apps.kijiko.ledger.reading import Report, read_all, verify_ledger
 from apps.kijiko.ledger.transfer import TRANSFER, Kind, transfer_from
 from tests.apps.kijiko.stage import CURRENCY, Stage, asked, stage
 from tests.e2e.processes import Process, module, running
 from tests.support import effort
 from tests.support.ports import free_port_pair
 from tests.support.server import broker
+from tests.support.until import until
 
-PATIENCE = 120
+TIME = 120
 ROUNDS = effort(quick=2, long=12)
 A_FEW = 6
 PHONES = 4
@@ -49,14 +50,17 @@ class Phone:
     async def asks(self, path: str, form: dict[str, str] | None = None) -> tuple[URL, str]:
         """Ask for a page, or send a form, until there is an answer."""
         method = "GET" if form is None else "POST"
-        while True:
+
+        async def answered() -> tuple[URL, str] | None:
             with contextlib.suppress(*AWAY):
                 async with self.session.request(method, path, data=form) as answer:
                     text = await answer.text()
                     if answer.status < 500:
                         assert answer.status == 200, text
                         return answer.url, text
-            await asyncio.sleep(0.05)
+            return None
+
+        return await until(answered, TIME)
 
     async def sends(self, path: str, page: str, **fields: str) -> tuple[URL, str]:
         """Send a form of a page, with what is hidden in it."""
@@ -96,10 +100,16 @@ async def _plate(shop: Phone, staff: Phone) -> str:
 
 async def _more(phones: list[Phone]) -> None:
     """Wait until some more payments are answered."""
-    before = sum(len(one.paid) for one in phones)
-    async with asyncio.timeout(PATIENCE):
-        while sum(len(one.paid) for one in phones) < before + A_FEW:
-            await asyncio.sleep(0.05)
+    enough = _paid(phones) + A_FEW
+
+    async def more() -> bool:
+        return _paid(phones) >= enough
+
+    await until(more, TIME)
+
+
+def _paid(phones: list[Phone]) -> int:
+    return sum(len(one.paid) for one in phones)
 
 
 async def _killed(app: Process, phones: list[Phone], path: str) -> None:
@@ -115,18 +125,20 @@ async def _killed(app: Process, phones: list[Phone], path: str) -> None:
             phone.enough = True
 
 
-async def _sound(town: Stage, phones: list[Phone]) -> None:
-    """Wait until the app has sealed everything; compare the books with what phones were told."""
-    async with asyncio.timeout(PATIENCE):
-        while (report := await verify_ledger(town.client, CURRENCY)).chain.unsealed:
-            await asyncio.sleep(0.05)
-    assert (report.faults, report.busy, report.chain.broken) == ([], [], None)
+async def _sealed(town: Stage) -> Report:
+    """Wait until the app has sealed everything; return what the books are like then."""
+
+    async def sealed() -> Report | None:
+        report = await verify_ledger(town.client, CURRENCY)
+        return None if report.chain.unsealed else report
+
+    return await until(sealed, TIME)
+
+
+async def _made(town: Stage) -> list[str]:
+    """Return the local ids of all payments there are."""
     there = map(transfer_from, (await read_all(town.client, TRANSFER, CURRENCY)).values())
-    made = sorted(one.id.rpartition(":")[2] for one in there if one.kind is Kind.PAY)
-    assert made == sorted(local for phone in phones for local in phone.paid)
-    for phone in phones:
-        left = (await town.book.wallet(phone.wallet)).balance
-        assert left == MONEY - PRICE * len(phone.paid)
+    return sorted(one.id.rpartition(":")[2] for one in there if one.kind is Kind.PAY)
 
 
 @pytest.mark.timeout(effort(quick=900, long=3000))
@@ -151,7 +163,12 @@ async def test_app_killed_at_any_point_has_every_answered_payment_once_and_no_ot
             for phone in phones:
                 phone.wallet = await _wallet(phone, town)
             await _killed(processes["app"], phones, path)
-            await _sound(town, phones)
+            books = await _sealed(town)
+            assert (books.faults, books.busy, books.chain.broken) == ([], [], None)
+            assert await _made(town) == sorted(local for phone in phones for local in phone.paid)
+            for phone in phones:
+                left = (await town.book.wallet(phone.wallet)).balance
+                assert left == MONEY - PRICE * len(phone.paid)
 
 
 async def _wallet(phone: Phone, town: Stage) -> str:
