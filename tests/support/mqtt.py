@@ -5,11 +5,12 @@ import contextlib
 import getpass
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import aiomqtt
 
+from adapters.common.mqtt_client import MqttClient
 from adapters.contract import Message
 from tests.support.patience import PATIENCE
 from tests.support.tools import require_tool
@@ -74,9 +75,30 @@ async def listening(port: int) -> None:
 
 async def publish(port: int, *messages: Message) -> None:
     """Publish messages with quality of service 1."""
-    async with aiomqtt.Client(HOST, port, protocol=aiomqtt.ProtocolVersion.V311) as mqtt:
+    async with MqttClient(HOST, port, protocol=aiomqtt.ProtocolVersion.V311) as mqtt:
         for message in messages:
             await mqtt.publish(message.topic, message.payload, qos=1)
+
+
+@contextlib.asynccontextmanager
+async def answering(
+    port: int, topic: str, answer: Callable[[bytes], Message | None]
+) -> AsyncIterator[None]:
+    """Run a device on MQTT that hears a topic, and publishes what it answers to a message."""
+    subscribed = asyncio.Event()
+
+    async def live() -> None:
+        async with MqttClient(HOST, port) as mqtt:
+            await mqtt.subscribe(topic, qos=1)
+            subscribed.set()
+            async for message in mqtt.messages:
+                told = answer(message.payload)
+                if told is not None:
+                    await mqtt.publish(told.topic, told.payload, qos=1)
+
+    async with background(live()):
+        await asyncio.wait_for(subscribed.wait(), PATIENCE)
+        yield
 
 
 @contextlib.asynccontextmanager

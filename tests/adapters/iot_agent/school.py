@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
 import orjson
 
 from adapters.common.host import Settings, run
@@ -14,10 +13,11 @@ from adapters.common.mqtt import MqttSettings
 from adapters.iot_agent.adapter import build
 from adapters.iot_agent.fake import FakeThing
 from adapters.iot_agent.manifest import MANIFEST
-from broker.client import Client, Entity, value
+from broker.client import Client, Entity
 from tests.support import free_port
+from tests.support.doors import shown
 from tests.support.live import live_broker
-from tests.support.mqtt import HOST, background, mqtt_broker
+from tests.support.mqtt import HOST, answering, background, mqtt_broker
 from tests.support.patience import PATIENCE
 
 KEY = "4jggokgpepnvsb2uv4s40d59ov"
@@ -62,29 +62,12 @@ class School:
 
     async def shows(self, **values: Any) -> Entity:
         """Wait until the door shows values."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                door = await self.client.retrieve(DOOR)
-                if all(value(door, name) == part for name, part in values.items()):
-                    return door
-                await asyncio.sleep(0.02)
+        return await shown(self.client, DOOR, **values)
 
     @contextlib.asynccontextmanager
     async def device(self) -> AsyncIterator[None]:
         """Run the device on MQTT: it answers commands as it is set to."""
-        subscribed = asyncio.Event()
-
-        async def live() -> None:
-            async with aiomqtt.Client(HOST, self.mqtt_port) as mqtt:
-                await mqtt.subscribe(self.thing.listens_to, qos=1)
-                subscribed.set()
-                async for message in mqtt.messages:
-                    answer = self.thing.result(message.payload)
-                    if answer is not None:
-                        await mqtt.publish(answer.topic, answer.payload, qos=1)
-
-        async with background(live()):
-            await asyncio.wait_for(subscribed.wait(), PATIENCE)
+        async with answering(self.mqtt_port, self.thing.listens_to, self.thing.result):
             yield
 
 

@@ -17,8 +17,9 @@ from adapters.remotelock.adapter import RemoteLock, Rhythm
 from adapters.remotelock.fake import FakeCloud
 from adapters.remotelock.manifest import MANIFEST
 from adapters.remotelock.webhook import PATH
-from broker.client import Client, Entity, value
+from broker.client import Client, Entity
 from tests.support import free_port
+from tests.support.doors import logged, shown
 from tests.support.live import live_broker
 from tests.support.mqtt import background
 from tests.support.patience import PATIENCE
@@ -56,21 +57,11 @@ class Hall:
 
     async def shows(self, **values: Any) -> Entity:
         """Wait until the lock shows values."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                lock = await self.client.retrieve(HALL)
-                if all(value(lock, name) == part for name, part in values.items()):
-                    return lock
-                await asyncio.sleep(0.02)
+        return await shown(self.client, HALL, **values)
 
     async def logged(self, number: int) -> list[Entity]:
         """Wait until the door log has so many lines; return them, oldest first."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                found = await self.client.query(type="AccessEvent")
-                if len(found) >= number:
-                    return sorted(found, key=lambda e: str(value(e, "dateObserved")))
-                await asyncio.sleep(0.02)
+        return await logged(self.client, number)
 
     async def knock(self, method: str, body: Any = None, grant: str = GRANT) -> tuple[int, Any]:
         """Ask for a grant at the private door; return status and JSON."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import aiomqtt
 
 from adapters.common.host import Settings, run
 from adapters.common.mqtt import MqttSettings
@@ -16,10 +15,11 @@ from adapters.zigbee_lock import codes
 from adapters.zigbee_lock.adapter import build
 from adapters.zigbee_lock.fake import FakeLock
 from adapters.zigbee_lock.manifest import MANIFEST
-from broker.client import Client, Entity, observed_at, value
+from broker.client import Client, Entity, observed_at
 from tests.support import free_port
+from tests.support.doors import logged, shown
 from tests.support.live import live_broker
-from tests.support.mqtt import HOST, background, mqtt_broker, publish
+from tests.support.mqtt import HOST, answering, background, mqtt_broker, publish
 from tests.support.patience import PATIENCE
 
 DOOR = "urn:ngsi-ld:Device:432148:gym-door"
@@ -51,12 +51,7 @@ class Gym:
 
     async def shows(self, **values: Any) -> Entity:
         """Wait until the door shows values."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                door = await self.client.retrieve(DOOR)
-                if all(value(door, name) == part for name, part in values.items()):
-                    return door
-                await asyncio.sleep(0.02)
+        return await shown(self.client, DOOR, **values)
 
     async def ordered(self, name: str, status: str) -> Entity:
         """Order, and wait until the door says that status of this very order."""
@@ -72,19 +67,7 @@ class Gym:
     @contextlib.asynccontextmanager
     async def door(self) -> AsyncIterator[None]:
         """Run the lock on MQTT."""
-        subscribed = asyncio.Event()
-
-        async def live() -> None:
-            async with aiomqtt.Client(HOST, self.mqtt_port) as mqtt:
-                await mqtt.subscribe(self.lock.listens_to, qos=1)
-                subscribed.set()
-                async for message in mqtt.messages:
-                    answer = self.lock.take(message.payload)
-                    if answer is not None:
-                        await mqtt.publish(answer.topic, answer.payload, qos=1)
-
-        async with background(live()):
-            await asyncio.wait_for(subscribed.wait(), PATIENCE)
+        async with answering(self.mqtt_port, self.lock.listens_to, self.lock.take):
             yield
 
     async def private(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -104,12 +87,7 @@ class Gym:
 
     async def logged(self, number: int) -> list[Entity]:
         """Wait until the door log has so many lines; return them, oldest first."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                found = await self.client.query(type="AccessEvent")
-                if len(found) >= number:
-                    return sorted(found, key=lambda e: str(value(e, "dateObserved")))
-                await asyncio.sleep(0.02)
+        return await logged(self.client, number)
 
     def everything(self) -> bytes:
         """Return all that the adapter and the broker have written to files."""

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
 import orjson
 
 from adapters.common.host import Host, Settings, run
@@ -32,10 +31,11 @@ from apps.keys.contract import Grant, Status, Wanted
 from apps.keys.doors import Doors
 from apps.keys.locks import TownLocks
 from apps.keys.worker import Worker
-from broker.client import Client, Entity, value
+from broker.client import Client, Entity
 from tests.support import free_port
+from tests.support.doors import logged
 from tests.support.live import live_broker
-from tests.support.mqtt import HOST, background, mqtt_broker, publish
+from tests.support.mqtt import HOST, answering, background, mqtt_broker, publish
 from tests.support.paper_vault import PaperVault
 from tests.support.patience import PATIENCE
 
@@ -133,12 +133,7 @@ class Town:
 
     async def logged(self, number: int) -> list[Entity]:
         """Wait until the door log has so many lines; return them, oldest first."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                found = await self.client.query(type="AccessEvent")
-                if len(found) >= number:
-                    return sorted(found, key=lambda e: str(value(e, "dateObserved")))
-                await asyncio.sleep(0.02)
+        return await logged(self.client, number)
 
     def everything(self) -> bytes:
         """Return all that the adapters and the broker have written to files."""
@@ -148,19 +143,7 @@ class Town:
     @contextlib.asynccontextmanager
     async def behind_zigbee(self) -> AsyncIterator[None]:
         """Run the Zigbee lock on MQTT."""
-        subscribed = asyncio.Event()
-
-        async def live() -> None:
-            async with aiomqtt.Client(HOST, self.mqtt_port) as mqtt:
-                await mqtt.subscribe(self.zigbee.listens_to, qos=1)
-                subscribed.set()
-                async for message in mqtt.messages:
-                    answer = self.zigbee.take(message.payload)
-                    if answer is not None:
-                        await mqtt.publish(answer.topic, answer.payload, qos=1)
-
-        async with background(live()):
-            await asyncio.wait_for(subscribed.wait(), PATIENCE)
+        async with answering(self.mqtt_port, self.zigbee.listens_to, self.zigbee.take):
             yield
 
 
