@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from apps.bookings.core.spaces import TYPE as SPACE
 from apps.bookings.desk import Desk
+from apps.bookings.obstacles import hindered, obstacles
+from apps.bookings.process import machine
 from apps.bookings.process.entities import BOOKING, PAYMENT
 from apps.bookings.process.runner import Process, due_query
 from broker.client import Client, ClientError, Event, NotFound, value
@@ -19,6 +22,8 @@ CURSOR: Final = "urn:ngsi-ld:FeedCursor:bookings"
 GRANT: Final = "AccessGrant"
 TICK: Final = 1.0
 PAUSE: Final = 2.0
+LOOK: Final = 30.0
+"""Seconds between two looks at what stands in the way of bookings."""
 AT_ONCE: Final = 8
 MOST: Final = 200
 KEEP_EVERY: Final = 50
@@ -50,6 +55,7 @@ class Service:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._follow())
                     tasks.create_task(self._tick())
+                    tasks.create_task(self._look())
             except* ClientError as errors:
                 for error in errors.exceptions:
                     log.warning("bookings wait: %s", error)
@@ -68,6 +74,17 @@ class Service:
             return
         await asyncio.gather(*(self._settle(one["id"]) for one in found))
 
+    async def look(self) -> None:
+        """Write to those about to begin whose room is not left, or whose lock sticks.
+
+        Raises ClientError.
+        """
+        found = await obstacles(self._client)
+        for booking_id, kind in await hindered(self._client, found, self._process.clock()):
+            tell = partial(machine.hindered, kind=kind.value)
+            await self._process.change(booking_id, tell)
+            await self._settle(booking_id)
+
     async def take(self, event: Event) -> None:
         """Take one event of the feed. Raises ClientError."""
         if event.kind == "reset":
@@ -82,6 +99,11 @@ class Service:
         while True:
             await self.tick()
             await self._sleep(TICK)
+
+    async def _look(self) -> None:
+        while True:
+            await self.look()
+            await self._sleep(LOOK)
 
     async def _follow(self) -> None:
         try:

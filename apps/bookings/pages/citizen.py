@@ -109,11 +109,13 @@ class Citizen:
             return trouble(404, language)
         first = today(now)
         day = max(first, min(asked_day(request, "date", first), first + timedelta(days=SHOWN_DAYS)))
-        taken, buildings, holder, camera = await asyncio.gather(
+        locks = town.locks(space)
+        taken, buildings, holder, camera, occupied = await asyncio.gather(
             self._site.taken(day, 7, town.leaves(space)),
             self._site.buildings(),
             self._holder(request),
-            self._site.camera(town.locks(space), TEXTS[language]),
+            self._site.camera(locks, TEXTS[language]),
+            self._site.occupied(locks if day == first else ()),
         )
         week = [day_of(space, town, one, taken, now, language) for one in week_of(day)]
         return self._page(
@@ -123,6 +125,7 @@ class Citizen:
             following=day + timedelta(days=7), first=first, lengths=lengths(space, TEXTS[language]),
             prices=price_lines(space, TEXTS[language], language),
             rules=rule_lines(space, TEXTS[language]), known=holder is not None, camera=camera,
+            occupied=occupied,
             reductions=_reductions(space, language), key=secrets.token_urlsafe(18),
             given=given or {}, starts=[one for one in week[0].slots if one.state == "free"],
         )  # fmt: skip
@@ -179,7 +182,7 @@ class Citizen:
                           town_money=self._site.process.town_money is not None,
                           times=_times(space, town), day=local(found.booking.span.start).date(),
                           camera=await self._site.camera(found.booking.locks, t),
-                          occupied=await self._site.occupied(found.booking),
+                          hindered=await self._site.hindered(found.booking),
                           )  # fmt: skip
 
     async def act(self, request: Request) -> Response:

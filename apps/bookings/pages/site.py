@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,14 +20,14 @@ from apps.bookings.core.when import whole_day
 from apps.bookings.desk import Desk
 from apps.bookings.edge.holders import BadContact, Holders
 from apps.bookings.edge.payments import Provider
+from apps.bookings.obstacles import Kind, before, near, obstacles
 from apps.bookings.pages.showing import Taken, taken_by_leaf
-from apps.bookings.process.case import USABLE, Booking
+from apps.bookings.process.case import Booking
 from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Busy, Process
 from apps.bookings.process.runner import Taken as SlotTaken
 from apps.bookings.wish import OtherRequest
-from apps.keys.misuse import OVERSTAY
 from apps.keys.misuse import TYPE as ALERT
 from apps.shell.forms import FormRefused
 from apps.shell.language import words
@@ -38,8 +38,6 @@ TEXTS: Final = words(HERE / "words")
 NUMBER: Final = 6
 KEPT: Final = re.compile(r"P([1-9][0-9]{0,3})D")
 """How long pictures are kept (`retentionPeriod` of a PrivacyObject): days, as in ISO 8601."""
-SOON: Final = timedelta(minutes=30)
-"""How long before a booking it concerns its holder that the place is not left."""
 FORGED: Final = frozenset({"other_site", "stale_form"})
 
 
@@ -82,16 +80,18 @@ class Site:
         found = await self._all(ALERT, q='alertState=="active"')
         return sorted(found, key=lambda one: str(value(one, "occurredAt")), reverse=True)
 
-    async def occupied(self, booking: Booking) -> bool:
-        """Say whether somebody stays in a place whose next booking, this one, is about to begin."""
-        now = self.clock()
-        if booking.status not in USABLE or not booking.span.start - SOON <= now < booking.span.end:
+    async def hindered(self, booking: Booking) -> Kind | None:
+        """Return what stands in the way of a booking about to begin."""
+        if not near(booking, self.clock()):
+            return None
+        return before(booking, await obstacles(self.process.client))
+
+    async def occupied(self, locks: Sequence[str]) -> bool:
+        """Say whether somebody stays in a place that these locks open."""
+        if not locks:
             return False
-        found = await self._all(ALERT, q=f'alertState=="active";misuse=="{OVERSTAY}"')
-        return any(
-            value(one, "refLock") in booking.locks and value(one, "refBooking") != booking.id
-            for one in found
-        )
+        found = await obstacles(self.process.client)
+        return any(one.kind is Kind.OCCUPIED and one.lock in locks for one in found)
 
     async def taken(self, first: date, days: int, leaves: frozenset[str] | None = None) -> Taken:
         """Return what is taken on some days and the night after, of some leaves or of all."""

@@ -261,6 +261,15 @@ def in_trouble(case: Case) -> Case:
     return written(replace(case, booking=replace(case.booking, keys=keys)), "trouble")
 
 
+def hindered(case: Case, kind: str) -> Case:
+    """Return the case with a letter about what stands in its way: one of a kind for each time."""
+    letters = case.booking.letters
+    moved = max((one.serial for one in letters if one.kind == "changed"), default=0)
+    told = any(one.kind == kind and one.serial >= moved for one in letters)
+    waits = case.booking.status is Status.CONFIRMED
+    return written(case, kind) if waits and not told else case
+
+
 def written(case: Case, kind: str) -> Case:
     """Return the case with one more letter to send."""
     letters = case.booking.letters

@@ -1,17 +1,22 @@
 """A room in use after its time: its holder is told, and the booking ends once it is shut."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from apps.bookings.core.when import Span
-from apps.bookings.process.case import Case, Status
-from apps.bookings.process.machine import NotPossible
+from apps.bookings.obstacles import before, obstacles
+from apps.bookings.process.case import Booking, Case, Status
+from apps.bookings.process.machine import NotPossible, hindered, moved
+from apps.bookings.service import Service
 from apps.keys.misuse import OVERSTAY, TYPE, ended
 from broker.client import timestamp
 from tests.apps.bookings.browsing import Pages
-from tests.apps.bookings.stage import LOCK, NINE, Stage, hours
+from tests.apps.bookings.stage import ANNA, GYM, LOCK, NINE, Stage, hours
+from tests.support.mqtt import background
+from tests.support.until import until
 
 END = NINE.end
 
@@ -70,23 +75,86 @@ async def test_booking_that_has_ended_is_not_opened_again_by_what_is_told_late(p
     assert pages.town.post.kinds() == ["confirmed", "reminder"]
 
 
-async def test_whoever_comes_next_reads_that_the_place_is_not_left_until_it_is_shut(pages: Pages):
-    path, case = await _used(pages)
-    after = Span(END, END + timedelta(hours=1))
-    mine = await pages.town.booked(span=after, holder=case.booking.holder, key="next")
-    following = f"/bookings/{mine.booking.local}?lang=en"
-    await pages.town.at(END + timedelta(minutes=10))
-    assert "have not locked up yet" not in await pages.page(following)
+async def _stays(town: Stage, case: Case) -> str:
+    """Let a booking be found to overstay, as the door log would; return the alert's id."""
     values = {"misuse": OVERSTAY, "alertState": "active", "occurredAt": timestamp(END)}
     told = {name: {"type": "Property", "value": part} for name, part in values.items()}
     about = {"refLock": LOCK, "refBooking": case.booking.id}
     told |= {name: {"type": "Relationship", "object": part} for name, part in about.items()}
-    alert = "urn:ngsi-ld:AccessAlert:432148:1-overstay"
-    await pages.town.client.create({"id": alert, "type": TYPE, **told})
-    assert "have not locked up yet" in await pages.page(following)
-    assert "have not locked up yet" not in await pages.page(f"{path}?lang=en")
+    alert = f"urn:ngsi-ld:{TYPE}:432148:1-overstay"
+    await town.client.create({"id": alert, "type": TYPE, **told})
+    return alert
+
+
+async def _next(pages: Pages) -> tuple[str, str]:
+    """Let the citizen book the hour after; return the path of its page and its id."""
+    path = await pages.book(start=END.isoformat(), minutes="60")
+    booking = f"urn:ngsi-ld:FacilityBooking:432148:{path.rpartition('/')[2]}"
+    await pages.town.desk.cash(booking)
+    return f"{path}?lang=en", booking
+
+
+def _sent(town: Stage, booking: str, kind: str) -> Callable[[], Awaitable[bool]]:
+    async def sent() -> bool:
+        return (booking, kind) in [one[:2] for one in town.post.sent]
+
+    return sent
+
+
+async def test_whoever_comes_next_reads_that_the_place_is_not_left_until_it_is_shut(pages: Pages):
+    case = await pages.town.booked()
+    path, _ = await _next(pages)
+    own = await pages.town.booked(span=Span(END + timedelta(hours=1), END + timedelta(hours=2)),
+                                  key="2")  # fmt: skip
+    await pages.town.at(END + timedelta(minutes=10))
+    assert "have not locked up yet" not in await pages.page(path)
+    alert = await _stays(pages.town, case)
+    assert "have not locked up yet" in await pages.page(path)
+    assert "The next slot may not be free" in await pages.page("/spaces/gym?lang=en")
+    assert "may not be free" not in await pages.page("/spaces/gym?lang=en&date=2026-12-02")
+    assert before(own.booking, await obstacles(pages.town.client)) is None
     await pages.town.client.append(alert, ended(END + timedelta(minutes=11)))
-    assert "have not locked up yet" not in await pages.page(following)
+    assert "have not locked up yet" not in await pages.page(path)
+    assert "The next slot may not be free" not in await pages.page("/spaces/gym?lang=en")
+
+
+async def test_whoever_comes_next_gets_one_letter_that_the_place_is_not_left(pages: Pages):
+    case = await pages.town.booked()
+    path, following = await _next(pages)
+    await _stays(pages.town, case)
+    await pages.town.at(END - timedelta(minutes=31))
+    await Service(pages.town.process).look()
+    assert "occupied" not in pages.town.post.kinds()
+    await pages.town.at(END - timedelta(minutes=30))
+    async with background(Service(pages.town.process).run()):
+        await until(_sent(pages.town, following, "occupied"))
+    await Service(pages.town.process).look()
+    assert pages.town.post.kinds().count("occupied") == 1
+    assert "The place may still be in use: sent" in await pages.page(path)
+
+
+async def test_holder_is_told_before_the_time_that_the_lock_sticks_but_not_once_inside(
+    pages: Pages,
+):
+    path, following = await _next(pages)
+    case, _ = await pages.town.process.load(following)
+    state = {"type": "Property", "value": "jammed"}
+    await pages.town.client.create({"id": LOCK, "type": "SmartLock", "lockState": state})
+    await pages.town.at(END - timedelta(minutes=30))
+    await Service(pages.town.process).look()
+    assert pages.town.post.sent[-1][:2] == (following, "stuck")
+    assert "The lock reports a fault" in await pages.page(path)
+    await _said(pages.town, case, firstUsedAt=END)
+    assert "staff will let you in" not in await pages.page(path)
+
+
+def test_booking_that_was_moved_is_told_anew_what_stands_in_its_way():
+    booking = Booking("urn:ngsi-ld:FacilityBooking:432148:1", "1", GYM, NINE, Status.CONFIRMED,
+                      ANNA, 600)  # fmt: skip
+    case = hindered(Case(booking), "occupied")
+    assert hindered(case, "occupied") is case
+    again = hindered(moved(case, hours("2026-12-02 09:00", 2), ()), "occupied")
+    assert [one.kind for one in again.booking.letters] == ["occupied", "changed", "occupied"]
 
 
 @pytest.mark.parametrize("act", ["cancel", "move"])
