@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from broker.api import params
 from broker.api.body import media, parse_json
 from broker.api.broker import Broker
+from broker.api.made import check_made
 from broker.api.request import Request
 from broker.api.response import LD, Response, json_response, no_content
 from broker.contexts.directory import KINDS, Entry, shown_time
@@ -28,6 +29,7 @@ async def add(broker: Broker, request: Request) -> Response:
             remedy='Send {"@context": …}, a JSON-LD context document.',
         )
     broker.guard.allow(request.caller, request.tenant, Action.CREATE, None)
+    await check_made(broker, request)
     source = value["@context"]
     await broker.contexts.resolve(source, tenant=request.tenant)
     context_id = await broker.own_contexts.add(request.tenant, source)
@@ -83,9 +85,10 @@ async def linked(
 ) -> Context:
     """Return the context with a URL for a Link header: made ImplicitlyCreated if it has none.
 
-    It stays without where the tenant cannot have more contexts.
+    It stays without where the tenant cannot have more contexts, and for callers without a key where
+    a policy is in force: nothing is kept for who may only read.
     """
-    if context.link:
+    if context.link or not (broker.guard.transparent or request.caller.client):
         return context
     try:
         implicit = await broker.own_contexts.add(

@@ -13,6 +13,7 @@ from broker.api import paging, params
 from broker.api.body import json_and_context, link_context
 from broker.api.broker import Broker
 from broker.api.contexts import linked
+from broker.api.made import check_made
 from broker.api.registrations import headers
 from broker.api.request import Request
 from broker.api.response import LD, Response, no_content
@@ -34,6 +35,7 @@ class Handlers:
     async def create(self, broker: Broker, request: Request) -> Response:
         """Create a subscription."""
         value, context = await json_and_context(broker, request)
+        await check_made(broker, request)
         context = await linked(broker, request, context, create_tenant=True)
         service = self.service(broker)
         stored = await service.create(request.caller, request.tenant, value, context)

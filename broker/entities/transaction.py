@@ -36,7 +36,8 @@ async def run_transaction(
 ) -> tuple[int, bytes]:
     """Run all operations or none; return the answer's status and JSON.
 
-    `idempotency` is the key and the request's digest. A key seen before with the same digest
+    `idempotency` is the key and the request's digest; nothing is remembered of who shows no
+    key, where a policy is in force, and only checks. A key seen before with the same digest
     gives the remembered answer and has no further effect; with another it raises
     IdempotencyMismatch. Failed transactions are not remembered, they had no effect.
     """
@@ -46,6 +47,9 @@ async def run_transaction(
         except MachiError as error:
             raise located(error, index) from None
     creates = any(operation.action is Action.CREATE for operation in operations)
+    nobody = not (entities.guard.transparent or caller.client)
+    if nobody and all(operation.action is Action.READ for operation in operations):
+        idempotency = None
 
     async def work(tx: Tx) -> tuple[int, bytes]:
         if idempotency is not None:

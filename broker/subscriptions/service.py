@@ -1,7 +1,8 @@
 """What can be done with subscriptions, with guard and egress rule asked each time (§5.8.1–5.8.5).
 
-A guard that hides anything lets a caller see and change what is theirs; others' subscriptions
-are there for administrators only, and for anybody else they do not exist.
+A guard that hides anything lets a caller see and change what is theirs. Others' subscriptions
+are there for administrators only, who pause, end and delete them; for anybody else they do not
+exist.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import ipaddress
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from broker.clock import Clock
 from broker.egress import REMEDY, Egress, EgressRefused
-from broker.errors import BadRequestData
+from broker.errors import BadRequestData, Forbidden
 from broker.guard import Action, Caller, Guard, administers
 from broker.jsonld.context import Context
 from broker.jsonld.loader import ContextLoader
@@ -34,6 +35,8 @@ from broker.subscriptions.stored import document, renewed
 
 URN = "urn:ngsi-ld:Subscription:"
 _URI = "body:/notification/endpoint/uri"
+_ANYBODYS: Final = frozenset({"@context", "id", "type", "isActive", "expiresAt"})
+"""What administrators change of others' subscriptions."""
 
 
 class Subscriptions:
@@ -142,6 +145,8 @@ class Subscriptions:
         self, caller: Caller, tenant: str, id: str, body: Any, context: Context
     ) -> StoredSubscription:
         stored = await self.retrieve(caller, tenant, id)
+        if not self._guard.transparent and not is_owner(caller, stored):
+            _only_pauses(body)
         now = self._clock()
         old = stored.document
         members = parse_fragment(body, old["members"], context, now)
@@ -189,6 +194,19 @@ def is_owner(caller: Caller, stored: StoredSubscription) -> bool:
     """Tell whether a subscription was created by a caller: same client, same person."""
     owner = stored.document["owner"]
     return bool((owner["client"], owner["user"]) == (caller.client, caller.user))
+
+
+def _only_pauses(body: Any) -> None:
+    """Refuse an administrator's change of what others are sent, or where. Raises Forbidden.
+
+    What is sent is decided for the owner: elsewhere it would show what the owner alone may see.
+    """
+    if isinstance(body, dict) and (over := sorted(body.keys() - _ANYBODYS)):
+        raise Forbidden(
+            f"Only its owner changes `{over[0]}` of a subscription.",
+            place=f"body:/{over[0]}",
+            remedy="Pause it by isActive, give it an end by expiresAt, or delete it.",
+        )
 
 
 def _is_numeric(host: str) -> bool:

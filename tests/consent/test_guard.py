@@ -36,6 +36,7 @@ RULES = [
         assignees=frozenset({"client:namer"}),
     ),
     Rule("read names", assignees=frozenset({"client:namer"})),
+    Rule("admin", actions=frozenset(Action), assignees=frozenset({"role:administrator"})),
     Rule("notes", actions=WRITES, types=frozenset({NOTE}), assignees=frozenset({"client:noter"})),
 ]
 
@@ -65,6 +66,7 @@ async def town() -> AsyncIterator[Town]:
         Known("office", frozenset({"staff:river"})),
         Known("namer", frozenset({"app"})),
         Known("noter", frozenset({"app"})),
+        Known("admin", frozenset({"administrator"})),
         Known("stranger", frozenset({"developer"})),
         Known("study", frozenset({"developer"}), frozenset({"urn:p:study"})),
         Known("abroad", frozenset({"staff"}), tenants=frozenset({"drill"})),
@@ -103,6 +105,63 @@ async def test_caller_without_key_follows_what_is_open_and_subscribes_to_nothing
     assert own[0]["notification"]["endpoint"] == endpoint
     async with town.client.stream("/ngsi-ld/ex/v1/stream?type=Gauge") as stream:
         assert (await stream.event()).name == "open"
+
+
+SUBSCRIPTIONS = "/ngsi-ld/v1/subscriptions"
+SUBSCRIPTION = {
+    "type": "Subscription",
+    "entities": [{"type": "Gauge"}],
+    "notification": {"endpoint": {"uri": "http://[2001:4860:4860::8888]/"}},
+}
+
+
+async def test_administrator_pauses_the_subscriptions_of_others_and_turns_none_to_another_receiver(
+    town: Town,
+):
+    made = await town.ask("POST", SUBSCRIPTIONS, "study", SUBSCRIPTION)
+    path = made.header("location") or ""
+    for wider in (
+        {"notification": {"endpoint": {"uri": "http://[2001:4860:4860::8844]/"}}},
+        {"entities": [{"type": "Secret"}]},
+        {"q": "level==1", "isActive": False},
+    ):
+        answer = await town.ask("PATCH", path, "admin", wider)
+        assert (answer.status, answer.problem["place"][:6]) == (403, "body:/")
+    assert (await town.ask("PATCH", path, "admin", {"isActive": False})).status == 204
+    assert (await town.ask("PATCH", path, "study", {"q": "level==1"})).status == 204
+    assert (await town.ask("DELETE", path, "admin")).status == 204
+
+
+async def test_who_only_follows_makes_no_tenant(town: Town):
+    contexts = {"@context": {"depth": "urn:x:depth"}}
+    for path, key, body in (
+        (SUBSCRIPTIONS, "stranger", SUBSCRIPTION),
+        ("/ngsi-ld/v1/jsonldContexts", "noter", contexts),
+    ):
+        assert (await town.ask("POST", path, key, body, ngsild_tenant="new")).status == 404
+        assert (await town.ask("GET", f"{ENTITIES}?type=Gauge", ngsild_tenant="new")).status == 404
+    made = await town.ask("POST", SUBSCRIPTIONS, "admin", SUBSCRIPTION, ngsild_tenant="new")
+    assert made.status == 201
+
+
+async def test_who_shows_no_key_leaves_no_context_behind(town: Town):
+    asked = {"type": "Query", "entities": [{"type": "Gauge"}], "@context": {"a": "urn:x:a"}}
+    subscription = {**SUBSCRIPTION, "@context": {"a": "urn:x:a"}}
+    linked = {"content_type": "application/ld+json"}
+    query = "/ngsi-ld/v1/entityOperations/query"
+    assert (await town.ask("POST", query, body=asked, **linked)).status == 200
+    assert (await town.ask("POST", SUBSCRIPTIONS, body=subscription, **linked)).status == 401
+    kept = "/ngsi-ld/v1/jsonldContexts?kind=ImplicitlyCreated"
+    assert (await town.ask("GET", kept)).json() == []
+    await town.ask("POST", query, "study", asked, **linked)
+    assert len((await town.ask("GET", kept)).json()) == 1
+
+
+async def test_of_checks_without_a_key_nothing_is_remembered(town: Town):
+    path = "/ngsi-ld/ex/v1/transactions"
+    for condition in ("level==1", "level>0"):
+        check = {"operations": [{"op": "check", "id": "urn:x:1", "q": condition}]}
+        assert (await town.ask("POST", path, body=check, idempotency_key="k")).status == 200
 
 
 async def test_hidden_attribute_is_no_condition_and_no_order(town: Town):
