@@ -90,10 +90,10 @@ class Amendments:
     ) -> bool:
         """Keep that an attribute was deleted of an entity that has nothing but history.
 
-        Tells whether there was such an attribute (decision 0105).
+        Tells whether there was such an attribute (decision 0105). It comes after an update of the
+        entity that found none, so the guard was asked already whether the caller may update it.
         """
         entity_id = target.entity_id
-        self.guard.allow(caller, tenant, Action.UPDATE, entity_id)
         try:
             before = await self._visible_state(caller, tenant, entity_id, attribute)
         except ResourceNotFound:

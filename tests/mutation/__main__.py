@@ -23,6 +23,8 @@ from tests.mutation.sites import ROOT, Site, sites
 SUITES: Final = (
     "tests/broker",
     "tests/consent",
+    "tests/properties/test_no_uncovered_deed.py",
+    "tests/properties/test_no_uncovered_hint.py",
     "tests/properties/test_no_uncovered_value.py",
     "tests/properties/test_no_uncovered_value_by_policies.py",
 )

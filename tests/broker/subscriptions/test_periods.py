@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from broker.store.contract import Store
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Books, Notice, StoredSubscription
 from broker.store.sqlite import SqliteStore
-from broker.subscriptions.periods import TASK, Periods, until_due
+from broker.subscriptions.periods import Periods, until_due
 from tests.broker.store.helpers import HandClock, create
 from tests.broker.subscriptions.changes import AT, gauge, stored
+from tests.support.ticker import HandTicker
 
 S = "urn:ngsi-ld:Subscription:1"
 
@@ -26,31 +26,6 @@ S = "urn:ngsi-ld:Subscription:1"
 async def notice(stored: StoredSubscription) -> Notice | None:
     """Return what subscriptions that are not to entities are told of."""
     return {"told": stored.id}
-
-
-class HandTicker:
-    """A clock that goes on when told to, and rings then."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._alarms: list[tuple[float, Callable[[], None]]] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
-        alarm = (when, callback)
-        self._alarms.append(alarm)
-        return lambda: self._alarms.remove(alarm) if alarm in self._alarms else None
-
-    async def go(self, seconds: float) -> None:
-        """Let time pass, second by second."""
-        for _ in range(round(seconds)):
-            self.now += 1
-            for alarm in [alarm for alarm in self._alarms if alarm[0] <= self.now]:
-                self._alarms.remove(alarm)
-                alarm[1]()
-            await asyncio.gather(*(one for one in asyncio.all_tasks() if one.get_name() == TASK))
 
 
 class Town:
