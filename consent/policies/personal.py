@@ -25,6 +25,7 @@ from consent.records.model import (
     OVERRIDE,
     PRINCIPAL,
     RECIPIENTS,
+    STATE,
     Consent,
     Names,
 )
@@ -34,6 +35,8 @@ LOOKING: Final = frozenset((Action.READ, Action.SUBSCRIBE))
 ALWAYS: Final = frozenset((CONSENT, GUARDIANSHIP, OVERRIDE))
 """Types that are personal whatever the policies say."""
 _OPEN: Final = ("publicOpen", "internal")
+_ONCE_GIVEN: Final = ("given", "withdrawn", "invalidated")
+"""States of a consent that its recipients are told of: what was refused is nobody's business."""
 _OWN: Final = LOOKING | {Action.CREATE, Action.UPDATE}
 
 
@@ -117,7 +120,7 @@ class PersonalData:
         if client.has(Role.OFFICER):
             tools = frozenset((OVERRIDE, GUARDIANSHIP))
             rules.append(Rule("officers", types=tools, actions=_OWN, kind="office"))
-        where = _is(RECIPIENTS, _names(client))
+        where = And((_is(RECIPIENTS, _names(client)), _is(STATE, _ONCE_GIVEN)))
         rules.append(Rule("recipients", types=frozenset((CONSENT,)), where=where, kind="told"))
         return rules
 

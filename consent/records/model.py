@@ -24,6 +24,7 @@ HOLDER: Final = iri("refHolder")
 PRINCIPAL: Final = NS + "refPrincipal"
 GUARDIAN: Final = NS + "refGuardian"
 RECIPIENTS: Final = NS + "recipients"
+STATE: Final = iri("state")
 
 Names: TypeAlias = frozenset[str] | None
 """IRIs of attributes, None for all."""

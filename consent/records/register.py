@@ -87,6 +87,10 @@ class Known:
             if one.guardian == guardian and one.holds(now)
         )
 
+    def minor(self, person: str, now: str) -> bool:
+        """Tell whether somebody acts for a person."""
+        return any(one.ward == person and one.holds(now) for one in self.guardianships.values())
+
     def open_overrides(self, officer: str, now: str) -> list[Override]:
         """Return the overrides an officer has open."""
         return [one for one in self.overrides.values() if one.officer == officer and one.holds(now)]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from broker.errors import BadRequestData, Conflict, Forbidden, MachiError
-from broker.model.entity import Entity
+from broker.model.entity import DEFAULT, Entity
 from consent.identity.model import Client, Role
 from consent.records.model import (
     ASSESSMENT,
@@ -20,6 +20,7 @@ from consent.records.model import (
     OVERRIDE,
     PURPOSE,
     STATUS,
+    Guardianship,
     Override,
     Purpose,
     moment,
@@ -36,6 +37,8 @@ BOARD: Final = "officer:ethics"
 SECTIONS: Final = frozenset(range(11))
 """The sections of an assessment in the order of JIS X 9251, 0 to 10."""
 YEAR: Final = timedelta(days=366)
+CHILDHOOD: Final = timedelta(days=18 * 365 + 5)
+"""How long somebody is a minor (Civil Code, art. 4): 18 years have four or five leap days."""
 LONGEST_OVERRIDE: Final = timedelta(hours=4)
 SHORTEST_REASON: Final = 10
 _SLACK: Final = timedelta(minutes=5)
@@ -53,13 +56,21 @@ class Writer:
     client: Client | None
     holder: str | None
 
+    @property
+    def town(self) -> bool:
+        """Whether the town itself writes: nobody, or a program of its administration.
+
+        An administrator who is signed in is a person, who decides for no other and for no board.
+        """
+        client = self.client
+        return client is None or (client.user is None and client.has(Role.ADMINISTRATOR))
+
     def has(self, *roles: str) -> bool:
-        """Tell whether the writer has one of these roles, or administers the town."""
-        if self.client is None:
+        """Tell whether the writer has one of these roles, or is the town itself."""
+        if self.client is None or self.town:
             return True
         held = self.client.roles
-        return any(role in held or (":" not in role and self.client.has(role)) for role in roles) \
-            or self.client.has(Role.ADMINISTRATOR)  # fmt: skip
+        return any(role in held or (":" not in role and self.client.has(role)) for role in roles)
 
     @property
     def name(self) -> str:
@@ -75,6 +86,7 @@ def check(
         if kind in (CONSENT, OVERRIDE):
             raise _conflict("It is proof, and stays.", "path:id", "Withdraw it instead.")
         return
+    _once(after)
     {
         PURPOSE: _purpose,
         ASSESSMENT: _assessment,
@@ -82,6 +94,14 @@ def check(
         GUARDIANSHIP: _guardianship,
         OVERRIDE: _override,
     }[kind](before, after, by, known, now)
+
+
+def _once(entity: Entity) -> None:
+    """Refuse attributes that are there more than once: what is decided by is told once."""
+    for iri, instances in entity["attrs"].items():
+        if instances.keys() != {DEFAULT}:
+            name = iri.rpartition("#")[2]
+            raise _bad(f"{name} is there twice.", name, "Say it once, without a datasetId.")
 
 
 def _purpose(before: Entity | None, after: Entity, by: Writer, known: Known, now: str) -> None:
@@ -158,7 +178,7 @@ def _whole(assessment: Entity) -> None:
 
 
 def _consent(before: Entity | None, after: Entity, by: Writer, known: Known, now: str) -> None:
-    _acts_for(after, by, known, now)
+    _acts_for(before, after, by, known, now)
     old, state = (None if before is None else own(before, "state")), own(after, "state")
     if before is not None:
         _moves_only(before, after)
@@ -170,6 +190,12 @@ def _consent(before: Entity | None, after: Entity, by: Writer, known: Known, now
             )
     elif state not in ("requested", "given", "refused"):
         raise _bad("A new consent is requested, given or refused.", "state", "Say which.")
+    elif not by.town and str(own(after, "refPurpose")) not in known.purposes:
+        raise _conflict(
+            "There is no such purpose.",
+            "entity:/refPurpose",
+            "Name a purpose that people are asked.",
+        )
     if state == "given" and old != "given":
         _agrees(after, known, now)
     if state == "withdrawn" and moment(own(after, "withdrawnAt")) is None:
@@ -178,13 +204,18 @@ def _consent(before: Entity | None, after: Entity, by: Writer, known: Known, now
         raise Forbidden("Only the board does this.", place="caller", remedy=f"Be {BOARD}.")
 
 
-def _acts_for(after: Entity, by: Writer, known: Known, now: str) -> None:
-    """Refuse who is neither the person nor their guardian."""
+def _acts_for(before: Entity | None, after: Entity, by: Writer, known: Known, now: str) -> None:
+    """Refuse who is neither the person nor their guardian.
+
+    Who has come of age takes back what a guardian agreed to.
+    """
     principal, guardian = own(after, "refPrincipal"), own(after, "refGuardian")
-    if by.client is None or by.has():
+    if by.town:
         return
-    if by.holder is not None and guardian is None and principal == by.holder:
-        return
+    if by.holder is not None and principal == by.holder:
+        of_age = before is not None and not known.minor(by.holder, now)
+        if guardian is None or of_age:
+            return
     if by.holder is not None and guardian == by.holder and principal in known.wards(guardian, now):
         ends = [
             one.until
@@ -252,8 +283,24 @@ def _guardianship(before: Entity | None, after: Entity, by: Writer, known: Known
             place="caller",
             remedy="Bring the papers to the counter.",
         )
-    if moment(own(after, "majorityAt")) is None:
+    bond = Guardianship.of(after)
+    if bond.until is None or bond.until > _later(now, CHILDHOOD):
         raise _bad("A guardianship ends at majority.", "majorityAt", "Give the 18th birthday.")
+    if bond.guardian == by.holder or bond.guardian == bond.ward:
+        raise Forbidden(
+            "Officers record no guardianship of their own.",
+            place="caller",
+            remedy="Let another officer look at the papers and record it.",
+        )
+    if before is not None:
+        was = Guardianship.of(before)
+        later = was.until is None or bond.until > was.until
+        if later or (was.guardian, was.ward) != (bond.guardian, bond.ward):
+            raise _conflict(
+                "Of a guardianship only the end is brought forward.",
+                "entity:/majorityAt",
+                "Record another one.",
+            )
 
 
 def _override(before: Entity | None, after: Entity, by: Writer, known: Known, now: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
+from consent.identity.model import Client as Known
 from consent.records.model import HOLDER, NS
 from tests.support.asgi import Ticking
 from tests.support.persons import (
@@ -162,7 +163,74 @@ async def test_guardian_acts_for_a_minor_until_majority(open_town: Town):
     assert await open_town.found("account:mother") == []
 
 
+async def test_who_has_come_of_age_takes_back_what_a_guardian_agreed_to(open_town: Town):
+    majority = open_town.now(days=10)
+    made = {"refGuardian": holder("mother"), "majorityAt": majority}
+    await open_town.make(bond(refHolder=holder("taro"), **made), "account:officer")
+    await open_town.make(open_town.consent("taro", **made), "account:mother")
+    assert (await open_town.withdraw("taro")).status == 403
+    open_town.clock.advance(days=11)
+    assert (await open_town.withdraw("taro", key="account:mother")).status == 403
+    assert (await open_town.withdraw("taro")).status == 204
+
+
+async def test_recipients_are_told_of_what_was_agreed_to_and_not_of_what_was_refused(
+    open_town: Town,
+):
+    await open_town.make(open_town.consent("hana"), "account:hana")
+    await open_town.make(open_town.consent("taro", state="refused"), "account:taro")
+    path = f"{ENTITIES}?type={(NS + 'ConsentRecord').replace('#', '%23')}&pick=id"
+    told = (await open_town.ask("GET", path, "rescue")).json()
+    assert [one["id"] for one in told] == ["urn:ngsi-ld:ConsentRecord:hana-rescue"]
+    await open_town.withdraw("hana")
+    assert len((await open_town.ask("GET", path, "rescue")).json()) == 1
+
+
+def bond(**told: str) -> dict[str, Any]:
+    """Return a guardianship."""
+    return {"id": "urn:x:bond", "type": NS + "Guardianship", **attributes(**told)}
+
+
 # What is refused at the write
+
+
+async def test_officers_make_themselves_nobodys_guardian_and_nobody_a_minor_for_good(
+    open_town: Town,
+):
+    soon, late = open_town.now(days=10), open_town.now(days=19 * 365)
+    hana = {"refHolder": holder("hana"), "majorityAt": soon}
+    await open_town.make(bond(**hana, refGuardian=holder("officer")), "account:officer", 403)
+    await open_town.make(bond(**hana, refGuardian=holder("hana")), "account:officer", 403)
+    ended = {**hana, "majorityAt": late, "refGuardian": holder("mother")}
+    await open_town.make(bond(**ended), "account:officer", 400)
+    await open_town.make(bond(**hana, refGuardian=holder("mother")), "account:officer")
+    path = f"{ENTITIES}/urn:x:bond/attrs"
+    for told in ({"majorityAt": open_town.now(days=20)}, {"refHolder": holder("taro")}):
+        answer = await open_town.ask("POST", path, "account:officer", attributes(**told))
+        assert answer.status == 409, told
+    assert await open_town.found("account:officer") == []
+
+
+async def test_administrator_who_is_signed_in_decides_for_no_person_and_no_board(open_town: Town):
+    open_town.clients.put(
+        Known("account:head", frozenset({"administrator"}), user="head"),
+    )
+    await open_town.make(open_town.consent("hana"), "account:head", 403)
+    assessment = open_town.assessment("approved") | {"id": "urn:x:pia"}
+    await open_town.make(assessment, "account:head", 403)
+
+
+async def test_what_is_decided_by_is_told_once_and_about_a_known_purpose(open_town: Town):
+    consent = open_town.consent("taro", state="refused")
+    mine, other = ({"type": "Relationship", "object": holder(name)} for name in ("taro", "hana"))
+    both = {**consent, NS + "refPrincipal": [mine, {**other, "datasetId": "urn:x:1"}]}
+    answer = await open_town.make(both, "account:taro", 400)
+    assert answer.problem["place"] == "entity:/refPrincipal"
+    unknown = {**consent, **attributes(refPurpose="urn:ngsi-ld:DataPurpose:none")}
+    headers = {"ngsild_tenant": "elsewhere"}
+    for body, told in ((unknown, {}), (consent, headers)):
+        answer = await open_town.ask("POST", ENTITIES, "account:taro", body, **told)
+        assert (answer.status, answer.problem["place"]) == (409, "entity:/refPurpose")
 
 
 async def test_purpose_is_not_activated_without_an_approved_assessment(tmp_path: Path):
