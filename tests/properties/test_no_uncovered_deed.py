@@ -18,14 +18,15 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from broker.api.routes import TABLE
 from broker.api.sockets import Sockets
 from broker.api.websocket import ABORT
 from broker.guard import Action
 from broker.store.memory import MemoryStore
 from broker.store.sqlite import SqliteStore
 from consent.guard import PolicyGuard
-from tests.broker.tripwire.asked import ASKED
 from tests.support.asgi import Answer, Client, Ticking, running
+from tests.support.asked import ASKED, DETAILS, UNASKED
 from tests.support.deeds import (
     ENTITIES,
     EX,
@@ -33,6 +34,7 @@ from tests.support.deeds import (
     SUBSCRIPTIONS,
     Deed,
     beside,
+    changing,
     making,
     on,
     source,
@@ -133,8 +135,10 @@ class World:
                 await self._kept(caller, kind, deed)
             hidden = not self.model.may(caller, Action.READ, kind)
             if hidden and not self.model.may(caller, Action.CREATE):
-                past = upsert_history(kind, 1), upsert_history(kind, "none")
-                await self._as_absent(caller, kind, *past)
+                there, absent = (upsert_history(Action.CREATE, kind, at) for at in (1, "none"))
+                await self._as_absent(caller, kind, there, absent)
+            for deed in () if hidden else changing(kind, 1):
+                await self._kept(caller, kind, deed)
 
     async def _as_absent(self, caller: str, kind: str, there: Deed, absent: Deed) -> None:
         """Want what is hidden to be as what is not there."""
@@ -294,13 +298,24 @@ async def drive(leave: Given, folder: Path | None) -> None:
             await found.socket(reader)
 
 
-async def test_administrator_is_refused_on_no_route_that_asks():
+def test_every_route_asks_or_says_why_not():
+    assert {route.name for route in TABLE.routes} == {*ASKED, *UNASKED}
+
+
+async def test_administrator_does_all_that_routes_ask_for():
     async with world(()) as found:
-        deeds = [*making("Tree", "new"), *on("Tree", 1), *beside(own("one"), "None")]
+        deeds = [
+            *making("Tree", "new"),
+            *changing("Tree", 1),
+            *on("Tree", 1),
+            *beside(own("one"), "None"),
+        ]
         for deed in deeds:
             answer = await found.do(ADMIN, deed)
             assert b"This caller may not " not in answer.body, (deed, answer.body)
-    assert {deed.route for deed in deeds} == set(ASKED)
+    tried = {(deed.route, action) for deed in deeds for action in deed.actions}
+    asked = {(route, action) for route, actions in ASKED.items() for action in actions}
+    assert tried == asked - DETAILS
 
 
 ONE_EACH = (

@@ -79,15 +79,22 @@ def making(kind: str, number: int | str) -> Iterator[Deed]:
     yield Deed("create_entity", (CREATE,), "POST", ENTITIES, one)
     yield Deed("batch_create", (CREATE,), "POST", f"{BATCH}/create", [one])
     yield Deed("batch_upsert", (CREATE, UPDATE), "POST", f"{BATCH}/upsert", [one])
-    yield upsert_history(kind, number)
+    yield upsert_history(CREATE, kind, number)
     body = {"operations": [{"op": "create", "entity": one}]}
     yield Deed("run_transaction", (CREATE,), "POST", f"{EX}/transactions", body)
 
 
-def upsert_history(kind: str, number: int | str) -> Deed:
-    """Return what begins a history, where the caller sees none."""
+def changing(kind: str, number: int | str) -> Iterator[Deed]:
+    """Yield what would make an entity of a kind, and changes one that the caller sees."""
+    one = entity(kind, number, **{HEIGHT: 2})
+    yield Deed("batch_upsert", (UPDATE, CREATE), "POST", f"{BATCH}/upsert", [one])
+    yield upsert_history(UPDATE, kind, number)
+
+
+def upsert_history(action: Action, kind: str, number: int | str) -> Deed:
+    """Return what begins a history where the caller sees none, and else adds to it."""
     moment = {HEIGHT: {"value": 5, "observedAt": "2020-07-03T00:00:00Z"}}
-    return Deed("upsert_history", (CREATE,), "POST", HISTORY, entity(kind, number, **moment))
+    return Deed("upsert_history", (action,), "POST", HISTORY, entity(kind, number, **moment))
 
 
 def beside(own: str, kind: str) -> Iterator[Deed]:
@@ -116,7 +123,7 @@ def beside(own: str, kind: str) -> Iterator[Deed]:
     yield from _contexts()
     yield from _subscriptions(own, kind)
     yield from _sources(kind)
-    yield from _administration(kind)
+    yield from _administration(own, kind)
 
 
 def _contexts() -> Iterator[Deed]:
@@ -161,12 +168,14 @@ def _sources(kind: str) -> Iterator[Deed]:
     yield Deed("delete_registration", (ADMINISTER,), "DELETE", one)
 
 
-def _administration(kind: str) -> Iterator[Deed]:
+def _administration(own: str, kind: str) -> Iterator[Deed]:
     path = f"{EX}/typeRules"
     yield Deed("list_type_rules", (ADMINISTER,), "GET", path)
     yield Deed("put_type_rules", (ADMINISTER,), "PUT", f"{path}/{kind}", {"appendOnly": True})
     yield Deed("delete_type_rules", (ADMINISTER,), "DELETE", f"{path}/{kind}")
     yield Deed("books", (ADMINISTER,), "GET", f"{EX}/books")
+    path = f"{EX}/books?subscriptionId={own}"
+    yield Deed("books", (ADMINISTER, SUBSCRIBE), "GET", path)
     yield Deed("operator", (ADMINISTER,), "GET", "/operator")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from broker.guard import Action
 
 READ, CREATE, UPDATE, DELETE = Action.READ, Action.CREATE, Action.UPDATE, Action.DELETE
 SUBSCRIBE, ADMINISTER = Action.SUBSCRIBE, Action.ADMINISTER
 
-ASKED: dict[str, tuple[Action, ...]] = {
+ASKED: Final[dict[str, tuple[Action, ...]]] = {
     "query_entities": (READ,),
     "create_entity": (CREATE,),
     "purge_entities": (DELETE, READ, UPDATE),
@@ -77,7 +79,10 @@ ASKED: dict[str, tuple[Action, ...]] = {
 }
 """What a route asks for before it looks anything up."""
 
-UNASKED = frozenset(
+DETAILS: Final = frozenset({("query_registrations", ADMINISTER), ("explain_query", ADMINISTER)})
+"""Where a refusal leaves something out of the answer, and is no refusal of the whole."""
+
+UNASKED: Final = frozenset(
     {
         *("health", "ready", "metrics", "openapi", "docs", "explain_term", "source_identity"),
         *("sign_in", "sign_out", "current_session", "operator_sign_in", "operator_sign_out"),
