@@ -118,7 +118,12 @@ class FakeProvider:
 
     async def _refund(self, request: web.Request) -> web.Response:
         body = await self._allowed(request)
-        charge = self.charges[request.match_info["key"]]
+        key = request.match_info["key"]
+        if key not in self.charges:
+            # Paid before it was started again: it keeps nothing, and no money moves.
+            ref = secrets.token_hex(8)
+            self.charges[key] = Charge(key, ref, body["amount"], status=Outcome.CAPTURED)
+        charge = self.charges[key]
         if charge.status is not Outcome.CAPTURED:
             return web.Response(status=409)
         charge.refunds.setdefault(body["key"], body["amount"])

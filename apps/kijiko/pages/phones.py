@@ -20,7 +20,6 @@ from apps.kijiko.pages.site import (
 from apps.kijiko.use.phones import LONGEST_NAME, Access
 from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
-from apps.shell.pages import trouble
 
 PATH = "/shop/phones"
 
@@ -35,10 +34,10 @@ class PhonePages:
     async def page(
         self, request: Request, told: str = "", status: int = 200, link: str = ""
     ) -> Response:
-        """Show the phones of the shop, and a new one's link."""
+        """Show the phones of the shop, and a new one's link; the application without a shop."""
         access = await self._access(request)
         if access is None:
-            return trouble(404, language_of(request))
+            return onward("/shop", request)
         phones: list[dict[str, Any]] = []
         if access.first:
             phones = [

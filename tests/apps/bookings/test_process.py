@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from apps.bookings.core.rules import NotBookable
+from apps.bookings.edge.fake_provider import FakeProvider, serving
+from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.edge.payments import Outcome
 from apps.bookings.process.case import Method, Money, Posted, Status
 from apps.bookings.process.machine import NotPossible
@@ -103,6 +106,12 @@ async def test_late_capture_is_refunded(town: Stage):
     assert case.booking.status is Status.CANCELLED
     assert [(one.amount, one.status) for one in case.refunds] == [(600, Money.REFUNDED)]
     assert town.provider.charges[asked.charge.id].refunded == 600
+
+
+async def test_simulated_provider_gives_back_what_was_paid_before_it_was_started_again():
+    async with serving(FakeProvider("secret")) as url, aiohttp.ClientSession() as session:
+        answer = await HttpProvider(url, "secret", "", session).refund("refund", "charge", 600)
+    assert answer.outcome is Outcome.REFUNDED
 
 
 async def test_capture_that_meets_the_end_of_the_hold_is_refunded(town: Stage):
