@@ -389,7 +389,7 @@ _EXTENSIONS = [
     Route(
         "POST", f"{EX}/keys/{{keyId}}/rotate", keys.rotate, "rotate_key", "Exchange a key",
         "Makes another; the one named goes on for an hour.",
-        answers={201: ("The new key.", "MadeKey")}, errors=(401, 403, 404, 422),
+        answers={201: ("The new key.", "MadeKey")}, errors=(401, 403, 404, 409, 422),
         tag="Extensions",
     ),
     Route(

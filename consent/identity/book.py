@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -10,7 +11,7 @@ import orjson
 
 from consent.identity.file import IdentityError, IdentityFile
 from consent.identity.keys import SESSION, digest, fits, id_of
-from consent.identity.model import Client, Key, Own
+from consent.identity.model import MADE, Account, Client, Key, Own
 from consent.identity.people import People
 
 
@@ -80,8 +81,9 @@ class IdentityBook:
             self._clients = {
                 name: _read_client(name, body) for name, body in read("SELECT * FROM client")
             }
-            for account in self.people.accounts():
-                self._clients[account.client.name] = account.client
+            accounts = {account.id: account for account in self.people.accounts()}
+            self._follow(accounts)
+            self._clients |= {one.client.name: one.client for one in accounts.values()}
             self._keys = {row[0]: Key(*row) for row in read("SELECT * FROM key")}
             self._sessions = {
                 digest: (f"account:{account}", expires)
@@ -89,6 +91,15 @@ class IdentityBook:
             }
             self.generation += 1
         return self.generation
+
+    def _follow(self, accounts: Mapping[str, Account]) -> None:
+        """Let keys that people made open what these people may reach, nothing once they go."""
+        for name in [name for name in self._clients if name.startswith(MADE)]:
+            owner = accounts.get(name.removeprefix(MADE))
+            if owner is None or not owner.makes:
+                del self._clients[name]
+            else:
+                self._clients[name] = replace(self._clients[name], tenants=owner.tenants)
 
     def client(self, name: str) -> Client | None:
         """Return a client as of the last `refresh`."""

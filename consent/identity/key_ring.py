@@ -14,7 +14,7 @@ from broker.guard import Caller
 from consent.identity.book import IdentityBook
 from consent.identity.keys import Token, make
 from consent.identity.meter import day_of
-from consent.identity.model import Client, Key, Role
+from consent.identity.model import MADE, MAKERS, Client, Key, Role
 from consent.identity.usage import Usage
 
 MOST: Final = 5
@@ -23,7 +23,9 @@ RATE: Final = 20.0
 QUOTA: Final = 50_000
 OVERLAP: Final = timedelta(hours=1)
 """How long a key that was exchanged goes on."""
-_MAKERS: Final = frozenset({Role.DEVELOPER, Role.ADMINISTRATOR})
+MOST_A_DAY: Final = 50
+"""Keys that one person makes within a day, exchanged and revoked ones among them."""
+_DAY: Final = timedelta(days=1)
 
 
 class KeyRing:
@@ -61,18 +63,22 @@ class KeyRing:
     def make(self, caller: Caller) -> dict[str, Any]:
         """Return a new key with its text. Raises Unauthorized, Forbidden, Conflict."""
         name = self._maker(caller)
-        if sum(key.valid(self._clock()) for key in self._keys(name)) >= MOST:
-            raise Conflict(
-                f"There are {MOST} keys already.",
-                place="path:",
-                remedy="Revoke one that is not needed.",
-            )
+        self._check_room(name)
         return self._new(name)
 
     def rotate(self, caller: Caller, key_id: str) -> dict[str, Any]:
-        """Return a key in place of another, which goes on for an hour. Raises ResourceNotFound."""
+        """Return a key in place of another, which goes on for an hour.
+
+        Raises ResourceNotFound, Conflict for one that was exchanged already.
+        """
         name = self._maker(caller)
-        self._own(name, key_id)
+        if self._own(name, key_id).expires is not None:
+            raise Conflict(
+                "The key was exchanged already.",
+                place="path:keyId",
+                remedy="Use the one in its place, or exchange that one.",
+            )
+        self._check_room(name, exchanged=1)
         made = self._new(name)
         self._book.end(key_id, _later(self._clock(), OVERLAP))
         return made
@@ -91,6 +97,24 @@ class KeyRing:
                 remedy="Sign in with a developer's account, or ask the administrator for a key.",
             )
         return name
+
+    def _check_room(self, name: str, exchanged: int = 0) -> None:
+        """Refuse a key too many, of those that open something or of those made within a day."""
+        keys = self._keys(name)
+        opening = sum(key.valid(self._clock()) and key.expires is None for key in keys)
+        if opening - exchanged >= MOST:
+            raise Conflict(
+                f"There are {MOST} keys already.",
+                place="path:",
+                remedy="Revoke one that is not needed.",
+            )
+        since = _later(self._clock(), -_DAY)
+        if sum(key.created > since for key in keys) >= MOST_A_DAY:
+            raise Conflict(
+                f"{MOST_A_DAY} keys were made within a day.",
+                place="path:",
+                remedy="Make the next one tomorrow.",
+            )
 
     def _new(self, name: str) -> dict[str, Any]:
         key_id, text, digest = make(self._token)
@@ -134,12 +158,12 @@ def _name(caller: Caller) -> str:
             place="header:Authorization",
             remedy="Send a key or a session's token: Authorization: Bearer …",
         )
-    return caller.client if caller.user is None else f"developer:{caller.user}"
+    return caller.client if caller.user is None else f"{MADE}{caller.user}"
 
 
 def _makes(caller: Caller) -> bool:
     roles = {role.partition(":")[0] for role in caller.roles}
-    return caller.user is not None and not roles.isdisjoint(_MAKERS)
+    return caller.user is not None and not roles.isdisjoint(MAKERS)
 
 
 def _first(name: str) -> Client:

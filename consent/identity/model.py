@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Role(StrEnum):
@@ -17,6 +18,12 @@ class Role(StrEnum):
     APP = "app"
     OFFICER = "officer"
     ADMINISTRATOR = "administrator"
+
+
+MADE: Final = "developer:"
+"""Begins the client of the keys that a person makes; the account's id follows."""
+MAKERS: Final = frozenset({Role.DEVELOPER, Role.ADMINISTRATOR})
+"""Roles of who makes keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,11 @@ class Account:
     def client(self) -> Client:
         """The account as a caller."""
         return Client(f"account:{self.id}", self.roles, tenants=self.tenants, user=self.id)
+
+    @property
+    def makes(self) -> bool:
+        """Whether the person may have keys."""
+        return any(self.client.has(role) for role in MAKERS)
 
 
 @dataclass(frozen=True, slots=True)

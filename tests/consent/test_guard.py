@@ -12,6 +12,7 @@ from consent.guard import PolicyGuard
 from consent.identity.model import Client as Known
 from consent.identity.model import Own
 from consent.policies.load import default_policies, rules
+from consent.policies.personal import ALWAYS
 from consent.policies.rule import Rule
 from consent.town import expand
 from tests.support.asgi import Answer, Client, Ticking, running
@@ -287,6 +288,15 @@ def test_policies_that_come_along_can_be_read_and_give_the_public_no_way_to_writ
         if rule.permits and rule.assignees is None:
             assert rule.actions <= {Action.READ, Action.SUBSCRIBE}
             assert rule.types
+
+
+def test_key_of_the_demo_is_kept_from_everything_about_persons():
+    found = rules(default_policies(), expand())
+    about = {iri for rule in found if rule.kind == "consentBound" for iri in rule.types or ()}
+    kept = [rule for rule in found if rule.assignees == {"client:demo"} and not rule.permits]
+    for action in WRITES:
+        types = {iri for rule in kept if action in rule.actions for iri in rule.types or ()}
+        assert types >= about | ALWAYS
 
 
 def test_book_of_a_folder_is_what_the_town_guard_asks(tmp_path: Path):

@@ -1,6 +1,7 @@
 """Developers make, exchange and revoke keys of their own, over HTTP."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from broker.store.memory import MemoryStore
 from consent.guard import PolicyGuard
 from consent.identity.book import IdentityBook
-from consent.identity.key_ring import MOST, QUOTA, RATE, KeyRing
+from consent.identity.key_ring import MOST, MOST_A_DAY, QUOTA, RATE, KeyRing
 from consent.identity.model import Account
 from consent.identity.signing_in import SigningIn, handle_of
 from consent.policies.rule import Rule
@@ -25,8 +26,9 @@ NOON = 20_000 * 86_400.0 + 43_200
 class Town:
     """A broker with a developer and a citizen, who are signed in."""
 
-    def __init__(self, client: Client, clock: Ticking) -> None:
+    def __init__(self, client: Client, clock: Ticking, book: IdentityBook) -> None:
         self.client = client
+        self.book = book
         self.clock = clock
         self.sessions: dict[str, str] = {}
 
@@ -35,6 +37,11 @@ class Town:
         token = self.sessions.get(shown, shown)
         headers = {"authorization": f"Bearer {token}"} if token else {}
         return await self.client.request(method, path, headers)
+
+    async def sign_in(self, name: str) -> Any:
+        """Return a new session of somebody."""
+        body = {"name": name, "password": "right"}
+        return (await self.client.post("/ngsi-ld/ex/v1/sessions", body)).json()
 
     async def made(self) -> dict[str, Any]:
         """Make a key as the developer."""
@@ -55,11 +62,9 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     ring = KeyRing(book, guard.usage, clock, lambda: NOON)
     accounts = SigningIn(book.people, hasher, SECRET, clock, lambda: 0.0, keys=ring)
     async with running(MemoryStore(clock=clock), guard=guard, accounts=accounts) as client:
-        made = Town(client, clock)
+        made = Town(client, clock, book)
         for name in ("dora", "hanako"):
-            body = {"name": name, "password": "right"}
-            answer = await client.post("/ngsi-ld/ex/v1/sessions", body)
-            made.sessions[name] = answer.json()["token"]
+            made.sessions[name] = (await made.sign_in(name))["token"]
         yield made
 
 
@@ -108,6 +113,39 @@ async def test_keys_are_few(town: Town):
     for _ in range(MOST):
         await town.made()
     assert (await town.ask("POST", KEYS, "dora")).status == 409
+
+
+async def test_exchanging_a_key_makes_no_more_of_them(town: Town):
+    keys = [await town.made() for _ in range(MOST)]
+    path = f"{KEYS}/{keys[0]['id']}/rotate"
+    assert (await town.ask("POST", path, "dora")).status == 201
+    assert (await town.ask("POST", path, "dora")).status == 409
+    assert (await town.ask("POST", KEYS, "dora")).status == 409
+
+
+async def test_keys_made_in_a_day_have_an_end_though_each_is_revoked(town: Town):
+    for _ in range(MOST_A_DAY):
+        made = await town.made()
+        await town.ask("DELETE", f"{KEYS}/{made['id']}", "dora")
+    assert (await town.ask("POST", KEYS, "dora")).status == 409
+    town.clock.advance(days=1, seconds=1)
+    town.sessions["dora"] = (await town.sign_in("dora"))["token"]
+    assert (await town.ask("POST", KEYS, "dora")).status == 201
+
+
+async def test_keys_go_with_the_account_that_made_them(town: Town):
+    key = (await town.made())["key"]
+    assert (await town.ask("GET", ENTITIES, key)).status == 200
+    town.book.people.remove("u-dora")
+    assert (await town.ask("GET", ENTITIES, key)).status == 401
+
+
+async def test_key_reaches_no_tenant_that_its_maker_does_not_reach(town: Town):
+    account = Account("u-drill", handle_of("drill", SECRET), "right", frozenset({"developer"}))
+    town.book.people.add(replace(account, password=Quick().hash("right"), tenants=frozenset({"d"})))
+    town.sessions["drill"] = (await town.sign_in("drill"))["token"]
+    key = (await town.ask("POST", KEYS, "drill")).json()["key"]
+    assert (await town.ask("GET", ENTITIES, key)).status == 403
 
 
 async def test_only_developers_who_are_signed_in_make_keys(town: Town):
