@@ -27,6 +27,7 @@ from broker.store.mongodb.rows import (
     to_rules,
 )
 from broker.store.mongodb.server import Database
+from broker.store.mongodb.sizes import fitting
 
 T = TypeVar("T")
 Operation: TypeAlias = "InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne"
@@ -157,12 +158,12 @@ class Draft:
         change = committed.change
         key = joined(self.tenant, change.entity_id)
         self.own.committed.append(committed)
-        self.own.put("changes", change_document(committed))
+        self.own.put("changes", fitting(change_document(committed)))
         if committed.after is None:
             self.own.drop("entities", key)
             self.own.buried[key] = change.version
             return None, None
-        document = to_document(self.tenant, committed.after, change.version)
+        document = fitting(to_document(self.tenant, committed.after, change.version))
         self.own.put("entities", document)
         return Record(committed.after, change.version), document.get("due")
 

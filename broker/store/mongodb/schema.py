@@ -20,6 +20,8 @@ from typing import Final
 
 from pymongo import IndexModel
 
+from broker.store.mongodb.server import Capable, Database
+
 VERSION: Final = 2
 
 TARGETS: Final = [
@@ -54,3 +56,30 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     "dead": [IndexModel([("sid", 1), ("seq", 1)], name="queue")],
     "resources": [IndexModel([("tenant", 1), ("kind", 1), ("at", 1)], name="kind")],
 }
+
+
+class NewerDatabase(Exception):
+    """The database was written by a newer version."""
+
+
+async def prepare(database: Database, capable: Capable) -> None:
+    """Make what is missing in a database. Raises NewerDatabase."""
+    meta = database["meta"]
+    schema = await meta.find_one({"_id": "schema"})
+    if schema is not None and schema["version"] > VERSION:
+        raise NewerDatabase(f"The database has version {schema['version']}, this is {VERSION}.")
+    await meta.update_one(
+        {"_id": "schema", "version": {"$lt": VERSION}}, {"$set": {"version": VERSION}}
+    )
+    for collection, indexes in INDEXES.items():
+        await database[collection].create_indexes(indexes)
+    if capable.targets:
+        await database["entities"].create_indexes(TARGETS)
+    if capable.sphere:
+        await database["entities"].create_indexes(SPHERE)
+    for document in (
+        {"_id": "feed", "newest": 0, "pruned": 0, "turn": 0},
+        {"_id": "schema", "version": VERSION},
+    ):
+        await meta.update_one({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True)
+    await database["tenants"].update_one({"_id": ""}, {"$setOnInsert": {"_id": ""}}, upsert=True)

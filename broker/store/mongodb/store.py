@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -28,12 +28,12 @@ from broker.store.contract import (
     Work,
 )
 from broker.store.explanation import Explanation
-from broker.store.mongodb import leaving
 from broker.store.mongodb.asking import Asking
 from broker.store.mongodb.documents import STORED, to_record
 from broker.store.mongodb.draft import Draft, Steps, Writes
 from broker.store.mongodb.dropping import Dropping
 from broker.store.mongodb.following import EVERY, Following, Others
+from broker.store.mongodb.forgetting import Forgetting
 from broker.store.mongodb.history import MongoHistory
 from broker.store.mongodb.marks import check_marks
 from broker.store.mongodb.outbox import MongoOutbox
@@ -42,13 +42,12 @@ from broker.store.mongodb.repeating import Repeating
 from broker.store.mongodb.replicas import Replicas
 from broker.store.mongodb.rows import (
     Document,
-    emptied_document,
     joined,
     to_change,
     to_resource,
     to_rules,
 )
-from broker.store.mongodb.schema import INDEXES, SPHERE, TARGETS, VERSION
+from broker.store.mongodb.schema import prepare
 from broker.store.mongodb.server import answered, connect, probe, unanswered
 from broker.store.mongodb.sharing import Sharing
 from broker.store.mongodb.slots import Slots
@@ -58,13 +57,6 @@ from broker.store.refusals import closed
 from broker.store.tx import UnitOfWork
 
 T = TypeVar("T")
-
-SLICE: Final = 1000
-"""Documents deleted at a time."""
-
-
-class NewerDatabase(Exception):
-    """The database was written by a newer version."""
 
 
 class MongoStore:
@@ -97,7 +89,7 @@ class MongoStore:
         try:
             await check_marks(self._database)
             self._capable = await probe(self._database)
-            await self._prepare()
+            await prepare(self._database, self._capable)
             await self._load()
         except BaseException as error:
             await self._database.client.close()
@@ -106,8 +98,8 @@ class MongoStore:
             raise
         self._open = True
         try:
-            await self._replicas.join()
             await self._dropping.finish()
+            await self._replicas.join()
         except BaseException:
             await self.close()
             raise
@@ -145,31 +137,11 @@ class MongoStore:
         )
         self.history = MongoHistory(self._database, self._tenants, self._writer)
         await self.history.load()
+        self._forgetting = Forgetting(
+            self._database, self._queues, self._writer, self.span, self._forgotten
+        )
         self._dropping = Dropping(
             self._database, self._queues, self._tenants, self._writer, self._fewer
-        )
-
-    async def _prepare(self) -> None:
-        meta = self._database["meta"]
-        schema = await meta.find_one({"_id": "schema"})
-        if schema is not None and schema["version"] > VERSION:
-            raise NewerDatabase(f"The database has version {schema['version']}, this is {VERSION}.")
-        await meta.update_one(
-            {"_id": "schema", "version": {"$lt": VERSION}}, {"$set": {"version": VERSION}}
-        )
-        for collection, indexes in INDEXES.items():
-            await self._database[collection].create_indexes(indexes)
-        if self._capable.targets:
-            await self._database["entities"].create_indexes(TARGETS)
-        if self._capable.sphere:
-            await self._database["entities"].create_indexes(SPHERE)
-        for document in (
-            {"_id": "feed", "newest": 0, "pruned": 0, "turn": 0},
-            {"_id": "schema", "version": VERSION},
-        ):
-            await meta.update_one({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True)
-        await self._database["tenants"].update_one(
-            {"_id": ""}, {"$setOnInsert": {"_id": ""}}, upsert=True
         )
 
     async def close(self) -> None:
@@ -298,72 +270,13 @@ class MongoStore:
     async def prune(self, before: str) -> int:
         """Forget changes and remembered answers older than the time `before`."""
         self._check()
-        changes, end, forgotten = self._database["changes"], await self._kept_from(before), 0
-        while True:
-            last = min(end, self._span[0] + SLICE) - 1
-            await self._forget(last, before)
-            forgotten += (await changes.delete_many({"_id": {"$lte": last}})).deleted_count
-            if self._span[0] >= end:
-                break
-        answers = await self._database["answers"].delete_many({"at": {"$lt": before}})
-        await self._database["turns"].delete_many({"at": {"$lt": before}})
-        return forgotten + answers.deleted_count
-
-    async def _kept_from(self, before: str) -> int:
-        """Return the oldest sequence number of the time `before` or later.
-
-        What a dropped tenant's changes were is gone; when they were is known from their turn.
-        """
-        young: Document = {"at": {"$gte": before}, "_id": {"$gt": 0}}
-        first, end = [("_id", 1)], self._span[1] + 1
-        change = await self._database["changes"].find_one(young, {"_id": 1}, sort=first)
-        turn = await self._database["turns"].find_one(young, {"since": 1}, sort=first)
-        if change is not None:
-            end = min(end, int(change["_id"]))
-        return end if turn is None else min(end, int(turn["since"]) + 1)
-
-    async def _forget(self, last: int, before: str) -> None:
-        """Note that changes up to `last` are forgotten, and let what waits for them expire."""
-
-        async def work(session: AsyncClientSession, writes: Writes, newest: int) -> None:
-            await self._database["meta"].update_one(
-                {"_id": "feed"}, {"$set": {"pruned": last}}, session=session
-            )
-            await leaving.expire(self._database, self._queues, session, writes, last, before)
-
-            def durable() -> None:
-                self._span = (last + 1, self._span[1])
-
-            writes.after.append(durable)
-
-        await self._writer.submit(work, alone=True)
+        return await self._forgetting.prune(before)
 
     @answered
     async def forget(self, tenant: str, entity_id: str) -> int:
         """Forget what was told of an entity up to its newest deletion; return how many changes."""
         await self._enter(tenant)
-        changes = self._database["changes"]
-        about: Document = {"tenant": tenant, "id": entity_id}
-
-        async def work(session: AsyncClientSession, writes: Writes, newest: int) -> int:
-            deleted = {**about, "kind": Kind.DELETE.value}
-            last = await changes.find_one(deleted, sort=[("version", -1)], session=session)
-            if last is None:
-                return 0
-            older: Document = {**about, "_id": {"$lt": last["_id"]}}
-            found = changes.find(older, {"_id": 1}, session=session).sort("_id", 1)
-            seqs = [document["_id"] for document in await found.limit(SLICE).to_list()]
-            await changes.delete_many({"_id": {"$in": seqs}}, session=session)
-            kept = {"$set": {"before": emptied_document(last)}}
-            await changes.update_one({"_id": last["_id"]}, kept, session=session)
-            them = (tenant, entity_id, seqs)
-            await leaving.forget(self._database, self._queues, session, writes, *them)
-            return len(seqs)
-
-        forgotten = 0
-        while count := await self._writer.submit(work, alone=True):
-            forgotten += count
-        return forgotten
+        return await self._forgetting.forget(tenant, entity_id)
 
     @answered
     async def tenants(self) -> list[str]:
@@ -445,6 +358,9 @@ class MongoStore:
         for each in committed:
             self._entities += (each.after is not None) - (each.before is not None)
         self._audience.tell(committed)
+
+    def _forgotten(self, last: int) -> None:
+        self._span = (last + 1, self._span[1])
 
     def _fewer(self, collection: str, number: int) -> None:
         """Count what is deleted with a tenant."""

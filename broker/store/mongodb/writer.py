@@ -13,11 +13,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import random
 from typing import Any, Final, TypeAlias
 
+from bson.errors import BSONError
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
@@ -122,10 +123,14 @@ class Writer:
             jobs = self._next()
             try:
                 await self._commit(jobs)
-            except PyMongoError as error:
+            except (PyMongoError, BSONError) as error:
                 log.error("a commit failed: %s", error)
-                for job in jobs:
-                    job.error = not_committed(str(error))
+                _fail(jobs, error)
+            except Exception as error:
+                log.critical("the writer stops: memory may differ from the database", exc_info=True)
+                self._closing = True
+                _fail([*jobs, *self._queue], error)
+                return
             for job in jobs:
                 job.settle()
 
@@ -219,6 +224,12 @@ class Tries:
             raise error
         await asyncio.sleep(self._pause * (0.5 + random() / 2))
         self._pause = min(LONGEST, 2 * self._pause)
+
+
+def _fail(jobs: Iterable[_Job], error: Exception) -> None:
+    for job in jobs:
+        job.error = not_committed(str(error))
+        job.settle()
 
 
 async def _attempt(job: _Job, session: AsyncClientSession, writes: Writes, newest: int) -> None:
