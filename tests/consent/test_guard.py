@@ -293,7 +293,9 @@ def test_policies_that_come_along_can_be_read_and_give_the_public_no_way_to_writ
 def test_key_of_the_demo_is_kept_from_everything_about_persons():
     found = rules(default_policies(), expand())
     about = {iri for rule in found if rule.kind == "consentBound" for iri in rule.types or ()}
-    kept = [rule for rule in found if rule.assignees == {"client:demo"} and not rule.permits]
+    kept = [
+        rule for rule in found if rule.assignees == frozenset({"client:demo"}) and not rule.permits
+    ]
     for action in WRITES:
         types = {iri for rule in kept if action in rule.actions for iri in rule.types or ()}
         assert types >= about | ALWAYS
