@@ -18,6 +18,7 @@ class Vocabulary:
     """An @context of one vocabulary, its names remembered as a real one remembers them."""
 
     def __init__(self) -> None:
+        self.plain: dict[str, str] = {}
         self._iris: dict[str, str] = {}
         self._names: dict[str, str] = {}
 

@@ -31,7 +31,8 @@ class Context:
 
     `source` is the @context as the client sent it, `link` the URL for a Link header (empty where
     the context has no URL of its own: inline, or several URLs), `key` a hashable identity that
-    changes when anything in the context does. `size` estimates the memory held, in bytes.
+    changes when anything in the context does. `size` estimates the memory held, in bytes. `plain`
+    is where the model remembers names it has checked (`broker.model.attribute`).
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class Context:
         "_vocab",
         "key",
         "link",
+        "plain",
         "size",
         "source",
     )
@@ -73,6 +75,7 @@ class Context:
         self._prefixes = {term: self._terms[term] for term in prefixes}
         self._refused = dict(refused or {})
         self._vocab = vocab
+        self.plain: dict[str, str] = {}
         self._expanded = _Memo(self._expand)
         self._shortened = _Memo(self._compact)
         self.size = sum(len(term) + len(iri) + 300 for term, iri in self._terms.items())

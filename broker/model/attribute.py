@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from broker.model.entity import DEFAULT, NULL, PRIMARY, Instance
-from broker.model.geometry import is_geometry
+from broker.model.geometry import is_geometry, parse_geometry
 from broker.model.kinds import (
     FORBIDDEN,
     IGNORED,
@@ -44,22 +44,26 @@ PROOF = NGSI_LD + "ngsildproof"
 SPECIAL_IRIS = RESERVED_IRIS | GEO_ONLY | {PROOF}
 """Attributes that `parse_special` parses."""
 
+PLAIN = 4096
+"""Names of attributes that are remembered of a @context."""
+
 
 def parse_attributes(
     body: dict[str, Any], at: At, context: Names, mode: Mode
 ) -> dict[str, Instances]:
     """Return the attributes of an entity body; its other members are left alone."""
-    expand = context.expand
+    plain = context.plain
     attrs: dict[str, Instances] = {}
     for term, value in body.items():
-        if term in ENTITY_MEMBERS:
-            continue
-        if len(term) > SHORT_NAME or not is_short_attribute_name(term):
-            check_attribute_name(term, (at, term))
-        iri = expand(term)
+        iri, special = plain.get(term), False
+        if iri is None:
+            if term in ENTITY_MEMBERS:
+                continue
+            iri = _attribute_iri(term, (at, term), context)
+            special = iri in SPECIAL_IRIS
         if iri in attrs:
             raise given_twice(iri, (at, term))
-        if iri in SPECIAL_IRIS:
+        if special:
             attrs[iri] = parse_special(iri, value, (at, term), context, mode)
         elif type(value) is dict and _is_expanded(value):
             attrs[iri] = {DEFAULT: value}
@@ -74,6 +78,18 @@ def parse_attributes(
     return attrs
 
 
+def _attribute_iri(term: str, at: At, context: Names) -> str:
+    """Return the IRI an attribute's name stands for; remember it if there is no more to it."""
+    if len(term) > SHORT_NAME or not is_short_attribute_name(term):
+        return context.expand(check_attribute_name(term, at))
+    iri = context.expand(term)
+    if iri not in SPECIAL_IRIS:
+        if len(context.plain) >= PLAIN:
+            context.plain.clear()
+        context.plain[term] = iri
+    return iri
+
+
 def _is_expanded(body: dict[str, Any]) -> bool:
     """Tell whether a body is a common instance that can be stored just as it came.
 
@@ -86,8 +102,10 @@ def _is_expanded(body: dict[str, Any]) -> bool:
         value = body.get("value")
         if type(value) not in _SCALARS or value == NULL:
             return False
-        if members and "unitCode" in body:
-            unit = body["unitCode"]
+        if not members:
+            return True
+        unit = body.get("unitCode")
+        if unit is not None:
             if type(unit) is not str or not unit or unit == NULL:
                 return False
             members -= 1
@@ -97,15 +115,17 @@ def _is_expanded(body: dict[str, Any]) -> bool:
             return False
     else:
         return False
-    if members and "observedAt" in body and is_datetime(body["observedAt"]):
-        members -= 1
-    return members == 0
+    return not members or (members == 1 and is_datetime(body.get("observedAt")))
 
 
 def parse_special(iri: str, body: Any, at: At, context: Names, mode: Mode) -> Instances:
     """Parse an attribute whose kind the data model sets; refuse reserved names."""
     if iri in RESERVED_IRIS:
         raise reserved(iri, at)
+    if type(body) is dict and len(body) == 2 and body.get("type") == "GeoProperty":
+        value = body.get("value")
+        if iri in GEO_ONLY and type(value) is dict:
+            return {DEFAULT: {"type": "GeoProperty", "value": parse_geometry(value, (at, "value"))}}
     instances = parse_instances(body, at, context, mode)
     if iri == PROOF:
         check_proof(instances, at)

@@ -69,6 +69,9 @@ SHORT_NAME: Final = 128
 class Names(Protocol):
     """What the model needs of an @context: names to IRIs and back."""
 
+    plain: dict[str, str]
+    """Names of attributes → IRIs, for some that need no second look; the model's to write."""
+
     def expand(self, term: str, /) -> str:
         """Return the IRI of a term, a prefixed name or an IRI."""
         ...

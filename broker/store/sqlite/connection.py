@@ -52,8 +52,10 @@ def connect(
     """
     if write and vfs is None:
         make_private(path)
+    # The cache of statements is searched from end to end, and the writer has few of them.
+    statements = 60 if write else 400
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if write else 0)
-    connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=400)
+    connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=statements)
     connection.set_busy_timeout(2000)
     try:
         verify_header(connection, empty=write)

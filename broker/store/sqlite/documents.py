@@ -79,10 +79,10 @@ def dump(entity: Entity, keys: Keys) -> bytes:
     members["attrs"] = attributes
     document = encode_parts(members, keys)
     start = document.find(OPEN) + len(OPEN)
-    lines = document[start:-2].replace(b'}},"', b'}},\n"')
-    if not attributes or lines.count(b"\n") != len(attributes) - 1 or b":{}" in lines:
+    lines = document[start:-2].split(b'}},"')
+    if not attributes or len(lines) != len(attributes) or not all(attributes.values()):
         return document
-    return b"%b\n%b\n}}" % (document[:start], lines)
+    return b"%b\n%b\n}}" % (document[:start], b'}},\n"'.join(lines))
 
 
 def encode_parts(parts: Entity, keys: Keys) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import apsw
 
 from broker.model.attributes import FEW, whole
-from broker.model.entity import Attributes, Entity
+from broker.model.entity import Attributes, Entity, Instance
 from broker.query.plan import Exact
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
@@ -16,6 +16,8 @@ from broker.store.sqlite.index import NOTHING, SEVERAL, Box, single, terms
 from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
 from broker.store.sqlite.pending import NUMBERS, TABLES, TEXTS, Row
+
+Instances: TypeAlias = dict[str, Instance]
 
 _NUMBERS: Final = (int, float)
 
@@ -81,11 +83,7 @@ class Indexer:
         `changed` are the attributes an update changed.
         """
         if before is None or after is None:
-            entity = after or before
-            assert entity is not None
-            attributes = entity["attrs"]
-            old, new = ({}, attributes) if before is None else (attributes, {})
-            return self.change(eid, entity["type"], old, new, attributes, names, seq)
+            return self._whole(eid, after or before or {}, before is None, names, seq)
         old, new, types = before["attrs"], after["attrs"], after["type"]
         if before["type"] == types:
             return self.change(eid, types, old, new, changed, names, seq)
@@ -133,19 +131,62 @@ class Indexer:
                             key = texts if other.__class__ is str else numbers
                             rows.append((key, (other, eid, nid, True, seq)))
                 continue
-            old = NOTHING if was is None else terms(was)
-            new = NOTHING if now is None else terms(now)
-            if new.exact is not Exact.SINGLE:
-                self._lower(type_ids, path, new.exact, singles, names)
-            for nid in type_ids:
-                for key, lost, gained in (
-                    (numbers, old.numbers, new.numbers),
-                    (texts, old.texts, new.texts),
-                ):
-                    rows += [(key, (v, eid, nid, False, seq)) for v in lost if v not in gained]
-                    rows += [(key, (v, eid, nid, True, seq)) for v in gained if v not in lost]
-                if old.box != new.box and self._boxes:
-                    self._move(eid, nid, path, old.box, new.box)
+            rows += self._several(
+                eid, (path, type_ids, singles, numbers, texts), was, now, names, seq
+            )
+        return rows
+
+    def _whole(
+        self, eid: int, entity: Entity, added: bool, names: Interning, seq: int
+    ) -> list[Row]:
+        """Return the rows of all attributes, of an entity that is added or removed."""
+        rows: list[Row] = []
+        types = entity["type"]
+        columns = names.columns.get(tuple(types))
+        if columns is None:
+            columns = self._columns(types, names)
+        for iri, instances in whole(entity["attrs"]).items():
+            column = columns.get(iri) or self._column(columns, types, iri, names)
+            value = single(instances)
+            if value is SEVERAL:
+                was, now = (None, instances) if added else (instances, None)
+                rows += self._several(eid, column, was, now, names, seq)
+                continue
+            path, type_ids, singles, numbers, texts = column
+            kind = value.__class__
+            if singles and added and kind not in _NUMBERS:
+                self._lower(singles, path, Exact.ORDER, singles, names)
+            if value is not None:
+                key = texts if kind is str else numbers
+                for nid in type_ids:
+                    rows.append((key, (value, eid, nid, added, seq)))
+        return rows
+
+    def _several(
+        self,
+        eid: int,
+        column: Column,
+        was: Instances | None,
+        now: Instances | None,
+        names: Interning,
+        seq: int,
+    ) -> list[Row]:
+        """Return the rows of an attribute that may have any number of terms; move its boxes."""
+        path, type_ids, singles, numbers, texts = column
+        old = NOTHING if was is None else terms(was)
+        new = NOTHING if now is None else terms(now)
+        if new.exact is not Exact.SINGLE:
+            self._lower(type_ids, path, new.exact, singles, names)
+        rows: list[Row] = []
+        for nid in type_ids:
+            for key, lost, gained in (
+                (numbers, old.numbers, new.numbers),
+                (texts, old.texts, new.texts),
+            ):
+                rows += [(key, (v, eid, nid, False, seq)) for v in lost if v not in gained]
+                rows += [(key, (v, eid, nid, True, seq)) for v in gained if v not in lost]
+            if old.box != new.box and self._boxes:
+                self._move(eid, nid, path, old.box, new.box)
         return rows
 
     def _columns(self, types: list[str], names: Interning) -> Columns:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence, Set
 from math import inf
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from broker.query.plan import GeoTerm, IndexTerm
@@ -36,6 +37,8 @@ NUMBERS: Final = 0
 TEXTS: Final = 1
 
 _NONE: Final[frozenset[int]] = frozenset()
+_ADDED: Final = itemgetter(3)
+_TYPE: Final = itemgetter(0)
 
 
 class _Path:
@@ -215,29 +218,32 @@ def table_of(term: IndexTerm) -> int:
     return NUMBERS if term.kind == "num" else TEXTS
 
 
-def write_rows(many: Callable[..., Any], table: str, path: int, rows: Iterable[Waits]) -> None:
+def write_rows(many: Callable[..., Any], table: str, path: int, rows: Sequence[Waits]) -> None:
     """Bring rows, oldest first, into a table; the last word on each counts."""
-    last: dict[tuple[Any, ...], bool] = {
-        (nid, path, value, eid): added for value, eid, nid, added, _ in rows
-    }
-    many(
-        f"DELETE FROM {table} WHERE type = ? AND path = ? AND value = ? AND eid = ?",
-        _ordered([row for row, added in last.items() if not added]),
-    )
-    many(
-        f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)",
-        _ordered([row for row, added in last.items() if added]),
-    )
+    added: Iterable[tuple[Any, ...]] = rows
+    if not all(map(_ADDED, rows)):
+        last = {(value, eid, nid): added for value, eid, nid, added, _ in rows}
+        added = [row for row, there in last.items() if there]
+        many(
+            f"DELETE FROM {table} WHERE type = ? AND path = ? AND value = ? AND eid = ?",
+            _ordered(path, [row for row, there in last.items() if not there]),
+        )
+    many(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)", _ordered(path, added))
 
 
-def _ordered(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Put rows in the order of the table, so that neighbours share its pages."""
+def _ordered(path: int, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows as the table has them and in its order, so that neighbours share its pages.
+
+    Given are (value, entity, type, …).
+    """
     try:
-        rows.sort()
+        ordered = sorted(rows)
     except TypeError:
         # The mark of many values is no number or text: nearly in order will do.
-        rows.sort(key=lambda row: (row[0], isinstance(row[2], bytes), row[3]))
-    return rows
+        ordered = sorted(rows, key=lambda row: (isinstance(row[0], bytes), row[1]))
+    laid = [(row[2], path, row[0], row[1]) for row in ordered]
+    laid.sort(key=_TYPE)
+    return laid
 
 
 def _holds(term: IndexTerm, value: Any) -> bool:

@@ -143,7 +143,7 @@ def test_edits_follow_each_other_without_a_trace() -> None:
 
 def test_an_attribute_of_a_stored_entity_is_a_line_of_its_document() -> None:
     known = names()
-    document = dump(entity(a=prop("\n"), b=prop({"c": {}})), known.keys)
+    document = dump(entity(a=prop("\n"), b=prop({"c": {"d": {}}, "e": 2})), known.keys)
     assert document.count(b"\n") == 0
-    document = dump(entity(a=prop("\n"), b=prop({"c": 1})), known.keys)
+    document = dump(entity(a=prop("\n"), b=prop({"c": {}})), known.keys)
     assert document.count(b"\n") == 3
