@@ -25,7 +25,7 @@ from broker.guard import Action
 from broker.store.memory import MemoryStore
 from broker.store.sqlite import SqliteStore
 from consent.guard import PolicyGuard
-from tests.support.asgi import Answer, Client, Ticking, running
+from tests.support.asgi import ABSENT, Answer, Client, Ticking, running
 from tests.support.asked import ASKED, DETAILS, UNASKED
 from tests.support.deeds import (
     ENTITIES,
@@ -88,11 +88,11 @@ class World:
         assert answer.status == 201, answer.body
         give(self.guard, self.model.given)
 
-    async def ask(self, caller: str, method: str, path: str, body: Any = ...) -> Answer:
+    async def ask(
+        self, caller: str, method: str, path: str, body: Any = ABSENT, **headers: str
+    ) -> Answer:
         """Send a request with a key."""
-        headers = {"authorization": f"Bearer {caller}"}
-        if body is ...:
-            return await self.client.request(method, path, headers)
+        headers |= {"authorization": f"Bearer {caller}"}
         return await self.client.request(method, path, headers, json=body)
 
     async def do(self, caller: str, deed: Deed) -> Answer:
@@ -101,9 +101,7 @@ class World:
             headers = {"authorization": f"Bearer {caller}"}
             async with self.client.stream(deed.path, headers) as stream:
                 return stream.head
-        return await self.client.request(
-            deed.method, deed.path, {"authorization": f"Bearer {caller}"}, json=deed.body
-        )
+        return await self.ask(caller, deed.method, deed.path, deed.body)
 
     def missing(self, caller: str, deed: Deed) -> Action | None:
         """Return the first thing that must be allowed for a deed and is allowed nowhere."""
@@ -166,6 +164,7 @@ class World:
         await self._sources(caller)
         await self._explained(caller)
         await self._forms(caller)
+        await self._tenants(caller)
 
     async def _subscriptions(self, caller: str) -> None:
         """Others' subscriptions are there for administrators, or where nothing is hidden."""
@@ -228,6 +227,17 @@ class World:
                 body=fields,
             )
             assert b"may not administer anything here" in answer.body, (caller, answer.body)
+
+    async def _tenants(self, caller: str) -> None:
+        """Where things are hidden, only administrators make a tenant by what is no entity."""
+        if self.guard.transparent or self.model.may(caller, Action.ADMINISTER):
+            return
+        for deed in beside(own(caller), "None"):
+            if deed.route in ("create_subscription", "add_context"):
+                path, body = deed.path, deed.body
+                answer = await self.ask(caller, "POST", path, body, **{"ngsild-tenant": "new"})
+                assert answer.status in (403, 404), (caller, deed)
+        assert "new" not in await self.client.broker.store.tenants()
 
     async def shown(self, caller: str) -> None:
         """Want values to be shown to readers only."""
