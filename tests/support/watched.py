@@ -141,7 +141,10 @@ class Watched:
             self.made.guard.decide_by(rules(decide, str))
         else:
             body = attributes(**self._values(kind, person))
-            await self.write("tags", "POST", f"{ENTITIES}/{entity_id(kind, person)}/attrs", body)
+            path = f"{ENTITIES}/{entity_id(kind, person)}/attrs"
+            answer = await self.made.ask("POST", path, "tags", body)
+            seen = self.shows("tags", "", person, kind, None)
+            assert answer.status == (204 if seen else 404), answer.body
         await self._settle()
 
     async def _settle(self) -> None:
