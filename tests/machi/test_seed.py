@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from broker.client import Client, value
+from broker.client import Client, Entity, value
 from consent.transform.counts import PUBLIC
 from machi.seed import flow
 from machi.seed.parts import facts
@@ -104,7 +104,17 @@ def test_no_entity_holds_a_null():
     assert b"null" not in orjson.dumps([*town_entities(), *drill_entities("run", NOW)])
 
 
-async def test_planting_again_leaves_what_was_changed(tmp_path: Path):
+async def test_planting_again_leaves_what_was_changed_and_looks_for_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str | None] = []
+    query = Client.query
+
+    async def noted(self: Client, **how: Any) -> list[Entity]:
+        asked.append(how.get("id"))
+        return await query(self, **how)
+
+    monkeypatch.setattr(Client, "query", noted)
     async with (
         live_broker(tmp_path) as url,
         Client(url) as town,
@@ -117,6 +127,8 @@ async def test_planting_again_leaves_what_was_changed(tmp_path: Path):
         assert (first.present, second.created) == (0, 1)
         assert second.present == first.created - 1
         assert value(await town.retrieve(LIGHT), "mode") == "manual"
+        assert asked
+        assert all(asked)
 
 
 async def test_town_planted_without_the_pinned_context_is_planted_anew_in_its_terms(
