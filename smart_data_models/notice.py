@@ -7,7 +7,9 @@ long, how to take it back, that nothing is lost by refusing.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import orjson
@@ -17,6 +19,8 @@ LANGUAGES: Final = ("ja", "ja-Hira", "en")
 TEXTS: Final = ("name", "description", "benefit", "risks")
 FIXED: Final = ("recipients", "dataCategories", "entityScope", "retention", "validFor",
                 "withdrawalEffect", "version", "controller")  # fmt: skip
+_DURATION: Final = re.compile(r"P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?")
+_DAYS: Final = (365, 30, 7, 1)
 
 
 def notice(texts: Mapping[str, Any], language: str) -> dict[str, Any]:
@@ -26,6 +30,18 @@ def notice(texts: Mapping[str, Any], language: str) -> dict[str, Any]:
     """
     said = {name: _in(texts.get(name), language) for name in TEXTS}
     return {"language": language, **said, **{name: texts.get(name) for name in FIXED}}
+
+
+def term(told: Any) -> timedelta | None:
+    """Return how long a duration such as `P1Y` or `P30D` lasts; None for what is none.
+
+    A year has 365 days and a month 30, so that a consent ends no later than its notice says.
+    """
+    found = _DURATION.fullmatch(told) if isinstance(told, str) else None
+    if found is None or not any(found.groups()):
+        return None
+    numbers = [int(each or 0) for each in found.groups()]
+    return timedelta(sum(days * each for days, each in zip(_DAYS, numbers, strict=True)))
 
 
 def digest(shown: Mapping[str, Any]) -> str:

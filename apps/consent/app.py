@@ -23,9 +23,13 @@ from apps.shell.forms import SESSION, FormRefused, Seal
 from apps.shell.language import language_of, words
 from apps.shell.pages import templates
 from broker.client import Client, ClientError, Entity, NotFound, Refused, Retry, value
+from smart_data_models.notice import digest
 
 HERE: Final = Path(__file__).parent
 TEXTS: Final = words(HERE / "words")
+_EASY: Final = orjson.loads((HERE / "words" / "ja-Hira.json").read_bytes())
+NOTICE: Final = {**TEXTS, "ja-Hira": {**TEXTS["ja"], **_EASY}}
+"""Words of a notice, by its language."""
 SOON: Final = Retry(attempts=2)
 OWN: Final = "TagDetection,FacilityBooking,Wallet"
 """Types of which a person is shown what is theirs."""
@@ -78,8 +82,8 @@ class Centre:
         return self._page(
             request, "home.html", "/", person,
             data=own,
-            consents=view.consents(found, names),
-            asked=view.undecided(purposes, found),
+            consents=view.consents(found, names, self._clock()),
+            asked=view.undecided(purposes, found, self._clock()),
             log=view.entries(log, names),
             said=view.said,
         )  # fmt: skip
@@ -92,9 +96,14 @@ class Centre:
         chosen = request.query_params.get("notice") or language_of(request)
         chosen = chosen if chosen in view.NOTICES else "ja"
         path = f"/notice?purpose={quote(purpose['id'])}"
+        shown = records.shown(purpose, chosen)
         return self._page(
             request, "notice.html", path, person,
-            shown=records.shown(purpose, chosen),
+            shown=shown,
+            seen=digest(shown),
+            n=NOTICE[chosen],
+            lasts=view.lasts,
+            recipient=view.recipient,
             chosen=chosen,
             choices=view.NOTICES,
             removes=view.REMOVES,
@@ -107,7 +116,7 @@ class Centre:
         client = self._client.acting_for(person.token)
         consent = await client.retrieve(request.query_params.get("id", ""))
         purposes = view.names(await _all(client, "DataPurpose"), language_of(request))
-        (row,) = view.consents([consent], purposes)
+        (row,) = view.consents([consent], purposes, self._clock())
         path = f"/withdraw?id={quote(consent['id'])}"
         return self._page(request, "withdraw.html", path, person, row=row)
 
@@ -178,10 +187,7 @@ class Centre:
         now = self._clock()
         if deed == "decide":
             purpose = await client.retrieve(fields.get("purpose", ""))
-            state = fields.get("state", "")
-            language = fields.get("notice", "ja")
-            if state not in ("given", "refused"):
-                raise FormRefused("bad_form")
+            state, language = records.decided(purpose, fields)
             local = f"432032:{secrets.token_hex(8)}"
             made = records.record(purpose, person.user, state, language, now, local)
             await client.create(made)

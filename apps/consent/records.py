@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from apps.shell.forms import FormRefused
 from broker.client import Entity, value
-from smart_data_models.notice import FIXED, TEXTS, digest, notice
+from smart_data_models.notice import FIXED, TEXTS, digest, notice, term
 
 SCHEMA: Final = "machi-consent/1.0"
 YEAR: Final = timedelta(days=365)
@@ -34,10 +36,26 @@ def holder(user: str) -> str:
     return f"urn:ngsi-ld:Holder:{user}"
 
 
+def decided(purpose: Entity, fields: Mapping[str, str]) -> tuple[str, str]:
+    """Return what a form below a notice says: the decision, and the notice's language.
+
+    Raises FormRefused where the notice is another one by now: nobody agrees to what they were not
+    shown.
+    """
+    state, language = fields.get("state", ""), fields.get("notice", "")
+    if state not in ("given", "refused") or fields.get("seen") != digest(shown(purpose, language)):
+        raise FormRefused("bad_form")
+    return state, language
+
+
 def record(
     purpose: Entity, user: str, state: str, language: str, now: datetime, local: str
 ) -> Entity:
-    """Return the record of what a person decided after they were shown the notice."""
+    """Return the record of what a person decided after they were shown the notice.
+
+    It lasts as long as the notice says, a year where it says nothing that is a duration.
+    """
+    lasts = term(value(purpose, "validFor")) or YEAR
     said = {
         "schemaVersion": SCHEMA,
         "recordId": local,
@@ -46,7 +64,7 @@ def record(
         "legalBasis": "consent",
         "state": state,
         "givenAt": _time(now),
-        "validUntil": _time(now + YEAR),
+        "validUntil": _time(now + lasts),
         "collectionMethod": "webForm",
         "noticeRef": f"/notice?purpose={purpose['id']}",
         "noticeDigest": digest(shown(purpose, language)),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
+from apps.consent.board import content
+from apps.consent.records import OFFERED
 from broker.client import Entity, value
 
 JAPAN: Final = timezone(timedelta(hours=9))
@@ -37,13 +40,39 @@ def names(entities: list[Entity], language: str) -> dict[str, str]:
     return {one["id"]: said(one, "name", language) for one in entities}
 
 
-def consents(found: list[Entity], purposes: Mapping[str, str]) -> list[dict[str, Any]]:
+def recipient(name: str, t: Mapping[str, str]) -> str:
+    """Return who receives data, as people call them, with the name the log has of them."""
+    told = t.get(f"recipient_{name}")
+    return f"{told}（{name.partition(':')[2]}）" if told else name
+
+
+def lasts(told: Any, t: Mapping[str, str]) -> str:
+    """Return a duration such as `P30D` in words."""
+    found = re.fullmatch(r"P(\d+)([YMWD])", str(told))
+    if found is None:
+        return str(told or "")
+    number, unit = found.groups()
+    return t[f"lasts_{unit}{1 if number == '1' else ''}"].format(number=number)
+
+
+def holds(consent: Entity, now: datetime) -> bool:
+    """Tell whether a consent is given and has not ended."""
+    try:
+        until = datetime.fromisoformat(str(value(consent, "validUntil")))
+    except ValueError:
+        return False
+    return value(consent, "state") in OPEN and now < until
+
+
+def consents(
+    found: list[Entity], purposes: Mapping[str, str], now: datetime
+) -> list[dict[str, Any]]:
     """Return the person's consents, those that hold first, then the newest."""
     rows = [
         {
             "id": one["id"],
             "purpose": purposes.get(str(value(one, "refPurpose")), str(value(one, "refPurpose"))),
-            "state": str(value(one, "state")),
+            "state": _state(one, now),
             "recipients": value(one, "recipients") or [],
             "since": clock_time(value(one, "givenAt")),
             "until": clock_time(value(one, "validUntil")),
@@ -51,7 +80,7 @@ def consents(found: list[Entity], purposes: Mapping[str, str]) -> list[dict[str,
             "effect": str(value(one, "withdrawalEffect")),
             "removes": value(one, "withdrawalEffect") in REMOVES,
             "pending": value(one, "state") == "withdrawn" and not value(one, "effectDoneAt"),
-            "holds": value(one, "state") in OPEN,
+            "holds": holds(one, now),
         }
         for one in found
         if value(one, "state") != "requested"
@@ -61,12 +90,30 @@ def consents(found: list[Entity], purposes: Mapping[str, str]) -> list[dict[str,
     return rows
 
 
-def undecided(purposes: list[Entity], found: list[Entity]) -> list[Entity]:
-    """Return the active purposes that the person has no consent to, or refusal of, in force."""
-    decided = {value(one, "refPurpose") for one in found if value(one, "state") == "given"}
+def undecided(purposes: list[Entity], found: list[Entity], now: datetime) -> list[Entity]:
+    """Return the active purposes to which the person has agreed to nothing that holds.
+
+    Who agreed to something else than what is offered now is asked anew.
+    """
+    agreed = [one for one in found if holds(one, now)]
     return [
-        one for one in purposes if value(one, "status") == "active" and one["id"] not in decided
+        one
+        for one in purposes
+        if value(one, "status") == "active"
+        and not any(
+            value(mine, "refPurpose") == one["id"] and _offer(mine) == _offer(one)
+            for mine in agreed
+        )
     ]
+
+
+def _offer(entity: Entity) -> list[Any]:
+    return [value(entity, name) for name in OFFERED]
+
+
+def _state(consent: Entity, now: datetime) -> str:
+    told = str(value(consent, "state"))
+    return "expired" if told in OPEN and not holds(consent, now) else told
 
 
 def entries(found: list[dict[str, Any]], purposes: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -96,6 +143,7 @@ def assessments(found: list[Entity], language: str) -> list[dict[str, Any]]:
             "until": clock_time(value(one, "validUntil")),
             "reason": said(one, "decisionReason", language),
             "sections": value(one, "sections") or [],
+            "seen": content(one),
         }
         for one in found
     ]

@@ -89,7 +89,10 @@ def _attributes(categories: Any) -> Names:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """A `DataPurpose`. `offer` is what a consent to it says, `notices` its notices' digests."""
+    """A `DataPurpose`. `offer` is what a consent to it says, `notices` its notices' digests.
+
+    `lasts` is how long a consent to it lasts at most, such as `P1Y`.
+    """
 
     id: str
     status: str
@@ -97,6 +100,7 @@ class Purpose:
     until: str | None
     offer: Mapping[str, Any]
     notices: frozenset[str]
+    lasts: str = ""
 
     @classmethod
     def of(cls, entity: Entity) -> Purpose:
@@ -108,6 +112,7 @@ class Purpose:
             moment(own(entity, "validUntil")),
             offer(entity),
             notices(entity),
+            str(own(entity, "validFor") or ""),
         )
 
 

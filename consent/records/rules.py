@@ -30,7 +30,7 @@ from consent.records.model import (
     value,
 )
 from consent.records.register import Known
-from smart_data_models.notice import LANGUAGES, TEXTS
+from smart_data_models.notice import LANGUAGES, TEXTS, term
 
 BOARD: Final = "officer:ethics"
 """The role of the data ethics board (倫理審査会)."""
@@ -272,8 +272,15 @@ def _agrees(after: Entity, known: Known, now: str) -> None:
     given = moment(own(after, "givenAt"))
     if given is None or not _near(given, now):
         raise _bad("A consent is given now.", "givenAt", "Give the present time.")
-    if moment(own(after, "validUntil")) is None:
+    until, lasts = moment(own(after, "validUntil")), term(purpose.lasts)
+    if until is None:
         raise _bad("A consent has an end.", "validUntil", "Give its end.")
+    if lasts is not None and until > _later(given, lasts + _SLACK):
+        raise _bad(
+            "A consent lasts no longer than its notice says.",
+            "validUntil",
+            f"Give an end within {purpose.lasts}.",
+        )
 
 
 def _guardianship(before: Entity | None, after: Entity, by: Writer, known: Known, now: str) -> None:

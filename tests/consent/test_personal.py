@@ -273,6 +273,7 @@ async def test_nobody_decides_for_a_person_even_where_anybody_may_write(tmp_path
         ({"recipients": ["client:shops"]}, 409),
         ({"withdrawalEffect": "stopAndErase"}, 409),
         ({"givenAt": "2020-01-01T00:00:00Z"}, 400),
+        ({"validUntil": "2099-01-01T00:00:00Z"}, 400),
         ({"refPurpose": "urn:ngsi-ld:DataPurpose:none"}, 409),
     ],
 )
