@@ -21,19 +21,25 @@ _COUNTS: Final = "/ngsi-ld/ex/v1/counts"
 _COLUMNS: Final = ["row", "from", "people"]
 _OVER: Final = timedelta(days=1, hours=1)
 """How long ago a day began that is counted already."""
+_BACK: Final = 7
+"""How many days are looked through for one that has something to show, where none is named."""
 _REFUSED: Final = {400: ("counts_no_day", 400), 422: ("", 200)}
 """What is said, and with which status; a broker without policies counts nobody (422)."""
 
 
 async def counts_page(request: Request) -> Response:
-    """Return the page of `?of=&day=`: by default the last day of the first that is counted."""
+    """Return the page of `?of=&day=`: by default the last day of the first that is counted.
+
+    The last day is that of the last week that has something to show.
+    """
     language, day = language_of(request), _day(request)
     offered: list[dict[str, Any]] = []
     told, table, status = "", None, 200
     try:
         offered = await _client(request).call("GET", _COUNTS)
         if offered:
-            table = await _table(request, request.query_params.get("of") or offered[0]["id"], day)
+            table = await _newest(request, request.query_params.get("of") or offered[0]["id"])
+            day = table["day"]
     except Refused as refusal:
         told, status = _REFUSED.get(refusal.status, ("counts_none", 404))
     except ClientError:
@@ -80,9 +86,26 @@ async def _table(request: Request, name: str, day: str) -> dict[str, Any]:
     return found
 
 
+async def _newest(request: Request, name: str) -> dict[str, Any]:
+    """Return the table of the day that is named, or of the last that has something to show."""
+    last = await _table(request, name, _day(request))
+    if last["counts"] or request.query_params.get("day"):
+        return last
+    for back in range(1, _BACK):
+        table = await _table(request, name, _last(back))
+        if table["counts"]:
+            return table
+    return last
+
+
 def _day(request: Request) -> str:
-    last = (datetime.now(UTC).astimezone(JST) - _OVER).date().isoformat()
-    return request.query_params.get("day") or last
+    return request.query_params.get("day") or _last()
+
+
+def _last(back: int = 0) -> str:
+    """Return the last day that is counted already, or one so many days before it."""
+    day = (datetime.now(UTC).astimezone(JST) - _OVER).date() - timedelta(days=back)
+    return day.isoformat()
 
 
 def _shown(table: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,16 @@ async def test_table_shows_what_is_released_and_a_dash_for_the_rest(page: aiohtt
         assert told in shown
 
 
+async def test_day_that_nobody_names_is_the_last_of_which_there_is_something_to_show(
+    page: aiohttp.ClientSession,
+):
+    async with page.get("/counts?lang=en") as answer:
+        shown = await answer.text()
+    assert "<td>25</td>" in shown
+    assert f'type="date" value="{DAY}"' in shown
+    assert f"day%3D{DAY}" in shown or f"day={DAY}" in shown
+
+
 async def test_table_can_be_taken_along_as_csv(page: aiohttp.ClientSession):
     async with page.get("/counts.csv", params={"of": PUBLIC_COUNT["id"], "day": DAY}) as answer:
         lines = (await answer.text()).splitlines()
