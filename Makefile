@@ -6,6 +6,9 @@ MODELS := $(VENV)/models
 COVERAGE := --cov
 REGISTRY := smart_data_models/built/registry.sqlite
 
+# Tests start hundreds of processes: each would compile every source anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint bench conformance crash mutants
 

@@ -1,5 +1,6 @@
 """Settings of the whole suite: Hypothesis profile, which tests are left out, what workers count."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is loaded by now, which stays to the end, from the garbage collector's rounds."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
