@@ -47,10 +47,11 @@ class Accounts(Protocol):
 
     keys: Keys | None
 
-    async def sign_in(self, name: str, password: str) -> Session:
+    async def sign_in(self, name: str, password: str, address: str = "") -> Session:
         """Return a new session. Raises Unauthorized, and TooManyRequests after many failures.
 
-        Neither tells whether there is an account of this name.
+        Neither tells whether there is an account of this name. `address` is where the try comes
+        from, empty where that is not known.
         """
         ...
 

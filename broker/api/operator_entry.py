@@ -63,7 +63,7 @@ async def sign_in(broker: Broker, request: Request) -> Response:
     form = broker.forms.read(request)
     name, password = (taken_text(form, member) for member in ("name", "password"))
     try:
-        session = await accounts.sign_in(name, password)
+        session = await accounts.sign_in(name, password, request.address)
     except TooManyRequests as error:
         answer = entrance(broker, request, error.status, "too_many")
         answer.headers.append((b"retry-after", ", ".join(error.members["retry_after"]).encode()))

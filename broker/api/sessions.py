@@ -26,7 +26,7 @@ async def sign_in(broker: Broker, request: Request) -> Response:
     if not isinstance(told, dict):
         raise _wrong("", "The body is not a JSON object.")
     name, password = (taken_text(told, member) for member in ("name", "password"))
-    session = await accounts.sign_in(name, password)
+    session = await accounts.sign_in(name, password, request.address)
     body = {
         "token": session.token,
         "user": session.user,

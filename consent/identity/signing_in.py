@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from broker.accounts import Keys, Session
 from broker.clock import Clock, now
 from broker.errors import TooManyRequests, Unauthorized
+from consent.identity.addresses import Failures
 from consent.identity.keys import SESSION, Token, digest
 from consent.identity.model import Account, Attempts
 from consent.identity.people import People
@@ -74,20 +75,24 @@ class SigningIn:
         self._token = token
         self._nobody: str | None = None
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._failures = Failures()
 
-    async def sign_in(self, name: str, password: str) -> Session:
+    async def sign_in(self, name: str, password: str, address: str = "") -> Session:
         """Return a new session. Raises Unauthorized, TooManyRequests."""
         handle = handle_of(name, self._secret)
         async with self._turns:
             attempts = self._people.attempts(handle)
-            wait = attempts.until - self._seconds()
-            if wait > 0:
-                raise _wait(int(wait) + 1)
+            if wait := self._failures.wait(address, self._seconds()):
+                raise _wait(wait)
+            left = attempts.until - self._seconds()
+            if left > 0:
+                raise _wait(int(left) + 1)
             account = self._people.account(handle)
             fits = await asyncio.to_thread(self._fits, account, password)
             if account is None or not fits:
                 failed = next_wait(self._people.attempts(handle), self._seconds())
                 self._people.failed(handle, failed, self._seconds() - _FORGET)
+                self._failures.add(address, self._seconds())
                 raise Unauthorized(
                     "Name and password do not fit.",
                     place="body:/password",
@@ -120,7 +125,7 @@ class SigningIn:
 
 def _wait(seconds: int) -> TooManyRequests:
     return TooManyRequests(
-        "There were too many failures to sign in under this name.",
+        "There were too many failures to sign in under this name, or from this address.",
         place="body:/name",
         remedy=f"Try again after {seconds} s.",
         retry_after=[str(seconds)],

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from broker.errors import MachiError, TooManyRequests, Unauthorized
+from consent.identity.addresses import MOST_FAILURES, SPAN
 from consent.identity.book import IdentityBook
 from consent.identity.model import Account, Attempts
 from consent.identity.passwords import Argon2
@@ -134,6 +135,21 @@ async def test_failures_count_across_a_restart(desk: Desk):
 async def test_tries_at_once_wait_as_tries_in_a_row_do(desk: Desk):
     await asyncio.gather(*(desk.refused() for _ in range(50)))
     assert len(desk.hasher.tried) <= FREE + 3
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "::ffff:8.8.8.8", "2001:4860:4860::8888"])
+async def test_many_names_tried_from_one_address_make_it_wait(desk: Desk, address: str):
+    for number in range(MOST_FAILURES):
+        with pytest.raises(Unauthorized):
+            await desk.desk.sign_in(f"name-{number}", "spring", address)
+    with pytest.raises(TooManyRequests):
+        await desk.desk.sign_in("hanako", "right", address)
+    assert (await desk.desk.sign_in("hanako", "right", "8.8.4.4")).user == "u-1"
+    assert (await desk.desk.sign_in("hanako", "right", "10.0.0.7")).user == "u-1"
+    for number in range(MOST_FAILURES):
+        await desk.refused(f"other-{number}")
+    desk.now += SPAN
+    assert (await desk.desk.sign_in("hanako", "right", address)).user == "u-1"
 
 
 def test_wait_doubles_up_to_a_quarter_of_an_hour():
