@@ -91,6 +91,14 @@ def _level(asked: Asked, name: str, value: Any, place: str) -> None:
     asked.take(name, str(value), place)
 
 
+def _truth(asked: Asked, name: str, value: Any, place: str) -> None:
+    if not isinstance(value, bool):
+        raise _wrong(
+            place, f"{name} must be true or false; this is {show(value)}.", "Send true or false."
+        )
+    asked.take(name, "true" if value else "false", place)
+
+
 def _coordinates(asked: Asked, name: str, value: Any, place: str) -> None:
     if not isinstance(value, str | list):
         raise _wrong(place, f"{name} must be an array; this is {show(value)}.", "Send an array.")
@@ -174,6 +182,8 @@ _MEMBERS: Final[dict[str, Reader]] = {
         ("attrs", "pick", "omit", "datasetId", "containedBy", "expandValues", "jsonKeys"), _list
     ),
     "joinLevel": _level,
+    **dict.fromkeys(("splitEntities", "entityMap"), _truth),
+    "entityMapLifetime": _text,
     "geoQ": _object(_GEO),
     "ordering": _object(_ORDERING),
 }

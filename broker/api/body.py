@@ -17,6 +17,7 @@ _LINK = re.compile(
     rb"<([^<>]*)>\s*;[^,<]*?rel\s*=\s*\"?http://www\.w3\.org/ns/json-ld#context\"?", re.IGNORECASE
 )
 _MAX_DEPTH = 100
+_ANNOUNCED = "Send Content-Type: application/json, or application/ld+json with @context."
 _MERGE_PATCH = b"application/merge-patch+json"
 
 
@@ -45,11 +46,17 @@ def _link(request: Request) -> str | None:
 
 
 def media(request: Request) -> bytes:
-    """Return the media type of the body; raises UnsupportedMediaType."""
+    """Return the media type of the body; raises InvalidRequest, UnsupportedMediaType."""
     headers = request.headers
     kind = headers.get(b"content-type", b"")
     if kind == JSON and b"content-encoding" not in headers:
         return kind
+    if not kind:
+        raise InvalidRequest(
+            "The request does not say what its body is.",
+            place="header:Content-Type",
+            remedy=_ANNOUNCED,
+        )
     kind = kind.split(b";")[0].strip().lower()
     if kind not in (b"application/json", b"application/ld+json") and not (
         kind == _MERGE_PATCH and request.route.method == "PATCH"
@@ -57,7 +64,7 @@ def media(request: Request) -> bytes:
         raise UnsupportedMediaType(
             "The body is not announced as JSON.",
             place="header:Content-Type",
-            remedy="Send Content-Type: application/json, or application/ld+json with @context.",
+            remedy=_ANNOUNCED,
             accept=[JSON.decode(), LD.decode()],
         )
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":

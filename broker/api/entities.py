@@ -27,6 +27,7 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     """Return one entity."""
     context = await link_context(broker, request)
     if request.query or request.media == GEO or b"prefer" in request.headers:
+        params.check_elsewhere(request.query)
         view = view_of(request, Asked(request.query), context)
     else:
         view = plain_view(context, request.media)

@@ -10,6 +10,7 @@ from broker.model.language import parse_languages
 from broker.model.names import check_attribute_name, check_dataset
 from broker.model.render import Form, Kind
 from broker.query.ids import parse_ids
+from broker.temporal.duration import parse_duration
 
 _FORMATS = {
     "normalized": "normalized",
@@ -110,6 +111,19 @@ LOCAL = Param(
     "Only entities of this broker; always so while it forwards nothing.",
     {"type": "boolean"},
 )
+SPLIT_ENTITIES = Param(
+    "splitEntities",
+    "Whether parts of an entity lie with several brokers; without effect while none is asked.",
+    {"type": "boolean"},
+)
+ENTITY_MAP = Param(
+    "entityMap",
+    "Asks for the location of an entity map; none is made, so none is told (§5.5.14).",
+    {"type": "boolean"},
+)
+ENTITY_MAP_LIFETIME = Param(
+    "entityMapLifetime", "How long an entity map should last (ISO 8601).", example="PT10M"
+)
 OBSERVED_AT = Param(
     "observedAt",
     "Given to merged attributes that have an observedAt.",
@@ -151,7 +165,7 @@ def boolean(query: dict[str, str], name: str) -> bool:
     if lowered not in ("true", "false"):
         raise BadRequestData(
             f"`{name}` is neither true nor false.",
-            place=f"query:{name}",
+            place=place_of(query, name),
             remedy=f"Send {name}=true, or leave it out.",
         )
     return lowered == "true"
@@ -251,6 +265,18 @@ def languages(query: dict[str, str]) -> tuple[str, ...]:
     """Return the languages asked for, most wanted first (§4.15)."""
     text = query.get("lang")
     return () if text is None else parse_languages(text, place_of(query, "lang"))
+
+
+def check_elsewhere(query: dict[str, str]) -> None:
+    """Check what has no effect while no other broker is asked, and no entity map is made.
+
+    Raises BadRequestData.
+    """
+    boolean(query, "splitEntities")
+    boolean(query, "entityMap")
+    if "entityMapLifetime" in query:
+        place = place_of(query, "entityMapLifetime")
+        parse_duration(query["entityMapLifetime"], place=place)
 
 
 def contained(query: dict[str, str]) -> frozenset[str]:

@@ -71,6 +71,7 @@ _SELECTION = (
     params.GEOMETRY, params.COORDINATES, params.GEOPROPERTY, params.SCOPE_Q, params.CSF,
     params.EXPAND_VALUES, params.JSON_KEYS,
 )  # fmt: skip
+_MAPS = (params.ENTITY_MAP, params.ENTITY_MAP_LIFETIME)
 _FORM = (params.FORMAT, params.OPTIONS, params.GEOMETRY_PROPERTY, params.LOCAL)
 _SHOWN = (
     *_FORM, params.PICKED, params.OMITTED, params.SHOWN_LANG, params.DATASETS, params.JOIN,
@@ -107,6 +108,7 @@ _ENTITIES = [
         query=(
             *_SELECTION, params.LIMIT, params.OFFSET, params.PAGE_AFTER, params.COUNT, *_SHOWN,
             params.ORDER_BY, params.COLLATION, params.ORDER_FROM, params.ORDER_GEOMETRY,
+            params.SPLIT_ENTITIES, *_MAPS,
         ),
         answers={200: ("A page of entities.", "EntityViews"), 203: _OLDER}, geojson=True,
     ),
@@ -125,7 +127,7 @@ _ENTITIES = [
     ),
     Route(
         "GET", f"{V1}/entities/{{id}}", entities.retrieve, "retrieve_entity", "Retrieve an entity",
-        query=(params.TYPE, params.ATTRS, *_SHOWN),
+        query=(params.TYPE, params.ATTRS, *_SHOWN, *_MAPS),
         answers={
             200: ("The entity.", "EntityView"),
             203: _OLDER,

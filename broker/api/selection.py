@@ -159,6 +159,7 @@ def entity_query(query: Asked, context: Context, view: View, max_limit: int) -> 
 
     Entities of which nothing that is picked would be shown are not selected.
     """
+    params.check_elsewhere(query)
     level = 0 if view.join is None else view.join.level
     node = narrow(query, context, view.form.attrs, level)
     picked = view.form.projection.pick

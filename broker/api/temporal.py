@@ -33,6 +33,7 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     """Return the history of one entity (§5.7.3)."""
     context = await link_context(broker, request)
     asked = Asked(request.query)
+    params.check_elsewhere(asked)
     entity_id = check_entity_id(request.path[0], "path:entityId")
     window = temporal_asked.time_range(asked, required=False)
     attrs, look = temporal_asked.look(asked, context, window)
@@ -67,6 +68,7 @@ async def query_by_post(broker: Broker, request: Request) -> Response:
 
 
 async def _page(broker: Broker, request: Request, asked: Asked, context: Context) -> Response:
+    params.check_elsewhere(asked)
     window = temporal_asked.time_range(asked, required=True)
     attrs, look = temporal_asked.look(asked, context, window)
     wanted = _wanted(broker, temporal_asked.series(asked, attrs, look), window, look)

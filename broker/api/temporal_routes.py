@@ -52,6 +52,7 @@ OPTIONS = Param(
     "options", "Comma-separated: a representation as in `format`, and `sysAttrs`.",
     example="temporalValues",
 )  # fmt: skip
+_MAPS = (params.ENTITY_MAP, params.ENTITY_MAP_LIFETIME)
 _RANGE = (TIMEREL, TIME_AT, END_TIME_AT, TIME_PROPERTY, LAST_N)
 _SHOWN = (
     METHODS, PERIOD, FORMAT, OPTIONS, params.PICKED, params.OMITTED, params.SHOWN_LANG,
@@ -70,7 +71,8 @@ TEMPORAL = [
             params.TYPE, params.ID, params.ID_PATTERN, params.ATTRS, params.Q, params.GEOREL,
             params.GEOMETRY, params.COORDINATES, params.GEOPROPERTY, params.SCOPE_Q, params.CSF,
             params.EXPAND_VALUES, params.JSON_KEYS, *_RANGE, *_SHOWN, params.ORDER_BY,
-            params.COLLATION, params.LIMIT, params.OFFSET, params.COUNT,
+            params.COLLATION, params.LIMIT, params.OFFSET, params.COUNT, params.SPLIT_ENTITIES,
+            *_MAPS,
         ),
         answers={200: ("A page of histories.", "HistoryViews"), 206: _PART}, errors=(404, 504),
         tag="History",
@@ -86,7 +88,7 @@ TEMPORAL = [
     ),
     Route(
         "GET", _ENTITY, temporal.retrieve, "retrieve_history", "Retrieve the history of an entity",
-        query=(*_RANGE, params.ATTRS, *_SHOWN),
+        query=(*_RANGE, params.ATTRS, *_SHOWN, *_MAPS),
         answers={200: ("The history.", "HistoryView"), 206: _PART}, errors=(404, 504),
         tag="History",
     ),

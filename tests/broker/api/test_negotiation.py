@@ -13,6 +13,7 @@ from tests.broker.api.data import (
     OWN,
     TRANSACTIONS,
     gauge,
+    refusal,
     urn,
 )
 from tests.support.asgi import Client, running
@@ -89,7 +90,7 @@ async def test_json_carries_the_context_in_a_link_and_json_ld_in_the_body(quick:
 
 
 @pytest.mark.parametrize(
-    "kind", ["", "text/plain", "application/xml", "application/merge-patch+json", "json"]
+    "kind", ["text/plain", ";", "application/xml", "application/merge-patch+json", "json"]
 )
 async def test_a_body_that_is_not_announced_as_json_is_415(quick: Client, kind: str) -> None:
     for path in (ENTITIES, f"{OPERATIONS}/upsert", TRANSACTIONS):
@@ -97,6 +98,16 @@ async def test_a_body_that_is_not_announced_as_json_is_415(quick: Client, kind: 
         assert answer.status == 415
         assert (answer.header("content-length"), answer.body) == ("0", b"")
         assert answer.header("accept") == "application/json, application/ld+json"
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-type": ""}], ids=["absent", "empty"])
+async def test_a_body_that_is_not_announced_at_all_is_refused_with_the_remedy(
+    quick: Client, headers: dict[str, str]
+) -> None:
+    for method, path in (("POST", ENTITIES), ("PATCH", ONE), ("POST", f"{OPERATIONS}/upsert")):
+        answer = await quick.request(method, path, headers, body=b"{}")
+        assert refusal(answer) == (400, "InvalidRequest", "header:Content-Type")
+        assert "Content-Type: application/json" in answer.problem["remedy"]
 
 
 async def test_a_charset_beside_the_media_type_is_fine(quick: Client) -> None:

@@ -5,10 +5,11 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.broker.api.data import CORE, ENTITIES, ERRORS, OPERATIONS, gauge, urn
+from tests.broker.api.data import CORE, ENTITIES, ERRORS, OPERATIONS, V1, gauge, urn
 from tests.support.asgi import Answer, Client
 
 HERE = {"type": "Point", "coordinates": [130.757, 32.213]}
+AFTER = "timerel=after&timeAt=2020-01-01T00:00:00Z&timeproperty=createdAt"
 THERE = {"type": "Point", "coordinates": [131.5, 33.0]}
 
 
@@ -94,6 +95,9 @@ async def test_a_query_that_selects_nothing_in_particular_is_too_wide(
         ("georel=within&geometry=Polygon", "query:coordinates"),
         ("type=Gauge&geometryProperty=location", "query:geometryProperty"),
         ("type=Gauge&csf=source%7Blevel%7D==1", "query:csf"),
+        ("type=Gauge&splitEntities=perhaps", "query:splitEntities"),
+        ("type=Gauge&entityMap=yes", "query:entityMap"),
+        ("type=Gauge&entityMap=true&entityMapLifetime=soon", "query:entityMapLifetime"),
     ],
 )
 async def test_a_bad_parameter_is_named(quick: Client, query: str, place: str) -> None:
@@ -101,6 +105,27 @@ async def test_a_bad_parameter_is_named(quick: Client, query: str, place: str) -
     assert answer.status == 400
     assert answer.problem["type"] == ERRORS + "BadRequestData"
     assert answer.problem["place"] == place
+
+
+MAPS = "entityMap=true&entityMapLifetime=PT10M"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{ENTITIES}?type=Gauge&splitEntities=true&{MAPS}",
+        f"{ENTITIES}/{urn(0)}?{MAPS}",
+        f"{V1}/temporal/entities?type=Gauge&{AFTER}&splitEntities=true&{MAPS}",
+        f"{V1}/temporal/entities/{urn(0)}?{AFTER}&{MAPS}",
+    ],
+)
+async def test_an_entity_map_is_declined_by_telling_of_none(client: Client, path: str) -> None:
+    await client.post(ENTITIES, gauge(0))
+    await client.post(f"{V1}/temporal/entities", gauge(0))
+    answer = await client.get(path)
+    assert answer.status == 200
+    assert urn(0) in str(answer.json())
+    assert answer.header("ngsild-entitymap") is None
 
 
 async def test_a_page_larger_than_the_broker_serves_is_refused(quick: Client) -> None:

@@ -31,6 +31,7 @@ async def asked(client: Client, parameters: str = "", **members: Any) -> Any:
         ({"entities": [{"type": "Gauge", "idPattern": "[34]$"}]}, [3, 4]),
         ({"entities": [{"type": "Bridge"}, {"type": "Gauge", "id": urn(4)}]}, [4]),
         ({"q": "level>2"}, [3, 4]),
+        ({"q": "level>3", "splitEntities": False, "entityMap": True}, [4]),
         ({"attrs": ["level", "absent"], "scopeQ": "/s1,/s2"}, [1, 2]),
         (
             {
@@ -91,6 +92,9 @@ async def test_pages_and_forms_are_parameters(client: Client) -> None:
         ({"type": "Query", "geoQ": {"georel": "near"}}, "body:/geoQ/geometry"),
         ({"type": "Query", "geoQ": {"x": "y"}}, "body:/geoQ/x"),
         ({"type": "Query", "q": "a", "scopeQ": "//"}, "body:/scopeQ"),
+        ({"type": "Query", "q": "a", "splitEntities": "true"}, "body:/splitEntities"),
+        ({"type": "Query", "q": "a", "entityMap": 1}, "body:/entityMap"),
+        ({"type": "Query", "q": "a", "entityMapLifetime": "1h"}, "body:/entityMapLifetime"),
     ],
 )
 async def test_what_is_no_query_is_refused_with_its_place(
