@@ -76,12 +76,12 @@ class Lane:
                 response = await chained(self._broker, request)
             else:
                 response = await route.handler(self._broker, request)
-            if self._broker.disclosures.pending:
-                await self._broker.disclosures.settled()
         except MachiError as error:
             response = problem(error)
         except Exception as error:
             response = problem(unexpected(route.name, error))
+        if self._broker.disclosures.pending:
+            response = await self._noted(response)
         metrics = self._broker.metrics
         metrics.requests[route.name, response.status] += 1
         metrics.seconds[route.name] += perf_counter() - started
@@ -90,6 +90,19 @@ class Lane:
             response.headers.append((b"NGSILD-Tenant", named))
         if self._origins:
             self._origins.allow(request, response)
+        return response
+
+    async def _noted(self, response: Response) -> Response:
+        """Return an answer once what it tells of persons is on the disk, or why it is kept back.
+
+        Refusals tell something too: that a condition does not hold, for instance.
+        """
+        try:
+            await self._broker.disclosures.settled()
+        except MachiError as error:
+            return problem(error)
+        except Exception as error:
+            return problem(unexpected("the disclosure log", error))
         return response
 
     def refuse(self, request: Request, error: MachiError) -> Response:

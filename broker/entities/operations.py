@@ -267,7 +267,7 @@ def _check(value: dict[str, Any], context: Names, pre: Preconditions) -> Operati
         node = parse_q(text, context.expand, linked=DEPTH, place="body:/q")
 
     async def run(tx: Tx, entities: Entities, caller: Caller) -> int:
-        record = await entities.visible(tx, caller, entity_id)
+        record = await entities.visible(tx, caller, entity_id, told=node is not None)
         pre.check(record, entity_id)
         if node is not None and (
             record is None or not await _holds(node, record.entity, tx, entities, caller)
@@ -286,7 +286,7 @@ async def _holds(node: Node, entity: Entity, tx: Tx, entities: Entities, caller:
     """Tell whether an entity satisfies a condition, linked ones as the unit of work sees them."""
 
     async def fetch(ids: Collection[str]) -> list[Entity]:
-        found = [await entities.visible(tx, caller, entity_id) for entity_id in ids]
+        found = [await entities.visible(tx, caller, entity_id, told=True) for entity_id in ids]
         return [record.entity for record in found if record is not None]
 
     try:

@@ -208,12 +208,18 @@ class Entities:
         seen = (self.guard.view(caller, tenant, entity) for entity in entities)
         return [entity for entity in seen if entity is not None]
 
-    async def visible(self, tx: Tx, caller: Caller, entity_id: str) -> Record | None:
-        """Return the entity as the caller sees it within a unit of work, None where hidden."""
+    async def visible(
+        self, tx: Tx, caller: Caller, entity_id: str, *, told: bool = False
+    ) -> Record | None:
+        """Return the entity as the caller sees it within a unit of work, None where hidden.
+
+        `told` says that the answer tells something of it, so that it counts as shown.
+        """
         record = await tx.get(entity_id)
         if record is None or self.guard.transparent:
             return record
-        seen = self._quiet.view(caller, tx.tenant, record.entity)
+        guard = self.guard if told else self._quiet
+        seen = guard.view(caller, tx.tenant, record.entity)
         return None if seen is None else Record(seen, record.version)
 
     def _visible(self, tx: Tx, caller: Caller, target: Target, record: Record | None) -> Entity:

@@ -125,6 +125,20 @@ async def test_person_sees_who_read_what_for_which_purpose(open_town: Town):
     assert told["target"] == "urn:ngsi-ld:TagDetection:1"
 
 
+@pytest.mark.parametrize(("condition", "status"), [("<0", 200), (">0", 412)])
+async def test_condition_that_a_transaction_checks_is_in_the_log_whether_it_holds_or_not(
+    open_town: Town, condition: str, status: int
+):
+    await open_town.make(open_town.consent("hana"), "account:hana")
+    check = {"op": "check", "id": "urn:ngsi-ld:TagDetection:1", "q": RSSI + condition}
+    path, body = "/ngsi-ld/ex/v1/transactions", {"operations": [check]}
+    answer = await open_town.ask("POST", path, "rescue", body, machi_purpose=RESCUE)
+    assert answer.status == status
+    assert not open_town.log.pending
+    (told,) = await open_town.log.of("", holder("hana"))
+    assert (told["actor"], told["action"], told["purpose"]) == ("rescue", "read", RESCUE)
+
+
 async def test_emergency_override_ends_by_itself_and_is_in_the_persons_log(open_town: Town):
     told = attributes(
         openedBy="officer",
