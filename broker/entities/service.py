@@ -19,7 +19,8 @@ from broker.errors import ResourceNotFound
 from broker.guard import Action, Caller, Guard
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
-from broker.store.contract import Page, Record, Store, Tx
+from broker.store.birth import Birth
+from broker.store.contract import Page, Record, Store, Tx, Work
 from broker.store.swap import Swap, swapped
 from broker.validation import Fit
 
@@ -115,7 +116,11 @@ class Entities:
         def work(tx: Tx) -> Awaitable[Record]:
             return self.create_in(tx, caller, fragment)
 
-        return self.store.write(tenant, work, client=caller.client, create_tenant=True)
+        def may(entity: Entity) -> None:
+            self.guard.may_write(caller, tenant, None, entity)
+
+        doing: Work[Record] = work if self._fit is not None else Birth(work, fragment, may)
+        return self.store.write(tenant, doing, client=caller.client, create_tenant=True)
 
     async def create_in(self, tx: Tx, caller: Caller, fragment: Entity) -> Record:
         """Create an entity within a unit of work."""

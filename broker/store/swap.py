@@ -44,6 +44,10 @@ class Swap(Generic[R]):
     def __call__(self, tx: Tx) -> Awaitable[tuple[Record, R]]:
         return self.work(tx)
 
+    def answer(self, record: Record) -> tuple[Record, R]:
+        """Return what the work returns of the record it stored."""
+        return record, self.told
+
 
 def swapped(fragment: Entity) -> tuple[str, Instance] | None:
     """Return attribute and instance where a fragment is nothing but one that can be swapped."""

@@ -15,10 +15,10 @@ from broker.store.sqlite.check_history import history_problems
 from broker.store.sqlite.check_outbox import outbox_problems
 from broker.store.sqlite.connection import Run, connect, runner
 from broker.store.sqlite.documents import parse
+from broker.store.sqlite.entering import ALL_TYPES
 from broker.store.sqlite.index import Terms, terms
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pending import TABLES
-from broker.store.sqlite.session import ALL_TYPES
 
 MOST: Final = 100
 """Problems that are reported before the check gives up on the rest."""

@@ -10,10 +10,10 @@ from broker.query.plan import IndexTerm
 from broker.store.sqlite.candidates import Offer, Probe, candidates, listed
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.costs import PROBE, most_probed
+from broker.store.sqlite.entering import ALL_TYPES
 from broker.store.sqlite.hops import Hop, Resolver
 from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.pending import Pending
-from broker.store.sqlite.session import ALL_TYPES
 
 FEW: Final = 64
 """Rows of an index up to which it is used without a look at the alternative."""

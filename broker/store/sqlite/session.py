@@ -15,6 +15,7 @@ from broker.store.contract import Answer, Committed, Kind, Record, Resource, Typ
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.documents import dump, opened, rewritten
 from broker.store.sqlite.effects import Effects
+from broker.store.sqlite.entering import ALL_TYPES, Entering, numbers, only
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.resources import load_resource, load_resources
 from broker.store.sqlite.town import Town, dump_rules
@@ -28,9 +29,6 @@ EXPIRES: Final = b'"expiresAt"'
 LOAD: Final = "SELECT eid, seq, version, doc FROM entity WHERE tid = ? AND id = ?"
 UPDATE: Final = "UPDATE entity SET version = ?, seq = ?, doc = ? WHERE eid = ?"
 CHANGE: Final = "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-ALL_TYPES: Final = 0
-"""Stands for all entities of a tenant in `counter`."""
 
 
 @dataclass(slots=True)
@@ -67,6 +65,7 @@ class Session:
     __slots__ = (
         "_connection",
         "_due",
+        "_entering",
         "_feed",
         "_indexer",
         "_names",
@@ -81,6 +80,7 @@ class Session:
         connection: apsw.Connection,
         run: Run,
         indexer: Indexer,
+        entering: Entering,
         feed: Feed,
         town: Town,
         effects: Effects,
@@ -95,6 +95,7 @@ class Session:
         self._connection = connection
         self._run = run
         self._indexer = indexer
+        self._entering = entering
         self._feed = feed
         self._town = town
         self._due: str | None = None
@@ -215,19 +216,15 @@ class Session:
         assert entity is not None
         entity_id, seq, version = change.entity_id, change.seq, change.version
         document = dump(entity, self._names.keys)
-        type_ids = self._type_ids(entity["type"])
-        self._run(
-            "INSERT INTO entity (tid, id, version, seq, type, doc) VALUES (?, ?, ?, ?, ?, ?)",
-            (self._town.tid, entity_id, version, seq, _only(type_ids), document),
-        )
-        eid = self._connection.last_insert_rowid()
+        types, last = numbers(entity["type"], self._names), 0
+        if self._feed.graves:
+            last, _ = self._entering.leave_grave(self._town.tid, entity_id)
+        place = (version, seq)
+        eid = self._entering.enter(entity, types, document, place, self._town, self.effects)
         transient = EXPIRES in document
         if transient:
             self._schedule(entity_id, first_expiry(entity))
-        self._indexer.add_types(eid, entity_id, type_ids)
-        self._count((ALL_TYPES, *type_ids), 1)
-        self._index(eid, committed)
-        parts = self._leave_grave(entity_id), eid, document, None
+        parts = last, eid, document, None
         return Held(entity, version, eid, seq, document, transient), parts
 
     def _update(self, committed: Committed, held: Held) -> tuple[Held, Parts]:
@@ -272,26 +269,15 @@ class Session:
 
     def _remove(self, eid: int, entity: Entity) -> None:
         self._run("DELETE FROM entity WHERE eid = ?", (eid,))
-        type_ids = self._type_ids(entity["type"])
+        type_ids = numbers(entity["type"], self._names)
         self._indexer.remove_types(entity["id"], type_ids)
         self._count((ALL_TYPES, *type_ids), -1)
 
-    def _leave_grave(self, entity_id: str) -> int:
-        """Return the newest change of an earlier entity with this id, 0 where there is none."""
-        if not self._feed.graves:
-            return 0
-        key = (self._town.tid, entity_id)
-        seq: int | None = self._run("SELECT seq FROM grave WHERE tid = ? AND id = ?", key).get
-        if seq is None:
-            return 0
-        self._run("DELETE FROM grave WHERE tid = ? AND id = ?", key)
-        return seq
-
     def _retype(self, eid: int, before: Entity, after: Entity) -> None:
-        old, new = self._type_ids(before["type"]), self._type_ids(after["type"])
+        old, new = numbers(before["type"], self._names), numbers(after["type"], self._names)
         lost = [nid for nid in old if nid not in new]
         gained = [nid for nid in new if nid not in old]
-        self._run("UPDATE entity SET type = ? WHERE eid = ?", (_only(new), eid))
+        self._run("UPDATE entity SET type = ? WHERE eid = ?", (only(new), eid))
         self._indexer.remove_types(after["id"], lost)
         self._count(lost, -1)
         self._indexer.add_types(eid, after["id"], gained)
@@ -309,14 +295,6 @@ class Session:
             change.seq,
         )
 
-    def _type_ids(self, types: Iterable[str]) -> list[int]:
-        return [self._names.intern(iri) for iri in dict.fromkeys(types)]
-
     def _count(self, types: Iterable[int], difference: int) -> None:
         tid = self._town.tid
         self.effects.counts += [((tid, nid), difference) for nid in types]
-
-
-def _only(type_ids: list[int]) -> int:
-    """Return the only type of an entity, or 0."""
-    return type_ids[0] if len(type_ids) == 1 else 0

@@ -17,6 +17,7 @@ from broker.errors import ServiceUnavailable
 from broker.model.census import Census
 from broker.query.ast import EntityQuery
 from broker.store.audience import Audience
+from broker.store.birth import Birth
 from broker.store.contract import (
     Change,
     Kept,
@@ -35,10 +36,12 @@ from broker.store.sqlite import feed
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.census import count_slice, tally
 from broker.store.sqlite.connection import DATA_FILE, connect, runner
+from broker.store.sqlite.creating import Creating
 from broker.store.sqlite.documents import StoredRecord
 from broker.store.sqlite.drop import drop_slice
 from broker.store.sqlite.due import select_due
 from broker.store.sqlite.effects import Effects
+from broker.store.sqlite.entering import ALL_TYPES, Entering
 from broker.store.sqlite.errors import UnusableFolder
 from broker.store.sqlite.explain import Observed
 from broker.store.sqlite.forgetting import forget_slice
@@ -54,7 +57,7 @@ from broker.store.sqlite.recovery import recover
 from broker.store.sqlite.resources import load_resource, load_resources
 from broker.store.sqlite.rows import Rows
 from broker.store.sqlite.schema import migrate
-from broker.store.sqlite.session import ALL_TYPES, Feed, Session
+from broker.store.sqlite.session import Feed, Session
 from broker.store.sqlite.swapping import Swapping
 from broker.store.sqlite.town import Town, Towns, View, load_rules
 from broker.store.sqlite.writer import Writer
@@ -151,15 +154,15 @@ class SqliteStore:
         if not self._open:
             raise closed()
 
-        swap: Any = work if work.__class__ is Swap else None
+        short = self._short.get(work.__class__)
 
         def job(effects: Effects) -> T:
             town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
             now = self._clock()
-            if swap is not None:
-                record = self._swapping.attempt(swap, town, now, effects)
+            if short is not None:
+                record = short(work, town, now, effects)
                 if record is not None:
-                    return record, swap.told  # type: ignore[return-value]
+                    return work.answer(record)  # type: ignore[attr-defined,no-any-return]
             return run(UnitOfWork(self._session(town, effects), tenant, client, now), work)
 
         return self._writer.submit(job, client=True)
@@ -367,7 +370,11 @@ class SqliteStore:
         self._moving = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
         self._run = runner(self._connection)
-        self._swapping = Swapping(self._run, self._indexer, self._feed)
+        self._entering = Entering(self._connection, self._run, self._indexer)
+        self._short: dict[type, Callable[..., Record | None]] = {
+            Swap: Swapping(self._run, self._indexer, self._feed).attempt,
+            Birth: Creating(self._run, self._entering, self._feed).attempt,
+        }
         self._span = (pruned + 1, newest)
         self._entities = self._connection.execute(
             "SELECT coalesce(sum(n), 0) FROM counter WHERE type = ?", (ALL_TYPES,)
@@ -475,8 +482,10 @@ class SqliteStore:
             pass
 
     def _session(self, town: Town, effects: Effects) -> Session:
-        tell = self.outbox.tell
-        return Session(self._connection, self._run, self._indexer, self._feed, town, effects, tell)
+        return Session(
+            *(self._connection, self._run, self._indexer, self._entering, self._feed),
+            *(town, effects, self.outbox.tell),
+        )
 
     def _begin(self) -> Effects:
         return Effects(self._feed.seq)

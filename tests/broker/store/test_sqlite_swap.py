@@ -1,9 +1,7 @@
 """A swap writes, tells and refuses exactly what the unit of work it stands for would."""
 
 import asyncio
-import itertools
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +10,19 @@ from hypothesis import strategies as st
 
 from broker.entities.semantics import UpdateResult, append, update_attributes
 from broker.entities.service import Entities, Target
-from broker.errors import Conflict, MachiError
+from broker.errors import Conflict
 from broker.guard import ANYONE, OpenGuard
 from broker.model.entity import DEFAULT, Entity
-from broker.store.contract import Committed, Record, Tx, TypeRules
+from broker.store.contract import Record, Tx, TypeRules
 from broker.store.sqlite import SqliteStore
-from broker.store.sqlite.connection import DATA_FILE, connect
 from broker.store.sqlite.maintenance import check
 from broker.store.swap import Swap
 from tests.broker.store.helpers import LEVEL, SHELTER, HandClock, create, entity, point, prop
+from tests.broker.store.pair import Pair, outcome
 
 IRIS = [f"https://example.org/{name}" for name in "ab"]
 TIME = "2026-01-01T00:00:00.{:06}Z"
 LATER = TIME.format(1)
-TABLES = ("entity", "change", "anum", "atxt", "box", "pair", "due", "name")
 
 values = st.one_of(
     st.sampled_from([0, 1, 1.0, True, 2**63, 2**70, "", '}},"', "\n}}", '"attrs":', '"expiresAt"']),
@@ -69,64 +66,8 @@ clocks = st.one_of(
 )
 
 
-class Side:
-    """A store, and what it told."""
-
-    def __init__(self, folder: Path, clock: HandClock) -> None:
-        self.folder = folder
-        self.store = SqliteStore(folder, clock=clock)
-        self.entities = Entities(self.store, OpenGuard(), clock)
-        self.told: list[Any] = []
-
-    async def open(self) -> None:
-        await self.store.open()
-        self.store.listen(self._listen)
-
-    def _listen(self, committed: list[Committed]) -> None:
-        self.told += [(each.change, shown(each.before), shown(each.after)) for each in committed]
-
-
-class Pair:
-    """Two stores with one clock: one may swap, the other may not."""
-
-    def __init__(self, folder: Path) -> None:
-        self.clock = HandClock()
-        self.numbers = itertools.count()
-        self.swapping, self.working = (Side(folder / name, self.clock) for name in ("one", "two"))
-
-    async def open(self) -> None:
-        await self.swapping.open()
-        await self.working.open()
-
-    async def close(self) -> None:
-        await self.swapping.store.close()
-        await self.working.store.close()
-
-    def rows(self) -> list[list[Any]]:
-        """Return what both files hold."""
-        found = []
-        for side in (self.swapping, self.working):
-            connection = connect(side.folder / DATA_FILE)
-            tables = [connection.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES]
-            found.append([sorted(map(repr, rows)) for rows in tables])
-            connection.close()
-        return found
-
-
-def shown(one: Entity | None) -> Entity | None:
-    return None if one is None else {**one, "attrs": dict(one["attrs"])}
-
-
 def edit(fragment: Entity, semantics: Any) -> Any:
     return lambda current, now: semantics(current, fragment, now)
-
-
-async def outcome(writing: Any) -> Any:
-    try:
-        record, result = await writing
-    except MachiError as error:
-        return type(error), str(error), error.place
-    return shown(record.entity), record.version, result
 
 
 async def run(
@@ -135,7 +76,7 @@ async def run(
     """Do the same on both sides, and compare what is told. `times` is what the clock shows."""
     at = iter(times)
     pair.clock.time = TIME.format(next(at))
-    for side in (pair.swapping, pair.working):
+    for side in (pair.short, pair.working):
         await create(side.store, first)
     for burst, adding in steps:
         pair.clock.time = TIME.format(next(at))
@@ -144,11 +85,11 @@ async def run(
             for fragment in burst
         ]
         target = Target(first["id"])
-        write, change = pair.swapping.entities.write, pair.working.entities.change
+        write, change = pair.short.entities.write, pair.working.entities.change
         one = [outcome(write(ANYONE, "", target, fragment, edited)) for fragment, edited in edits]
         two = [outcome(change(ANYONE, "", target, edited)) for _, edited in edits]
         assert await asyncio.gather(*one) == await asyncio.gather(*two)
-    assert pair.swapping.told == pair.working.told
+    assert pair.short.told == pair.working.told
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +106,7 @@ def pair(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> It
     runner.run(pair.close())
     one, two = pair.rows()
     assert one == two
-    assert check(pair.swapping.folder) == []
+    assert check(pair.short.folder) == []
 
 
 def one(**members: Any) -> dict[str, Any]:

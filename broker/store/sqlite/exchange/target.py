@@ -30,6 +30,7 @@ from broker.store.outbox import StoredSubscription
 from broker.store.refusals import encode
 from broker.store.sqlite.connection import DATA_FILE, Run, connect, runner
 from broker.store.sqlite.documents import dump, encode_parts
+from broker.store.sqlite.entering import ALL_TYPES
 from broker.store.sqlite.errors import TargetExists
 from broker.store.sqlite.exchange.past import write_head, write_moments
 from broker.store.sqlite.exchange.queues import write_row
@@ -39,7 +40,7 @@ from broker.store.sqlite.ledger import GONE, HELD
 from broker.store.sqlite.lock import FolderLock
 from broker.store.sqlite.maintenance import publish
 from broker.store.sqlite.schema import migrate
-from broker.store.sqlite.session import ALL_TYPES, EXPIRES
+from broker.store.sqlite.session import EXPIRES
 from broker.store.sqlite.town import Town, Towns, dump_rules
 
 UNFINISHED: Final = DATA_FILE + ".unfinished"
