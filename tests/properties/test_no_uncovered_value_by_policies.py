@@ -273,7 +273,6 @@ CHANGED = Drawn("contractBound", True, frozenset({TAG}), None, "client:app", "dr
 
 
 @given(st.frozensets(st.sampled_from(PERSONAL)), DRAWN, STEPS)
-@example(frozenset(), [], TOLD)
 @example(frozenset({TAG}), [CHANGED], TOLD)
 @pytest.mark.timeout(effort(quick=300, long=7200))
 @settings(max_examples=effort(quick=1, long=150), phases=(Phase.explicit, Phase.generate))
