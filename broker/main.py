@@ -8,7 +8,7 @@ import gc
 import logging
 import resource
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -48,16 +48,28 @@ class CannotListen(Exception):
     """The broker cannot have the address it was told; the text says why and what to do."""
 
 
-class _Server(uvicorn.Server):
-    """Ends live streams as soon as it is told to stop, so that it need not wait for them."""
+class Server(uvicorn.Server):
+    """Ends live streams as soon as it is told to stop, so that it need not wait for them.
 
-    def __init__(self, config: uvicorn.Config, broker: Broker) -> None:
+    The chores end before the store is closed.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, broker: Broker, chores: Sequence[asyncio.Task[None]]
+    ) -> None:
         super().__init__(config)
         self._broker = broker
+        self._chores = chores
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._broker.feed.close()
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.wait(self._chores)
+        await super().shutdown(sockets)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -166,7 +178,7 @@ async def _run(
         settings.host, settings.port, settings.data,
     )  # fmt: skip
     try:
-        await _Server(config, broker).serve(sockets=[sock])
+        await Server(config, broker, chores).serve(sockets=[sock])
     finally:
         for chore in chores:
             chore.cancel()

@@ -33,7 +33,7 @@ def welcome(
         f"  MQTT     {HOST}:{settings.mqtt_port}",
         f"play the flood of 4 July 2020:  {_program()} replay kuma-2020 --speed 600{ports}",
         *_keys(settings, handed),
-        *_accounts(people),
+        *_accounts(settings, people),
         "stop with Ctrl-C",
     ]
 
@@ -54,10 +54,11 @@ def _keys(settings: TownSettings, handed: Handed | None) -> list[str]:
     return lines
 
 
-def _accounts(people: list[tuple[str, str, str]]) -> list[str]:
+def _accounts(settings: TownSettings, people: list[tuple[str, str, str]]) -> list[str]:
     if not people:
         return []
-    lines = ["accounts of the demo, for the staff page and /operator; passwords are shown once:"]
+    operator = f"http://localhost:{settings.broker_port}/operator"
+    lines = [f"accounts of the demo, for these pages and {operator}; passwords are shown once:"]
     return lines + [f"  {name:<14} {role:<16} {password}" for name, role, password in people]
 
 

@@ -1,12 +1,15 @@
 """What a broker process does beside answering."""
 
+import asyncio
 import resource
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+import uvicorn
 
 from broker.api.limits import Limits
-from broker.main import keep_pruned, open_files
+from broker.main import Server, keep_pruned, open_files
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
 from broker.store.refusals import not_committed
@@ -67,3 +70,18 @@ async def test_changes_past_the_retention_are_forgotten() -> None:
 
 async def test_a_prune_that_fails_is_tried_again() -> None:
     assert await pruned(OldStore([not_committed("disk full")]), 2) == (2, 1)
+
+
+async def test_chores_have_ended_when_the_store_is_closed() -> None:
+    chore = asyncio.create_task(asyncio.sleep(3600))
+    ended: list[bool] = []
+
+    class Application:
+        async def shutdown(self) -> None:
+            ended.append(chore.done())
+
+    nobody: Any = None
+    server = Server(uvicorn.Config(nobody), nobody, [chore])
+    server.servers, server.lifespan = [], Application()
+    await server.shutdown()
+    assert ended == [True]

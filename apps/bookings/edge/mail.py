@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import smtplib
 import ssl
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -164,7 +165,12 @@ async def _maybe(client: Client, entity_id: str) -> Entity | None:
 
 
 def read_server(path: Path) -> Server:
-    """Return the server that a file names. Raises MailRefused, OSError."""
+    """Return the server that a file names, which only its owner may read.
+
+    Raises MailRefused, OSError.
+    """
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise MailRefused(f"{path} can be read by others; chmod 600 it")
     try:
         told = orjson.loads(path.read_bytes())
         good = isinstance(told["host"], str) and isinstance(told["port"], int)

@@ -144,14 +144,23 @@ async def test_address_that_cannot_be_is_refused(mail):
         await Holders(PaperVault()).new(Contact("阿蘇", mail))
 
 
+def _kept(folder: Path, told: str) -> Path:
+    path = folder / "mail.json"
+    path.write_text(told)
+    path.chmod(0o600)
+    return path
+
+
 @pytest.mark.parametrize("told", ["no json", "{}", '{"host": "h", "port": 25, "sender": "nobody"}'])
 def test_mail_server_that_cannot_be_is_refused(tmp_path: Path, told):
-    (tmp_path / "mail.json").write_text(told)
-    with pytest.raises(MailRefused):
-        read_server(tmp_path / "mail.json")
+    with pytest.raises(MailRefused, match=r"has no|is no"):
+        read_server(_kept(tmp_path, told))
 
 
-def test_mail_server_of_a_file(tmp_path: Path):
-    told = '{"host": "h", "port": 25, "sender": "a@b.example", "starttls": true}'
-    (tmp_path / "mail.json").write_text(told)
-    assert read_server(tmp_path / "mail.json") == Server("h", 25, "a@b.example", starttls=True)
+def test_mail_server_of_a_file_that_others_cannot_read(tmp_path: Path):
+    path = _kept(tmp_path, '{"host": "h", "port": 25, "sender": "a@b.example", "starttls": true}')
+    path.chmod(0o644)
+    with pytest.raises(MailRefused, match="chmod 600"):
+        read_server(path)
+    path.chmod(0o600)
+    assert read_server(path) == Server("h", 25, "a@b.example", starttls=True)
