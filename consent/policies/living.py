@@ -66,6 +66,7 @@ class LivingPolicies:
         if tenant != TENANT or self._type not in entity["type"]:
             return
         try:
+            self._lasts(entity)
             self.read(entity)
         except PolicyError as error:
             raise BadRequestData(
@@ -88,6 +89,17 @@ class LivingPolicies:
                 )
             document[member] = _told(instances[DEFAULT])
         return rules_of(document, self._expand)
+
+    def _lasts(self, entity: Entity) -> None:
+        """Refuse a policy of which a part goes by itself. Raises PolicyError."""
+        for iri, instances in entity["attrs"].items():
+            if any("expiresAt" in instance for instance in instances.values()):
+                raise PolicyError(
+                    entity["id"],
+                    f"/{self._members.get(iri, iri)}",
+                    "a part of a policy does not expire",
+                    "Give the whole policy an end, or use a constraint on dateTime.",
+                )
 
     def commit(self, changes: Iterable[Committed]) -> None:
         """Take in what was committed: a listener of the store."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from broker.errors import BadRequestData, Conflict, Forbidden, MachiError
 from broker.model.entity import DEFAULT, Entity
+from broker.model.expiry import first_expiry
 from consent.identity.model import Client, Role
 from consent.records.model import (
     ASSESSMENT,
@@ -97,11 +98,17 @@ def check(
 
 
 def _once(entity: Entity) -> None:
-    """Refuse attributes that are there more than once: what is decided by is told once."""
+    """Refuse attributes that are there more than once, or expire: they are told once, for good."""
     for iri, instances in entity["attrs"].items():
         if instances.keys() != {DEFAULT}:
             name = iri.rpartition("#")[2]
             raise _bad(f"{name} is there twice.", name, "Say it once, without a datasetId.")
+    if first_expiry(entity) is not None:
+        raise _bad(
+            "What is decided by does not go by itself.",
+            "expiresAt",
+            "Leave expiresAt out everywhere.",
+        )
 
 
 def _purpose(before: Entity | None, after: Entity, by: Writer, known: Known, now: str) -> None:
@@ -180,6 +187,7 @@ def _whole(assessment: Entity) -> None:
 def _consent(before: Entity | None, after: Entity, by: Writer, known: Known, now: str) -> None:
     _acts_for(before, after, by, known, now)
     old, state = (None if before is None else own(before, "state")), own(after, "state")
+    _in_time(before, after, by)
     if before is not None:
         _moves_only(before, after)
         if old != state and state not in _TRANSITIONS.get(str(old), ()):
@@ -232,6 +240,24 @@ def _acts_for(before: Entity | None, after: Entity, by: Writer, known: Known, no
         place="caller",
         remedy="Sign in as the person.",
     )
+
+
+def _in_time(before: Entity | None, after: Entity, by: Writer) -> None:
+    """Refuse times of what did not happen: they come with the state, the effect's by the town."""
+    if by.town:
+        return
+    state = own(after, "state")
+    moved = before is None or own(before, "state") != state
+    for name, states in (
+        ("givenAt", ("given", "refused")),
+        ("withdrawnAt", ("withdrawn",)),
+        ("effectDoneAt", ()),
+    ):
+        was = None if before is None else own(before, name)
+        if own(after, name) != was and not (moved and state in states):
+            raise _conflict(
+                f"{name} is told as it happens, and stays.", f"entity:/{name}", "Leave it as it is."
+            )
 
 
 def _moves_only(before: Entity, after: Entity) -> None:

@@ -234,6 +234,34 @@ async def test_administrator_who_is_signed_in_decides_for_no_person_and_no_board
     await open_town.make(assessment, "account:head", 403)
 
 
+@pytest.mark.parametrize("attribute", [None, "validUntil"])
+async def test_what_is_decided_by_does_not_go_by_itself(open_town: Town, attribute: str | None):
+    consent = open_town.consent("hana")
+    part = consent if attribute is None else consent[NS + attribute]
+    part["expiresAt"] = open_town.now(hours=1)
+    answer = await open_town.make(consent, "account:hana", 400)
+    assert answer.problem["place"] == "entity:/expiresAt"
+    del part["expiresAt"]
+    await open_town.make(consent, "account:hana")
+    later = {"expiresAt": open_town.now(hours=1)}
+    path = f"{ENTITIES}/{consent['id']}"
+    assert (await open_town.ask("PATCH", path, "account:hana", later)).status == 400
+
+
+async def test_times_of_a_consent_are_told_as_it_is_given_and_taken_back(open_town: Town):
+    done = attributes(effectDoneAt=open_town.now())
+    await open_town.make({**open_town.consent("hana"), **done}, "account:hana", 409)
+    await open_town.make(open_town.consent("hana"), "account:hana")
+    path = f"{ENTITIES}/urn:ngsi-ld:ConsentRecord:hana-rescue/attrs"
+    earlier = attributes(givenAt="2020-01-01T00:00:00Z")
+    ended = attributes(withdrawnAt=open_town.now())
+    for told in (done, earlier, ended):
+        assert (await open_town.ask("POST", path, "account:hana", told)).status == 409
+    assert (await open_town.withdraw("hana")).status == 204
+    for told in (done, earlier, attributes(withdrawnAt="2020-01-01T00:00:00Z")):
+        assert (await open_town.ask("POST", path, "account:hana", told)).status == 409
+
+
 async def test_what_is_decided_by_is_told_once_and_about_a_known_purpose(open_town: Town):
     consent = open_town.consent("taro", state="refused")
     mine, other = ({"type": "Relationship", "object": holder(name)} for name in ("taro", "hana"))

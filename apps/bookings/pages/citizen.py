@@ -48,7 +48,7 @@ from apps.bookings.process.case import HOLDING, Booking, Case, Method
 from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.wish import Wish
-from apps.shell.forms import SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, FormRefused, Seal, own_body
 from apps.shell.language import language_of
 from apps.shell.pages import templates, trouble
 from broker.client import ClientError, NotFound
@@ -298,12 +298,13 @@ class Citizen:
 
     async def notify(self, request: Request) -> Response:
         """Take a payment provider's notice: a reason to look, no more."""
-        body = await request.body()
+        try:
+            body = await own_body(request, MOST_NOTICE)
+        except FormRefused:
+            return Response(status_code=403)
         stamp, signature = request.headers.get(TIME, ""), request.headers.get(SIGNATURE, "")
         now = self._site.clock()
-        key = None
-        if len(body) <= MOST_NOTICE:
-            key = notified(self._site.secret, stamp, signature, body, now)
+        key = notified(self._site.secret, stamp, signature, body, now)
         if key is None or key.count(":") != 4:
             return Response(status_code=403)
         try:

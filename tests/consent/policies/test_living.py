@@ -136,6 +136,13 @@ async def test_change_that_spoils_a_policy_is_refused_and_it_stays_in_force(town
     assert await town.sees("Gauge")
 
 
+async def test_part_of_a_policy_does_not_expire(town: Town):
+    await town.ask("POST", ENTITIES, policy())
+    path = f"{ENTITIES}/{ID}/attrs/target"
+    answer = await town.ask("PATCH", path, {"expiresAt": "2099-01-01T00:00:00Z"})
+    assert (answer.status, answer.problem["place"]) == (400, "entity:/target")
+
+
 async def test_policy_of_another_tenant_opens_nothing(town: Town):
     headers = {"authorization": "Bearer admin", "ngsild-tenant": "drill"}
     answer = await town.client.request("POST", ENTITIES, headers, json=policy())
