@@ -215,7 +215,9 @@ async def upsert(broker: Broker, request: Request) -> Response:
     update = "update" in tokens
 
     def write(entity: Entity) -> Awaitable[bool]:
-        return _upsert(broker, request, entity, update)
+        if update:
+            return _update_or_create(broker, request, entity)
+        return broker.entities.upsert(request.caller, request.tenant, entity)
 
     parse = _entity_or_update if update else _entity
     outcome = await _entities(broker, request, parse, write, bool)
@@ -239,15 +241,13 @@ def _entity_or_update(value: Any, context: Context) -> Entity:
         return _OnlyUpdate(_fragment(nulls=True)(value, context), refusal)
 
 
-def _upsert(broker: Broker, request: Request, entity: Entity, update: bool) -> Awaitable[bool]:
+def _update_or_create(broker: Broker, request: Request, entity: Entity) -> Awaitable[bool]:
     caller, guard = request.caller, broker.guard
     guard.allow(caller, request.tenant, Action.CREATE, entity["id"])
     guard.allow(caller, request.tenant, Action.UPDATE, entity["id"])
 
-    def edit(current: Entity, now: str) -> tuple[Entity, None]:
-        if update:
-            return semantics.update_attributes(current, entity, now)[0], None
-        return semantics.replace(current, entity, now), None
+    def edit(current: Entity, now: str) -> tuple[Entity, semantics.UpdateResult]:
+        return semantics.update_attributes(current, entity, now)
 
     async def work(tx: Tx) -> bool:
         if await tx.get(entity["id"]) is None:

@@ -14,13 +14,14 @@ from typing import Protocol, TypeVar
 from broker.clock import Clock
 from broker.entities.hidden import restored
 from broker.entities.precondition import check_version
-from broker.entities.semantics import UpdateResult, created
+from broker.entities.semantics import UpdateResult, created, replace
 from broker.errors import ResourceNotFound
 from broker.guard import Action, Caller, Guard
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
 from broker.store.birth import Birth
 from broker.store.contract import Page, Record, Store, Tx, Work
+from broker.store.replacement import Replacement
 from broker.store.swap import Swap, swapped
 from broker.validation import Fit
 
@@ -156,6 +157,32 @@ class Entities:
 
         swap = Swap(work, target.entity_id, *one, may, UpdateResult([one[0]]))
         return self.store.write(tenant, swap, client=caller.client)
+
+    def upsert(self, caller: Caller, tenant: str, new: Entity) -> Awaitable[bool]:
+        """Replace an entity or create it; tell whether it was created.
+
+        Where one of the same shape is there the store may take the short way.
+        """
+        entity_id = new["id"]
+        self.guard.allow(caller, tenant, Action.CREATE, entity_id)
+        self.guard.allow(caller, tenant, Action.UPDATE, entity_id)
+
+        def edit(current: Entity, now: str) -> tuple[Entity, None]:
+            return replace(current, new, now), None
+
+        async def work(tx: Tx) -> bool:
+            if await tx.get(entity_id) is None:
+                await self.create_in(tx, caller, new)
+                return True
+            await self.change_in(tx, caller, Target(entity_id), edit)
+            return False
+
+        def may(before: Entity | None, after: Entity) -> None:
+            self.guard.may_write(caller, tenant, before, after)
+
+        plain = self.guard.transparent and self._fit is None
+        doing: Work[bool] = Replacement(work, new, may) if plain else work
+        return self.store.write(tenant, doing, client=caller.client, create_tenant=True)
 
     def change(
         self, caller: Caller, tenant: str, target: Target, edit: Edit[R]

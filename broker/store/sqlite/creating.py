@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import apsw
 
 from broker.entities.semantics import created
 from broker.errors import BadRequestData
+from broker.model.entity import Entity
 from broker.store.birth import Birth
 from broker.store.contract import Change, Committed, Kind, Record
 from broker.store.sqlite.connection import Run
@@ -29,10 +32,21 @@ class Creating:
 
         Raises what `birth.may` raises.
         """
+        return self.create(birth.fragment, birth.may, town, now, effects)
+
+    def create(
+        self,
+        fragment: Entity,
+        may: Callable[[Entity], None],
+        town: Town,
+        now: str,
+        effects: Effects,
+    ) -> Record | None:
+        """Carry out the creation of a fragment, as `attempt` does."""
         if town.rules:
             return None
-        entity = created(birth.fragment, now)
-        birth.may(entity)
+        entity = created(fragment, now)
+        may(entity)
         names, tid, entity_id = town.names, town.tid, entity["id"]
         names.undo = effects.undo
         try:

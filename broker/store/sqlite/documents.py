@@ -16,7 +16,8 @@ read and written whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import add
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
@@ -83,6 +84,19 @@ def dump(entity: Entity, keys: Keys) -> bytes:
     if not attributes or len(lines) != len(attributes) or not all(attributes.values()):
         return document
     return b"%b\n%b\n}}" % (document[:start], b'}},\n"'.join(lines))
+
+
+def dump_plain(marks: Iterable[bytes], instances: list[Instance]) -> bytes | None:
+    """Return the lines `dump` makes of default instances, None where it makes none.
+
+    `marks` is how their lines begin; instances have no sub-attributes. Raises BadRequestData.
+    """
+    try:
+        written = [*map(orjson.dumps, instances)]
+    except orjson.JSONEncodeError:
+        written = [encode(instance) for instance in instances]
+    lines = b"},\n".join(map(add, marks, written)) + b"}"
+    return None if b'}},"' in lines else lines
 
 
 def encode_parts(parts: Entity, keys: Keys) -> bytes:

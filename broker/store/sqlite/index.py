@@ -98,6 +98,15 @@ def _box(points: list[tuple[float, float]]) -> Box | None:
     return min(xs), max(xs), min(ys), max(ys)
 
 
+def point(instance: Instance) -> Box | None:
+    """Return the box of an instance that is nothing but a point, None for all others."""
+    value: Any = instance.get("value")
+    if instance["type"] != "GeoProperty" or value.get("type") != "Point":
+        return None
+    x, y = value["coordinates"][:2]
+    return x, x, y, y
+
+
 SEVERAL: Final = object()
 """What `single` returns for an attribute that may have any number of terms, or a box."""
 

@@ -9,10 +9,10 @@ import apsw
 
 from broker.model.attributes import FEW, whole
 from broker.model.entity import Attributes, Entity, Instance
-from broker.query.plan import Exact
+from broker.query.plan import TEXT_LENGTH, Exact
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
-from broker.store.sqlite.index import NOTHING, SEVERAL, Box, single, terms
+from broker.store.sqlite.index import NOTHING, SEVERAL, Box, number_key, point, single, terms
 from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
 from broker.store.sqlite.pending import NUMBERS, TABLES, TEXTS, Row
@@ -20,6 +20,8 @@ from broker.store.sqlite.pending import NUMBERS, TABLES, TEXTS, Row
 Instances: TypeAlias = dict[str, Instance]
 
 _NUMBERS: Final = (int, float)
+_FLOATS: Final = (float, float)
+_TEXTS: Final = (str, str)
 
 MOST_COMBINATIONS: Final = 1000
 """Combinations of types of which the columns are kept in memory."""
@@ -189,6 +191,61 @@ class Indexer:
                 self._move(eid, nid, path, old.box, new.box)
         return rows
 
+    def exchange(
+        self,
+        eid: int,
+        types: list[str],
+        before: Attributes,
+        after: Attributes,
+        old: Iterable[Instance],
+        new: Iterable[Instance],
+        names: Interning,
+        seq: int,
+    ) -> list[Row]:
+        """Return what `change` does of attributes that have one instance, before and after.
+
+        `old` and `new` are these, in the order of `after`.
+        """
+        rows: list[Row] = []
+        others: list[str] = []
+        columns = names.columns.get(tuple(types))
+        if columns is None:
+            columns = self._columns(types, names)
+        for iri, was, now in zip(after, old, new, strict=True):
+            one: Any = was.get("value")
+            other: Any = now.get("value")
+            path, type_ids, singles, key, texts = columns.get(iri) or self._column(
+                columns, types, iri, names
+            )
+            kinds = one.__class__, other.__class__
+            if kinds == _FLOATS:
+                pass
+            elif kinds == _TEXTS and not singles:
+                key, one, other = texts, one[:TEXT_LENGTH], other[:TEXT_LENGTH]
+            elif kinds[0] in _NUMBERS and kinds[1] in _NUMBERS:
+                one, other = number_key(one), number_key(other)
+            else:
+                if singles or not self._placed(eid, path, type_ids, was, now):
+                    others.append(iri)
+                continue
+            if one != other:
+                for nid in type_ids:
+                    rows.append((key, (one, eid, nid, False, seq)))
+                    rows.append((key, (other, eid, nid, True, seq)))
+        return rows + self.change(eid, types, before, after, others, names, seq)
+
+    def _placed(
+        self, eid: int, path: int, type_ids: list[int], was: Instance, now: Instance
+    ) -> bool:
+        """Move the boxes of an attribute that is a point, before and after; else return False."""
+        one, other = point(was), point(now)
+        if one is None or other is None:
+            return False
+        if one != other and self._boxes:
+            for nid in type_ids:
+                self._move(eid, nid, path, one, other)
+        return True
+
     def _columns(self, types: list[str], names: Interning) -> Columns:
         if len(names.columns) >= MOST_COMBINATIONS:
             names.columns.clear()
@@ -243,16 +300,15 @@ class Indexer:
             bid = self._connection.last_insert_rowid()
             self.run("INSERT INTO boxkey VALUES (?, ?, ?, ?)", (*key, bid))
             return
+        bid = self.run("SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key).get
         if now is not None:
+            # An UPDATE would read the row first, through the virtual table.
             self.run(
-                "UPDATE box SET west = ?, east = ?, south = ?, north = ? WHERE bid = "
-                "(SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?)",
-                (*now, *key),
+                "INSERT OR REPLACE INTO box (bid, west, east, south, north, type, path, eid) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (bid, *now, nid, path, eid),
             )
         else:
-            bid = self.run(
-                "SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key
-            ).get
             self.run("DELETE FROM box WHERE bid = ?", (bid,))
             self.run("DELETE FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key)
 

@@ -32,6 +32,7 @@ from broker.store.contract import (
 )
 from broker.store.explanation import Explanation
 from broker.store.refusals import closed
+from broker.store.replacement import Replacement
 from broker.store.sqlite import feed
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.census import count_slice, tally
@@ -54,6 +55,7 @@ from broker.store.sqlite.pending import Pending
 from broker.store.sqlite.planner import plan
 from broker.store.sqlite.reader import Reader
 from broker.store.sqlite.recovery import recover
+from broker.store.sqlite.replacing import Replacing
 from broker.store.sqlite.resources import load_resource, load_resources
 from broker.store.sqlite.rows import Rows
 from broker.store.sqlite.schema import migrate
@@ -160,9 +162,9 @@ class SqliteStore:
             town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
             now = self._clock()
             if short is not None:
-                record = short(work, town, now, effects)
-                if record is not None:
-                    return work.answer(record)  # type: ignore[attr-defined,no-any-return]
+                done = short(work, town, now, effects)
+                if done is not None:
+                    return work.answer(done)  # type: ignore[attr-defined,no-any-return]
             return run(UnitOfWork(self._session(town, effects), tenant, client, now), work)
 
         return self._writer.submit(job, client=True)
@@ -371,9 +373,11 @@ class SqliteStore:
         self._mover: asyncio.Task[None] | None = None
         self._run = runner(self._connection)
         self._entering = Entering(self._connection, self._run, self._indexer)
-        self._short: dict[type, Callable[..., Record | None]] = {
+        creating = Creating(self._run, self._entering, self._feed)
+        self._short: dict[type, Callable[..., Any]] = {
             Swap: Swapping(self._run, self._indexer, self._feed).attempt,
-            Birth: Creating(self._run, self._entering, self._feed).attempt,
+            Birth: creating.attempt,
+            Replacement: Replacing(self._run, self._indexer, creating).attempt,
         }
         self._span = (pruned + 1, newest)
         self._entities = self._connection.execute(

@@ -69,7 +69,10 @@ def shown(one: Entity | None) -> Entity | None:
 
 async def outcome(writing: Any) -> Any:
     try:
-        record, result = await writing
+        told = await writing
     except MachiError as error:
         return type(error), str(error), error.place
+    if not isinstance(told, tuple):
+        return told
+    record, result = told
     return shown(record.entity), record.version, result
