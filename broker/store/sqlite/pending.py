@@ -9,7 +9,8 @@ newest change all of whose rows are there (see `broker.store.sqlite.recovery`).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from itertools import chain, groupby
 from math import inf
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
@@ -29,6 +30,9 @@ Row: TypeAlias = tuple[Key, Waits]
 MOST: Final = 20_000
 """Rows, and changes behind the feed, from which on rows are moved into the file."""
 
+TOGETHER: Final = 32
+"""Rows that one statement adds."""
+
 SLICE: Final = 2_000
 """Rows that are moved in one transaction; more where so many wait that it would not suffice."""
 
@@ -38,7 +42,8 @@ TEXTS: Final = 1
 
 _NONE: Final[frozenset[int]] = frozenset()
 _ADDED: Final = itemgetter(3)
-_TYPE: Final = itemgetter(0)
+_VALUE: Final = itemgetter(0)
+_TYPE: Final = itemgetter(2)
 
 
 class _Path:
@@ -220,30 +225,36 @@ def table_of(term: IndexTerm) -> int:
 
 def write_rows(many: Callable[..., Any], table: str, path: int, rows: Sequence[Waits]) -> None:
     """Bring rows, oldest first, into a table; the last word on each counts."""
-    added: Iterable[tuple[Any, ...]] = rows
+    there: Iterable[tuple[Any, ...]] = rows
     if not all(map(_ADDED, rows)):
         last = {(value, eid, nid): added for value, eid, nid, added, _ in rows}
-        added = [row for row, there in last.items() if there]
-        many(
-            f"DELETE FROM {table} WHERE type = ? AND path = ? AND value = ? AND eid = ?",
-            _ordered(path, [row for row, there in last.items() if not there]),
-        )
-    many(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)", _ordered(path, added))
+        gone = [row for row, added in last.items() if not added]
+        there = [row for row, added in last.items() if added]
+        for nid, pairs in _by_type(gone):
+            where = f"type = {nid} AND path = {path} AND value = ? AND eid = ?"
+            many(f"DELETE FROM {table} WHERE {where}", pairs)
+    for nid, pairs in _by_type(there):
+        insert, row = f"INSERT OR IGNORE INTO {table} VALUES ", f"({nid}, {path}, ?, ?)"
+        full = len(pairs) // TOGETHER * TOGETHER
+        flat, size = list(chain.from_iterable(pairs[:full])), 2 * TOGETHER
+        parts = [flat[start : start + size] for start in range(0, len(flat), size)]
+        many(insert + ", ".join([row] * TOGETHER), parts)
+        many(insert + row, pairs[full:])
 
 
-def _ordered(path: int, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return rows as the table has them and in its order, so that neighbours share its pages.
+def _by_type(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, int]]]]:
+    """Yield types with their values and entities in the order of the table, which share pages.
 
-    Given are (value, entity, type, …).
+    Given are (value, entity, type, …). What has one value may come in any order.
     """
     try:
-        ordered = sorted(rows)
+        ordered = sorted(rows, key=_VALUE)
     except TypeError:
         # The mark of many values is no number or text: nearly in order will do.
-        ordered = sorted(rows, key=lambda row: (isinstance(row[0], bytes), row[1]))
-    laid = [(row[2], path, row[0], row[1]) for row in ordered]
-    laid.sort(key=_TYPE)
-    return laid
+        ordered = sorted(rows, key=lambda row: isinstance(row[0], bytes))
+    ordered.sort(key=_TYPE)
+    for nid, group in groupby(ordered, _TYPE):
+        yield nid, [row[:2] for row in group]
 
 
 def _holds(term: IndexTerm, value: Any) -> bool:
