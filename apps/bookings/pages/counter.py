@@ -191,7 +191,7 @@ class Counter:
             "problems": [
                 *(() if site.mails else (t["problem_no_mail"],)),
                 *(t["problem_broken"].format(reason=one) for one in town.broken),
-                *(text for one in whole for text in _problems(one, t)),
+                *(text for one in whole for text in _problems(one, t, site.mails)),
                 *(
                     f"{case.booking.number}: {t['problem_refund'].format(reason=one.fault)}"
                     for case in returning
@@ -342,7 +342,8 @@ def _series(fields: dict[str, str], weeks: int) -> Series:
     return Series(first, last, opens, opens + minutes, on_holidays=weeks == 1)
 
 
-def _problems(booking: Booking, t: dict[str, str]) -> list[str]:
+def _problems(booking: Booking, t: dict[str, str], mails: bool) -> list[str]:
+    """Return what staff look at; without a mail server letters did not arrive for one reason."""
     found = [
         t["problem_key"].format(reason=key.refused or "–")
         for key in booking.keys
@@ -351,7 +352,7 @@ def _problems(booking: Booking, t: dict[str, str]) -> list[str]:
     found += [
         t["problem_letter"].format(kind=t[f"letter_{one.kind}"])
         for one in booking.letters
-        if one.status == Posted.FAILED
+        if mails and one.status == Posted.FAILED
     ]
     return [f"{booking.number}: {text}" for text in found]
 

@@ -10,7 +10,7 @@ from apps.bookings.process.machine import NotPossible
 from apps.keys.sentry import Sentry
 from broker.client import value
 from tests.apps.bookings.browsing import Pages
-from tests.apps.bookings.stage import GYM, LOCK, wish
+from tests.apps.bookings.stage import GYM, LOCK, hours, wish
 from tests.support.live import serve
 
 BY = "urn:ngsi-ld:Staff:s-7"
@@ -57,8 +57,9 @@ async def test_pin_that_has_nowhere_to_go_is_not_said_to_be_sent(pages: Pages):
 
 
 async def test_without_a_mail_server_the_counter_says_so_once_and_lists_no_letters(pages: Pages):
-    pages.town.post.result = Posted.UNSENT
-    await pages.town.booked()
+    for key, result in (("1", Posted.UNSENT), ("2", Posted.FAILED)):
+        pages.town.post.result = result
+        await pages.town.booked(key=key, span=hours(f"2026-12-01 1{key}:00"))
     async with (
         serve(counter(replace(pages.site, mails=False))) as url,
         pages.desk.get(f"{url}/?day=2026-12-01&lang=en") as answer,
@@ -66,7 +67,9 @@ async def test_without_a_mail_server_the_counter_says_so_once_and_lists_no_lette
         text = await answer.text()
     assert text.count("No mail server is set up") == 1
     assert "Mail did not arrive" not in text
-    assert "No mail server is set up" not in await pages.seen("/?day=2026-12-01&lang=en")
+    with_server = await pages.seen("/?day=2026-12-01&lang=en")
+    assert "No mail server is set up" not in with_server
+    assert with_server.count("Mail did not arrive") == 1
 
 
 async def test_where_no_pin_is_issued_none_is_shown_and_nobody_noted(pages: Pages):
