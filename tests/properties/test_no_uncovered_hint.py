@@ -45,6 +45,7 @@ from tests.support.leave import (
     EVERYTHING,
     HEIGHT,
     KINDS,
+    LEAVES,
     LINK,
     NAME,
     NAMES,
@@ -54,7 +55,6 @@ from tests.support.leave import (
     entity,
     give,
     guard_of,
-    leaves,
 )
 from tests.support.runs import effort
 from tests.support.ticker import HandTicker
@@ -155,8 +155,12 @@ class World:
         """Tell whether what is above zero is told of to who subscribed to it."""
         if what == "sources":
             return self.model.may(owner, Action.READ)
-        lamp = what != "linked" or self.model.shows(owner, "Lamp", LINK)
+        lamp = what != "linked" or (self.model.shows(owner, "Lamp", LINK) and self._hears(owner))
         return lamp and self.model.shows(owner, "Tree", HEIGHT)
+
+    def _hears(self, owner: str) -> bool:
+        """Tell whether somebody is shown anything of what changes of the lamp."""
+        return any(self.model.shows(owner, "Lamp", each) for each in ATTRIBUTES)
 
     async def subscriptions(self) -> list[tuple[str, str, str, StoredSubscription]]:
         """Return whose subscriptions there are, to what, and of which side."""
@@ -172,11 +176,7 @@ class World:
                 now = broker.clock()
                 made = await prepare(row, known, self.guard, broker.delivery.chains, now)
                 # By a link is matched when something changes, and not again.
-                fires = (
-                    self.model.may(owner, Action.READ, "Lamp")
-                    if what == "linked"
-                    else self.fires(owner, what)
-                )
+                fires = self._hears(owner) if what == "linked" else self.fires(owner, what)
                 assert isinstance(made, Message) == (fires and side == ">"), (owner, what, made)
                 if isinstance(made, Message):
                     self.judge(owner, made.body, what)
@@ -247,10 +247,12 @@ class World:
             for kind in KINDS:
                 sees = self.model.may(caller, Action.READ, kind)
                 high = self.model.shows(caller, kind, HEIGHT)
+                named = (*ATTRIBUTES, LINK) if kind == "Lamp" else ATTRIBUTES
+                past = any(self.model.shows(caller, kind, each) for each in named)
                 for path, expected in (
                     (f"{ENTITIES}?type={kind}", sees),
                     (f"{ENTITIES}?type={kind}&q={quote(HIGH)}", high),
-                    (f"{HISTORY}?type={kind}&{since}", sees),
+                    (f"{HISTORY}?type={kind}&{since}", past),
                     (f"{HISTORY}?type={kind}&q={quote(HIGH)}&{since}", high),
                 ):
                     await self._noting(caller, kind, f"{path}&count=true", expected)
@@ -337,7 +339,7 @@ BLIND: Given = (
 )
 
 
-@given(leaves(attributes=True))
+@given(LEAVES)
 @example(ALL_SIDES)
 @example(BLIND)
 @pytest.mark.timeout(effort(quick=300, long=7200))

@@ -33,17 +33,19 @@ def iri(name: str) -> str:
 
 @dataclass(frozen=True)
 class Leave:
-    """What somebody may do with entities of some kinds, or with one attribute of them."""
+    """What somebody may, or may not, do with entities of some kinds, or an attribute of them."""
 
     name: str
     actions: frozenset[Action]
     kinds: frozenset[str] = frozenset(KINDS)
     attribute: str | None = None
+    permits: bool = True
 
     def rule(self, number: int) -> Rule:
         """Return it as a rule of the guard."""
         return Rule(
             f"{LEAVE}{number}",
+            permits=self.permits,
             actions=self.actions,
             types=frozenset(map(iri, self.kinds)),
             attributes=None if self.attribute is None else frozenset((iri(self.attribute),)),
@@ -55,16 +57,17 @@ Given: TypeAlias = tuple[Leave, ...]
 EVERYTHING: Final[Given] = tuple(Leave(name, frozenset(Action)) for name in NAMES)
 
 
-def leaves(*, attributes: bool) -> st.SearchStrategy[Given]:
-    """Draw who may do what; with `attributes` also to one of them only."""
-    one = st.builds(
+LEAVES: Final[st.SearchStrategy[Given]] = st.lists(
+    st.builds(
         Leave,
         name=st.sampled_from(NAMES),
         actions=st.frozensets(st.sampled_from(Action), min_size=1),
         kinds=st.frozensets(st.sampled_from(KINDS), min_size=1),
-        attribute=st.sampled_from([None, None, HEIGHT, NAME]) if attributes else st.none(),
-    )
-    return st.lists(one, max_size=6).map(tuple)
+        attribute=st.sampled_from([None, None, HEIGHT, NAME]),
+        permits=st.sampled_from([True, True, True, False]),
+    ),
+    max_size=6,
+).map(tuple)
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,21 @@ class Model:
 
     def may(self, name: str, action: Action, kind: str | None = None) -> bool:
         """Tell whether somebody may do something, to entities of a kind or to any at all."""
-        return name == ADMIN or any(True for _ in self._of(name, action, kind))
+        found = list(self._of(name, action, kind))
+        forbidden = any(not one.permits and one.attribute is None for one in found)
+        given = any(one.permits for one in found)
+        return name == ADMIN or (given and not (forbidden and kind is not None))
 
     def shows(self, name: str, kind: str, *attributes: str) -> bool:
         """Tell whether somebody may read entities of a kind, and of these some attributes."""
+        if name == ADMIN:
+            return True
+        about = [
+            [one for one in self._of(name, Action.READ, kind) if one.attribute in (None, each)]
+            for each in attributes
+        ]
         return self.may(name, Action.READ, kind) and all(
-            name == ADMIN
-            or any(one.attribute in (None, attribute) for one in self._of(name, Action.READ, kind))
-            for attribute in attributes
+            found and all(one.permits for one in found) for found in about
         )
 
     def _of(self, name: str, action: Action, kind: str | None) -> Iterable[Leave]:
