@@ -27,6 +27,7 @@ from broker.entities.service import Target
 from broker.errors import (
     AlreadyExists,
     BadRequestData,
+    InvalidRequest,
     LdContextNotAvailable,
     MachiError,
     NonexistentTenant,
@@ -212,6 +213,12 @@ async def create(broker: Broker, request: Request) -> Response:
 async def upsert(broker: Broker, request: Request) -> Response:
     """Create or replace (or, with `options=update`, update) many entities."""
     tokens = params.options(request.query, frozenset({"replace", "update"}))
+    if len(tokens) > 1:
+        raise InvalidRequest(
+            "Entities that exist are either replaced or updated.",
+            place="query:options",
+            remedy="Send one of options=replace and options=update.",
+        )
     update = "update" in tokens
 
     def write(entity: Entity) -> Awaitable[bool]:

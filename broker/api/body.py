@@ -16,6 +16,7 @@ from broker.jsonld.context import Context
 _LINK = re.compile(
     rb"<([^<>]*)>\s*;[^,<]*?rel\s*=\s*\"?http://www\.w3\.org/ns/json-ld#context\"?", re.IGNORECASE
 )
+_CONTEXT = b"json-ld#context"
 _MAX_DEPTH = 100
 _ANNOUNCED = "Send Content-Type: application/json, or application/ld+json with @context."
 _MERGE_PATCH = b"application/merge-patch+json"
@@ -41,6 +42,13 @@ def _link(request: Request) -> str | None:
             "There is more than one JSON-LD context Link.",
             place="header:Link",
             remedy="Send one, or put an array in the body's @context as application/ld+json.",
+        )
+    if not found and _CONTEXT in request.headers[b"link"].lower():
+        raise BadRequestData(
+            "The Link that should name the JSON-LD context cannot be read.",
+            place="header:Link",
+            remedy='Send Link: <https://…>; rel="http://www.w3.org/ns/json-ld#context"; '
+            'type="application/ld+json".',
         )
     return found[0].decode("latin-1") if found else None
 

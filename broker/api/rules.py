@@ -91,13 +91,17 @@ def _bounded(value: Any, context: Context) -> tuple[tuple[str, float | None, flo
         pointer = f"bounded/{index}"
         if not isinstance(one, dict) or not set(one) <= {"attribute", "min", "max"}:
             raise _wrong(pointer, "This is not a bound.", 'Send {"attribute": …, "min": …}.')
-        bounds.append(
-            (
-                _name(one.get("attribute"), f"{pointer}/attribute", context),
-                _bound(one.get("min"), f"{pointer}/min"),
-                _bound(one.get("max"), f"{pointer}/max"),
-            )
+        low, high = (
+            _bound(one.get("min"), f"{pointer}/min"),
+            _bound(one.get("max"), f"{pointer}/max"),
         )
+        if low is not None and high is not None and low > high:
+            raise _wrong(
+                pointer,
+                f"Nothing lies between a min of {low} and a max of {high}.",
+                "Let min be at most max.",
+            )
+        bounds.append((_name(one.get("attribute"), f"{pointer}/attribute", context), low, high))
     return tuple(bounds)
 
 

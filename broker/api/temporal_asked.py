@@ -32,7 +32,7 @@ def time_range(asked: Asked, *, required: bool) -> Window:
     """
     last = None
     if "lastN" in asked:
-        last = params.whole(asked, "lastN", 0, MOST_LAST)
+        last = params.whole(asked, "lastN", 1, MOST_LAST)
         if last == 0:
             refuse(
                 "lastN=0 asks for nothing.",

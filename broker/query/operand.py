@@ -25,6 +25,9 @@ _QUOTED_PATTERN = _STRING
 _BARE = re.compile(r'[^;|(),"<>]*')
 _COMPARISON = re.compile(r"==|!=|~=")
 
+_CONJUNCTION = re.compile(r"\s(?:and|or|&&)\s", re.IGNORECASE)
+
+_JOINED: Final = "Join conditions by ; (and) or | (or), without words: level>=3;level<5."
 ISO_REMEDY: Final = (
     "Write times in UTC: 2020-07-04T06:30:00Z, 2020-07-04 or 06:30:00Z; "
     'put other text in double quotes, for example name=="2020-07-04T06:30".'
@@ -162,11 +165,19 @@ def _read_bare(text: str, at: int) -> tuple[str, int]:
             at,
             'Give a number, a time, true, false or a text in double quotes: speed>30, name=="a".',
         )
+    if len(word) > 1 and word[0] == word[-1] == "'":
+        raise OperandError(
+            f"{word[:60]!r} stands in single quotes.",
+            at,
+            'Put texts in double quotes: name=="bridge".',
+        )
     if ".." in word or _COMPARISON.search(word) or text[end : end + 1] in {"<", ">", '"', "("}:
         raise OperandError(
             f"{word[:60]!r} is no value.",
             at,
-            'Put texts with operators, brackets or ".." in double quotes: name=="a..b".',
+            _JOINED
+            if _CONJUNCTION.search(word)
+            else 'Put texts with operators, brackets or ".." in double quotes: name=="a..b".',
         )
     if _DATETIME_START.match(word):
         raise OperandError(f"{word[:60]!r} is no date or time.", at, ISO_REMEDY)

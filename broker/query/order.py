@@ -100,7 +100,7 @@ def _items(text: str, place: str) -> list[tuple[int, str, str]]:
 
 
 def _path(text: str, expand: Callable[[str], str], place: str, at: int) -> Path:
-    path, end = parse_path(text, expand, place=place)
+    path, end = parse_path(text, expand, place=place, remedy=_REMEDY)
     if end < len(text):
         refuse(f"{text[end]!r} does not belong here.", place=place, at=at + end, remedy=_REMEDY)
     return path

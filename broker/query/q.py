@@ -93,9 +93,14 @@ def parse_q(
     return _Parser(text, expand, frozenset(expand_values), place, linked).parse()
 
 
-def parse_path(text: str, expand: Callable[[str], str], *, place: str) -> tuple[Path, int]:
-    """Parse the path at the start of a text; return it and the offset behind it."""
-    return _Parser(text, expand, frozenset(), place, None).path()
+def parse_path(
+    text: str, expand: Callable[[str], str], *, place: str, remedy: str
+) -> tuple[Path, int]:
+    """Parse the path at the start of a text; return it and the offset behind it.
+
+    `remedy` is told where something else stands there.
+    """
+    return _Parser(text, expand, frozenset(), place, None, remedy).path()
 
 
 def _beyond(links: list[tuple[str, list[str]]], node: Node) -> Node:
@@ -116,8 +121,10 @@ class _Parser:
         expand_values: frozenset[str],
         place: str,
         linked: int | None,
+        remedy: str = _EXAMPLE,
     ) -> None:
         self._text = text
+        self._remedy = remedy
         self._linked = linked
         self._at = 0
         self._terms = 0
@@ -389,8 +396,9 @@ class _Parser:
             self._at += 1
         return self._at
 
-    def _fail(self, detail: str, at: int | None = None, *, remedy: str = _EXAMPLE) -> NoReturn:
-        refuse(detail, place=self._place, at=self._at if at is None else at, remedy=remedy)
+    def _fail(self, detail: str, at: int | None = None, *, remedy: str = "") -> NoReturn:
+        at = self._at if at is None else at
+        refuse(detail, place=self._place, at=at, remedy=remedy or self._remedy)
 
     def _too_complex(self, detail: str) -> NoReturn:
         raise TooComplexQuery(detail, place=self._place, remedy="Split the query into several.")

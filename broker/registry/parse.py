@@ -32,6 +32,10 @@ from broker.subscriptions.parse import BODY, NULL, Members, placed
 
 TYPE: Final = "ContextSourceRegistration"
 MANDATORY: Final = frozenset(("id", "type", "information", "endpoint"))
+_NEEDED: Final = {
+    "information": '"information": [{"entities": [{"type": "River"}]}]',
+    "endpoint": '"endpoint": "http://source.example"',
+}
 READ_ONLY: Final = frozenset(
     (
         *("status", "timesSent", "timesFailed", "lastSuccess", "lastFailure"),
@@ -119,9 +123,9 @@ def _known(given: Members, context: Names, now: str) -> Members:
 
 def _check_together(members: Members) -> None:
     """Refuse members that lack each other, or that the mode forbids (§4.3.6, §5.9.2.4)."""
-    for name in ("information", "endpoint"):
+    for name, example in _NEEDED.items():
         if name not in members:
-            raise bad((BODY, name), f"{name} is missing.", "A registration needs it.")
+            raise bad((BODY, name), f"{name} is missing.", f"Add it, for example {example}.")
     mode = members.get("mode", Mode.INCLUSIVE)
     if mode == Mode.EXCLUSIVE:
         for index, information in enumerate(members["information"]):

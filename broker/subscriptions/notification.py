@@ -54,8 +54,18 @@ def parse_notification(value: Any, at: At, context: Names) -> Members:
 
 def parse_receiver(value: Any, at: At) -> Members:
     """Return the members of `endpoint`; whether it may be reached is the egress rule's to say."""
+    if type(value) is str:
+        raise bad(
+            at,
+            f"endpoint must be an object; this is {show(value)}.",
+            'Send {"uri": "…"} with the address in it.',
+        )
     given = check.an_object(value, at, "endpoint")
-    uri = given.get("uri")
+    if "uri" not in given:
+        raise bad(
+            (at, "uri"), "The endpoint has no uri.", 'Add "uri": "http://…", where to notify.'
+        )
+    uri = given["uri"]
     if type(uri) is not str:
         raise bad(
             (at, "uri"),

@@ -29,6 +29,7 @@ Members: TypeAlias = dict[str, Any]
 BODY: Final = "body:"
 TYPE: Final = "Subscription"
 NULL: Final = "urn:ngsi-ld:null"
+_NOTIFICATION = 'Say where to notify: "notification": {"endpoint": {"uri": "http://…"}}.'
 _TYPE_IRI = "https://uri.etsi.org/ngsi-ld/Subscription"
 _VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
 
@@ -89,7 +90,7 @@ def check_together(members: Members) -> None:
                 "Keep one of them: a subscription is told on changes or at intervals.",
             )
     if "notification" not in members:
-        raise bad((BODY, "notification"), "notification is missing.", "Say where to notify.")
+        raise bad((BODY, "notification"), "notification is missing.", _NOTIFICATION)
     if members.get("localOnly") is True:
         return
     if periodic and "entities" not in members:
