@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from apps.bookings.core.when import Span
 from apps.bookings.obstacles import before, obstacles
 from apps.bookings.process.case import Booking, Case, Status
 from apps.bookings.process.machine import NotPossible, hindered, moved
@@ -101,36 +100,31 @@ def _sent(town: Stage, booking: str, kind: str) -> Callable[[], Awaitable[bool]]
     return sent
 
 
-async def test_whoever_comes_next_reads_that_the_place_is_not_left_until_it_is_shut(pages: Pages):
-    case = await pages.town.booked()
-    path, _ = await _next(pages)
-    own = await pages.town.booked(span=Span(END + timedelta(hours=1), END + timedelta(hours=2)),
-                                  key="2")  # fmt: skip
-    await pages.town.at(END + timedelta(minutes=10))
-    assert "have not locked up yet" not in await pages.page(path)
-    alert = await _stays(pages.town, case)
-    assert "have not locked up yet" in await pages.page(path)
-    assert "The next slot may not be free" in await pages.page("/spaces/gym?lang=en")
-    assert "may not be free" not in await pages.page("/spaces/gym?lang=en&date=2026-12-02")
-    assert before(own.booking, await obstacles(pages.town.client)) is None
-    await pages.town.client.append(alert, ended(END + timedelta(minutes=11)))
-    assert "have not locked up yet" not in await pages.page(path)
-    assert "The next slot may not be free" not in await pages.page("/spaces/gym?lang=en")
-
-
-async def test_whoever_comes_next_gets_one_letter_that_the_place_is_not_left(pages: Pages):
+async def test_whoever_comes_next_gets_one_letter_and_reads_it_until_the_place_is_left(
+    pages: Pages,
+):
     case = await pages.town.booked()
     path, following = await _next(pages)
-    await _stays(pages.town, case)
+    own = await pages.town.booked(span=hours("2026-12-01 12:00"), key="2")
+    alert = await _stays(pages.town, case)
     await pages.town.at(END - timedelta(minutes=31))
     await Service(pages.town.process).look()
     assert "occupied" not in pages.town.post.kinds()
+    assert "have not locked up yet" not in await pages.page(path)
     await pages.town.at(END - timedelta(minutes=30))
     async with background(Service(pages.town.process).run()):
         await until(_sent(pages.town, following, "occupied"))
     await Service(pages.town.process).look()
     assert pages.town.post.kinds().count("occupied") == 1
-    assert "The place may still be in use: sent" in await pages.page(path)
+    shown = await pages.page(path)
+    assert "The place may still be in use: sent" in shown
+    assert "have not locked up yet" in shown
+    assert "The next slot may not be free" in await pages.page("/spaces/gym?lang=en")
+    assert "may not be free" not in await pages.page("/spaces/gym?lang=en&date=2026-12-02")
+    assert before(own.booking, await obstacles(pages.town.client)) is None
+    await pages.town.client.append(alert, ended(END))
+    assert "have not locked up yet" not in await pages.page(path)
+    assert "The next slot may not be free" not in await pages.page("/spaces/gym?lang=en")
 
 
 async def test_holder_is_told_before_the_time_that_the_lock_sticks_but_not_once_inside(
