@@ -19,13 +19,13 @@ from broker.store.contract import Change, Committed, Kind, Store
 from consent.identity.addresses import RATE, nameless
 from consent.identity.keys import id_of
 from consent.identity.meter import Meter, day_of
-from consent.identity.model import Client
+from consent.identity.model import Client, Shown
 from consent.identity.usage import Usage
 from consent.log.entry import Deed
 from consent.policies.living import LivingPolicies
 from consent.policies.personal import Asking, PersonalData, holder_of
 from consent.policies.rule import Rule
-from consent.policies.sight import Reach, Sight
+from consent.policies.sight import NO_SIGHT, Reach, Sight
 from consent.records.model import HOLDER, KINDS, texts, value
 from consent.records.register import Register
 from consent.records.rules import Writer, check
@@ -46,6 +46,8 @@ class Clients(Protocol):
     def refresh(self) -> int: ...
     def client(self, name: str) -> Client | None: ...
     def holder(self, text: str, now: str) -> Client | None: ...
+    def credential(self, text: str) -> str: ...
+    def opens(self, client: str, credential: str, now: str) -> bool: ...
 
 
 class PolicyGuard:
@@ -120,7 +122,13 @@ class PolicyGuard:
             self._count(nameless(address, self._rate), "")
             raise _unknown("The key is not known, has expired, or was revoked.")
         self._count(client, id_of(text) or "")
-        return Caller(client.name, client.user, client.roles, _purpose(client, purpose))
+        return Shown(
+            client.name,
+            client.user,
+            client.roles,
+            _purpose(client, purpose),
+            self._clients.credential(text),
+        )
 
     def _count(self, client: Client | None, key: str) -> None:
         """Count a request of a client or an address. Raises TooManyRequests."""
@@ -287,10 +295,14 @@ class PolicyGuard:
             if sight is None:
                 sight = self._public[tenant] = self._looked_up(caller, tenant, action)
             return sight
-        generation = (self._clients.refresh(), self.register.tick(self.clock()))
+        now = self.clock()
+        generation = (self._clients.refresh(), self.register.tick(now))
         if generation != self._generation:
             self._generation = generation
             self._sights.clear()
+        shown = caller.credential if isinstance(caller, Shown) else ""
+        if caller.client and not self._clients.opens(caller.client, shown, now):
+            return NO_SIGHT
         place = (caller, tenant, action)
         sight = self._sights.get(place)
         if sight is None:

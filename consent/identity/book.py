@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ class IdentityBook:
         """Rises whenever something changed."""
         self._clients: dict[str, Client] = {}
         self._keys: dict[str, Key] = {}
+        self._keys_of: dict[str, list[Key]] = {}
         self._sessions: dict[bytes, tuple[str, str]] = {}
 
     def close(self) -> None:
@@ -85,6 +87,9 @@ class IdentityBook:
             self._follow(accounts)
             self._clients |= {one.client.name: one.client for one in accounts.values()}
             self._keys = {row[0]: Key(*row) for row in read("SELECT * FROM key")}
+            self._keys_of = defaultdict(list)
+            for key in self._keys.values():
+                self._keys_of[key.client].append(key)
             self._sessions = {
                 digest: (f"account:{account}", expires)
                 for digest, account, expires in read("SELECT * FROM session")
@@ -115,6 +120,25 @@ class IdentityBook:
         """Return all keys, oldest first."""
         self.refresh()
         return sorted(self._keys.values(), key=lambda key: (key.created, key.id))
+
+    def credential(self, text: str) -> str:
+        """Return by what `opens` knows a key or a session's token; it opens nothing itself."""
+        return SESSION + digest(text).hex() if text.startswith(SESSION) else id_of(text) or ""
+
+    def opens(self, client: str, credential: str, now: str) -> bool:
+        """Tell whether a key or session still opens something at a time.
+
+        Without a credential, as for who is told of what was subscribed to, any key of the client's
+        does; people and programs without keys are known by their names.
+        """
+        if credential.startswith(SESSION):
+            session = bytes.fromhex(credential.removeprefix(SESSION))
+            return now < self._sessions.get(session, ("", ""))[1]
+        if credential:
+            key = self._keys.get(credential)
+            return key is not None and key.valid(now)
+        keys = self._keys_of.get(client)
+        return not keys or any(key.valid(now) for key in keys)
 
     def holder(self, text: str, now: str) -> Client | None:
         """Return whom a key or a session's token stands for at a time; None for nobody."""

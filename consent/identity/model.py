@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from broker.guard import Caller
 
 
 class Role(StrEnum):
@@ -77,6 +79,16 @@ class Key:
     def valid(self, now: str) -> bool:
         """Tell whether the key opens anything at a time."""
         return self.revoked is None and (self.expires is None or now < self.expires)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Caller):
+    """A caller by what was shown for it: `credential` is what a book calls a key or session.
+
+    It outlives the request in streams that go on, which end with it.
+    """
+
+    credential: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

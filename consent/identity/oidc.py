@@ -11,6 +11,7 @@ from consent.identity.book import IdentityBook
 from consent.identity.model import Client
 from consent.identity.provider import Provider
 from consent.identity.tokens import (
+    LEEWAY,
     Expected,
     RoleMap,
     TokenRefused,
@@ -23,6 +24,7 @@ from consent.identity.tokens import (
 _TOKENS: Final = 4096
 """Tokens whose signature was checked and need not be again until they end."""
 _PEOPLE: Final = 100_000
+_UNTIL: Final = "until "
 
 
 class OidcClients:
@@ -58,6 +60,17 @@ class OidcClients:
     def client(self, name: str) -> Client | None:
         """Return a client by name."""
         return self._people.get(name) or self._book.client(name)
+
+    def credential(self, text: str) -> str:
+        """Return by what `opens` knows a key or a token: of a token its end, in seconds."""
+        known = self._checked.get(text)
+        return f"{_UNTIL}{known[0]}" if known is not None else self._book.credential(text)
+
+    def opens(self, client: str, credential: str, now: str) -> bool:
+        """Tell whether a key or token still opens something at a time."""
+        if credential.startswith(_UNTIL):
+            return self._seconds() < float(credential.removeprefix(_UNTIL)) + LEEWAY
+        return self._book.opens(client, credential, now)
 
     def holder(self, text: str, now: str) -> Client | None:
         """Return whom a token or key stands for; None for nobody."""

@@ -243,3 +243,7 @@ def _but_not(node: Node, hidden: list[Node]) -> Node:
     if node == NOTHING or not hidden:
         return node
     return And((node, *(Not(each) for each in hidden)))
+
+
+NO_SIGHT: Final = Sight(())
+"""Of who may do nothing."""

@@ -147,6 +147,16 @@ def test_token_changed_anywhere_opens_nothing(town: Town, place: int):
     assert not town.known(".".join(parts))
 
 
+def test_what_goes_on_ends_with_the_token(town: Town):
+    token = town.real.token(NOW, "first", exp=int(NOW) + 600)
+    assert town.known(token)
+    shown = town.clients.credential(token)
+    assert token not in shown
+    for later, opens in ((599, True), (600 + LEEWAY, False)):
+        town.clock.now = NOW + later
+        assert town.clients.opens("account:o-1", shown, "") is opens
+
+
 def test_new_key_is_found_and_the_provider_is_asked_no_more_than_now_and_then(town: Town):
     town.clock.now += PAUSE
     town.real.make("second")
