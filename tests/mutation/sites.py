@@ -23,7 +23,8 @@ INSTEAD: Final[dict[str, Callable[[ast.Call], ast.expr]]] = {
 """Calls by name, and what stands for one that is taken away: the answer of a guard that allows.
 
 `lens` names a rendering that the API keeps. What is kept under one name and looked for under
-another is not found, so there one call taken away shows nobody anything, and is left alone.
+another is not found, so there one call taken away shows nobody anything, and is left alone: no lens
+is empty where a guard hides something, and to keep and to look for it is asked for anew.
 """
 
 

@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.mutation.sites import INSTEAD, reporting, sites, without
+from tests.mutation.sites import INSTEAD, ROOT, reporting, sites, without
 
 SOURCE = """
 class Reads:
@@ -46,3 +46,23 @@ def test_every_kind_of_call_is_found_in_the_broker():
     found = list(sites())
     assert {site.call.rpartition(".")[2] for site in found} == set(INSTEAD)
     assert len(found) > 80
+
+
+def test_api_asks_for_a_lens_anew_to_keep_a_rendering_and_to_look_for_one():
+    """With one call taken away nothing is found: why these are left alone."""
+    asking = [
+        node
+        for path in sorted((ROOT / "broker/api").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and "broker.guard.lens" in {ast.unparse(each.func) for each in calls(node)}
+    ]
+    assert len(asking) == 4
+    for function in asking:
+        used = {ast.unparse(each.func).rpartition("rendered.")[2] for each in calls(function)}
+        assert len(used & {"put", "at_once", "picker"}) == 1
+
+
+def calls(within: ast.AST) -> list[ast.Call]:
+    """Return the calls within a piece of code."""
+    return [node for node in ast.walk(within) if isinstance(node, ast.Call)]

@@ -333,6 +333,7 @@ async def test_administrator_does_all_that_routes_ask_for():
 ONE_EACH = (
     Leave("one", frozenset((Action.CREATE, Action.READ, Action.ADMINISTER)), frozenset(("Tree",))),
     Leave("two", frozenset((Action.UPDATE, Action.DELETE)), frozenset(("Tree",))),
+    Leave("two", frozenset((Action.CREATE,)), frozenset(("Lamp",))),
     Leave("two", frozenset((Action.READ,))),
     Leave("three", frozenset((Action.SUBSCRIBE, Action.UPDATE, Action.DELETE))),
 )

@@ -244,6 +244,7 @@ class World:
         """Want queries, history and streams to find by a value only what shows it."""
         since = "timerel=after&timeAt=2020-01-01T00:00:00Z&timeproperty=modifiedAt"
         for caller in self._with(Action.READ):
+            assert self.guard.lens(Caller(caller), "") != ""
             for kind in KINDS:
                 sees = self.model.may(caller, Action.READ, kind)
                 high = self.model.shows(caller, kind, HEIGHT)

@@ -19,6 +19,7 @@ SOURCES: Final = f"{V1}/csourceRegistrations"
 LISTENERS: Final = f"{V1}/csourceSubscriptions"
 LETTERS: Final = f"{EX}/dead-letters"
 BATCH: Final = f"{V1}/entityOperations"
+UPSERTS: Final = (f"{BATCH}/upsert", f"{BATCH}/upsert?options=update")
 NOBODYS: Final = "urn:ngsi-ld:Subscription:nobodys"
 READ, CREATE, UPDATE, DELETE = Action.READ, Action.CREATE, Action.UPDATE, Action.DELETE
 SUBSCRIBE, ADMINISTER = Action.SUBSCRIBE, Action.ADMINISTER
@@ -78,7 +79,8 @@ def making(kind: str, number: int | str) -> Iterator[Deed]:
     one = entity(kind, number, **{HEIGHT: 2})
     yield Deed("create_entity", (CREATE,), "POST", ENTITIES, one)
     yield Deed("batch_create", (CREATE,), "POST", f"{BATCH}/create", [one])
-    yield Deed("batch_upsert", (CREATE, UPDATE), "POST", f"{BATCH}/upsert", [one])
+    for path in UPSERTS:
+        yield Deed("batch_upsert", (CREATE, UPDATE), "POST", path, [one])
     yield upsert_history(CREATE, kind, number)
     body = {"operations": [{"op": "create", "entity": one}]}
     yield Deed("run_transaction", (CREATE,), "POST", f"{EX}/transactions", body)
@@ -87,7 +89,8 @@ def making(kind: str, number: int | str) -> Iterator[Deed]:
 def changing(kind: str, number: int | str) -> Iterator[Deed]:
     """Yield what would make an entity of a kind, and changes one that the caller sees."""
     one = entity(kind, number, **{HEIGHT: 2})
-    yield Deed("batch_upsert", (UPDATE, CREATE), "POST", f"{BATCH}/upsert", [one])
+    for path in UPSERTS:
+        yield Deed("batch_upsert", (UPDATE, CREATE), "POST", path, [one])
     yield upsert_history(UPDATE, kind, number)
 
 
