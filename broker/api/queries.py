@@ -36,7 +36,8 @@ async def _page(broker: Broker, request: Request, asked: Asked, context: Context
     generation = broker.rendered.generation
     picker = show.picker(broker, request, view)
     one_more = replace(found, limit=found.limit + 1)
-    page = await broker.entities.query(request.caller, request.tenant, one_more, picker)
+    shown = None if found.count else found.limit
+    page = await broker.entities.query(request.caller, request.tenant, one_more, picker, shown)
     records = page.records[: found.limit]
     response = await show.many(broker, request, view, records, picker, generation)
     if page.total is not None:

@@ -92,20 +92,29 @@ class Entities:
         return self._seen(self.guard, caller, tenant, target, record)
 
     async def query(
-        self, caller: Caller, tenant: str, query: EntityQuery, picks: Picks | None = None
+        self,
+        caller: Caller,
+        tenant: str,
+        query: EntityQuery,
+        picks: Picks | None = None,
+        shown: int | None = None,
     ) -> Page:
-        """Return a page of entities as the caller may see them; of picks without the entity."""
+        """Return a page of entities as the caller may see them; of picks without the entity.
+
+        Of so many the caller is `shown` something, of all where it is None.
+        """
         self.guard.allow(caller, tenant, Action.READ, None)
         query = self.guard.narrow(caller, tenant, query)
         page = await self.store.query(tenant, query, picks)
         if self.guard.transparent:
             return page
         records = []
-        for record in page.records:
+        for place, record in enumerate(page.records):
             if picks is not None and picks.has(record):
                 records.append(record)
                 continue
-            seen = self.guard.view(caller, tenant, record.entity)
+            guard = self.guard if shown is None or place < shown else self._quiet
+            seen = guard.view(caller, tenant, record.entity)
             if seen is not None:
                 records.append(record if seen is record.entity else Record(seen, record.version))
         return Page(records, page.total)

@@ -390,3 +390,14 @@ async def test_history_of_what_is_open_is_in_the_log_where_it_is_a_persons_and_a
     assert [one["id"] for one in answer.json()] == [body["id"]]
     (line,) = await open_town.log.of("", holder("hana"))
     assert (line["user"], line["target"]) == ("officer", body["id"])
+
+
+async def test_who_is_on_the_next_page_was_not_looked_at_unless_it_is_counted(open_town: Town):
+    for name in ("hana", "taro"):
+        await open_town.make(open_town.consent(name), f"account:{name}")
+    path = f"{ENTITIES}?type={TAG.replace('#', '%23')}"
+    for more, seen in (("&limit=1", [1, 0]), ("&limit=0&count=true", [2, 0])):
+        answer = await open_town.ask("GET", path + more, "rescue", machi_purpose=RESCUE)
+        assert (answer.status, len(answer.json())) == (200, int(more[7]))
+        found = [await open_town.log.of("", holder(name)) for name in ("hana", "taro")]
+        assert [len(each) for each in found] == seen
