@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient
 
+from broker.errors import NonexistentTenant
 from broker.store.contract import Committed, Resource, Tx
+from broker.store.mongodb import dropping
 from broker.store.mongodb.replicas import SILENCE
 from broker.store.mongodb.store import MongoStore
 from broker.store.outbox import Outcome, Settlement
@@ -296,3 +298,22 @@ async def test_what_a_client_that_died_had_begun_is_undone(server: str) -> None:
             await rows.insert_one({"_id": 3}, session=session)
         assert [row["_id"] async for row in rows.find()] == [3]
         await client.drop_database(name)
+
+
+async def test_both_delete_a_tenant_at_once_and_a_new_one_of_the_name_is_whole(
+    pair: tuple[MongoStore, MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropping, "SLICE", 2)
+    first, second = pair
+    await create(first, *(entity(f"urn:old:{number}") for number in range(5)), tenant="town")
+    await create(first, entity("urn:of:another"), tenant="village")
+    answers = await asyncio.gather(
+        *(store.drop_tenant("town") for store in pair), return_exceptions=True
+    )
+    assert None in answers
+    assert {type(each) for each in answers} <= {type(None), NonexistentTenant}
+    await create(second, entity("urn:new"), tenant="town")
+    for store in pair:
+        assert [change.entity_id for change in await store.changes(0, tenant="town")] == ["urn:new"]
+        assert await store.get("town", "urn:old:4") is None
+        assert await store.get("village", "urn:of:another") is not None
