@@ -123,6 +123,12 @@ def _purpose(before: Entity | None, after: Entity, by: Writer, known: Known, now
             "entity:/refPia",
             "Have the assessment approved first, then make the purpose active.",
         )
+    if not by.has(BOARD) and (before is None or before["attrs"] != after["attrs"]):
+        raise Forbidden(
+            "Only the data ethics board makes a purpose active, or changes one that is.",
+            place="caller",
+            remedy="Keep it as a draft, and have the board make it active.",
+        )
     for name in ("recipients", "dataCategories", "entityScope", "retention", "validFor",
                  "withdrawalEffect", "version"):  # fmt: skip
         if not own(after, name):

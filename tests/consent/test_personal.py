@@ -285,6 +285,25 @@ async def test_purpose_is_not_activated_without_an_approved_assessment(tmp_path:
         assert answer.status == 409
 
 
+async def test_only_the_board_makes_a_purpose_active_or_changes_one_that_is(open_town: Town):
+    fresh = open_town.purpose(FEW, recipients=["client:rescue"])
+    await open_town.make(fresh, "office", 403)
+    await open_town.make({**fresh, "status": "draft"}, "office")
+    path = f"{ENTITIES}/{FEW}/attrs"
+    for status, key, answered in (
+        ("active", "office", 403),
+        ("active", "account:board", 204),
+        ("suspended", "office", 204),
+        ("active", "office", 403),
+    ):
+        assert (await open_town.ask("PATCH", path, key, {"status": status})).status == answered
+    other = attributes(refPia="urn:x:other-assessment", version="2")
+    rescue = f"{ENTITIES}/{RESCUE}/attrs"
+    assert (await open_town.ask("POST", rescue, "office", other)).status == 409
+    named = attributes(recipients=["client:shops"], version="2")
+    assert (await open_town.ask("POST", rescue, "office", named)).status == 403
+
+
 async def test_only_the_board_approves_an_assessment(tmp_path: Path):
     async with town(MemoryStore(clock=Ticking()), tmp_path) as made:
         await made.make(made.assessment("approved"), "account:officer", 403)
