@@ -16,8 +16,7 @@ read and written whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from operator import add
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
@@ -86,17 +85,13 @@ def dump(entity: Entity, keys: Keys) -> bytes:
     return b"%b\n%b\n}}" % (document[:start], b'}},\n"'.join(lines))
 
 
-def dump_plain(marks: Iterable[bytes], instances: list[Instance]) -> bytes | None:
-    """Return the lines `dump` makes of default instances, None where it makes none.
+def dump_lines(attributes: Mapping[str, dict[str, Instance]]) -> bytes | None:
+    """Return the lines `dump` makes of attributes by key, None where it makes none.
 
-    `marks` is how their lines begin; instances have no sub-attributes. Raises BadRequestData.
+    They have instances without sub-attributes. Raises BadRequestData.
     """
-    try:
-        written = [*map(orjson.dumps, instances)]
-    except orjson.JSONEncodeError:
-        written = [encode(instance) for instance in instances]
-    lines = b"},\n".join(map(add, marks, written)) + b"}"
-    return None if b'}},"' in lines else lines
+    lines = encode(attributes)[1:-1].split(b'}},"')
+    return b'}},\n"'.join(lines) if len(lines) == len(attributes) else None
 
 
 def encode_parts(parts: Entity, keys: Keys) -> bytes:
@@ -256,6 +251,37 @@ class StoredAttributes(Lazy):
             self._known = {**every, **self._known}
             self._whole = True
         return self._known
+
+
+class KeyedAttributes(Lazy):
+    """Attributes by key, without sub-attributes, that get their names when they are asked for."""
+
+    __slots__ = ("_iris", "_keyed", "_named")
+
+    def __init__(self, keyed: dict[str, dict[str, Instance]], iris: Keys) -> None:
+        self._keyed = keyed
+        self._iris = iris
+        self._named: dict[str, dict[str, Instance]] | None = None
+
+    def __getitem__(self, iri: str) -> dict[str, Instance]:
+        return self.whole()[iri]
+
+    def get(self, iri: str, default: Any = None) -> Any:
+        """Return the instances of an attribute."""
+        return self.whole().get(iri, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.whole())
+
+    def __len__(self) -> int:
+        return len(self._keyed)
+
+    def whole(self) -> dict[str, dict[str, Instance]]:
+        """Return all as a dict."""
+        if self._named is None:
+            iris = self._iris
+            self._named = {iris[key]: instances for key, instances in self._keyed.items()}
+        return self._named
 
 
 def _renamed(attributes: AttributeDelta, names: Keys) -> AttributeDelta:

@@ -49,9 +49,9 @@ def terms(instances: dict[str, Instance]) -> Terms:
             return Terms((), (value[:TEXT_LENGTH],))
         if kind is int:
             return Terms((number_key(value),), exact=Exact.SINGLE)
-        uri = instance.get("object")
-        if uri.__class__ is str and instance["type"] == "Relationship":
-            return Terms((), (uri[:TEXT_LENGTH],), None, Exact.EQUALITY)
+        uri = target(instance)
+        if uri is not None:
+            return Terms((), (uri,), None, Exact.EQUALITY)
     return _all_terms(instances)
 
 
@@ -96,6 +96,14 @@ def _box(points: list[tuple[float, float]]) -> Box | None:
         return None
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return min(xs), max(xs), min(ys), max(ys)
+
+
+def target(instance: Instance) -> str | None:
+    """Return the term of a Relationship with one object, None for all others."""
+    uri = instance.get("object")
+    if uri.__class__ is str and instance["type"] == "Relationship":
+        return uri[:TEXT_LENGTH]
+    return None
 
 
 def point(instance: Instance) -> Box | None:

@@ -8,11 +8,20 @@ from typing import Any, Final, Protocol, TypeAlias
 import apsw
 
 from broker.model.attributes import FEW, whole
-from broker.model.entity import Attributes, Entity, Instance
+from broker.model.entity import DEFAULT, Attributes, Entity, Instance
 from broker.query.plan import TEXT_LENGTH, Exact
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
-from broker.store.sqlite.index import NOTHING, SEVERAL, Box, number_key, point, single, terms
+from broker.store.sqlite.index import (
+    NOTHING,
+    SEVERAL,
+    Box,
+    number_key,
+    point,
+    single,
+    target,
+    terms,
+)
 from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
 from broker.store.sqlite.pending import NUMBERS, TABLES, TEXTS, Row
@@ -195,44 +204,47 @@ class Indexer:
         self,
         eid: int,
         types: list[str],
-        before: Attributes,
-        after: Attributes,
+        attributes: Iterable[str],
         old: Iterable[Instance],
         new: Iterable[Instance],
         names: Interning,
         seq: int,
     ) -> list[Row]:
-        """Return what `change` does of attributes that have one instance, before and after.
-
-        `old` and `new` are these, in the order of `after`.
-        """
+        """Return what `change` does of attributes that have one instance, before and after."""
         rows: list[Row] = []
-        others: list[str] = []
+        before: dict[str, Instances] = {}
+        after: dict[str, Instances] = {}
         columns = names.columns.get(tuple(types))
         if columns is None:
             columns = self._columns(types, names)
-        for iri, was, now in zip(after, old, new, strict=True):
-            one: Any = was.get("value")
-            other: Any = now.get("value")
+        for iri, was, now in zip(attributes, old, new, strict=True):
             path, type_ids, singles, key, texts = columns.get(iri) or self._column(
                 columns, types, iri, names
             )
-            kinds = one.__class__, other.__class__
-            if kinds == _FLOATS:
+            one: Any = was.get("value")
+            other: Any = now.get("value")
+            kind = other.__class__
+            if kind is float and one.__class__ is float:
                 pass
-            elif kinds == _TEXTS and not singles:
-                key, one, other = texts, one[:TEXT_LENGTH], other[:TEXT_LENGTH]
-            elif kinds[0] in _NUMBERS and kinds[1] in _NUMBERS:
+            elif kind is int and one.__class__ is int:
                 one, other = number_key(one), number_key(other)
+            elif kind is str and one.__class__ is str and not singles:
+                key, one, other = texts, one[:TEXT_LENGTH], other[:TEXT_LENGTH]
             else:
-                if singles or not self._placed(eid, path, type_ids, was, now):
-                    others.append(iri)
-                continue
+                one, other = target(was), target(now)
+                if singles or one is None or other is None:
+                    if singles or not self._placed(eid, path, type_ids, was, now):
+                        before[iri], after[iri] = {DEFAULT: was}, {DEFAULT: now}
+                    continue
+                self._lower(type_ids, path, Exact.EQUALITY, singles, names)
+                key = texts
             if one != other:
                 for nid in type_ids:
                     rows.append((key, (one, eid, nid, False, seq)))
                     rows.append((key, (other, eid, nid, True, seq)))
-        return rows + self.change(eid, types, before, after, others, names, seq)
+        if before:
+            rows += self.change(eid, types, before, after, before, names, seq)
+        return rows
 
     def _placed(
         self, eid: int, path: int, type_ids: list[int], was: Instance, now: Instance

@@ -13,7 +13,6 @@ from typing import TypeAlias
 import apsw
 
 from broker.errors import BadRequestData
-from broker.model.entity import DEFAULT
 from broker.store.refusals import nonexistent
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.pending import Key
@@ -72,8 +71,6 @@ class WriterNames(Names):
         """What takes new names back if the unit of work that is running fails; set by it."""
         self.keys: dict[str, str] = _Keys(self)
         """IRI → id in decimal, as in documents; asking for a new one interns it."""
-        self.marks: dict[str, bytes] = {}
-        """IRI → how the line of its default instance begins; for the names met so far."""
         self.columns: dict[tuple[str, ...], Columns] = {}
         """What the indexer knows of attributes (`broker.store.sqlite.indexer`)."""
         self._connection = connection
@@ -98,10 +95,9 @@ class WriterNames(Names):
         self.ids[iri] = nid
         self.keys[iri] = key
         self.iris[key] = iri
-        self.marks[iri] = b'"%d":{"%b":' % (nid, DEFAULT.encode())
 
     def _forget(self, iri: str, key: str) -> None:
-        del self.ids[iri], self.keys[iri], self.iris[key], self.marks[iri]
+        del self.ids[iri], self.keys[iri], self.iris[key]
 
     def _too_many(self, iri: str) -> BadRequestData:
         return BadRequestData(

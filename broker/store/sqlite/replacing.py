@@ -19,7 +19,7 @@ from broker.store.contract import Change, Committed, Kind
 from broker.store.replacement import Replacement
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.creating import Creating
-from broker.store.sqlite.documents import LINES, dump_plain
+from broker.store.sqlite.documents import LINES, KeyedAttributes, dump_lines
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.names import WriterNames
@@ -84,7 +84,7 @@ class Replacing:
         effects.documents[seq] = document
         names.undo = effects.undo
         effects.rows += self._indexer.exchange(
-            eid, entity["type"], before["attrs"], after["attrs"], old, new, names, seq
+            eid, entity["type"], entity["attrs"], old, new, names, seq
         )
         change = Change(
             *(seq, town.name, entity_id, *about),
@@ -103,22 +103,22 @@ def _exchanged(stored: Entity, entity: Entity, names: WriterNames, now: str) -> 
     was, attrs = stored["attrs"], entity["attrs"]
     if stored["type"] != entity["type"] or list(stored) != MEMBERS or len(entity) != 3:
         return None
-    found = [*map(was.get, map(names.keys.get, attrs))]
+    keys: list[Any] = [*map(names.keys.get, attrs)]
+    found = [*was.values()] if keys == list(was) else [*map(was.get, keys)]
     if len(found) != len(was) or not all(found):
         return None
-    old, new = _only(found), _only(attrs.values())
-    if old is None or new is None:
+    old, sent = _only(found), _only(attrs.values())
+    if old is None or sent is None:
         return None
-    new = [instance.copy() for instance in new]
+    new = [instance.copy() for instance in sent]
     for instance in new:
         instance["modifiedAt"] = now
-    lines = dump_plain(map(names.marks.__getitem__, attrs), new)
+    gained = dict(zip(keys, [{DEFAULT: instance} for instance in new], strict=True))
+    lines = dump_lines(gained)
     if lines is None:
         return None
-    gained = zip(attrs, [{DEFAULT: instance} for instance in new], strict=True)
-    after = {**stored, "modifiedAt": now, "attrs": dict(gained)}
-    iris = names.iris
-    stored["attrs"] = {iris[key]: instances for key, instances in was.items()}
+    after = {**stored, "modifiedAt": now, "attrs": KeyedAttributes(gained, names.iris)}
+    stored["attrs"] = KeyedAttributes(was, names.iris)
     return _Exchange(stored, after, lines, old, new)
 
 
