@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from broker.client import Client
 from consent.releases.file import Place, Releases
@@ -21,14 +21,17 @@ from tests.support.live import live_broker
 from tests.support.patience import PATIENCE
 
 
-def machi(
-    *arguments: str, cwd: Path | None = None, language: str = "C.UTF-8"
-) -> subprocess.CompletedProcess[str]:
-    """Run the command."""
+def machi(*arguments: str) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(main, arguments, env={"LC_ALL": "C.UTF-8"})
+
+
+def process(*arguments: str, language: str = "C.UTF-8") -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, as a terminal does."""
     command = [sys.executable, "-m", "machi", *arguments]
     environment = {**os.environ, "LC_ALL": language}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=PATIENCE, cwd=cwd, env=environment
+        command, capture_output=True, text=True, timeout=PATIENCE, env=environment
     )
 
 
@@ -53,41 +56,41 @@ def test_help_shows_how_to_start_the_town():
 
 
 def test_help_is_in_japanese_where_the_terminal_is():
-    done = machi("tail", "--help", language="ja_JP.UTF-8")
+    done = process("tail", "--help", language="ja_JP.UTF-8")
     assert "変化をその場で" in done.stdout
     assert "終了コード:" in done.stdout
     assert "例:" in done.stdout
 
 
 def test_wrong_usage_is_exit_code_2():
-    assert machi("replay", "noah").returncode == 2
-    assert machi("replay", "kuma-2020", "--from", "five").returncode == 2
+    assert machi("replay", "noah").exit_code == 2
+    assert machi("replay", "kuma-2020", "--from", "five").exit_code == 2
 
 
 def test_an_egress_network_that_is_none_is_wrong_usage():
     done = machi("broker", "--allow-egress", "10.1.2.3/16")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "10.1.0.0/16" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path):
     (tmp_path / "file").touch()
-    done = machi("broker", "--port", str(free_port()), "--data", str(tmp_path / "file" / "data"))
+    done = process("broker", "--port", str(free_port()), "--data", str(tmp_path / "file" / "data"))
     assert done.returncode == 6
     assert "give a folder" in done.stderr
 
 
 def test_a_span_without_levels_is_wrong_usage():
     done = machi("replay", "kuma-2020", "--from", "09:00", "--until", "08:00")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "No level is known" in done.stderr
 
 
 def test_replay_without_a_town_says_how_to_start_one():
     port = str(free_port())
     done = machi("replay", "kuma-2020", "--broker", f"http://127.0.0.1:{port}", "--mqtt-port", port)
-    assert done.returncode == 4
+    assert done.exit_code == 4
     assert "machi up" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -99,7 +102,7 @@ def test_up_names_the_busy_port_and_the_option_to_change_it(option: str, tmp_pat
         ports[option] = str(taken.getsockname()[1])
         given = [word for pair in ports.items() for word in pair]
         done = machi("up", *given, "--data", str(tmp_path / "data"))
-    assert done.returncode == 3
+    assert done.exit_code == 3
     assert ports[option] in done.stderr
     assert option in done.stderr
     assert not (tmp_path / "data").exists()
@@ -108,7 +111,7 @@ def test_up_names_the_busy_port_and_the_option_to_change_it(option: str, tmp_pat
 def test_broker_names_the_busy_port(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = machi("broker", "--port", port, "--data", str(tmp_path))
+        done = process("broker", "--port", port, "--data", str(tmp_path))
     assert done.returncode == 3
     assert port in done.stderr
     assert "--port" in done.stderr
@@ -119,10 +122,10 @@ def test_data_are_backed_up_checked_and_restored(tmp_path: Path):
     target = tmp_path / "town.machi"
     (tmp_path / "data" / "receivers.key").touch()
     done = machi("backup", str(tmp_path / "data"), str(target))
-    assert (done.returncode, "receivers.key is not in it" in done.stderr) == (0, True)
-    assert machi("restore", str(target), "--data", str(tmp_path / "again")).returncode == 0
+    assert (done.exit_code, "receivers.key is not in it" in done.stderr) == (0, True)
+    assert machi("restore", str(target), "--data", str(tmp_path / "again")).exit_code == 0
     done = machi("check", "--data", str(tmp_path / "again"))
-    assert (done.returncode, "is whole" in done.stdout) == (0, True)
+    assert (done.exit_code, "is whole" in done.stdout) == (0, True)
 
 
 def test_released_tables_of_people_come_back_and_none_is_replaced(tmp_path: Path):
@@ -131,13 +134,13 @@ def test_released_tables_of_people_come_back_and_none_is_replaced(tmp_path: Path
         asyncio.run(write_something(folder))
     old, new = (Place("", "urn:type:tag", day) for day in ("2026-11-25", "2026-11-26"))
     release(data, old, 10)
-    assert machi("backup", str(data), str(target)).returncode == 0
+    assert machi("backup", str(data), str(target)).exit_code == 0
     assert target.with_name("town.machi.releases").stat().st_mode & 0o077 == 0
     release(again, new, 20)
     release(again, old, 30)
     done = machi("restore", str(target), "--data", str(again), "--force")
-    assert done.returncode == 0, done.stderr
-    assert machi("restore", str(target), "--data", str(tmp_path / "third")).returncode == 0
+    assert done.exit_code == 0, done.stderr
+    assert machi("restore", str(target), "--data", str(tmp_path / "third")).exit_code == 0
     assert [released(again, place) for place in (old, new)] == [30, 20]
     assert [released(tmp_path / "third", place) for place in (old, new)] == [10, None]
 
@@ -160,16 +163,14 @@ def test_restoring_over_data_needs_force(tmp_path: Path):
     target = tmp_path / "town.machi"
     machi("backup", str(tmp_path / "data"), str(target))
     refused = machi("restore", str(target), "--data", str(tmp_path / "data"))
-    assert refused.returncode == 6
+    assert refused.exit_code == 6
     assert "Traceback" not in refused.stderr
-    assert (
-        machi("restore", str(target), "--data", str(tmp_path / "data"), "--force").returncode == 0
-    )
+    assert machi("restore", str(target), "--data", str(tmp_path / "data"), "--force").exit_code == 0
 
 
 def test_checking_a_folder_without_data_says_so(tmp_path: Path):
     done = machi("check", "--data", str(tmp_path))
-    assert done.returncode == 6
+    assert done.exit_code == 6
     assert "has no data" in done.stderr
 
 
