@@ -1,8 +1,10 @@
 """No page has a barrier that axe-core finds, on a phone and on a desk, in Japanese and English."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
@@ -43,6 +45,21 @@ STICKING_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] 
 """What makes the page wider than the window."""
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared(looked_at: Pages) -> AsyncIterator[Page]:
+    """Give one page for all tests of this file: most of a page's time goes into its making."""
+    page = await looked_at.browser.new_page()
+    yield page
+    await page.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(shared: Page) -> Page:
+    """Give the page as a stranger has it."""
+    await shared.context.clear_cookies()
+    return shared
+
+
 async def barriers(page: Page) -> list[str]:
     """Return what axe-core objects to: the rule, where, and why."""
     found = await Axe().run(page)
@@ -55,8 +72,9 @@ async def barriers(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "language"), CASES)
-async def test_page_has_no_barrier_at_either_width(looked_at: Pages, name: str, language: str):
-    page = await looked_at.browser.new_page()
+async def test_page_has_no_barrier_at_either_width(
+    looked_at: Pages, page: Page, name: str, language: str
+):
     await page.goto(PATHS[name].format(looked_at, language))
     await page.evaluate("document.querySelectorAll('details').forEach((e, i) => e.open = i < 3)")
     found = []
@@ -64,14 +82,14 @@ async def test_page_has_no_barrier_at_either_width(looked_at: Pages, name: str, 
         await page.set_viewport_size({"width": width, "height": 900})
         assert await page.evaluate(STICKING_OUT) == []
         found += [f"{width}: {barrier}" for barrier in await barriers(page)]
-    await page.close()
     assert found == []
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-async def test_paid_booking_has_no_barrier_at_either_width(looked_at: Pages, language: str):
+async def test_paid_booking_has_no_barrier_at_either_width(
+    looked_at: Pages, page: Page, language: str
+):
     link, path = looked_at.booking
-    page = await looked_at.browser.new_page()
     await page.goto(f"{looked_at.bookings}{link}")
     await page.goto(f"{looked_at.bookings}{path}?lang={language}")
     assert await page.locator(".pin").count() == 1
@@ -81,13 +99,10 @@ async def test_paid_booking_has_no_barrier_at_either_width(looked_at: Pages, lan
         await page.set_viewport_size({"width": width, "height": 900})
         assert await page.evaluate(STICKING_OUT) == []
         found += [f"{width}: {barrier}" for barrier in await barriers(page)]
-    await page.close()
     assert found == []
 
 
-async def test_a_barrier_would_be_found(looked_at: Pages):
-    page = await looked_at.browser.new_page()
+async def test_a_barrier_would_be_found(looked_at: Pages, page: Page):
     await page.goto(f"{looked_at.portal}/snapshot?lang=en")
     await page.evaluate("document.querySelector('main').append(document.createElement('button'))")
     assert any(barrier.startswith("button-name") for barrier in await barriers(page))
-    await page.close()
