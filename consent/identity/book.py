@@ -26,6 +26,7 @@ class IdentityBook:
         self.generation = 0
         """Rises whenever something changed."""
         self._clients: dict[str, Client] = {}
+        self._ended: set[str] = set()
         self._keys: dict[str, Key] = {}
         self._keys_of: dict[str, list[Key]] = {}
         self._sessions: dict[bytes, tuple[str, str]] = {}
@@ -99,16 +100,17 @@ class IdentityBook:
 
     def _follow(self, accounts: Mapping[str, Account]) -> None:
         """Let keys that people made open what these people may reach, nothing once they go."""
+        self._ended = set()
         for name in [name for name in self._clients if name.startswith(MADE)]:
             owner = accounts.get(name.removeprefix(MADE))
             if owner is None or not owner.makes:
-                del self._clients[name]
+                self._ended.add(name)
             else:
                 self._clients[name] = replace(self._clients[name], tenants=owner.tenants)
 
     def client(self, name: str) -> Client | None:
-        """Return a client as of the last `refresh`."""
-        return self._clients.get(name)
+        """Return a client as of the last `refresh`, None too for one whose person has gone."""
+        return None if name in self._ended else self._clients.get(name)
 
     def clients(self) -> list[Client]:
         """Return all clients by name, people left out."""
@@ -144,11 +146,11 @@ class IdentityBook:
         """Return whom a key or a session's token stands for at a time; None for nobody."""
         if text.startswith(SESSION):
             name, expires = self._sessions.get(digest(text), ("", ""))
-            return self._clients.get(name) if now < expires else None
+            return self.client(name) if now < expires else None
         key = self._keys.get(id_of(text) or "")
         if key is None or not fits(text, key.digest) or not key.valid(now):
             return None
-        return self._clients.get(key.client)
+        return self.client(key.client)
 
 
 def _written_client(client: Client) -> bytes:

@@ -138,6 +138,9 @@ async def test_keys_go_with_the_account_that_made_them(town: Town):
     assert (await town.ask("GET", ENTITIES, key)).status == 200
     town.book.people.remove("u-dora")
     assert (await town.ask("GET", ENTITIES, key)).status == 401
+    listed = {client.name for client in town.book.clients()}
+    kept = town.book.keys()
+    assert {one.client for one in kept} <= listed
 
 
 async def test_key_reaches_no_tenant_that_its_maker_does_not_reach(town: Town):
