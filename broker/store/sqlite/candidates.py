@@ -56,7 +56,7 @@ class Offer:
 def probe(term: IndexTerm | GeoTerm, path: int, pending: Pending) -> Probe:
     """Return the probe for a term; on the event loop only."""
     if isinstance(term, GeoTerm):
-        return Probe(term, path, [], frozenset())
+        return Probe(term, path, pending.find(term, path), frozenset())
     return Probe(term, path, pending.find(term, path), pending.touched(table_of(term), path))
 
 

@@ -18,7 +18,6 @@ from broker.store.sqlite.documents import parse
 from broker.store.sqlite.entering import ALL_TYPES
 from broker.store.sqlite.index import Terms, terms
 from broker.store.sqlite.names import Names
-from broker.store.sqlite.pending import TABLES
 
 MOST: Final = 100
 """Problems that are reported before the check gives up on the rest."""
@@ -161,10 +160,9 @@ class _Documents:
             self._counts[tid, nid] += 1
             yield from self._row("etype", nid, "key = ? AND eid = ?", entity["id"], eid)
             for path, found in attributes:
-                if path is not None and (nid, path) in self._indexed:
+                if path is not None and (nid, path) in self._indexed and seq <= self._done:
                     yield from self._box(eid, nid, path, found)
-                    if seq <= self._done:
-                        yield from self._values(eid, nid, path, found)
+                    yield from self._values(eid, nid, path, found)
 
     def _values(self, eid: int, nid: int, path: int, found: Terms) -> Iterator[str]:
         value = "path = ? AND value = ? AND eid = ?"
@@ -201,7 +199,7 @@ class _Documents:
         newest = self._run("SELECT max(seq) FROM change").get or 0
         for table in INDEXES:
             waiting = ""
-            if table in TABLES and newest > self._done:
+            if table != "etype" and newest > self._done:
                 # The rows of later changes wait in the broker's memory, and come from the feed
                 # if it ends before they are written.
                 waiting = f"WHERE eid IN (SELECT eid FROM entity WHERE seq <= {self._done})"

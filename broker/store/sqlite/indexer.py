@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 import apsw
@@ -15,30 +15,24 @@ from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import (
     NOTHING,
     SEVERAL,
-    Box,
     number_key,
     point,
     single,
     target,
     terms,
 )
+from broker.store.sqlite.moving import write_boxes, write_values
 from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
-from broker.store.sqlite.pending import NUMBERS, TABLES, TEXTS, Row
+from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, TEXTS, Key, Row, Waits
 
 Instances: TypeAlias = dict[str, Instance]
 
 _NUMBERS: Final = (int, float)
-_FLOATS: Final = (float, float)
-_TEXTS: Final = (str, str)
 
 MOST_COMBINATIONS: Final = 1000
 """Combinations of types of which the columns are kept in memory."""
 
-REMOVE: Final = tuple(
-    f"DELETE FROM {table} WHERE type = ? AND path = ? AND value = ? AND eid = ?" for table in TABLES
-)
-ADD: Final = tuple(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)" for table in TABLES)
 INSERT_TYPE = "INSERT INTO etype VALUES (?, ?, ?)"
 DELETE_TYPE = "DELETE FROM etype WHERE type = ? AND key = ?"
 
@@ -66,17 +60,10 @@ class Known:
 
 
 class Indexer:
-    """Finds the index rows that a change removes and adds, and keeps boxes and types.
+    """Finds the index rows that a change removes and adds, and keeps types."""
 
-    Without `boxes` it leaves boxes alone, for changes whose boxes are in the file already.
-    """
-
-    def __init__(
-        self, connection: apsw.Connection, indexed: Indexed | None, *, boxes: bool = True
-    ) -> None:
-        self._boxes = boxes
-        self._connection = connection
-        self.many = connection.cursor().executemany
+    def __init__(self, connection: apsw.Connection, indexed: Indexed | None) -> None:
+        self._many = connection.cursor().executemany
         self.run = runner(connection)
         self.pairs = Pairs(connection, indexed)
 
@@ -89,7 +76,7 @@ class Indexer:
         names: Interning,
         seq: int,
     ) -> list[Row]:
-        """Return the rows that change `seq` of an entity removes and adds; move its boxes.
+        """Return the rows that change `seq` of an entity removes and adds.
 
         `changed` are the attributes an update changed.
         """
@@ -116,7 +103,7 @@ class Indexer:
         names: Interning,
         seq: int,
     ) -> list[Row]:
-        """Return the rows of `attributes` that differ, for each of some types; move the boxes."""
+        """Return the rows of `attributes` that differ, for each of some types."""
         rows: list[Row] = []
         if len(attributes) > FEW:
             before, after = whole(before), whole(after)
@@ -182,7 +169,7 @@ class Indexer:
         names: Interning,
         seq: int,
     ) -> list[Row]:
-        """Return the rows of an attribute that may have any number of terms; move its boxes."""
+        """Return the rows of an attribute that may have any number of terms, or a box."""
         path, type_ids, singles, numbers, texts = column
         old = NOTHING if was is None else terms(was)
         new = NOTHING if now is None else terms(now)
@@ -196,8 +183,9 @@ class Indexer:
             ):
                 rows += [(key, (v, eid, nid, False, seq)) for v in lost if v not in gained]
                 rows += [(key, (v, eid, nid, True, seq)) for v in gained if v not in lost]
-            if old.box != new.box and self._boxes:
-                self._move(eid, nid, path, old.box, new.box)
+            if old.box != new.box:
+                box = new.box or old.box
+                rows.append(((BOXES, path), (box, eid, nid, new.box is not None, seq)))
         return rows
 
     def exchange(
@@ -218,9 +206,8 @@ class Indexer:
         if columns is None:
             columns = self._columns(types, names)
         for iri, was, now in zip(attributes, old, new, strict=True):
-            path, type_ids, singles, key, texts = columns.get(iri) or self._column(
-                columns, types, iri, names
-            )
+            column = columns.get(iri) or self._column(columns, types, iri, names)
+            path, type_ids, singles, key, texts = column
             one: Any = was.get("value")
             other: Any = now.get("value")
             kind = other.__class__
@@ -233,7 +220,7 @@ class Indexer:
             else:
                 one, other = target(was), target(now)
                 if singles or one is None or other is None:
-                    if singles or not self._placed(eid, path, type_ids, was, now):
+                    if singles or not self._placed(eid, column, was, now, seq, rows):
                         before[iri], after[iri] = {DEFAULT: was}, {DEFAULT: now}
                     continue
                 self._lower(type_ids, path, Exact.EQUALITY, singles, names)
@@ -247,15 +234,15 @@ class Indexer:
         return rows
 
     def _placed(
-        self, eid: int, path: int, type_ids: list[int], was: Instance, now: Instance
+        self, eid: int, column: Column, was: Instance, now: Instance, seq: int, rows: list[Row]
     ) -> bool:
-        """Move the boxes of an attribute that is a point, before and after; else return False."""
+        """Add the boxes of an attribute that is a point, before and after; else return False."""
         one, other = point(was), point(now)
         if one is None or other is None:
             return False
-        if one != other and self._boxes:
-            for nid in type_ids:
-                self._move(eid, nid, path, one, other)
+        if one != other:
+            path, type_ids, *_ = column
+            rows += [((BOXES, path), (other, eid, nid, True, seq)) for nid in type_ids]
         return True
 
     def _columns(self, types: list[str], names: Interning) -> Columns:
@@ -288,8 +275,16 @@ class Indexer:
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write rows into the file at once."""
-        for (table, path), (value, eid, nid, added, _) in rows:
-            self.run((ADD if added else REMOVE)[table], (nid, path, value, eid))
+        for key, row in rows:
+            self.bring(key, (row,))
+
+    def bring(self, key: Key, rows: Sequence[Waits]) -> None:
+        """Bring rows of one attribute, oldest first, into their table."""
+        table, path = key
+        if table == BOXES:
+            write_boxes(self.run, self._many, path, rows)
+        else:
+            write_values(self._many, TABLES[table], path, rows)
 
     def add_types(self, eid: int, entity_id: str, type_ids: Iterable[int]) -> None:
         """Enter an entity under types it got."""
@@ -300,29 +295,6 @@ class Indexer:
         """Take an entity away from types it lost."""
         for nid in type_ids:
             self.run(DELETE_TYPE, (nid, entity_id))
-
-    def _move(self, eid: int, nid: int, path: int, was: Box | None, now: Box | None) -> None:
-        key = (eid, nid, path)
-        if was is None and now is not None:
-            self.run(
-                "INSERT INTO box (west, east, south, north, type, path, eid) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*now, nid, path, eid),
-            )
-            bid = self._connection.last_insert_rowid()
-            self.run("INSERT INTO boxkey VALUES (?, ?, ?, ?)", (*key, bid))
-            return
-        bid = self.run("SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key).get
-        if now is not None:
-            # An UPDATE would read the row first, through the virtual table.
-            self.run(
-                "INSERT OR REPLACE INTO box (bid, west, east, south, north, type, path, eid) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (bid, *now, nid, path, eid),
-            )
-        else:
-            self.run("DELETE FROM box WHERE bid = ?", (bid,))
-            self.run("DELETE FROM boxkey WHERE eid = ? AND type = ? AND path = ?", key)
 
 
 def reindex(connection: apsw.Connection, indexed: Indexed | None) -> int:

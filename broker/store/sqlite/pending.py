@@ -9,10 +9,8 @@ newest change all of whose rows are there (see `broker.store.sqlite.recovery`).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from itertools import chain, groupby
+from collections.abc import Callable, Iterable, Sequence, Set
 from math import inf
-from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from broker.query.plan import GeoTerm, IndexTerm
@@ -22,7 +20,10 @@ Key: TypeAlias = tuple[int, int]
 """A table, by its place in `TABLES`, and a path."""
 
 Waits: TypeAlias = tuple[Any, int, int, bool, int]
-"""Value, entity, type, whether it is added (or else removed), and by which change."""
+"""Value, entity, type, whether it is added (or else removed), and by which change.
+
+The value of a box is the box, which takes the place of any other of its attribute.
+"""
 
 Row: TypeAlias = tuple[Key, Waits]
 """A row to be added or removed, and where."""
@@ -30,29 +31,47 @@ Row: TypeAlias = tuple[Key, Waits]
 MOST: Final = 20_000
 """Rows, and changes behind the feed, from which on rows are moved into the file."""
 
-TOGETHER: Final = 32
-"""Rows that one statement adds."""
+MOST_BOXES: Final = 2_500
+"""Boxes from which on rows are moved: a search for a place looks at each that waits."""
 
 SLICE: Final = 2_000
 """Rows that are moved in one transaction; more where so many wait that it would not suffice."""
 
+ROWS_OF_BOX: Final = 2
+"""Rows of a slice in the place of which it has one box, which takes longer."""
+
 TABLES: Final = ("anum", "atxt")
 NUMBERS: Final = 0
 TEXTS: Final = 1
+BOXES: Final = 2
 
 _NONE: Final[frozenset[int]] = frozenset()
-_ADDED: Final = itemgetter(3)
-_VALUE: Final = itemgetter(0)
-_TYPE: Final = itemgetter(2)
 
 
-class _Path:
-    """The rows of one attribute in one table, oldest first: (value, eid, type, added, seq)."""
+class _Waiting:
+    """What waits of one attribute for one table, oldest first."""
 
-    __slots__ = ("_many", "_ordered", "_seen", "_touched", "rows")
+    __slots__ = ("rows",)
 
     def __init__(self) -> None:
         self.rows: list[Waits] = []
+
+    def drop(self, count: int) -> None:
+        """Forget the oldest rows."""
+        del self.rows[:count]
+
+    def keep(self, count: int) -> None:
+        """Forget all but the oldest rows."""
+        del self.rows[count:]
+
+
+class _Path(_Waiting):
+    """The numbers or the texts of one attribute."""
+
+    __slots__ = ("_many", "_ordered", "_seen", "_touched")
+
+    def __init__(self) -> None:
+        super().__init__()
         self._ordered: list[tuple[Any, int]] = []
         self._many: set[int] = set()
         self._touched: set[int] = set()
@@ -97,12 +116,12 @@ class _Path:
 
     def drop(self, count: int) -> None:
         """Forget the oldest rows."""
-        del self.rows[:count]
+        super().drop(count)
         self._forget_order()
 
     def keep(self, count: int) -> None:
         """Forget all but the oldest rows."""
-        del self.rows[count:]
+        super().keep(count)
         self._forget_order()
 
     def _forget_order(self) -> None:
@@ -130,6 +149,21 @@ class _Path:
         self._seen = len(self.rows)
 
 
+class _Boxes(_Waiting):
+    """The boxes of one attribute."""
+
+    __slots__ = ()
+
+    def find(self, term: GeoTerm) -> set[int]:
+        """Return the entities that got a box the term asks for."""
+        return {
+            eid
+            for west, south, east, north in term.boxes
+            for box, eid, _, added, _ in self.rows
+            if added and box[0] <= east and box[1] >= west and box[2] <= north and box[3] >= south
+        }
+
+
 class Pending:
     """All rows that wait. Used on the event loop only, but for copies."""
 
@@ -137,14 +171,14 @@ class Pending:
         self.indexed = indexed
         """The newest change all of whose rows are in the file."""
         self.rows = 0
-        self._paths: dict[Key, _Path] = {}
+        self._paths: dict[Key, _Waiting] = {}
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take in the rows of changes, in their order, before they are committed."""
         for key, row in rows:
             waiting = self._paths.get(key)
             if waiting is None:
-                waiting = self._paths[key] = _Path()
+                waiting = self._paths[key] = _Boxes() if key[0] == BOXES else _Path()
             waiting.rows.append(row)
         self.rows += len(rows)
 
@@ -165,32 +199,38 @@ class Pending:
     def find(self, term: IndexTerm | GeoTerm, path: int) -> list[int]:
         """Return the entities whose waiting rows a term asks for."""
         if isinstance(term, GeoTerm):
-            return []
-        waiting = self._paths.get((table_of(term), path))
+            boxes = self._paths.get((BOXES, path))
+            return sorted(boxes.find(term)) if isinstance(boxes, _Boxes) else []
+        waiting = self._path((table_of(term), path))
         return [] if waiting is None else sorted(waiting.find(term))
 
     def touched(self, table: int, path: int) -> Set[int]:
         """Return the entities of whose rows in a table some wait."""
-        waiting = self._paths.get((table, path))
+        waiting = self._path((table, path))
         return _NONE if waiting is None else waiting.touched()
 
     def within(self, term: IndexTerm, path: int, nid: int) -> int:
         """Return how many entities of a type have what a term asks for by rows that wait."""
-        waiting = self._paths.get((table_of(term), path))
+        waiting = self._path((table_of(term), path))
         return 0 if waiting is None else waiting.within(term, nid)
 
     def copy(self, keys: Iterable[Key]) -> Pending:
-        """Return a copy of what waits under some keys, for a thread."""
+        """Return a copy of the numbers and texts that wait under some keys, for a thread."""
         copied = Pending(self.indexed)
-        copied._paths = {key: self._paths[key].copy() for key in keys if key in self._paths}
+        copied._paths = {key: path.copy() for key in keys if (path := self._path(key)) is not None}
         return copied
 
     def overdue(self, newest: int) -> bool:
         """Return whether it is time to move rows into the file."""
-        return self.rows >= MOST or newest - self.indexed >= MOST
+        if self.rows >= MOST or newest - self.indexed >= MOST:
+            return True
+        boxes = [len(waiting.rows) for key, waiting in self._paths.items() if key[0] == BOXES]
+        return sum(boxes) >= MOST_BOXES
 
-    def move(self, many: Callable[..., Any], newest: int) -> tuple[int, Callable[[], None]]:
-        """Move a slice into the file, the path that waits longest.
+    def move(
+        self, bring: Callable[[Key, Sequence[Waits]], None], newest: int
+    ) -> tuple[int, Callable[[], None]]:
+        """Let `bring` move a slice into the file, of the path that waits longest.
 
         Returns what `indexed` is then, and what forgets the rows once that is committed; until
         then readers may need them here. `newest` is the newest committed change.
@@ -199,8 +239,9 @@ class Pending:
             return newest, self._moved(newest)
         key = min(self._paths, key=lambda key: self._paths[key].rows[0][4])
         waiting = self._paths[key].rows
-        count = min(max(SLICE, self.rows // 8), len(waiting))
-        write_rows(many, TABLES[key[0]], key[1], waiting[:count])
+        most = max(SLICE, self.rows // 8)
+        count = min(most // ROWS_OF_BOX if key[0] == BOXES else most, len(waiting))
+        bring(key, waiting[:count])
         oldest = [each.rows[0][4] for other, each in self._paths.items() if other != key]
         oldest += [row[4] for row in waiting[count : count + 1]]
         indexed = min(oldest, default=newest + 1) - 1
@@ -214,6 +255,10 @@ class Pending:
 
         return indexed, forget
 
+    def _path(self, key: Key) -> _Path | None:
+        waiting = self._paths.get(key)
+        return waiting if isinstance(waiting, _Path) else None
+
     def _moved(self, newest: int) -> Callable[[], None]:
         return lambda: setattr(self, "indexed", newest)
 
@@ -221,40 +266,6 @@ class Pending:
 def table_of(term: IndexTerm) -> int:
     """Return the table that serves a term, by its place in `TABLES`."""
     return NUMBERS if term.kind == "num" else TEXTS
-
-
-def write_rows(many: Callable[..., Any], table: str, path: int, rows: Sequence[Waits]) -> None:
-    """Bring rows, oldest first, into a table; the last word on each counts."""
-    there: Iterable[tuple[Any, ...]] = rows
-    if not all(map(_ADDED, rows)):
-        last = {(value, eid, nid): added for value, eid, nid, added, _ in rows}
-        gone = [row for row, added in last.items() if not added]
-        there = [row for row, added in last.items() if added]
-        for nid, pairs in _by_type(gone):
-            where = f"type = {nid} AND path = {path} AND value = ? AND eid = ?"
-            many(f"DELETE FROM {table} WHERE {where}", pairs)
-    for nid, pairs in _by_type(there):
-        insert, row = f"INSERT OR IGNORE INTO {table} VALUES ", f"({nid}, {path}, ?, ?)"
-        full = len(pairs) // TOGETHER * TOGETHER
-        flat, size = list(chain.from_iterable(pairs[:full])), 2 * TOGETHER
-        parts = [flat[start : start + size] for start in range(0, len(flat), size)]
-        many(insert + ", ".join([row] * TOGETHER), parts)
-        many(insert + row, pairs[full:])
-
-
-def _by_type(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, int]]]]:
-    """Yield types with their values and entities in the order of the table, which share pages.
-
-    Given are (value, entity, type, …). What has one value may come in any order.
-    """
-    try:
-        ordered = sorted(rows, key=_VALUE)
-    except TypeError:
-        # The mark of many values is no number or text: nearly in order will do.
-        ordered = sorted(rows, key=lambda row: isinstance(row[0], bytes))
-    ordered.sort(key=_TYPE)
-    for nid, group in groupby(ordered, _TYPE):
-        yield nid, [row[:2] for row in group]
 
 
 def _holds(term: IndexTerm, value: Any) -> bool:

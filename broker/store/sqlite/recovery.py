@@ -18,7 +18,7 @@ from broker.store.sqlite.pending import Pending, Row
 
 
 def recover(connection: apsw.Connection, indexed: Indexed | None) -> int:
-    """Bring `anum` and `atxt` up to the newest change; return how many changes that took.
+    """Bring numbers, texts and boxes up to the newest change; return how many changes that took.
 
     Changes that are in the index already may be gone through again: the last word counts.
     """
@@ -28,11 +28,11 @@ def recover(connection: apsw.Connection, indexed: Indexed | None) -> int:
     if newest is None or newest <= done:
         return 0
     with connection:
-        indexer = Indexer(connection, indexed, boxes=False)
+        indexer = Indexer(connection, indexed)
         pending = Pending(done)
         pending.add(sorted(_rows(connection, indexer, done), key=_seq))
         while pending.rows:
-            _, forget = pending.move(indexer.many, newest)
+            _, forget = pending.move(indexer.bring, newest)
             forget()
         run("UPDATE meta SET value = ? WHERE key = 'indexed'", (newest,))
     return newest - done

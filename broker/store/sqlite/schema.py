@@ -8,7 +8,7 @@ each type with each attribute whether it is indexed, and how `exact` its rows ar
 The changes of one entity are a chain: `entity.seq`, or `grave.seq` once it is deleted, is its
 newest change, and `change.last` the one before, 0 at the end. That costs a write nothing, where
 an index would cost it a page. `meta` says up to which change the feed was `pruned`, and up to
-which `anum` and `atxt` hold what the documents say (`indexed`).
+which `anum`, `atxt`, `box` and `boxkey` hold what the documents say (`indexed`).
 
 `due` has the entities of which a part expires, with the earliest time at which one does; an empty
 time (from the migration) says that it has to be looked up.
@@ -191,8 +191,13 @@ ALTER TABLE ledger ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE period ADD COLUMN snapshot INTEGER NOT NULL DEFAULT 0;
 """
 
+_BOXES_WAIT: Final = """
+-- Boxes wait in memory as other index rows do: an earlier program would not make them again.
+"""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
     *(_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX, _RESOURCES, _KINDS, _HISTORY, _SUPERSEDED),
+    _BOXES_WAIT,
 )
 """Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
 

@@ -464,7 +464,7 @@ class SqliteStore:
 
     async def _move_slice(self) -> None:
         def move(effects: Effects) -> None:
-            indexed, forget = self._pending.move(self._indexer.many, self._span[1])
+            indexed, forget = self._pending.move(self._indexer.bring, self._span[1])
             self._run("UPDATE meta SET value = ? WHERE key = 'indexed'", (indexed,))
             effects.publish.append(forget)
 

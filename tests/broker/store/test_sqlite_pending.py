@@ -1,5 +1,6 @@
 """Index rows that wait in memory: what readers find, and what comes into the file."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -7,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.query.plan import IndexTerm
+from broker.query.plan import GeoTerm, IndexTerm
 from broker.store.sqlite import SqliteStore, pending
 from broker.store.sqlite.index import MANY
+from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.maintenance import check
-from broker.store.sqlite.pending import NUMBERS, Pending, Row
-from tests.broker.store.helpers import create, entity, prop
+from broker.store.sqlite.moving import write_values
+from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, Pending, Row
+from broker.store.sqlite.schema import migrate
+from tests.broker.store.helpers import create, entity, point, prop
 
 TYPE, PATH = 1, 2
 VALUES = st.one_of(st.integers(-3, 3), st.sampled_from([-0.5, 0.5, 2.5]))
@@ -91,9 +95,14 @@ def test_the_last_word_on_a_row_comes_into_the_file(steps: Any, size: int) -> No
             "CREATE TABLE anum (type, path, value, eid, PRIMARY KEY (type, path, value, eid)) "
             "WITHOUT ROWID"
         )
+        many = connection.cursor().executemany
+
+        def bring(key: pending.Key, rows: Sequence[pending.Waits]) -> None:
+            write_values(many, TABLES[key[0]], key[1], rows)
+
         kept = waiting(steps)
         while kept.rows:
-            indexed, forget = kept.move(connection.executemany, len(steps))
+            indexed, forget = kept.move(bring, len(steps))
             assert kept.indexed <= indexed <= len(steps)
             forget()
             assert kept.indexed == indexed
@@ -136,3 +145,65 @@ async def test_a_closed_store_has_all_rows_in_its_file(tmp_path: Any) -> None:
     assert connection.execute("SELECT count(*) FROM anum").get == 9
     connection.close()
     assert check(tmp_path) == []
+
+
+CORNERS = st.integers(-3, 3)
+PLACES = st.tuples(CORNERS, CORNERS).map(lambda at: (at[0], at[0] + 1, at[1], at[1] + 1))
+STAYS = st.lists(
+    st.tuples(st.booleans(), st.integers(1, 3), st.integers(1, 2), PLACES), max_size=12
+)
+
+
+def boxes(steps: Any) -> list[Row]:
+    """Return the rows of boxes that are put in the place of others, or taken away."""
+    return [
+        ((BOXES, PATH), (box, eid, nid, added, seq))
+        for seq, (added, eid, nid, box) in enumerate(steps, 1)
+    ]
+
+
+@given(STAYS, st.integers(1, 4))
+def test_the_last_word_on_a_box_comes_into_the_file(steps: Any, size: int) -> None:
+    connection = apsw.Connection("")
+    migrate(connection)
+    indexer = Indexer(connection, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pending, "SLICE", size * pending.ROWS_OF_BOX)
+        kept = Pending(0)
+        kept.add(boxes(steps))
+        while kept.rows:
+            _, forget = kept.move(indexer.bring, len(steps))
+            forget()
+        indexer.write(boxes(steps))
+    expected = {(eid, nid): box if added else None for added, eid, nid, box in steps}
+    stored = connection.execute(
+        "SELECT b.eid, b.type, b.west, b.east, b.south, b.north FROM box b "
+        "JOIN boxkey k ON k.bid = b.bid AND k.eid = b.eid AND k.type = b.type AND k.path = b.path"
+    ).fetchall()
+    assert sorted(stored) == sorted((*key, *box) for key, box in expected.items() if box)
+    for table in ("box", "boxkey"):
+        assert connection.execute(f"SELECT count(*) FROM {table}").get == len(stored)
+
+
+@given(STAYS, PLACES)
+def test_all_entities_that_got_a_box_asked_for_are_found(steps: Any, asked: Any) -> None:
+    kept = Pending(0)
+    kept.add(boxes(steps))
+    west, east, south, north = asked
+    met = {
+        eid
+        for added, eid, _, box in steps
+        if added and box[0] <= east and box[1] >= west and box[2] <= north and box[3] >= south
+    }
+    assert kept.find(GeoTerm("urn:x", ((west, south, east, north),)), PATH) == sorted(met)
+
+
+async def test_boxes_come_into_the_file_once_they_are_many(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "MOST_BOXES", 20)
+    for n in range(30):
+        await create(sqlite, entity(f"urn:{n}", location=point(130 + n / 100, 32)))
+    assert sqlite._mover is not None
+    await sqlite._mover
+    assert sqlite._connection.execute("SELECT count(*) FROM box").get >= 20
