@@ -34,6 +34,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Let the collector have it at the end: some libraries tell of what is left over."""
+    gc.unfreeze()
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let a worker tell what it has counted."""
     if hasattr(session.config, "workeroutput"):

@@ -11,6 +11,7 @@ const part = (name) => document.getElementById(`scan-${name}`);
 const [box, start, stop, view, told] = ["box", "start", "stop", "view", "told"].map(part);
 const field = document.getElementById(box.dataset.field);
 let stream = null;
+let timer = null;
 
 // The town reads grey pictures for browsers without a reader: most desktops and iPhones.
 class TownReader {
@@ -53,6 +54,7 @@ function tell(what) {
 }
 
 function off() {
+  clearTimeout(timer);
   for (const track of stream ? stream.getTracks() : []) track.stop();
   stream = null;
   view.srcObject = null;
@@ -68,6 +70,7 @@ function reason(error) {
 
 function open(opened, codes) {
   stream = opened;
+  timer = setTimeout(pause, LONGEST);
   for (const track of opened.getTracks()) track.addEventListener("ended", pause);
   view.srcObject = opened;
   view.hidden = stop.hidden = false;
@@ -108,12 +111,10 @@ async function look(codes, mine) {
 }
 
 async function follow(codes, mine) {
-  const end = performance.now() + LONGEST;
   while (stream === mine) {
     const [code] = await codes.detect(view);
     if (stream !== mine) return;
     if (code) return take(code.rawValue);
-    if (performance.now() > end) return pause();
     await new Promise((done) => setTimeout(done, codes.pause ?? PAUSE));
   }
 }
