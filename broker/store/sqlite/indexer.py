@@ -145,20 +145,46 @@ class Indexer:
             columns = self._columns(types, names)
         for iri, instances in whole(entity["attrs"]).items():
             column = columns.get(iri) or self._column(columns, types, iri, names)
+            path, type_ids, singles, key, texts = column
             value = single(instances)
-            if value is SEVERAL:
-                was, now = (None, instances) if added else (instances, None)
-                rows += self._several(eid, column, was, now, names, seq)
-                continue
-            path, type_ids, singles, numbers, texts = column
             kind = value.__class__
-            if singles and added and kind not in _NUMBERS:
-                self._lower(singles, path, Exact.ORDER, singles, names)
-            if value is not None:
-                key = texts if kind is str else numbers
-                for nid in type_ids:
-                    rows.append((key, (value, eid, nid, added, seq)))
+            if kind is not float and kind is not int:
+                if value is SEVERAL:
+                    rows += self._side(eid, column, instances, added, names, seq)
+                    continue
+                if singles and added:
+                    self._lower(singles, path, Exact.ORDER, singles, names)
+                if value is None:
+                    continue
+                key = texts
+            for nid in type_ids:
+                rows.append((key, (value, eid, nid, added, seq)))
         return rows
+
+    def _side(
+        self,
+        eid: int,
+        column: Column,
+        instances: Instances,
+        added: bool,
+        names: Interning,
+        seq: int,
+    ) -> list[Row]:
+        """Return the rows of an attribute that is added or removed and has no plain value."""
+        path, type_ids, singles, _, texts = column
+        if len(instances) == 1:
+            (instance,) = instances.values()
+            uri, box = target(instance), point(instance)
+            if uri is not None:
+                if added:
+                    self._lower(type_ids, path, Exact.EQUALITY, singles, names)
+                return [(texts, (uri, eid, nid, added, seq)) for nid in type_ids]
+            if box is not None:
+                if added:
+                    self._lower(type_ids, path, Exact.ORDER, singles, names)
+                return [((BOXES, path), (box, eid, nid, added, seq)) for nid in type_ids]
+        was, now = (None, instances) if added else (instances, None)
+        return self._several(eid, column, was, now, names, seq)
 
     def _several(
         self,
