@@ -224,7 +224,10 @@ class Indexer:
         names: Interning,
         seq: int,
     ) -> list[Row]:
-        """Return what `change` does of attributes that have one instance, before and after."""
+        """Return what `change` does of attributes that have one instance, before and after.
+
+        Where both are of a kind nothing has to be noted: the old one's rows decided no more.
+        """
         rows: list[Row] = []
         before: dict[str, Instances] = {}
         after: dict[str, Instances] = {}
@@ -233,7 +236,7 @@ class Indexer:
             columns = self._columns(types, names)
         for iri, was, now in zip(attributes, old, new, strict=True):
             column = columns.get(iri) or self._column(columns, types, iri, names)
-            path, type_ids, singles, key, texts = column
+            _, type_ids, _, key, texts = column
             one: Any = was.get("value")
             other: Any = now.get("value")
             kind = other.__class__
@@ -241,15 +244,14 @@ class Indexer:
                 pass
             elif kind is int and one.__class__ is int:
                 one, other = number_key(one), number_key(other)
-            elif kind is str and one.__class__ is str and not singles:
+            elif kind is str and one.__class__ is str:
                 key, one, other = texts, one[:TEXT_LENGTH], other[:TEXT_LENGTH]
             else:
                 one, other = target(was), target(now)
-                if singles or one is None or other is None:
-                    if singles or not self._placed(eid, column, was, now, seq, rows):
+                if one is None or other is None:
+                    if not self._placed(eid, column, was, now, seq, rows):
                         before[iri], after[iri] = {DEFAULT: was}, {DEFAULT: now}
                     continue
-                self._lower(type_ids, path, Exact.EQUALITY, singles, names)
                 key = texts
             if one != other:
                 for nid in type_ids:

@@ -131,7 +131,16 @@ def one(value: Any, **more: Any) -> dict[str, Any]:
     return {DEFAULT: {"type": "Property", "value": value, **more}}
 
 
+def link(uri: str) -> dict[str, Any]:
+    return {DEFAULT: {"type": "Relationship", "object": uri}}
+
+
+def scoped(**attrs: Any) -> list[Entity]:
+    return [{**each, "scope": ["/a"]} for each in of(**attrs)]
+
+
 SUB = {NAME: prop(1)}
+LONG = "x" * 200
 
 
 @example([of(level=1.5, name="a"), of(level=2.5, name="b"), of(name="b", level=2.5)], ONWARD)
@@ -141,6 +150,11 @@ SUB = {NAME: prop(1)}
 @example([of(level=one(1, attrs=SUB)), of(level=1), of(level=one(2, attrs=SUB))], ONWARD)
 @example([of(level=one(1, expiresAt=LATEST)), of(level=1), of(level=2)], ONWARD)
 @example([of(level=1), of(level={**one(1), "urn:d": one(2)[DEFAULT]}), of(level=2)], ONWARD)
+@example([scoped(level=1), of(level=2), scoped(level=3), scoped(level=4)], ONWARD)
+@example([of(level=2**63), of(level=2**63 + 1), of(level=5), of(level=6)], ONWARD)
+@example([of(level=LONG + "a"), of(level=LONG + "b"), of(level="c"), of(level="d")], ONWARD)
+@example([of(level=link("urn:x")), of(level=link("urn:y")), of(level="urn:y")], ONWARD)
+@example([of(a=point(1, 2)), of(a=point(3, 4)), of(a=point(3, 4)), of(a=1), of(a=2)], ONWARD)
 @example([of(HALL, level=1), of(SHELTER, level=2), of(SHELTER, HALL, level=3)], ONWARD)
 @example([of(level=1.5) + of(level=2.5) + of(level=1.5), of(level=1.5)], ONWARD)
 @example([of(level=1.5), of(level=2.5), of(level=3.5), of(level=3.5), of(level=1)], [1, 3, 2, 3, 1])
