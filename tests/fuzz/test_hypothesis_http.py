@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote_from_bytes
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from tests.fuzz.documents import ID, INSTANCE, bodies, query_strings, template
 from tests.fuzz.wire import Wire, check
 from tests.support import effort
 from tests.support.tally import Tally
+
+pytestmark = pytest.mark.no_cover  # the broker is in another process
 
 fuzz = settings(
     max_examples=effort(quick=220, long=3600),

@@ -10,6 +10,8 @@ import pytest
 from tests.fuzz.named import ENTITIES, JSON, TRANSACTIONS, create, refused
 from tests.fuzz.wire import Wire, check
 
+pytestmark = pytest.mark.no_cover  # the broker is in another process
+
 BATCH = "/ngsi-ld/v1/entityOperations"
 BODIES = [
     ("POST", ENTITIES),

@@ -15,6 +15,8 @@ import pytest
 from tests.fuzz.named import ENTITIES, JSON, LD, refused
 from tests.fuzz.wire import Reply, Wire, check
 
+pytestmark = pytest.mark.no_cover  # the broker is in another process
+
 HOSTED = "/ngsi-ld/v1/jsonldContexts"
 
 

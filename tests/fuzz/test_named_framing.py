@@ -10,6 +10,8 @@ from tests.fuzz.named import ENTITIES, TRANSACTIONS, create, refused
 from tests.fuzz.wire import Wire, check
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.no_cover  # the broker is in another process
+
 
 def framed(method: bytes, *lines: bytes, body: bytes = b"") -> bytes:
     """Return a request whose framing is written out."""

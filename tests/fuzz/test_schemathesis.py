@@ -18,6 +18,8 @@ from tests.support import effort
 from tests.support.server import Server
 from tests.support.tally import Tally
 
+pytestmark = pytest.mark.no_cover  # the broker is in another process
+
 CONFIG = schemathesis.Config.from_dict({"phases": {"examples": {"enabled": False}}})
 """Without the cases made of examples, which takes a minute whenever tests are collected: the
 examples are sent as they are, by a test of their own."""
@@ -74,6 +76,7 @@ CONFORMANCE: list[Any] = [
 def session() -> Iterator[requests.Session]:
     """Give connections that are kept."""
     with requests.Session() as session:
+        session.trust_env = False
         yield session
 
 
