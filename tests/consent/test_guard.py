@@ -301,6 +301,18 @@ def test_key_of_the_demo_is_kept_from_everything_about_persons():
         assert types >= about | ALWAYS
 
 
+def test_key_of_the_demo_writes_nothing_that_is_published_and_no_door_or_slot():
+    """A price of a room, a shop's wallet, a campaign's points: whoever has the README's key."""
+    found = rules(default_policies(), expand())
+    told = {iri for rule in found if rule.kind == "publicOpen" for iri in rule.types or ()}
+    told |= {expand()(name) for name in ("SmartLock", "SlotClaim")}
+    kept = [
+        rule for rule in found if rule.assignees == frozenset({"client:demo"}) and not rule.permits
+    ]
+    for action in WRITES - {Action.READ}:
+        assert {iri for rule in kept if action in rule.actions for iri in rule.types or ()} >= told
+
+
 def test_book_of_a_folder_is_what_the_town_guard_asks(tmp_path: Path):
     from consent.town import town_access
 

@@ -46,6 +46,7 @@ from apps.bookings.process.runner import Taken
 from apps.bookings.wish import Wish, booking_number
 from apps.keys.misuse import OVERSTAY, ended
 from apps.keys.misuse import TYPE as ALERT
+from apps.keys.page import FACILITY
 from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import SESSION, FormRefused, Seal
@@ -146,7 +147,7 @@ class Counter:
         person = await self.entrance.person(request)
         if person is None:
             raise Outside(onward("/sign-in", language_of(request)))
-        if not person.has("staff", "administrator"):
+        if not person.has(*FACILITY):
             raise Outside(self.entrance.form(request, "not_here", 403))
         return person
 

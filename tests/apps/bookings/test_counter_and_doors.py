@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import aiohttp
 import pytest
 
 from apps.bookings.app import counter
 from apps.bookings.process.case import Posted
 from apps.bookings.process.machine import NotPossible
 from apps.keys.sentry import Sentry
+from apps.shell.entrance import Entrance, Person
 from broker.client import value
 from tests.apps.bookings.browsing import Pages
 from tests.apps.bookings.stage import GYM, LOCK, hours, wish
@@ -111,3 +113,35 @@ async def test_only_alerts_of_doors_can_be_noted_as_seen(pages: Pages):
     told = {"day": "2026-11-26", "id": GYM, "staff": "s-7"}
     status, _, _ = await pages.send(pages.desk, "/act/seen?lang=en", day, **told)
     assert status == 400
+
+
+async def test_counter_is_for_who_has_to_do_with_the_facilities(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+):
+    """It shows PINs and misuse of doors, which the broker shows no other section either."""
+    roles: set[str] = set()
+
+    async def person(entrance: Entrance, request: object) -> Person:
+        return Person("p-1", frozenset(roles), "token")
+
+    monkeypatch.setattr(Entrance, "person", person)
+    site = replace(pages.site, sign_in=True)
+    shut, opened = {}, {}
+    async with serve(counter(site)) as url, aiohttp.ClientSession(url) as session:
+        for role in ("citizen", "officer:privacy", "staff:river", "staff:finance"):
+            roles = {role}
+            shut[role] = await _status(session)
+        for role in ("staff:facilities", "staff:disaster", "administrator"):
+            roles = {role}
+            opened[role] = await _status(session)
+    assert set(shut.values()) == {(403, 403)}, shut
+    assert set(opened.values()) == {(200, 200)}, opened
+
+
+async def _status(session: aiohttp.ClientSession) -> tuple[int, ...]:
+    """Return what the day and the ledger answer with."""
+    found = []
+    for path in ("/", "/ledger.csv"):
+        async with session.get(path) as answer:
+            found.append(answer.status)
+    return tuple(found)
