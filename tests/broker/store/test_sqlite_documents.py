@@ -12,7 +12,7 @@ from broker.model.attributes import edited
 from broker.model.change import diff
 from broker.model.entity import Entity
 from broker.store.contract import Change, Kind
-from broker.store.sqlite.documents import dump, opened, parse, rewritten
+from broker.store.sqlite.documents import KeyedAttributes, dump, opened, parse, rewritten
 from broker.store.sqlite.names import WriterNames
 from broker.store.sqlite.schema import migrate
 from tests.broker.store.helpers import entity, prop
@@ -147,3 +147,13 @@ def test_an_attribute_of_a_stored_entity_is_a_line_of_its_document() -> None:
     assert document.count(b"\n") == 0
     document = dump(entity(a=prop("\n"), b=prop({"c": {}})), known.keys)
     assert document.count(b"\n") == 3
+
+
+def test_attributes_by_key_are_those_by_name() -> None:
+    known = names()
+    attrs = {iri: prop(number) for number, iri in enumerate(IRIS)}
+    keyed = KeyedAttributes({known.keys[iri]: each for iri, each in attrs.items()}, known.iris)
+    assert keyed == attrs
+    assert list(keyed) == IRIS
+    assert (len(keyed), keyed[IRIS[1]], keyed.get(IRIS[0])) == (len(IRIS), prop(1), prop(0))
+    assert (keyed.get("urn:x"), "urn:x" in keyed, IRIS[0] in keyed) == (None, False, True)
