@@ -139,6 +139,7 @@ def assembled(
         sign_in=settings.sign_in,
         mails=settings.mail is not None,
         clock=clock,
+        purse=money.purse if money is not None else None,
     )
 
 

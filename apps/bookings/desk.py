@@ -294,7 +294,9 @@ class Desk:
         """Raise NotBookable where a citizen holds as many slots as one may without paying."""
         if wish.channel != "web":
             return
-        mine = f'refHolder=="{wish.holder}";({OPEN})'
+        now = utc(self._process.clock())
+        free = f'status=="{Status.CONFIRMED}";fee[amount]==0;endAt>"{now}"'
+        mine = f'refHolder=="{wish.holder}";(({OPEN})|({free}))'
         try:
             found = await self._client.query(type=BOOKING, q=mine, attrs=["status"])
         except NotFound:

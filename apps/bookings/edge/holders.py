@@ -101,6 +101,12 @@ class Holders:
         if holder:
             await self._vault.forget(holder, f"session:{_digest(token)}")
 
+    async def shut_out(self, holder: str) -> None:
+        """Let in none of a holder's browsers and links any more; the next letter has a new link."""
+        for kind in await self._vault.kinds(holder):
+            if kind in ("link", "feed") or kind.startswith("session:"):
+                await self._vault.forget(holder, kind)
+
     async def erase(self, holder: str) -> None:
         """Erase a person: name, address, PINs and everything that lets browsers in."""
         await self._vault.erase(holder)

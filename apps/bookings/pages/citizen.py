@@ -267,6 +267,8 @@ class Citizen:
             now = self._site.clock()
             if any(one.status in HOLDING and one.span.end > now for one in await self._of(holder)):
                 raise NotPossible("erase_open")
+            if self._site.purse is not None and await self._site.purse(holder):
+                raise NotPossible("erase_money")
         except REFUSALS as error:
             text, status = refusal(error, TEXTS[language])
             return await self.mine(request, text, status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -58,6 +58,8 @@ class Site:
     sign_in: bool = False
     mails: bool = True
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    purse: Callable[[str], Awaitable[int]] | None = None
+    """What a holder has of the town's own money, where the town has one. Raises ClientError."""
 
     async def buildings(self) -> dict[str, Entity]:
         """Return the buildings by id."""

@@ -105,7 +105,8 @@ class CounterPages:
         return "done"
 
     async def _move(self, fields: dict[str, str], by: str) -> str:
-        """Give the holder of a lost phone a new wallet; browsers of the old one are let in no more.
+        """Give the holder of a lost phone a new wallet; browsers of the old one are let in no more,
+        to its bookings and their PINs neither.
 
         Each step can be repeated: the old wallet is frozen first, and closed by the move itself.
         """
@@ -120,6 +121,7 @@ class CounterPages:
             await town.book.move(old.id, new.id, Asked(by, key_of_form(fields)))
         else:
             await town.wallets.close(old.id)
+        await town.holders.shut_out(old.holder)
         return await self._told_link(fields, holder, new, "told_moved")
 
     async def _limit(self, fields: dict[str, str], by: str) -> str:

@@ -37,6 +37,10 @@ class TownMoney:
         """Return the wallet that fees are paid into."""
         return self.town.book.accounts.wallet(TREASURY)
 
+    async def purse(self, holder: str) -> int:
+        """Return what a holder has in all wallets. Raises ClientError."""
+        return sum(one.balance for one in await self.town.wallets.of_holder(holder))
+
     async def charge(self, key: str, amount: int, back: str) -> Answer:
         """Take a fee from the wallet of the booking's holder. Raises ProviderAway."""
         try:

@@ -1,12 +1,18 @@
 """What is kept of a person: seen, erased, and how much one person may hold."""
 
+from dataclasses import replace
+
+import aiohttp
 import pytest
 
+from apps.bookings.app import citizens
 from apps.bookings.core.rules import NotBookable
 from apps.bookings.desk import MOST_OPEN
+from apps.bookings.process.case import Status
 from broker.client import value
 from tests.apps.bookings.browsing import Pages
 from tests.apps.bookings.stage import ANNA, LOCK, hours, wish
+from tests.support.live import serve
 
 CAMERA = "urn:ngsi-ld:Camera:432148:gym"
 
@@ -28,6 +34,32 @@ async def test_citizen_sees_and_erases_what_is_kept(pages: Pages):
     await pages.page(f"{path}?lang=en", 404)
 
 
+async def test_who_has_money_in_a_wallet_is_not_erased(pages: Pages):
+    """The same cookie is the wallet's: nobody could pay with the money any more."""
+    asked, left = [], [300, 0]
+
+    async def purse(holder: str) -> int:
+        asked.append(holder)
+        return left[len(asked) - 1]
+
+    path = await pages.book()
+    booking = f"urn:ngsi-ld:FacilityBooking:432148:{path.rpartition('/')[2]}"
+    await pages.town.desk.cancel(booking)
+    holder = value(await pages.town.client.retrieve(booking), "refHolder")
+    jar = pages.citizen.cookie_jar
+    async with (
+        serve(citizens(replace(pages.site, purse=purse))) as url,
+        aiohttp.ClientSession(url, cookie_jar=jar) as browser,
+    ):
+        async with browser.get("/my?lang=en") as answer:
+            mine = await answer.text()
+        status, _, text = await pages.send(browser, "/my/erase?lang=en", mine)
+        assert (status, "money in your Kijiko wallet" in text) == (409, True)
+        assert await pages.site.holders.contact(holder) is not None
+        status, _, text = await pages.send(browser, "/my/erase?lang=en", mine)
+    assert (status, "Your data is erased." in text, asked) == (200, True, [holder, holder])
+
+
 async def test_one_person_holds_only_so_many_slots_without_paying(pages: Pages):
     for number in range(MOST_OPEN):
         await pages.town.desk.hold(wish(hours(f"2026-12-01 {10 + number}:00"), f"{number}"))
@@ -37,6 +69,19 @@ async def test_one_person_holds_only_so_many_slots_without_paying(pages: Pages):
     first = await pages.town.desk.hold(wish(hours("2026-12-01 10:00"), "0"))
     await pages.town.desk.cash(first.booking.id)
     await pages.town.desk.hold(wish(hours("2026-12-03 09:00"), "more"))
+
+
+async def test_what_is_free_is_held_without_paying_too(pages: Pages):
+    hold = pages.town.desk.hold
+    for number in range(MOST_OPEN):
+        span = hours(f"2026-12-01 {10 + number}:00")
+        case = await hold(wish(span, f"{number}", reduction="welfare"))
+        assert case.booking.status is Status.CONFIRMED
+    for reduction in ("welfare", ""):
+        with pytest.raises(NotBookable, match="too_many_open"):
+            await hold(wish(hours("2026-12-02 09:00"), f"more {reduction}", reduction=reduction))
+    pages.town.clock.now = hours("2026-12-01 11:00").start
+    await hold(wish(hours("2026-12-03 09:00"), "later", reduction="welfare"))
 
 
 async def test_camera_at_the_door_is_told_before_and_after_booking(pages: Pages):

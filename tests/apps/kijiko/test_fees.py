@@ -73,6 +73,7 @@ async def test_fee_is_taken_and_the_booking_confirmed(place: Place):
     case = await place.pays(await place.held())
     assert (case.booking.status, case.paid) == (Status.CONFIRMED, FEE)
     assert await place.balance() == 1000 - FEE
+    assert await place.money.purse(HOLDER) == 1000 - FEE
     assert case.charge is not None
     paid = await place.books.book.transfer(case.charge.ref)
     assert (paid.amount, paid.about) == (FEE, case.booking.id)

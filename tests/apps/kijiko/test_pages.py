@@ -17,7 +17,7 @@ from apps.kijiko.codes.link import link
 from apps.kijiko.ledger.book import Book
 from apps.kijiko.ledger.wallet import WalletStatus
 from apps.kijiko.ledger.wallets import Wallets
-from apps.kijiko.pages.site import TEXTS
+from apps.kijiko.pages.site import BROWSER, TEXTS
 from apps.kijiko.use.numbers import wallet_number
 from broker.client import Client
 from tests.apps.kijiko.stage import KEYS, asked
@@ -269,6 +269,24 @@ async def test_lost_phone_is_frozen_by_its_holder_and_moved_by_the_counter(town:
     ):
         assert "5,000 yen" in await answer.text()
     assert EN["open_title"] in await town.page(town.citizen, "/?lang=en")
+
+
+async def test_lost_phone_and_its_links_are_let_in_no_more_after_the_counter_moved_the_wallet(
+    town: Pages,
+):
+    """Bookings, and their PINs, are shown to whoever has the same cookie."""
+    wallet, holders = await town.opened(100), town.town.holders
+    (cookie,) = (one.value for one in town.citizen.cookie_jar if one.key == BROWSER)
+    links = {kind: await holders.secret(wallet.holder, kind) for kind in ("link", "feed")}
+    assert await holders.of_session(cookie) == wallet.holder
+    number = wallet_number(wallet.id)
+    page = await town.page(town.desk, f"/?number={number}&lang=en")
+    status, _ = await town.send(town.desk, "/act/move?lang=en", page, number=number,
+                                staff="S-1", seen="yes")  # fmt: skip
+    assert status == 200
+    assert await holders.of_session(cookie) is None
+    assert [await holders.of_link(link, kind) for kind, link in links.items()] == [None, None]
+    assert await holders.contact(wallet.holder) is not None
 
 
 async def test_counter_charges_cash_once_for_each_form(town: Pages):
