@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.e2e.town import Town, town_in
@@ -21,7 +22,15 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         town.server.stop()
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def started() -> AsyncIterator[Browser]:
     async with chromium() as browser:
         yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(started: Browser) -> AsyncIterator[Browser]:
+    """Give the browser of the file; what a test has opened in it is closed at the test's end."""
+    yield started
+    for context in started.contexts:
+        await context.close()

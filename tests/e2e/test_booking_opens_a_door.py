@@ -33,6 +33,8 @@ from tests.support.live import serve
 from tests.support.mqtt import background
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 PIN = re.compile(r"暗証番号：(\d+)")
 LINK = re.compile(r"/open\?key=[0-9a-f]+\.([\w-]+)")
 NAME, MAIL = "阿蘇 花子", "hanako@example.jp"

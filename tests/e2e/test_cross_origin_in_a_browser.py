@@ -17,6 +17,8 @@ from broker.client import Client
 from broker.settings import Settings
 from tests.support.live import live_broker, serve
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 GAUGE: dict[str, Any] = {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", "level": 1}
 READ: dict[str, Any] = {
     "headers": {"Accept": "application/json", "Authorization": "Bearer mk_none"}

@@ -31,7 +31,7 @@ STATION = "urn:ngsi-ld:RiverLevelStation:432032:hitoyoshi"
 LATE = 4 * PATIENCE
 """Seconds the chain may be behind: on a crowded machine a night at 600 times its speed backs up."""
 
-pytestmark = pytest.mark.timeout(4 * LATE)
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(4 * LATE)]
 THRESHOLDS = {"caution": 3.00, "danger": 3.40, "designHighWater": 4.07}
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from apps.kijiko.ledger.wallet import WalletKind
@@ -12,6 +13,8 @@ from machi.seed.economy import Economy
 from tests.apps.bookings.stage import broker as plain_broker
 from tests.apps.test_barriers import STICKING_OUT, barriers
 from tests.e2e.test_paying import Street, street
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATHS = {
     "a phone without a wallet": "{0}/",
@@ -30,7 +33,7 @@ SHOPS = ("the till", "the plate", "the shop's phones")
 STRANGE = ("a phone without a wallet", "an application of a shop")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def place(tmp_path: Path, browser: Browser) -> AsyncIterator[Street]:
     async with plain_broker(tmp_path) as url, street(url, browser) as found:
         await Economy(found.town.town, 100, 20, pause=0).plant()

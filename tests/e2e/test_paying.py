@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from apps.bookings.app import citizens
@@ -26,6 +27,8 @@ from tests.apps.bookings.stage import broker as plain_broker
 from tests.apps.bookings.stage import stage as bookings_stage
 from tests.apps.kijiko.town import Pages, pages
 from tests.support.live import serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LONG = 60_000
 CONTACT = Contact("人吉 花子", "hanako@example.jp")
@@ -84,7 +87,7 @@ async def street(url: str, browser: Browser, tenant: str = "street") -> AsyncIte
             await context.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def place(tmp_path: Path, browser: Browser) -> AsyncIterator[Street]:
     async with plain_broker(tmp_path) as url, street(url, browser) as found:
         yield found

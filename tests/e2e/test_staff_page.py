@@ -1,10 +1,13 @@
 """The staff page of a running town: an order drafted by the flood, decided on by keyboard."""
 
+import pytest
 from playwright.async_api import Browser, Page, expect
 
 from broker.client import Client, value
 from tests.e2e.test_flood import play
 from tests.e2e.town import Town
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def focus_next(page: Page, selector: str) -> None:

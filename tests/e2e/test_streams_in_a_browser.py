@@ -4,11 +4,14 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.async_api import Browser, Page
 
 from broker.client import Client
 from tests.support.live import live_broker
 from tests.support.patience import PATIENCE
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GAUGE: dict[str, Any] = {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge"}
 

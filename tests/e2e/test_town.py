@@ -56,6 +56,7 @@ async def test_second_start_finds_the_town_as_it_was_left(tmp_path: Path):
     assert "stopped" in town.server.tail()
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_page_shows_the_loss_of_the_broker_and_its_return(tmp_path: Path, browser: Browser):
     town = town_in(tmp_path)
     with town.server:
