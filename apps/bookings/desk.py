@@ -147,8 +147,10 @@ class Desk:
     async def move(self, booking_id: str, span: Span, *, by_town: bool = False) -> Case:
         """Move a booking to another time of the same space and price.
 
-        Its holder may as long as cancelling gives everything back; staff may until it begins, to
-        any time at which the space is open. Raises NotBookable, NotPossible, Taken, Busy.
+        Its holder may as long as cancelling gives everything back, but not once staff agreed to it;
+        staff may until it begins, to any time at which the space is open.
+
+        Raises NotBookable, NotPossible, Taken, Busy.
         """
         for _ in range(TRIES):
             town = await self.town()
@@ -163,6 +165,8 @@ class Desk:
                 raise NotPossible("begun")
             if not by_town and refund_percent(space.rules, booking.span.start, now) < HUNDRED:
                 raise NotPossible("too_late_to_change")
+            if not by_town and space.rules.approval and booking.status is not Status.REQUESTED:
+                raise NotPossible("agreed_to")
             if fee(space.prices, span, booking.reduction or None) != booking.fee:
                 raise NotPossible("other_price")
             await self._openable(replace(booking, span=span))

@@ -241,7 +241,11 @@ async def test_approval_comes_before_payment(tmp_path: Path):
         assert held.booking.status is Status.REQUESTED
         with pytest.raises(NotPossible):
             await town.desk.pay(held.booking.id, Method.CARD)
+        await town.desk.move(held.booking.id, hours("2026-12-03 09:00", 2))
+        await town.desk.move(held.booking.id, NINE)
         agreed = await town.desk.approve(held.booking.id, "urn:ngsi-ld:Staff:7")
+        with pytest.raises(NotPossible, match="agreed_to"):
+            await town.desk.move(held.booking.id, hours("2026-12-03 09:00", 2))
         assert agreed.booking.status is Status.AWAITING_PAYMENT
         assert agreed.booking.hold_until == NOW + timedelta(days=2)
         refused = await town.desk.hold(wish(hours("2026-12-02 09:00", 2), key="2"))
