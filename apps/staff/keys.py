@@ -1,4 +1,7 @@
-"""The page of keys and locks within the staff application: who is there, and sealed forms."""
+"""The page of keys and locks within the staff application: who is there, and sealed forms.
+
+It is read by the app's own key, so whoever may do nothing there does not see it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request, Response
 
-from apps.keys.page import DEEDS, KeysPage, Told
+from apps.keys.page import DEEDS, EMERGENCY, KeysPage, Told
 from apps.shell.entrance import Person
 from apps.shell.forms import SESSION, FormRefused
 from apps.staff.forms import staff_number
@@ -56,6 +59,8 @@ async def _act(request: Request, desk: Staff, person: Person | None) -> Told:
 
 
 async def _page(request: Request, desk: Staff, person: Person | None, told: Told) -> Response:
+    if person is not None and not person.has(*EMERGENCY):
+        return desk.entrance.form(request, "not_here", 403)
     keys: KeysPage = request.app.state.keys
     cookie = desk.seal.cookie(request)
     token = desk.seal.token(cookie, request.cookies.get(SESSION, ""))

@@ -32,6 +32,8 @@ PEOPLE = {
     "mori": "staff:disaster",
     "abe": "staff:disaster",
     "kawa": "staff:river",
+    "sato": "staff:facilities",
+    "ono": "officer:privacy",
     "hanako": "citizen",
 }
 
@@ -196,3 +198,19 @@ def test_failures_from_one_address_end_the_trying_for_a_while():
     assert not tries.too_many("192.0.2.2")
     moments.append(SPAN)
     assert not tries.too_many("192.0.2.1")
+
+
+async def test_page_of_keys_and_the_door_log_are_for_who_may_do_something_there(town):
+    """The broker shows grants and the door log to no other section."""
+    found = {}
+    for name in ("kawa", "sato", "mori", "ono"):
+        page = Page(town[0])
+        async with page.session:
+            await page.enter(name)
+            async with page.session.get("/keys?lang=en") as answer:
+                found[name] = answer.status, 'id="grants-title"' in await answer.text()
+            if name == "kawa":
+                form = {"token": await page.token(), "id": "urn:ngsi-ld:AccessGrant:432148:1"}
+                async with page.session.post("/keys/take-back?lang=en", data=form) as answer:
+                    assert (answer.status, "grants-title" in await answer.text()) == (403, False)
+    assert found == {"kawa": (403, False)} | dict.fromkeys(("sato", "mori", "ono"), (200, True))
