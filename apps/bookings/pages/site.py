@@ -38,6 +38,8 @@ TEXTS: Final = words(HERE / "words")
 NUMBER: Final = 6
 KEPT: Final = re.compile(r"P([1-9][0-9]{0,3})D")
 """How long pictures are kept (`retentionPeriod` of a PrivacyObject): days, as in ISO 8601."""
+YEARS: Final = range(1970, 9000)
+"""Years of days that can be asked for: there are days before and after them."""
 FORGED: Final = frozenset({"other_site", "stale_form"})
 
 
@@ -197,9 +199,10 @@ def onward(path: str, language: str, **query: Any) -> Response:
 def asked_day(request: Request, name: str, fallback: date) -> date:
     """Return the day a request asks for; what is no day is the fallback."""
     try:
-        return date.fromisoformat(request.query_params.get(name, ""))
+        found = date.fromisoformat(request.query_params.get(name, ""))
     except ValueError:
         return fallback
+    return found if found.year in YEARS else fallback
 
 
 def whole_number(fields: Mapping[str, str], name: str, least: int, most: int) -> int:
@@ -218,7 +221,7 @@ def start_of(fields: Mapping[str, str], name: str = "start") -> datetime:
         found = datetime.fromisoformat(fields.get(name, ""))
     except ValueError as error:
         raise FormRefused("bad_form") from error
-    if found.tzinfo is None:
+    if found.tzinfo is None or found.year not in YEARS:
         raise FormRefused("bad_form")
     return found.astimezone(UTC)
 

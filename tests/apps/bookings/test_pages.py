@@ -131,6 +131,20 @@ async def test_form_that_cannot_be_taken_says_why(pages: Pages, fields, status, 
     assert await pages.town.all("SlotClaim") == []
 
 
+@pytest.mark.parametrize("year", ["0001", "9999"])
+async def test_day_at_the_end_of_all_days_is_no_fault(pages: Pages, year: str):
+    await pages.page(f"/?date={year}-12-31&lang=en")
+    page = await pages.page("/spaces/gym?date=2026-12-01&lang=en")
+    told = {
+        "start": f"{year}-01-01T00:00:00+09:00",
+        "minutes": "60",
+        "name": "花子",
+        "key": "k" * 16,
+    }
+    status, _, _ = await pages.send(pages.citizen, "/spaces/gym/book?lang=en", page, **told)
+    assert status == 400
+
+
 async def test_form_of_another_site_is_refused(pages: Pages):
     page = await pages.page("/spaces/gym?date=2026-12-01&lang=en")
     token = re.findall(r'name="token" value="([0-9a-f]+)"', page)[0]
