@@ -22,6 +22,9 @@ from broker.store.memory import MemoryStore
 from tests.support.live import Server
 from tests.support.patience import PATIENCE
 
+BUFFER = 64 * 1024
+"""What either end's system keeps of a connection, in bytes: left alone it may grow to megabytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -97,7 +100,11 @@ class Wired:
 
     async def call(self, *lines: bytes, body: bytes = b"") -> Caller:
         """Connect, and send a request if one is given."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", self.port))
+        reader, writer = await asyncio.open_connection(sock=made)
         caller = Caller(reader, writer)
         self._callers.append(caller)
         if lines:
@@ -147,6 +154,7 @@ async def wired(
 
     wire = Wire(Lane(Table(routes), broker), limits=limits, clock=clock)
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
     http: Any = wire.protocol
     config = uvicorn.Config(
         app, http=http, ws=ws, lifespan="off", log_config=None, timeout_graceful_shutdown=1
