@@ -229,9 +229,12 @@ async def test_administrator_who_is_signed_in_decides_for_no_person_and_no_board
     open_town.clients.put(
         Known("account:head", frozenset({"administrator"}), user="head"),
     )
-    await open_town.make(open_town.consent("hana"), "account:head", 403)
+    consent = open_town.consent("hana")
     assessment = open_town.assessment("approved") | {"id": "urn:x:pia"}
-    await open_town.make(assessment, "account:head", 403)
+    for decision in (consent, assessment):
+        await open_town.make(decision, "account:head", 403)
+        path = f"{ENTITIES}/{decision['id']}"
+        assert (await open_town.ask("GET", path, "account:head")).status == 404
 
 
 @pytest.mark.parametrize("attribute", [None, "validUntil"])

@@ -27,6 +27,10 @@ class Silent:
         self.ended.release()
         writer.close()
 
+    async def was_left(self) -> bool:
+        """Tell that a connection has ended. Raises TimeoutError where none does."""
+        return await asyncio.wait_for(self.ended.acquire(), PATIENCE)
+
 
 @pytest.fixture
 async def silent() -> AsyncIterator[Silent]:
@@ -44,7 +48,7 @@ async def connect(port: int, seconds: float = PATIENCE) -> None:
 async def test_a_connection_that_is_not_answered_is_closed(silent: Silent):
     with pytest.raises(aiomqtt.MqttError):
         await connect(silent.port, 0.01)
-    await asyncio.wait_for(silent.ended.acquire(), PATIENCE)
+    assert await silent.was_left()
 
 
 async def test_a_connection_that_is_cancelled_while_it_waits_is_closed(silent: Silent):
@@ -52,7 +56,7 @@ async def test_a_connection_that_is_cancelled_while_it_waits_is_closed(silent: S
     await asyncio.wait_for(silent.made.acquire(), PATIENCE)
     connecting.cancel()
     await asyncio.wait({connecting})
-    await asyncio.wait_for(silent.ended.acquire(), PATIENCE)
+    assert await silent.was_left()
 
 
 async def test_a_connection_made_after_the_cancellation_is_closed(
@@ -73,7 +77,7 @@ async def test_a_connection_made_after_the_cancellation_is_closed(
     connecting.cancel()
     await asyncio.wait({connecting})
     go_on.set()
-    await asyncio.wait_for(silent.ended.acquire(), PATIENCE)
+    assert await silent.was_left()
 
 
 async def test_a_connection_whose_end_is_cancelled_is_closed(silent: Silent):
@@ -84,4 +88,4 @@ async def test_a_connection_whose_end_is_cancelled_is_closed(silent: Silent):
     await asyncio.sleep(0)
     leaving.cancel()
     await asyncio.wait({leaving})
-    await asyncio.wait_for(silent.ended.acquire(), PATIENCE)
+    assert await silent.was_left()

@@ -1,5 +1,6 @@
 """Engines under test, and the clock they share."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -49,3 +50,10 @@ async def sqlite(tmp_path: Path, clock: HandClock) -> AsyncIterator[SqliteStore]
     await engine.open()
     yield engine
     await engine.close()
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    """Give an event loop that lasts as long as the examples of a module."""
+    with asyncio.Runner() as runner:
+        yield runner

@@ -1,6 +1,9 @@
 """Two stores that are to come to the same, row by row, though one may take short ways."""
 
+import asyncio
+import contextlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from broker.model.entity import Entity
 from broker.store.contract import Committed
 from broker.store.sqlite import SqliteStore
 from broker.store.sqlite.connection import DATA_FILE, connect
+from broker.store.sqlite.maintenance import check
 from tests.broker.store.helpers import HandClock
 
 TABLES = (
@@ -61,6 +65,18 @@ class Pair:
             found.append([sorted(map(repr, rows)) for rows in tables])
             connection.close()
         return found
+
+
+@contextlib.contextmanager
+def compared(runner: asyncio.Runner, folder: Path) -> Iterator[Pair]:
+    """Give two stores; in the end their files are sound and hold the same."""
+    pair = Pair(folder)
+    runner.run(pair.open())
+    yield pair
+    runner.run(pair.close())
+    one, two = pair.rows()
+    assert one == two
+    assert check(pair.short.folder) == []
 
 
 def shown(one: Entity | None) -> Entity | None:

@@ -15,9 +15,8 @@ from broker.model.entity import DEFAULT, Entity
 from broker.store.birth import Birth
 from broker.store.contract import Record, Tx, TypeRules
 from broker.store.sqlite import SqliteStore
-from broker.store.sqlite.maintenance import check
 from tests.broker.store.helpers import SHELTER, HandClock, create, entity, point, prop
-from tests.broker.store.pair import Pair, Side, shown
+from tests.broker.store.pair import Pair, Side, compared, shown
 
 HALL = "https://example.org/Hall"
 IRIS = [f"https://example.org/{name}" for name in "abc"]
@@ -56,20 +55,9 @@ steps = st.lists(
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
 def pair(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    pair = Pair(tmp_path_factory.mktemp("birth"))
-    runner.run(pair.open())
-    yield pair
-    runner.run(pair.close())
-    one, two = pair.rows()
-    assert one == two
-    assert check(pair.short.folder) == []
+    with compared(runner, tmp_path_factory.mktemp("birth")) as pair:
+        yield pair
 
 
 async def outcome(writing: Awaitable[Any]) -> Any:

@@ -17,7 +17,6 @@ from broker.query.ast import Path as QueryPath
 from broker.store.contract import Tx, TypeRules
 from broker.store.replacement import Replacement
 from broker.store.sqlite import SqliteStore
-from broker.store.sqlite.maintenance import check
 from tests.broker.store.helpers import (
     LEVEL,
     LOCATION,
@@ -29,7 +28,7 @@ from tests.broker.store.helpers import (
     point,
     prop,
 )
-from tests.broker.store.pair import Pair, outcome
+from tests.broker.store.pair import Pair, compared, outcome
 
 HALL = "https://example.org/Hall"
 TIME = "2026-01-01T00:00:00.{:06}Z"
@@ -100,20 +99,9 @@ async def run(pair: Pair, bursts: list[list[Entity]], times: Sequence[int]) -> N
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
 def pair(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    pair = Pair(tmp_path_factory.mktemp("replacing"))
-    runner.run(pair.open())
-    yield pair
-    runner.run(pair.close())
-    one, two = pair.rows()
-    assert one == two
-    assert check(pair.short.folder) == []
+    with compared(runner, tmp_path_factory.mktemp("replacing")) as pair:
+        yield pair
 
 
 def of(*kinds: str, **attrs: Any) -> list[Entity]:

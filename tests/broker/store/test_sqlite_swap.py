@@ -15,10 +15,9 @@ from broker.guard import ANYONE, OpenGuard
 from broker.model.entity import DEFAULT, Entity
 from broker.store.contract import Record, Tx, TypeRules
 from broker.store.sqlite import SqliteStore
-from broker.store.sqlite.maintenance import check
 from broker.store.swap import Swap
 from tests.broker.store.helpers import LEVEL, SHELTER, HandClock, create, entity, point, prop
-from tests.broker.store.pair import Pair, outcome
+from tests.broker.store.pair import Pair, compared, outcome
 
 IRIS = [f"https://example.org/{name}" for name in "ab"]
 TIME = "2026-01-01T00:00:00.{:06}Z"
@@ -93,20 +92,9 @@ async def run(
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
 def pair(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    pair = Pair(tmp_path_factory.mktemp("swap"))
-    runner.run(pair.open())
-    yield pair
-    runner.run(pair.close())
-    one, two = pair.rows()
-    assert one == two
-    assert check(pair.short.folder) == []
+    with compared(runner, tmp_path_factory.mktemp("swap")) as pair:
+        yield pair
 
 
 def one(**members: Any) -> dict[str, Any]:
