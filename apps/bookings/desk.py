@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from apps.bookings.core.prices import HUNDRED, fee
+from apps.bookings.core.prices import HUNDRED, fee, needs_approval
 from apps.bookings.core.rules import NotBookable, check, check_place, refund_percent
 from apps.bookings.core.spaces import TYPE, Space, claims, read_space
 from apps.bookings.core.town import Town, read_town
@@ -32,6 +32,8 @@ MOST_OPEN: Final = 3
 """Bookings that one person may hold without having paid, so that nobody keeps slots from others."""
 OPEN: Final = f'status=="{Status.REQUESTED}","{Status.AWAITING_PAYMENT}"'
 """The condition of bookings that are asked for or wait for their payment."""
+OWED: Final = frozenset({Money.PENDING, Money.FAILED})
+"""States of a refund that can still be paid out at the counter."""
 COUNTER_HOLD: Final = timedelta(days=7)
 
 
@@ -119,8 +121,21 @@ class Desk:
 
         def done(case: Case) -> Case:
             for refund in case.refunds:
-                if refund.id == refund_id and refund.status is Money.PENDING:
+                if refund.id == refund_id and refund.status in OWED:
                     return machine.paid_back(case, refund, "counter", self._process.clock())
+            return case
+
+        return await self._process.change(booking_id, done)
+
+    async def nothing_due(self, booking_id: str, refund_id: str, by: str) -> Case:
+        """Note who found that nothing is to be handed out for a refund that was not possible."""
+
+        def done(case: Case) -> Case:
+            for refund in case.refunds:
+                if refund.id == refund_id and refund.status is Money.FAILED:
+                    return machine.with_payment(
+                        case, replace(refund, status=Money.CANCELLED, ref=by)
+                    )
             return case
 
         return await self._process.change(booking_id, done)
@@ -229,6 +244,9 @@ class Desk:
                 entity, version = await self._client.retrieve_with_version(space_id)
             except NotFound as error:
                 raise NotBookable("no_space") from error
+            types = entity["type"]
+            if TYPE not in ([types] if isinstance(types, str) else types):
+                raise NotBookable("no_space")
             told = {"from": utc(span.start), "to": utc(span.end), "reason": reason}
             closures = entity.get("closures", {}).get("value", [])
             closures = closures if isinstance(closures, list) else [closures]
@@ -333,7 +351,8 @@ class Desk:
         await self._openable(booking)
         web = wish.channel == "web"
         hold = space.rules.hold if web else COUNTER_HOLD
-        return machine.begun(booking, now, hold=hold, approval=web and space.rules.approval)
+        asked = space.rules.approval or needs_approval(space.prices, wish.reduction)
+        return machine.begun(booking, now, hold=hold, approval=web and asked)
 
     def _check(self, town: Town, space: Space, span: Span, channel: str) -> None:
         hours, now = town.hours(space), self._process.clock()

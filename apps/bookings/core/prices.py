@@ -55,10 +55,16 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """Who pays which part: `percent` of the price. `label` by language; 0 percent is exempt."""
+    """Who pays which part: `percent` of the price; 0 percent is exempt.
+
+    With `approval` a booking that asks for it waits until staff have seen the `proof`, which is
+    named by language, as is its `label`.
+    """
 
     percent: int
     label: Mapping[str, str] = field(default_factory=dict)
+    approval: bool = True
+    proof: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,11 @@ def fee(prices: Prices, span: Span, reduction: str | None = None) -> int:
     return int(total) // prices.round_to * prices.round_to
 
 
+def needs_approval(prices: Prices, reduction: str) -> bool:
+    """Say whether staff have to agree to a reduction before a booking with it is certain."""
+    return reduction in prices.reductions and prices.reductions[reduction].approval
+
+
 def part(amount: int, percent: int) -> int:
     """Return so many percent of an amount, rounded down to the yen."""
     return amount * percent // HUNDRED
@@ -102,16 +113,22 @@ def part(amount: int, percent: int) -> int:
 def read_prices(told: Any, rules: Mapping[str, Any]) -> Prices:
     """Return the prices of a space's attributes. Raises BadPrices."""
     try:
-        reductions = {
-            code: Reduction(_percent(one["percent"]), one.get("label", {}))
-            for code, one in rules.get("reductions", {}).items()
-        }
+        reductions = {code: _reduction(one) for code, one in rules.get("reductions", {}).items()}
         step = int(rules.get("roundTo", 10))
         if step < 1:
             raise ValueError("roundTo is at least 1")
         return Prices(tuple(_price(one) for one in told or ()), reductions, step)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadPrices(f"the prices cannot be read: {error}") from error
+
+
+def _reduction(told: Mapping[str, Any]) -> Reduction:
+    approval = told.get("approval", True)
+    if not isinstance(approval, bool):
+        raise ValueError("approval is true or false")
+    return Reduction(
+        _percent(told["percent"]), told.get("label", {}), approval, told.get("proof", {})
+    )
 
 
 def _price(told: Mapping[str, Any]) -> Price:

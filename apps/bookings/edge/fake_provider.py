@@ -55,13 +55,17 @@ class Charge:
 
 
 class FakeProvider:
-    """The provider. `silent` calls are carried out and answered 503; `repeats` tells all twice."""
+    """The provider. `silent` calls are carried out and answered 503; `repeats` tells all twice.
+
+    With `no_refunds` it says of each refund that it is not possible.
+    """
 
     def __init__(self, secret: str, seconds: Callable[[], float] = time.time) -> None:
         self.charges: dict[str, Charge] = {}
         self.silent = 0
         self.away = 0
         self.repeats = False
+        self.no_refunds = False
         self.at_once = False
         self._secret = secret
         self._seconds = seconds
@@ -126,6 +130,8 @@ class FakeProvider:
         charge = self.charges[key]
         if charge.status is not Outcome.CAPTURED:
             return web.Response(status=409)
+        if self.no_refunds:
+            return self._answer(charge, Outcome.FAILED)
         charge.refunds.setdefault(body["key"], body["amount"])
         if charge.refunded > charge.amount:
             del charge.refunds[body["key"]]

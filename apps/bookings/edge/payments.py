@@ -24,10 +24,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provider said: how it stands, and its own name for it."""
+    """What a provider said: how it stands, its own name for it, and a word on why not."""
 
     outcome: Outcome
     ref: str = ""
+    why: str = ""
 
 
 class ProviderAway(Exception):
@@ -50,7 +51,10 @@ class Provider(Protocol):
         ...
 
     async def refund(self, key: str, charge: str, amount: int) -> Answer:
-        """Give back so much of a captured charge; REFUNDED once it is under way for good."""
+        """Give back so much of a captured charge; REFUNDED once it is under way for good.
+
+        FAILED where it never will be: it is not asked for again, and staff decide what is due.
+        """
         ...
 
     def page(self, ref: str) -> str:

@@ -26,12 +26,14 @@ from apps.bookings.pages.showing import (
     line,
     matches,
     price_lines,
+    reductions,
     rule_lines,
     space_view,
     today,
     week_of,
 )
 from apps.bookings.pages.site import (
+    BOOKING_LOCAL,
     HERE,
     REFUSALS,
     TEXTS,
@@ -44,7 +46,7 @@ from apps.bookings.pages.site import (
     town_space,
     whole_number,
 )
-from apps.bookings.process.case import HOLDING, Booking, Case, Method
+from apps.bookings.process.case import HOLDING, Booking, Case, Method, Status
 from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.wish import Wish
@@ -59,7 +61,7 @@ YEAR: Final = 365 * 24 * 3600
 FRESH: Final = timedelta(minutes=10)
 """How long the figures of the last year are shown before they are read again."""
 MOST_NOTICE: Final = 4096
-OUTCOMES: Final = ("held", "paid", "cancelled", "changed", "welcome", "left", "erased")
+OUTCOMES: Final = ("held", "requested", "paid", "cancelled", "changed", "welcome", "left", "erased")
 SHOWN_DAYS: Final = 400
 """Days ahead a calendar is shown; what may be booked is for the rules."""
 
@@ -126,7 +128,9 @@ class Citizen:
             prices=price_lines(space, TEXTS[language], language),
             rules=rule_lines(space, TEXTS[language]), known=holder is not None, camera=camera,
             occupied=occupied,
-            reductions=_reductions(space, language), key=secrets.token_urlsafe(18),
+            reductions=reductions(space, TEXTS[language], language),
+            asks_proof=any(one.approval for one in space.prices.reductions.values()),
+            key=secrets.token_urlsafe(18),
             given=given or {}, starts=[one for one in week[0].slots if one.state == "free"],
         )  # fmt: skip
 
@@ -152,7 +156,8 @@ class Citizen:
         except REFUSALS as error:
             told, status = refusal(error, TEXTS[language])
             return await self.space(request, told, status, fields)
-        answer = onward(f"/bookings/{case.booking.local}", language, told="held")
+        told = "requested" if case.booking.status is Status.REQUESTED else "held"
+        answer = onward(f"/bookings/{case.booking.local}", language, told=told)
         if secret:
             self._remember(answer, secret)
         return answer
@@ -358,11 +363,11 @@ class Citizen:
 
     async def _own(self, request: Request) -> Case | None:
         """Return the booking a request is about, where it is its sender's."""
-        holder = await self._holder(request)
+        holder, local_id = await self._holder(request), request.path_params["local"]
+        if not BOOKING_LOCAL.fullmatch(local_id):
+            return None
         try:
-            found, _ = await self._site.process.load(
-                self._site.booking_id(request.path_params["local"])
-            )
+            found, _ = await self._site.process.load(self._site.booking_id(local_id))
         except NotFound:
             return None
         return found if holder is not None and found.booking.holder == holder else None
@@ -380,13 +385,6 @@ def _rows(week: list[list[Slot]]) -> list[tuple[str, list[Slot | None]]]:
     times = sorted({f"{local(slot.span.start):%H:%M}" for day in week for slot in day})
     by_day = [{f"{local(slot.span.start):%H:%M}": slot for slot in day} for day in week]
     return [(time, [day.get(time) for day in by_day]) for time in times]
-
-
-def _reductions(space: Space, language: str) -> list[tuple[str, str]]:
-    return [
-        (code, one.label.get(language) or one.label.get("ja", code))
-        for code, one in space.prices.reductions.items()
-    ]
 
 
 def _times(space: Space | None, town: Town) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -13,14 +14,23 @@ from fastapi import Request, Response
 from apps.bookings import ledger
 from apps.bookings.core.recurring import Occurrence, Series, occurrences
 from apps.bookings.core.rules import NotBookable
-from apps.bookings.core.town import Town
-from apps.bookings.core.when import TOKYO, Span, at, clock_minutes, local
+from apps.bookings.core.spaces import TYPE as SPACE
+from apps.bookings.core.when import TOKYO, Span, at, clock_minutes
 from apps.bookings.desk import OPEN
 from apps.bookings.edge.holders import Contact
-from apps.bookings.edge.mail import clock
 from apps.bookings.mirror import ledger_text
-from apps.bookings.pages.showing import day_label, lengths, line, look_lines, today
+from apps.bookings.pages.desk_view import (
+    alert_view,
+    name_of,
+    named,
+    problems,
+    reduced,
+    refunds,
+    short,
+)
+from apps.bookings.pages.showing import day_label, lengths, look_lines, today
 from apps.bookings.pages.site import (
+    GONE,
     HERE,
     REFUSALS,
     TEXTS,
@@ -34,18 +44,17 @@ from apps.bookings.pages.site import (
 from apps.bookings.process.case import (
     HOLDING,
     USABLE,
-    Booking,
     Case,
     Method,
     Money,
     Posted,
     Status,
 )
-from apps.bookings.process.entities import BOOKING
+from apps.bookings.process.entities import BOOKING, PAYMENT
 from apps.bookings.process.runner import Taken
-from apps.bookings.wish import Wish, booking_number
-from apps.keys.misuse import OVERSTAY, ended
+from apps.bookings.wish import Wish
 from apps.keys.misuse import TYPE as ALERT
+from apps.keys.misuse import ended
 from apps.keys.page import FACILITY
 from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
@@ -71,6 +80,7 @@ class Counter:
             "reject": self._reject,
             "cash": self._cash,
             "handed": self._handed,
+            "nothing-due": self._settled,
             "cancel": self._cancel,
             "move": self._move,
             "pin": self._pin,
@@ -163,82 +173,91 @@ class Counter:
             site.desk.town(),
             site.bookings(day),
             self._cases(OPEN),
-            self._cases("refundAmount>0", Money.PENDING),
+            self._returning(),
             site.alerts(),
         )
         rows = [
-            {"name": _name(town, one, language),
-             "bookings": [_short(b, t, language) for b in whole if b.space == one]}
-            for one in sorted(town.spaces, key=lambda one: _name(town, one, language))
+            {"name": name_of(town, one, language),
+             "bookings": [short(b, t, language) for b in whole if b.space == one]}
+            for one in sorted(town.spaces, key=lambda one: name_of(town, one, language))
         ]  # fmt: skip
-
-        def views(cases: list[Case]) -> list[dict[str, Any]]:
-            return [_about(case, town, language) for case in cases]
 
         unpaid = [c for c in waiting if c.booking.status is Status.AWAITING_PAYMENT
                   and c.charge is not None and c.charge.method is Method.CASH]  # fmt: skip
         spaces = list(town.spaces.values())
         return {
             "rows": rows,
-            "requests": views([c for c in waiting if c.booking.status is Status.REQUESTED]),
-            "unpaid": views(unpaid),
-            "refunds": [
-                _about(case, town, language) | {"refund": one.id, "amount": f"{one.amount:,}"}
-                for case in returning
-                for one in case.refunds
-                if one.method is Method.CASH and one.status is Money.PENDING
+            "requests": [
+                named(one.booking, town, language) | reduced(one.booking, town, language)
+                for one in waiting
+                if one.booking.status is Status.REQUESTED
             ],
-            "alerts": [_alert(one, town, t, language) for one in alerts],
+            "unpaid": [named(one.booking, town, language) for one in unpaid],
+            "refunds": refunds(returning, town, t, language),
+            "alerts": [alert_view(one, town, t, language) for one in alerts],
             "problems": [
                 *(() if site.mails else (t["problem_no_mail"],)),
                 *(t["problem_broken"].format(reason=one) for one in town.broken),
-                *(text for one in whole for text in _problems(one, t, site.mails)),
+                *(text for one in whole for text in problems(one, t, site.mails)),
                 *(
                     f"{case.booking.number}: {t['problem_refund'].format(reason=one.fault)}"
                     for case in returning
                     for one in case.refunds
-                    if one.fault
+                    if one.fault and one.status is Money.PENDING
                 ),
             ],
-            "today": [_line(one, town, language) for one in whole if one.status in HOLDING],
+            "today": [named(one, town, language) for one in whole if one.status in HOLDING],
             "usable": [
-                _line(one, town, language) | {"looks": look_lines(one, t, language)}
+                named(one, town, language) | {"looks": look_lines(one, t, language)}
                 for one in whole
                 if one.status in USABLE and one.keys
             ],
-            "spaces": [{"id": one.id, "name": _name(town, one.id, language)} for one in spaces],
+            "spaces": [{"id": one.id, "name": name_of(town, one.id, language)} for one in spaces],
             "lengths": lengths(spaces[0], t) if spaces else [],
         }
 
-    async def _cases(self, q: str, refunds: Money | None = None) -> list[Case]:
-        """Return the cases of bookings that fit a condition, and have a refund in some state."""
+    async def _cases(self, q: str) -> list[Case]:
+        """Return the cases of bookings that fit a condition."""
+        return await self._loaded([one["id"] for one in await self._found(BOOKING, q)])
+
+    async def _returning(self) -> list[Case]:
+        """Return the cases with money that is on its way back, or could not be paid back."""
+        found = await self._found(PAYMENT, 'direction=="refund";status=="pending","failed"')
+        return await self._loaded({str(value(one, "refFor")): None for one in found})
+
+    async def _found(self, kind: str, q: str) -> list[Entity]:
         try:
-            found = await self._site.process.client.query(type=BOOKING, q=q, attrs=["status"])
+            return await self._site.process.client.query(type=kind, q=q, attrs=["status", "refFor"])
         except NotFound:
-            found = []
-        cases = [(await self._site.process.load(one["id"]))[0] for one in found]
-        if refunds is not None:
-            cases = [case for case in cases if any(one.status is refunds for one in case.refunds)]
-        return cases
+            return []
+
+    async def _loaded(self, bookings: Iterable[str]) -> list[Case]:
+        return [(await self._site.process.load(one))[0] for one in bookings]
 
     async def _approve(self, fields: dict[str, str], by: str) -> str:
-        await self._site.desk.approve(fields.get("id", ""), by)
+        await self._site.desk.approve(_named(fields, BOOKING), by)
         return ""
 
     async def _reject(self, fields: dict[str, str], by: str) -> str:
-        await self._site.desk.reject(fields.get("id", ""), by)
+        await self._site.desk.reject(_named(fields, BOOKING), by)
         return ""
 
     async def _cash(self, fields: dict[str, str], by: str) -> str:
-        await self._site.desk.cash(fields.get("id", ""))
+        await self._site.desk.cash(_named(fields, BOOKING))
         return ""
 
     async def _handed(self, fields: dict[str, str], by: str) -> str:
-        await self._site.desk.handed_back(fields.get("id", ""), fields.get("refund", ""))
+        await self._site.desk.handed_back(_named(fields, BOOKING), fields.get("refund", ""))
+        return ""
+
+    async def _settled(self, fields: dict[str, str], by: str) -> str:
+        """Note that nothing is to be handed out for a refund that was not possible."""
+        refund = fields.get("refund", "")
+        await self._site.desk.nothing_due(_named(fields, BOOKING), refund, by)
         return ""
 
     async def _cancel(self, fields: dict[str, str], by: str) -> str:
-        await self._site.desk.cancel(fields.get("id", ""), by_town=True)
+        await self._site.desk.cancel(_named(fields, BOOKING), by_town=True)
         return ""
 
     async def _move(self, fields: dict[str, str], by: str) -> str:
@@ -247,7 +266,7 @@ class Counter:
             start = at(date.fromisoformat(fields.get("date", "")), clock_minutes(fields["time"]))
         except (KeyError, ValueError) as error:
             raise FormRefused("bad_form") from error
-        known = fields.get("id", "")
+        known = _named(fields, BOOKING)
         case, _ = await self._site.process.load(known)
         length = case.booking.span.end - case.booking.span.start
         await self._site.desk.move(known, Span(start, start + length), by_town=True)
@@ -255,19 +274,18 @@ class Counter:
 
     async def _pin(self, fields: dict[str, str], by: str) -> str:
         """Show the PINs to whoever is at the counter; the booking says who looked."""
-        t, pins = TEXTS[fields["lang"]], await self._site.desk.shown(fields.get("id", ""), by)
+        t, booking = TEXTS[fields["lang"]], _named(fields, BOOKING)
+        pins = await self._site.desk.shown(booking, by)
         return t["pin_shown"].format(pin=", ".join(pins.values()) or t["none"])
 
     async def _resend(self, fields: dict[str, str], by: str) -> str:
-        case = await self._site.desk.sent_again(fields.get("id", ""), by)
+        case = await self._site.desk.sent_again(_named(fields, BOOKING), by)
         unsent = case.booking.letters[-1].status == Posted.UNSENT
         return TEXTS[fields["lang"]]["pin_unsent" if unsent else "pin_resent"]
 
     async def _seen(self, fields: dict[str, str], by: str) -> str:
         """Note that somebody has seen to a misuse of a door; it is no longer shown."""
-        alert = fields.get("id", "")
-        if not alert.startswith(f"urn:ngsi-ld:{ALERT}:"):
-            raise FormRefused("bad_form")
+        alert = _named(fields, ALERT)
         await self._site.process.client.append(alert, ended(self._site.clock(), by))
         return ""
 
@@ -278,7 +296,7 @@ class Counter:
             span = Span(*(one.astimezone(UTC) for one in ends))
         except ValueError as error:
             raise FormRefused("bad_form") from error
-        space = fields.get("space", "")
+        space = _named(fields, SPACE, "space")
         await self._site.desk.close(space, span, fields.get("reason", "")[:40])
         await self._site.desk.sweep(space)
         return ""
@@ -343,58 +361,12 @@ def _series(fields: dict[str, str], weeks: int) -> Series:
     return Series(first, last, opens, opens + minutes, on_holidays=weeks == 1)
 
 
-def _problems(booking: Booking, t: dict[str, str], mails: bool) -> list[str]:
-    """Return what staff look at; without a mail server letters did not arrive for one reason."""
-    found = [
-        t["problem_key"].format(reason=key.refused or "–")
-        for key in booking.keys
-        if key.current and (key.told or key.refused)
-    ]
-    found += [
-        t["problem_letter"].format(kind=t[f"letter_{one.kind}"])
-        for one in booking.letters
-        if mails and one.status == Posted.FAILED
-    ]
-    return [f"{booking.number}: {text}" for text in found]
-
-
-def _about(case: Case, town: Town, language: str) -> dict[str, Any]:
-    return _line(case.booking, town, language)
-
-
-def _line(booking: Booking, town: Town, language: str) -> dict[str, Any]:
-    return line(booking, _name(town, booking.space, language), TEXTS[language], language)
-
-
-def _short(booking: Booking, t: dict[str, str], language: str) -> dict[str, Any]:
-    start, end = local(booking.span.start), local(booking.span.end)
-    return line(booking, "", t, language) | {"times": f"{start:%H:%M}–{end:%H:%M}"}
-
-
-def _name(town: Town, space_id: str, language: str) -> str:
-    space = town.spaces.get(space_id)
-    if space is None:
-        return space_id
-    return space.name.get(language) or space.name.get("ja", space.local)
-
-
-def _alert(alert: Entity, town: Town, t: dict[str, str], language: str) -> dict[str, Any]:
-    """Return what the page shows of a misuse; a booking is named by the number staff know."""
-    at = datetime.fromisoformat(str(value(alert, "occurredAt")))
-    misuse = str(value(alert, "misuse"))
-    number = booking_number(str(value(alert, "refBooking", ""))) if misuse == OVERSTAY else ""
-    place = _of_lock(town, str(value(alert, "refLock", "")), language)
-    what = t[f"mark_{misuse}"].format(number=number)
-    return {
-        "id": alert["id"],
-        "text": t["problem_misuse"].format(at=clock(at, language), place=place, what=what),
-    }
-
-
-def _of_lock(town: Town, lock: str, language: str) -> str:
-    """Return the name of the place a lock opens."""
-    opened = [one.id for one in town.spaces.values() if lock in one.locks]
-    return _name(town, opened[0], language) if opened else lock.rpartition(":")[2]
+def _named(fields: dict[str, str], kind: str, name: str = "id") -> str:
+    """Return the id of something of a kind that a form names. Raises FormRefused for any other."""
+    found = fields.get(name, "")
+    if not re.fullmatch(rf"urn:ngsi-ld:{kind}:[0-9]{{6}}:[A-Za-z0-9._:~-]{{1,200}}", found):
+        raise FormRefused(GONE)
+    return found
 
 
 def _day(text: str) -> date:

@@ -107,10 +107,33 @@ def price_lines(space: Space, t: Words, language: str) -> list[str]:
             text += " " + t["price_time"].format(**{
                 "from": _minutes(price.opens), "to": _minutes(price.closes)})  # fmt: skip
         found.append(text)
-    for reduction in space.prices.reductions.values():
-        label = reduction.label.get(language) or reduction.label.get("ja", "")
-        found.append(f"{label}: {reduction.percent}%")
+    for code, reduction in space.prices.reductions.items():
+        text = f"{reduction_name(space, code, language)}: {reduction.percent}%"
+        if reduction.approval:
+            text += f" {t['reduction_checked']}"
+        found.append(text)
     return found
+
+
+def reductions(space: Space, t: Words, language: str) -> list[tuple[str, str]]:
+    """Return the reductions to choose from: their codes and names, and which of them wait."""
+    found = []
+    for code, one in space.prices.reductions.items():
+        mark = f" {t['reduction_checked']}" if one.approval else ""
+        found.append((code, reduction_name(space, code, language) + mark))
+    return found
+
+
+def reduction_name(space: Space | None, code: str, language: str) -> str:
+    """Return the name of a reduction; its code where the space does not give it any more."""
+    known = space.prices.reductions.get(code) if space is not None else None
+    return code if known is None else known.label.get(language) or known.label.get("ja", code)
+
+
+def proof_of(space: Space | None, code: str, language: str) -> str:
+    """Return what shows that somebody may have a reduction, empty where nothing is named."""
+    known = space.prices.reductions.get(code) if space is not None else None
+    return "" if known is None else known.proof.get(language) or known.proof.get("ja", "")
 
 
 def rule_lines(space: Space, t: Words) -> list[str]:
@@ -150,6 +173,9 @@ def booking_view(
     return {
         **line(booking, name, t, language),
         "hold": clock(booking.hold_until, language) if booking.hold_until else "",
+        "requested": booking.status is Status.REQUESTED,
+        "reduction": booking.reduction and reduction_name(space, booking.reduction, language),
+        "proof": proof_of(space, booking.reduction, language),
         "awaiting": booking.status is Status.AWAITING_PAYMENT,
         "method": charge.method.value if charge is not None else "",
         "paying": charge is not None and charge.status is Money.PENDING,

@@ -41,6 +41,9 @@ KEPT: Final = re.compile(r"P([1-9][0-9]{0,3})D")
 YEARS: Final = range(1970, 9000)
 """Years of days that can be asked for: there are days before and after them."""
 FORGED: Final = frozenset({"other_site", "stale_form"})
+GONE: Final = "gone"
+"""Why a form is refused that names what is not there."""
+BOOKING_LOCAL: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ def _reason(error: Exception) -> tuple[str, int]:
         case BadContact():
             return str(error), 400
         case FormRefused():
-            return str(error), 403 if str(error) in FORGED else 400
+            return str(error), 403 if str(error) in FORGED else 404 if str(error) == GONE else 400
         case NotBookable() | NotPossible():
             return str(error), 409
         case NotFound():

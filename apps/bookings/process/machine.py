@@ -211,6 +211,12 @@ def paid_back(case: Case, refund: Payment, ref: str, now: datetime) -> Case:
     return with_payment(case, done)
 
 
+def not_paid_back(case: Case, refund: Payment, why: str) -> Case:
+    """Return the case after a refund that is not possible: staff decide what is due."""
+    given_up = replace(refund, status=Money.FAILED, fault=why, attempts=0, retry_at=None)
+    return with_payment(case, given_up)
+
+
 def waiting(case: Case, payment: Payment, why: str, now: datetime) -> Case:
     """Return the case after a provider did not answer about a charge or a refund."""
     attempts = payment.attempts + 1

@@ -245,6 +245,8 @@ class Process:
             answer = await self.provider_of(refund).refund(refund.id, charge, refund.amount)
         except ProviderAway as error:
             return machine.waiting(case, refund, str(error), self.clock())
+        if answer.outcome in (Outcome.FAILED, Outcome.CANCELLED):
+            return machine.not_paid_back(case, refund, answer.why or answer.outcome.value)
         if answer.outcome is not Outcome.REFUNDED:
             return machine.waiting(case, refund, answer.outcome.value, self.clock())
         return machine.paid_back(case, refund, answer.ref, self.clock())

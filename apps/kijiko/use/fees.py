@@ -13,6 +13,7 @@ from typing import Final
 
 from apps.bookings.edge.payments import Answer, Outcome, ProviderAway
 from apps.kijiko.ledger.book import Asked
+from apps.kijiko.ledger.entities import Hurdle
 from apps.kijiko.ledger.errors import CompanionFailed, LedgerError, NotPossible, OtherRequest
 from apps.kijiko.ledger.transfer import Transfer
 from apps.kijiko.ledger.wallet import WalletKind
@@ -68,12 +69,19 @@ class TownMoney:
         return Answer(Outcome.CANCELLED) if paid is None else Answer(Outcome.CAPTURED, paid.id)
 
     async def refund(self, key: str, charge: str, amount: int) -> Answer:
-        """Give back so much of a fee. Raises ProviderAway."""
+        """Give back so much of a fee; FAILED where the payment itself was taken back.
+
+        Raises ProviderAway, also where the fees' wallet has too little: it may have enough later.
+        """
         try:
             paid = await self._found(charge)
             if paid is None:
-                return Answer(Outcome.FAILED)
+                return Answer(Outcome.FAILED, why="unpaid")
             back = await self.town.book.refund(paid.id, amount, Asked(_REFUND, key))
+        except NotPossible as refusal:
+            if refusal.reason == Hurdle.SHORT:
+                raise ProviderAway(refusal.reason) from refusal
+            return Answer(Outcome.FAILED, why=refusal.reason)
         except (ClientError, LedgerError) as error:
             raise ProviderAway(type(error).__name__) from error
         return Answer(Outcome.REFUNDED, back.id)

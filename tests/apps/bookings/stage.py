@@ -43,6 +43,8 @@ LEFT, RIGHT = f"{GYM}-left", f"{GYM}-right"
 LOCK = f"urn:ngsi-ld:SmartLock:{CITY}:gym"
 ANNA = f"urn:ngsi-ld:Holder:{CITY}:anna"
 
+REDUCTIONS = {"welfare": {"percent": 0}, "club": {"percent": 0, "approval": False}}
+
 
 def space(space_id: str, parts: tuple[str, ...] = (), **rules: Any) -> Entity:
     """Return a space that is open from 9 to 21 for 300 yen an hour."""
@@ -54,7 +56,7 @@ def space(space_id: str, parts: tuple[str, ...] = (), **rules: Any) -> Entity:
         "slotMinutes": _property(60),
         "openingHours": _property([{"days": list(WEEK), "opens": "9:00", "closes": "21:00"}]),
         "priceRules": _property([{"amountJPY": 300}]),
-        "bookingRules": _property({"reductions": {"welfare": {"percent": 0}}, **rules}),
+        "bookingRules": _property({"reductions": REDUCTIONS, **rules}),
         "refBuilding": _relation(f"urn:ngsi-ld:Building:{CITY}:gym"),
         "refLock": _relation([LOCK]),
     }

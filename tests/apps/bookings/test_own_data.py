@@ -75,13 +75,13 @@ async def test_what_is_free_is_held_without_paying_too(pages: Pages):
     hold = pages.town.desk.hold
     for number in range(MOST_OPEN):
         span = hours(f"2026-12-01 {10 + number}:00")
-        case = await hold(wish(span, f"{number}", reduction="welfare"))
+        case = await hold(wish(span, f"{number}", reduction="club"))
         assert case.booking.status is Status.CONFIRMED
-    for reduction in ("welfare", ""):
+    for reduction in ("club", ""):
         with pytest.raises(NotBookable, match="too_many_open"):
             await hold(wish(hours("2026-12-02 09:00"), f"more {reduction}", reduction=reduction))
     pages.town.clock.now = hours("2026-12-01 11:00").start
-    await hold(wish(hours("2026-12-03 09:00"), "later", reduction="welfare"))
+    await hold(wish(hours("2026-12-03 09:00"), "later", reduction="club"))
 
 
 async def test_camera_at_the_door_is_told_before_and_after_booking(pages: Pages):

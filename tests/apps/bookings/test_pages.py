@@ -258,11 +258,23 @@ async def test_places_are_found_by_kind_name_and_address(pages: Pages, asked: st
     assert ("/spaces/gym?" in html) is found
 
 
-async def test_reduction_is_chosen_on_the_page_and_free_is_confirmed_at_once(pages: Pages):
-    path = await pages.book(reduction="welfare")
+async def test_reduction_without_proof_is_chosen_on_the_page_and_confirmed_at_once(pages: Pages):
+    path = await pages.book(reduction="club")
     page = await pages.page(f"{path}?lang=en")
     assert "free" in page
     assert "confirmed" in page
+
+
+async def test_page_says_that_a_reduction_is_checked_and_staff_read_what_to_look_at(pages: Pages):
+    before = await pages.page("/spaces/gym?date=2026-12-01&lang=en")
+    assert f"welfare {TEXTS['en']['reduction_checked']}</option>" in before
+    assert ("club</option>" in before, TEXTS["en"]["reduction_note"] in before) == (True, True)
+    path = await pages.book(reduction="welfare")
+    page = await pages.page(f"{path}?lang=en")
+    for said in ("waiting for staff", "a reduction (welfare)", TEXTS["en"]["asked_easy"]):
+        assert said in page
+    assert "やさしい日本語" in await pages.page(f"{path}?lang=ja")
+    assert "Asks for a reduction: welfare." in await pages.seen("/?lang=en")
 
 
 async def test_counter_closes_a_space_and_pays_back(pages: Pages):

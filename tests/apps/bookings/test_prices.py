@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.bookings.core.prices import BadPrices, fee, read_prices
+from apps.bookings.core.prices import BadPrices, fee, needs_approval, read_prices
 from apps.bookings.core.when import TOKYO, Span
 
 TOLD = [
@@ -43,6 +43,14 @@ def test_reduction_is_of_the_whole_and_rounded_down():
     assert fee(PRICES, span("2026-12-01 17:30", 1), "welfare") == 0
     with pytest.raises(BadPrices):
         fee(PRICES, span("2026-12-01 17:30", 1), "friend")
+
+
+def test_reduction_is_agreed_to_by_staff_where_it_does_not_say_that_it_needs_no_proof():
+    told = {"a": {"percent": 0}, "b": {"percent": 0, "approval": False}}
+    prices = read_prices([], {"reductions": told})
+    assert [needs_approval(prices, one) for one in ("a", "b", "")] == [True, False, False]
+    with pytest.raises(BadPrices):
+        read_prices([], {"reductions": {"a": {"percent": 0, "approval": "no"}}})
 
 
 def test_price_for_a_booking_is_taken_once():

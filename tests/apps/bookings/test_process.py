@@ -156,8 +156,28 @@ async def test_notice_that_is_repeated_or_strange_changes_nothing(town: Stage):
     assert await town.case(case) == case
 
 
-async def test_free_booking_is_confirmed_at_once(town: Stage):
+async def test_reduction_waits_for_staff_who_agree_or_do_not(town: Stage):
     case = await town.desk.hold(wish(reduction="welfare"))
+    await town.tick()
+    assert (case.booking.status, case.charge, town.post.kinds()) == (
+        Status.REQUESTED, None, ["requested"],
+    )  # fmt: skip
+    assert await town.all("AccessGrant") == []
+    agreed = await town.desk.approve(case.booking.id, "urn:ngsi-ld:Staff:s-7")
+    assert (agreed.booking.status, agreed.paid) == (Status.CONFIRMED, 0)
+    other = await town.desk.hold(wish(hours("2026-12-02 09:00"), "2", reduction="welfare"))
+    refused = await town.desk.reject(other.booking.id, "urn:ngsi-ld:Staff:s-7")
+    assert refused.booking.status is Status.REJECTED
+    assert {one.rpartition(":")[2][:8] for one in await town.claims()} == {"20261201"}
+
+
+async def test_reduction_that_staff_give_at_the_counter_waits_for_nobody(town: Stage):
+    case = await town.desk.hold(wish(reduction="welfare", channel="counter"))
+    assert case.booking.status is Status.CONFIRMED
+
+
+async def test_free_booking_is_confirmed_at_once(town: Stage):
+    case = await town.desk.hold(wish(reduction="club"))
     assert case.booking.status is Status.CONFIRMED
     assert case.charge is not None
     assert (case.charge.method, case.charge.status) == (Method.EXEMPT, Money.CAPTURED)
@@ -252,7 +272,7 @@ async def test_approval_comes_before_payment(tmp_path: Path):
         await town.desk.reject(refused.booking.id, "urn:ngsi-ld:Staff:7")
         await town.tick()
         assert sorted(town.post.kinds()) == ["approved", "rejected", "requested", "requested"]
-        assert len(await town.claims()) == 4
+        assert {one.rpartition(":")[2][:8] for one in await town.claims()} == {"20261201"}
 
 
 async def test_lock_that_can_never_open_then_is_told_before_money_is_taken(town: Stage):

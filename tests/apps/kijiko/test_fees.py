@@ -12,6 +12,7 @@ from apps.bookings.edge.holders import Holders
 from apps.bookings.edge.payments import Outcome
 from apps.bookings.process import machine
 from apps.bookings.process.case import Case, Method, Money, Status
+from apps.bookings.process.due import next_due
 from apps.kijiko.use.fees import TownMoney
 from apps.kijiko.use.town import Town
 from broker.client import Unreachable
@@ -159,3 +160,32 @@ async def test_answer_that_is_lost_is_found_when_looked_for(
     await place.bookings.later(minutes=1)
     assert (await place.bookings.case(held)).booking.status is Status.CONFIRMED
     assert await place.balance() == 5000 - FEE
+
+
+async def test_fee_whose_payment_was_taken_back_is_not_given_back_again_and_staff_see_why(
+    place: Place,
+):
+    await place.charged(1000)
+    case = await place.pays(await place.held())
+    assert case.charge is not None
+    await place.books.book.reverse(case.charge.ref, "twice", ("sato", "ito"), asked())
+    await place.bookings.desk.cancel(case.booking.id, by_town=True)
+    await place.bookings.tick()
+    after = await place.bookings.case(case)
+    assert [(one.status, one.fault) for one in after.refunds] == [(Money.FAILED, "reversed")]
+    assert next_due(after) is None
+    assert await place.balance() == 1000
+
+
+async def test_fee_that_the_fees_wallet_has_not_got_is_asked_for_again(place: Place):
+    await place.charged(1000)
+    case = await place.pays(await place.held())
+    drained = await place.books.book.settle(place.money.treasury, FEE, 0, asked())
+    await place.bookings.desk.cancel(case.booking.id, by_town=True)
+    await place.bookings.tick()
+    [waits] = (await place.bookings.case(case)).refunds
+    assert (waits.status, waits.fault) == (Money.PENDING, "account_short")
+    await place.books.book.reverse(drained.id, "shop", ("sato", "ito"), asked())
+    await place.bookings.later(hours=1)
+    assert [one.status for one in (await place.bookings.case(case)).refunds] == [Money.REFUNDED]
+    assert await place.balance() == 1000
