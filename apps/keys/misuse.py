@@ -2,7 +2,7 @@
 
 An `AccessAlert` says what a line of the door log looks like (`doorlog.Mark`), or that a room is in
 use ten minutes after its booking. It names no person. It is over once the door is shut, else once
-staff have seen it.
+staff have seen it. Bookings of one person that follow each other are one stay.
 """
 
 from __future__ import annotations
@@ -36,7 +36,13 @@ class Seen:
 
 def due(seen: Seen, now: datetime) -> list[Operations]:
     """Return what is to be written, one transaction each."""
-    return [*_raised(seen), *_shut(seen), *_overstayed(seen, now), *_left(seen, now)]
+    return [
+        *_raised(seen),
+        *_shut(seen),
+        *_went_on(seen, now),
+        *_overstayed(seen, now),
+        *_left(seen, now),
+    ]
 
 
 def active(alert: Entity) -> bool:
@@ -88,11 +94,24 @@ def _shut(seen: Seen) -> Iterable[Operations]:
             yield [{"op": "append", "id": known, "attrs": ended(min(closed))}]
 
 
+def _went_on(seen: Seen, now: datetime) -> Iterable[Operations]:
+    """Let whoever stays on into a booking of their own be found to use it."""
+    for grant in seen.grants:
+        if grant.first_used or grant.status in OVER or grant.end is None or now >= grant.end:
+            continue
+        ends = [one.end for one in _stay(seen, grant) if one is not grant and one.end is not None]
+        if ends and max(ends) <= now and _in_use(seen, grant):
+            used = {"firstUsedAt": _property(timestamp(max(ends)))}
+            yield [{"op": "append", "id": grant.id, "attrs": used}]
+
+
 def _overstayed(seen: Seen, now: datetime) -> Iterable[Operations]:
     for grant in seen.grants:
         if grant.end is None or grant.overstayed_since or grant.status in OVER:
             continue
         if not grant.end + LINGER <= now < grant.end + WITHIN or not _in_use(seen, grant):
+            continue
+        if any(_follows(other, grant) for other in seen.grants):
             continue
         known = alert_id(grant.id, OVERSTAY)
         since = {"overstayedSince": _property(timestamp(grant.end))}
@@ -124,7 +143,7 @@ def _left(seen: Seen, now: datetime) -> Iterable[Operations]:
 
 
 def _in_use(seen: Seen, grant: Grant) -> bool:
-    """Say whether a grant was the last to open its lock, and the lock or the door is open still.
+    """Say whether a stay was the last to open its lock, and the lock or the door is open still.
 
     Locks that cannot say so, such as boxes without network, are never found to be in use.
     """
@@ -136,7 +155,23 @@ def _in_use(seen: Seen, grant: Grant) -> bool:
     last = next(
         (line for line in seen.log if line.lock == grant.lock and line.event in UNLOCKED), None
     )
-    return last is not None and last.grant == grant.id
+    return last is not None and last.grant in [one.id for one in _stay(seen, grant)]
+
+
+def _stay(seen: Seen, grant: Grant) -> list[Grant]:
+    """Return a grant and those of its holder that lead to it without a gap, the last first."""
+    found = [grant]
+    while before := [one for one in seen.grants if _follows(found[-1], one)]:
+        found.append(before[0])
+    return found
+
+
+def _follows(later: Grant, earlier: Grant) -> bool:
+    """Say whether one grant goes on where another of the same holder and lock ends."""
+    if later.end is None or earlier.end is None or {later.status, earlier.status} & OVER:
+        return False
+    same = bool(later.holder) and (later.holder, later.lock) == (earlier.holder, earlier.lock)
+    return same and later.valid_from <= earlier.end < later.end
 
 
 def _create(

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from apps.alerts import cap
 from apps.keys.doors import Doors
-from apps.keys.page import KeysPage
+from apps.keys.page import EMERGENCY, KeysPage
 from apps.shell.application import Outside, application, at_home
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import SESSION, FormRefused, Seal
@@ -101,6 +101,7 @@ class Staff:
             refused=status >= 400,
             token=self.seal.token(cookie, request.cookies.get(SESSION, "")),
             person=person,
+            sees_keys=person is None or person.has(*EMERGENCY),
             looks=list(LOOKS),
             reasons=REASONS,
             held_reasons=HELD_REASONS,

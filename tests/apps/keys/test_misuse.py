@@ -51,7 +51,11 @@ class World:
         return sorted(str(value(one, "misuse")) for one in self.alerts.values() if active(one))
 
     def _told(self, known: str, attributes: dict[str, Any]) -> None:
-        names = {"overstayedSince": "overstayed_since", "leftAt": "left"}
+        names = {
+            "overstayedSince": "overstayed_since",
+            "leftAt": "left",
+            "firstUsedAt": "first_used",
+        }
         told: dict[str, Any] = {
             names[n]: datetime.fromisoformat(p["value"]) for n, p in attributes.items()
         }
@@ -127,6 +131,58 @@ def test_whoever_comes_next_does_not_make_the_one_before_overstay():
         id=after.id, end=END + timedelta(hours=2), valid_to=END + timedelta(hours=3)
     )
     assert world.look(LATE) == []
+
+
+NEXT = "urn:ngsi-ld:AccessGrant:432148:B-2"
+ENDS = END + timedelta(hours=2)
+AFTER = "urn:ngsi-ld:FacilityBooking:432148:B2"
+
+
+def two_in_a_row(holder: str = "anna", **changes: Any) -> World:
+    """Return a world in which Anna booked until the end, and somebody the two hours after."""
+    following: dict[str, Any] = {
+        "id": NEXT, "end": ENDS, "booking": AFTER, "holder": holder, "valid_to": ENDS,
+        "valid_from": END - 10 * MINUTE, **changes,
+    }  # fmt: skip
+    first = booked(holder="anna", first_used=START)
+    return World(IN, grants=(first, grant(**following)), lockState="unlocked")
+
+
+def test_two_bookings_of_one_person_in_a_row_are_one_stay():
+    world = two_in_a_row()
+    assert world.look(LATE) == []
+    assert world.grants[NEXT].first_used == END
+    assert world.look(ENDS + 9 * MINUTE) == []
+    assert world.look(ENDS + 10 * MINUTE) == ["overstay"]
+    [alert] = world.alerts.values()
+    assert (value(alert, "refBooking"), value(alert, "occurredAt")) == (
+        AFTER, ENDS.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )  # fmt: skip
+    assert [one.stays for one in world.grants.values()] == [False, True]
+
+
+def test_two_in_a_row_are_left_once_the_lock_is_shut():
+    world = two_in_a_row()
+    world.look(ENDS + 10 * MINUTE)
+    world.lock = {"lockState": {"value": "locked"}}
+    assert world.look(ENDS + 11 * MINUTE) == []
+    assert not world.grants[NEXT].stays
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        two_in_a_row("ben"),
+        two_in_a_row(""),
+        two_in_a_row(status=Status.REVOKED),
+        two_in_a_row(valid_from=END + MINUTE),
+        two_in_a_row(lock=f"{LOCK}-other"),
+    ],
+    ids=["another's", "nobody's", "cancelled", "later", "elsewhere"],
+)
+def test_whoever_has_no_booking_of_their_own_after_it_overstays(world: World):
+    assert world.look(LATE) == ["overstay"]
+    assert world.grants[NEXT].first_used is None
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,9 @@ async def test_page_of_keys_and_the_door_log_are_for_who_may_do_something_there(
         page = Page(town[0])
         async with page.session:
             await page.enter(name)
+            async with page.session.get("/?lang=en") as answer:
+                linked = 'href="/keys?' in await answer.text()
+            assert linked is (name != "kawa")
             async with page.session.get("/keys?lang=en") as answer:
                 found[name] = answer.status, 'id="grants-title"' in await answer.text()
             if name == "kawa":
