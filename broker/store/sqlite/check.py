@@ -11,6 +11,7 @@ import apsw
 
 from broker.model.entity import Entity
 from broker.model.expiry import first_expiry
+from broker.query.plan import Exact
 from broker.store.sqlite.check_history import history_problems
 from broker.store.sqlite.check_outbox import outbox_problems
 from broker.store.sqlite.connection import Run, connect, runner
@@ -73,6 +74,16 @@ def _feed(connection: apsw.Connection) -> Iterator[str]:
         "SELECT seq, tid FROM change WHERE tid <> 0 AND tid NOT IN (SELECT tid FROM tenant)"
     ).fetchall():
         yield f"Change {seq} belongs to tenant number {tid}, which does not exist."
+    indexed = run("SELECT value FROM meta WHERE key = 'indexed'").get
+    if indexed is None:
+        yield "The file does not say which change its index has followed."
+    elif indexed > pruned + count:
+        yield f"The index has followed change {indexed}, which the feed never had."
+    for seq, kind in run(
+        "SELECT seq, kind FROM change WHERE tid <> 0 AND "
+        "((delta IS NULL) <> (kind = 'delete') OR (prior IS NULL) <> (kind = 'create'))"
+    ).fetchall():
+        yield f"Change {seq} does not tell what the {kind} was."
     yield from _chains(run)
 
 
@@ -95,6 +106,11 @@ def _chains(run: Run) -> Iterator[str]:
             f"Entity {entity_id} is stored with version {version} and change {seq}, and its newest "
             f"change is {newest}, the {kind} with version {latest}."
         )
+    for seq, entity_id in run(
+        "SELECT c.seq, c.entity FROM change c JOIN entity e ON e.tid = c.tid AND e.id = c.entity "
+        "WHERE c.seq = e.seq AND c.eid <> e.eid"
+    ).fetchall():
+        yield f"Change {seq} is about another entity than {entity_id}, whose newest it is."
     for seq, last in run(
         "SELECT c.seq, c.last FROM change c JOIN meta m ON m.key = 'pruned' "
         "WHERE c.last > m.value AND NOT EXISTS (SELECT 1 FROM change p "
@@ -112,8 +128,13 @@ class _Documents:
         self._names: dict[int, Names] = {}
         self._counts: Counter[tuple[int, int]] = Counter()
         self._rows: Counter[str] = Counter()
-        self._done: int = self._run("SELECT value FROM meta WHERE key = 'indexed'").get
-        self._indexed = set(self._run("SELECT type, path FROM pair WHERE indexed").fetchall())
+        self._done: int = self._run("SELECT value FROM meta WHERE key = 'indexed'").get or 0
+        self._indexed: dict[tuple[int, int], int] = {
+            (nid, path): exact
+            for nid, path, exact in self._run("SELECT type, path, exact FROM pair WHERE indexed")
+        }
+        self._exact = dict.fromkeys(self._indexed, Exact.SINGLE)
+        """How far the values met decide a comparison, by pair."""
 
     def problems(self) -> Iterator[str]:
         """Yield what does not agree."""
@@ -134,6 +155,7 @@ class _Documents:
             for table in self._missing(eid, tid, seq, entity):
                 yield f"{entity_id} is not in the index {table} as its document says."
         yield from self._superfluous()
+        yield from self._too_exact()
         yield from self._miscounted()
 
     def _names_of(self, tid: int) -> Names:
@@ -160,7 +182,10 @@ class _Documents:
             self._counts[tid, nid] += 1
             yield from self._row("etype", nid, "key = ? AND eid = ?", entity["id"], eid)
             for path, found in attributes:
-                if path is not None and (nid, path) in self._indexed and seq <= self._done:
+                if path is None or (nid, path) not in self._indexed:
+                    continue
+                self._exact[nid, path] = min(self._exact[nid, path], found.exact)
+                if seq <= self._done:
                     yield from self._box(eid, nid, path, found)
                     yield from self._values(eid, nid, path, found)
 
@@ -212,6 +237,15 @@ class _Documents:
             "(SELECT 1 FROM entity e WHERE e.tid = d.tid AND e.id = d.id)"
         ).fetchall():
             yield f"{entity_id} is due to expire, and there is no such entity."
+
+    def _too_exact(self) -> Iterator[str]:
+        """Yield pairs whose rows are taken to decide more than those of all values would."""
+        for (nid, path), met in self._exact.items():
+            if self._indexed[nid, path] > met:
+                iris = [
+                    self._run("SELECT iri FROM name WHERE nid = ?", (n,)).get for n in (nid, path)
+                ]
+                yield "The index of {1} of {0} is taken to decide more than it does.".format(*iris)
 
     def _miscounted(self) -> Iterator[str]:
         stored = {

@@ -83,6 +83,12 @@ def test_a_folder_without_data_is_named(tmp_path: Path) -> None:
         ("DELETE FROM name WHERE iri LIKE '%level'", "cannot be read"),
         ("UPDATE entity SET doc = x'7b' WHERE id = 'urn:8'", "document of urn:8 cannot be read"),
         ("UPDATE change SET tid = 77 WHERE seq = 3", "tenant number 77"),
+        ("UPDATE change SET eid = 77 WHERE seq = 3", "Change 3 is about another entity"),
+        ("UPDATE change SET delta = NULL WHERE seq = 3", "Change 3 does not tell"),
+        ("UPDATE change SET kind = 'update' WHERE seq = 3", "Change 3 does not tell"),
+        ("UPDATE pair SET exact = 3", "taken to decide more than it does"),
+        ("UPDATE meta SET value = 999 WHERE key = 'indexed'", "The index has followed change 999"),
+        ("DELETE FROM meta WHERE key = 'indexed'", "does not say which change its index"),
     ],
 )
 def test_planted_damage_is_found(folder: Path, damage: str, found: str) -> None:
