@@ -19,7 +19,7 @@ from apps.bookings.core.town import Town, read_town
 from apps.bookings.core.when import Span, utc
 from apps.bookings.process import machine
 from apps.bookings.process.case import HOLDING, PROVIDED, Booking, Case, Method, Money, Status
-from apps.bookings.process.entities import BOOKING, Operation, booking_from
+from apps.bookings.process.entities import BOOKING, PLACE, Operation, booking_from, place_of
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.process.runner import Busy, GuardFailed, Process, Stale
 from apps.bookings.wish import OtherRequest, Wish, booking_id, booking_number
@@ -68,8 +68,14 @@ class Desk:
             known = await self._known(wish, space)
             if known is not None:
                 return known
-            await self._not_too_many(wish)
-            case = await self._new(town, space, wish)
+            place = await self._place(wish, space.city)
+            if place is None:
+                # A repetition of this very wish may have taken the last place meanwhile.
+                known = await self._known(wish, space)
+                if known is None:
+                    raise NotBookable("too_many_open")
+                return known
+            case = await self._new(town, space, wish, place)
             try:
                 guards = await self._guards(town, space)
                 await self._process.begin(case, guards)
@@ -312,21 +318,23 @@ class Desk:
             raise OtherRequest
         return case
 
-    async def _not_too_many(self, wish: Wish) -> None:
-        """Raise NotBookable where a citizen holds as many slots as one may without paying."""
-        if wish.channel != "web":
-            return
-        now = utc(self._process.clock())
-        free = f'status=="{Status.CONFIRMED}";fee[amount]==0;endAt>"{now}"'
-        mine = f'refHolder=="{wish.holder}";(({OPEN})|({free}))'
-        try:
-            found = await self._client.query(type=BOOKING, q=mine, attrs=["status"])
-        except NotFound:
-            return
-        if len(found) >= MOST_OPEN:
-            raise NotBookable("too_many_open")
+    async def _place(self, wish: Wish, city: str) -> str | None:
+        """Return a free place among the few bookings that a citizen may have without having paid.
 
-    async def _new(self, town: Town, space: Space, wish: Wish) -> Case:
+        It is taken by the booking's own transaction, or not at all. None where all are taken, ""
+        for staff, who need none.
+        """
+        if wish.channel != "web":
+            return ""
+        places = [place_of(wish.holder, city, number) for number in range(MOST_OPEN)]
+        try:
+            found = await self._client.query(type=PLACE, id=",".join(places))
+        except NotFound:
+            found = []
+        taken = {one["id"] for one in found}
+        return next((one for one in places if one not in taken), None)
+
+    async def _new(self, town: Town, space: Space, wish: Wish, place: str) -> Case:
         now = self._process.clock()
         self._check(town, space, wish.span, wish.channel)
         known = booking_id(wish, space.city)
@@ -347,6 +355,7 @@ class Desk:
             idempotency_key=hashlib.sha256(wish.key.encode()).hexdigest()[:32],
             request_digest=wish.digest,
             ledger_id=wish.ledger_id,
+            place=place,
         )
         await self._openable(booking)
         web = wish.channel == "web"

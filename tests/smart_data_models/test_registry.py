@@ -93,7 +93,7 @@ def test_registry_of_this_environment_has_official_and_own_models():
     registry = Registry()
     subjects = dict(registry.subjects())
     assert sum(subjects.values()) > 1000
-    assert subjects["Machi"] == 36
+    assert subjects["Machi"] == 37
     device = registry.model("Device", "Device")
     assert device is not None
     assert {"batteryLevel", "controlledProperty"} <= {a.path for a in device.attributes}

@@ -36,6 +36,10 @@ USABLE: Final = frozenset({Status.CONFIRMED, Status.IN_USE})
 """States in which its keys open."""
 
 
+UNDECIDED: Final = frozenset({Status.REQUESTED, Status.AWAITING_PAYMENT})
+"""States in which it is open whether the booking is to be."""
+
+
 class Money(StrEnum):
     """Where a payment or refund stands, in the model's words."""
 
@@ -142,7 +146,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """The booking itself. `claims` are the ids of the base slots it took, `locks` what opens it."""
+    """The booking itself. `claims` are the ids of the base slots it took, `locks` what opens it.
+
+    `place` is the id of the claim on one of the unpaid bookings its holder may have.
+    """
 
     id: str
     number: str
@@ -169,6 +176,13 @@ class Booking:
     request_digest: str = ""
     ledger_id: str = ""
     accepted_by: str = ""
+    place: str = ""
+
+    @property
+    def unpaid(self) -> bool:
+        """Say whether it is one of the few its holder may have on the web without having paid."""
+        free = self.status is Status.CONFIRMED and self.fee == 0
+        return self.channel == "web" and (self.status in UNDECIDED or free)
 
     @property
     def city(self) -> str:

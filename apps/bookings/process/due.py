@@ -11,6 +11,7 @@ from typing import Final
 from apps.bookings.process.case import (
     NEVER,
     PROVIDED,
+    UNDECIDED,
     USABLE,
     Case,
     Letter,
@@ -29,7 +30,6 @@ TROUBLE_BEFORE: Final = timedelta(minutes=30)
 REMIND_BEFORE: Final = timedelta(hours=24)
 NO_REMINDER: Final = timedelta(hours=36)
 """Whoever booked later than this before the start needs no reminder."""
-UNDECIDED: Final = frozenset({Status.REQUESTED, Status.AWAITING_PAYMENT})
 STAYS_AT_MOST: Final = timedelta(hours=12)
 """How long after the end a booking whose room is not left is closed all the same."""
 AFTER: Final = timedelta(minutes=15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -29,6 +30,7 @@ from broker.client import Entity, value
 
 BOOKING: Final = "FacilityBooking"
 PAYMENT: Final = "PaymentTransaction"
+PLACE: Final = "HolderClaim"
 NONE: Final = "none"
 Operation = dict[str, Any]
 
@@ -67,6 +69,7 @@ def booking_from(entity: Entity) -> Booking:
         request_digest=str(told.get("requestDigest", "")),
         ledger_id=str(value(entity, "externalLedgerId", "")),
         accepted_by=str(told.get("acceptedBy", "")),
+        place=str(told.get("place", "")),
     )
 
 
@@ -116,7 +119,8 @@ def _tellable(grant: LockGrant) -> bool:
 def operations(before: Case | None, version: str, after: Case) -> list[Operation]:
     """Return what makes the one case of the other: the booking first, on condition of `version`.
 
-    A booking that gives its slots up, or takes others, has its claims deleted and made.
+    A booking that gives its slots up, or takes others, has its claims deleted and made; so has one
+    that is paid for its holder's place among the unpaid.
     """
     booking = after.booking
     found: list[Operation] = []
@@ -145,8 +149,11 @@ def operations(before: Case | None, version: str, after: Case) -> list[Operation
 
 
 def _held(case: Case | None) -> tuple[str, ...]:
-    holding = case is not None and case.booking.status in HOLDING
-    return case.booking.claims if case is not None and holding else ()
+    if case is None:
+        return ()
+    booking = case.booking
+    claims = booking.claims if booking.status in HOLDING else ()
+    return (*claims, booking.place) if booking.place and booking.unpaid else claims
 
 
 def _payments(case: Case | None) -> Iterable[Payment]:
@@ -207,6 +214,7 @@ def _process(case: Case) -> dict[str, Any]:
         "confirmedAt": _text(booking.confirmed_at),
         "requestDigest": booking.request_digest,
         "acceptedBy": booking.accepted_by,
+        "place": booking.place,
     }
     return {name: part for name, part in parts.items() if part}
 
@@ -275,7 +283,16 @@ def _payment_attributes(payment: Payment, booking: Booking) -> dict[str, Any]:
     }
 
 
+def place_of(holder: str, city: str, number: int) -> str:
+    """Return the id of the claim on one of the unpaid bookings that a holder may have."""
+    digest = hashlib.sha256(holder.encode()).hexdigest()[:24]
+    return f"urn:ngsi-ld:{PLACE}:{city}:{digest}-{number}"
+
+
 def _claim(claim: str, booking: Booking) -> Operation:
+    if claim == booking.place:
+        place = {"id": claim, "type": PLACE, "refBooking": _relation(booking.id)}
+        return {"op": "create", "entity": place, "ifNoneMatch": "*"}
     city, leaf, stamp = claim.split(":", 4)[3], *claim.split(":", 4)[4].rsplit(":", 1)
     start = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:00Z"
     day = f"{local(moment(start)):%Y-%m-%d}"

@@ -20,6 +20,7 @@ from apps.bookings.process.case import Case, Letter, Method, Money, Payment, Pos
 from apps.bookings.process.due import Act, Due, next_due
 from apps.bookings.process.entities import (
     PAYMENT,
+    PLACE,
     Operation,
     case_from,
     operations,
@@ -149,6 +150,8 @@ class Process:
             )
         except PreconditionFailed as refusal:
             place = int(refusal.problem.get("operation", 0))
+            if 0 < place < len(made) and made[place]["entity"]["type"] == PLACE:
+                raise GuardFailed(made[place]["entity"]["id"]) from refusal
             if 0 < place < len(made):
                 raise Taken(made[place]["entity"]["id"]) from refusal
             if len(made) <= place < len(made) + len(guards):

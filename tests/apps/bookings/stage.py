@@ -218,7 +218,7 @@ class Stage:
 
     async def clear(self) -> None:
         """Delete everything."""
-        types = "FacilityBooking,SlotClaim,PaymentTransaction,AccessGrant,BookableSpace"
+        types = "FacilityBooking,SlotClaim,HolderClaim,PaymentTransaction,AccessGrant,BookableSpace"
         operations = [{"op": "delete", "id": one["id"]} for one in await self.all(types)]
         await self.client.transactions(operations)
 

@@ -1,6 +1,8 @@
 """What is kept of a person: seen, erased, and how much one person may hold."""
 
+import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import aiohttp
 import pytest
@@ -71,6 +73,33 @@ async def test_one_person_holds_only_so_many_slots_without_paying(pages: Pages):
     await pages.town.desk.hold(wish(hours("2026-12-03 09:00"), "more"))
 
 
+async def test_who_asks_for_many_at_once_holds_no_more(pages: Pages):
+    async def attempt(number: int) -> str:
+        span = hours(f"2026-12-{1 + number // 10:02} {10 + number % 10}:00")
+        try:
+            return (await pages.town.desk.hold(wish(span, f"{number}"))).booking.id
+        except NotBookable as refusal:
+            return str(refusal)
+
+    found = await asyncio.gather(*map(attempt, range(20)))
+    assert found.count("too_many_open") == 20 - MOST_OPEN
+    assert len(await pages.town.all("FacilityBooking")) == MOST_OPEN
+    assert len(await pages.town.all("HolderClaim")) == MOST_OPEN
+
+
+async def test_place_of_a_booking_is_given_up_once_it_is_paid_or_cancelled(pages: Pages):
+    desk = pages.town.desk
+    paid, gone, asked = [
+        (await desk.hold(wish(hours(f"2026-12-01 {10 + n}:00"), f"{n}", reduction=how))).booking.id
+        for n, how in enumerate(("", "", "welfare"))
+    ]
+    await desk.cash(paid)
+    await desk.cancel(gone)
+    assert [value(one, "refBooking") for one in await pages.town.all("HolderClaim")] == [asked]
+    await desk.reject(asked, "urn:ngsi-ld:Staff:s-7")
+    assert await pages.town.all("HolderClaim") == []
+
+
 async def test_what_is_free_is_held_without_paying_too(pages: Pages):
     hold = pages.town.desk.hold
     for number in range(MOST_OPEN):
@@ -80,7 +109,7 @@ async def test_what_is_free_is_held_without_paying_too(pages: Pages):
     for reduction in ("club", ""):
         with pytest.raises(NotBookable, match="too_many_open"):
             await hold(wish(hours("2026-12-02 09:00"), f"more {reduction}", reduction=reduction))
-    pages.town.clock.now = hours("2026-12-01 11:00").start
+    await pages.town.at(hours("2026-12-01 11:00").start + timedelta(minutes=15))
     await hold(wish(hours("2026-12-03 09:00"), "later", reduction="club"))
 
 
