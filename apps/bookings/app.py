@@ -28,6 +28,7 @@ def citizens(site: Site) -> FastAPI:
         ("/my", pages.mine, "GET"),
         ("/my/{secret}.ics", pages.feed, "GET"),
         ("/open", pages.open, "GET"),
+        ("/open", pages.switch, "POST"),
         ("/leave", pages.leave, "POST"),
         ("/my/erase", pages.erase, "POST"),
         ("/case", pages.money, "GET"),

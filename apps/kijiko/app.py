@@ -39,6 +39,7 @@ def phones(site: Site) -> FastAPI:
         ("/freeze", wallet.freeze, "POST"),
         ("/points/{local}", wallet.points, "POST"),
         ("/enter", wallet.enter, "GET"),
+        ("/enter", wallet.switch, "POST"),
         ("/leave", wallet.leave, "POST"),
         ("/shop", shop.till, "GET"),
         ("/shop/apply", shop.apply, "POST"),

@@ -11,24 +11,23 @@ from urllib.parse import quote
 
 from fastapi import Request, Response
 
-from apps.bookings.core.calendar import Slot
-from apps.bookings.core.spaces import Space
-from apps.bookings.core.town import Town
 from apps.bookings.core.when import Span, local
 from apps.bookings.edge.holders import Contact
 from apps.bookings.edge.http_provider import SIGNATURE, TIME, notified
 from apps.bookings.edge.ical import calendar
 from apps.bookings.money import case_view
+from apps.bookings.pages.desk_view import named
 from apps.bookings.pages.showing import (
     booking_view,
     day_of,
     lengths,
-    line,
     matches,
     price_lines,
     reductions,
+    rows_of,
     rule_lines,
     space_view,
+    times_of,
     today,
     week_of,
 )
@@ -123,7 +122,7 @@ class Citizen:
         return self._page(
             request, "space.html", language, status, told=told, here="", refused=status >= 400,
             space=space_view(space, buildings, language), week=week,
-            rows=_rows([one.slots for one in week]), day=day, previous=day - timedelta(days=7),
+            rows=rows_of([one.slots for one in week]), day=day, previous=day - timedelta(days=7),
             following=day + timedelta(days=7), first=first, lengths=lengths(space, TEXTS[language]),
             prices=price_lines(space, TEXTS[language], language),
             rules=rule_lines(space, TEXTS[language]), known=holder is not None, camera=camera,
@@ -185,7 +184,7 @@ class Citizen:
         return self._page(request, "booking.html", language, status, told=told, here="/my",
                           refused=status >= 400, booking=view, pay=pay, space=where,
                           town_money=self._site.process.town_money is not None,
-                          times=_times(space, town), day=local(found.booking.span.start).date(),
+                          times=times_of(space, town), day=local(found.booking.span.start).date(),
                           camera=await self._site.camera(found.booking.locks, t),
                           hindered=await self._site.hindered(found.booking),
                           )  # fmt: skip
@@ -233,7 +232,7 @@ class Citizen:
         holder = await self._holder(request)
         found = await self._of(holder) if holder else []
         town = await self._site.desk.town()
-        lines = [_line(one, town, language) for one in found]
+        lines = [named(one, town, language) for one in found]
         feed = await self._site.holders.secret(holder, "feed") if holder else ""
         contact = await self._site.holders.contact(holder) if holder else None
         return self._page(request, "mine.html", language, status, here="/my", contact=contact,
@@ -243,11 +242,37 @@ class Citizen:
                           feed=feed)  # fmt: skip
 
     async def open(self, request: Request) -> Response:
-        """Let a browser in that comes by the link of a mail."""
-        holder = await self._site.holders.of_link(request.query_params.get("key", "")[:120])
-        language = language_of(request)
+        """Let a browser in that comes by the link of a mail; one that is another's is asked first.
+
+        Else a link that somebody sends would let people book in the sender's name.
+        """
+        link, language = request.query_params.get("key", "")[:120], language_of(request)
+        holder = await self._site.holders.of_link(link)
         if holder is None:
             return trouble(404, language)
+        own = await self._holder(request)
+        if own == holder:
+            return onward("/my", language)
+        if own is None:
+            return await self._let_in(holder, language)
+        whose = [await self._site.holders.contact(one) for one in (holder, own)]
+        return self._page(request, "other.html", language, here="", link=link,
+                          other=whose[0], now=whose[1])  # fmt: skip
+
+    async def switch(self, request: Request) -> Response:
+        """Let a browser in as another person, whose link it has, after it was asked."""
+        language = language_of(request)
+        try:
+            fields = await self._seal.read(request)
+        except FormRefused as error:
+            return await self.mine(request, *refusal(error, TEXTS[language]))
+        holder = await self._site.holders.of_link(fields.get("link", "")[:120])
+        if holder is None:
+            return trouble(404, language)
+        await self._site.holders.leave(request.cookies.get(BROWSER, ""))
+        return await self._let_in(holder, language)
+
+    async def _let_in(self, holder: str, language: str) -> Response:
         answer = onward("/my", language, told="welcome")
         self._remember(answer, await self._site.holders.session(holder))
         return answer
@@ -329,7 +354,8 @@ class Citizen:
         if not shows.get("told") and told in OUTCOMES:
             shows["told"] = TEXTS[language][f"told_{told}"]
         shows = {"told": "", "refused": False} | shows
-        query = {k: v for k, v in request.query_params.items() if k not in ("lang", "told", "key")}
+        left = ("lang", "told") if shows.get("link") else ("lang", "told", "key")
+        query = {k: v for k, v in request.query_params.items() if k not in left}
         path = request.url.path if request.method == "GET" else "/"
         path += "?" + "&".join(f"{quote(k)}={quote(v)}" for k, v in query.items()) if query else ""
         token = self._seal.token(cookie, request.cookies.get(SESSION, ""))
@@ -378,27 +404,3 @@ class Citizen:
         except NotFound:
             found = []
         return sorted((booking_from(one) for one in found), key=lambda one: one.span.start)
-
-
-def _rows(week: list[list[Slot]]) -> list[tuple[str, list[Slot | None]]]:
-    """Return the week's slots by time of day: the hour, and each day's slot then."""
-    times = sorted({f"{local(slot.span.start):%H:%M}" for day in week for slot in day})
-    by_day = [{f"{local(slot.span.start):%H:%M}": slot for slot in day} for day in week]
-    return [(time, [day.get(time) for day in by_day]) for time in times]
-
-
-def _times(space: Space | None, town: Town) -> list[str]:
-    """Return the times of day a booking may begin at."""
-    if space is None:
-        return []
-    step = int(space.slot.total_seconds() // 60)
-    hours = town.hours(space).openings
-    first = min((one.opens for one in hours), default=0)
-    last = max((one.closes for one in hours), default=0)
-    return [f"{n // 60:02}:{n % 60:02}" for n in range(first, min(last, 24 * 60), step)]
-
-
-def _line(booking: Booking, town: Town, language: str) -> dict[str, Any]:
-    space = town.spaces.get(booking.space)
-    name = booking.space if space is None else space.name.get(language) or space.name.get("ja", "")
-    return line(booking, name, TEXTS[language], language)

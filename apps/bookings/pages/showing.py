@@ -66,6 +66,24 @@ def day_label(day: date, language: str) -> str:
     return f"{day.month}/{day.day}（{weekday}）" if language == "ja" else f"{weekday} {day:%d %b}"
 
 
+def rows_of(week: list[list[Slot]]) -> list[tuple[str, list[Slot | None]]]:
+    """Return the week's slots by time of day: the hour, and each day's slot then."""
+    times = sorted({f"{local(slot.span.start):%H:%M}" for day in week for slot in day})
+    by_day = [{f"{local(slot.span.start):%H:%M}": slot for slot in day} for day in week]
+    return [(time, [day.get(time) for day in by_day]) for time in times]
+
+
+def times_of(space: Space | None, town: Town) -> list[str]:
+    """Return the times of day a booking may begin at."""
+    if space is None:
+        return []
+    step = int(space.slot.total_seconds() // 60)
+    hours = town.hours(space).openings
+    first = min((one.opens for one in hours), default=0)
+    last = max((one.closes for one in hours), default=0)
+    return [f"{n // 60:02}:{n % 60:02}" for n in range(first, min(last, 24 * 60), step)]
+
+
 def holiday_name(day: date, language: str) -> str:
     """Return the name of a holiday, empty on other days."""
     names = holiday(day)

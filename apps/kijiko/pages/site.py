@@ -89,9 +89,13 @@ class Frame:
         self._templates: Environment = templates(HERE / "templates")
 
     def page(
-        self, request: Request, template: str, status: int = 200, told: str = "", **shows: Any
-    ) -> Response:
-        """Return a page; `told` is a sentence, or the key of one in the request's `told`."""
+        self, request: Request, template: str, status: int = 200, told: str = "",
+        keeps_key: bool = False, **shows: Any,
+    ) -> Response:  # fmt: skip
+        """Return a page; `told` is a sentence, or the key of one in the request's `told`.
+
+        The way to the other language leaves a link's key out, but where the page `keeps_key`.
+        """
         language = language_of(request)
         t = TEXTS[language]
         asked = request.query_params.get("told", "")
@@ -101,7 +105,7 @@ class Frame:
         html = self._templates.get_template(template).render(
             t=t, language=language, told=told, refused=status >= 400,
             token=self.seal.token(cookie, request.cookies.get(SESSION, "")),
-            path=_path(request), links=tuple((to, t[key]) for to, key in self._links),
+            path=_path(request, keeps_key), links=tuple((to, t[key]) for to, key in self._links),
             **shows,
         )  # fmt: skip
         answer = HTMLResponse(html, status, headers={"Content-Language": language})
@@ -190,8 +194,9 @@ def key_of_form(fields: Mapping[str, str]) -> str:
     return key
 
 
-def _path(request: Request) -> str:
-    query = {k: v for k, v in request.query_params.items() if k not in ("lang", "told", "key")}
+def _path(request: Request, keeps_key: bool) -> str:
+    left = ("lang", "told") if keeps_key else ("lang", "told", "key")
+    query = {k: v for k, v in request.query_params.items() if k not in left}
     path = request.url.path if request.method == "GET" else "/"
     return path + (
         "?" + "&".join(f"{quote(k)}={quote(v)}" for k, v in query.items()) if query else ""

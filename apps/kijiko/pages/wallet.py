@@ -27,6 +27,7 @@ from apps.kijiko.pages.site import (
     text_of,
 )
 from apps.kijiko.use.campaigns import STEPS
+from apps.kijiko.use.numbers import wallet_number
 from apps.shell.disclosing import noted
 from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
@@ -174,13 +175,47 @@ class WalletPages:
         return await self._act(request, self._points, "granted")
 
     async def enter(self, request: Request) -> Response:
-        """Let a browser in that comes by a link the counter gave."""
-        holder = await self._site.town.holders.of_link(request.query_params.get("key", "")[:120])
+        """Let a browser in that comes by a link the counter gave; another's is asked first.
+
+        Else a link that somebody sends would let people charge and pay with the sender's wallet.
+        """
+        link = request.query_params.get("key", "")[:120]
+        holder = await self._site.town.holders.of_link(link)
         if holder is None:
             return trouble(404, language_of(request))
+        own = await self.frame.holder(request)
+        if own == holder:
+            return onward("/", request)
+        if own is None:
+            return await self._let_in(request, holder)
+        return self.frame.page(
+            request, "other.html", here="", link=link, keeps_key=True,
+            other=await self._whose(holder), now=await self._whose(own),
+        )  # fmt: skip
+
+    async def switch(self, request: Request) -> Response:
+        """Let a browser in to another wallet, whose link it has, after it was asked."""
+        try:
+            fields = await self.frame.seal.read(request)
+        except FormRefused as error:
+            return await self.home(request, *refusal(error, TEXTS[language_of(request)]))
+        holder = await self._site.town.holders.of_link(fields.get("link", "")[:120])
+        if holder is None:
+            return trouble(404, language_of(request))
+        await self._site.town.holders.leave(request.cookies.get(BROWSER, ""))
+        return await self._let_in(request, holder)
+
+    async def _let_in(self, request: Request, holder: str) -> Response:
         answer = onward("/", request, told="welcome")
         self.frame.remember(answer, BROWSER, await self._site.town.holders.session(holder))
         return answer
+
+    async def _whose(self, holder: str) -> dict[str, str]:
+        """Return the name of a holder and the number of the wallet, empty where there is none."""
+        contact = await self._site.town.holders.contact(holder)
+        wallet = await self._site.town.wallet_of(holder)
+        number = wallet_number(wallet.id) if wallet is not None else ""
+        return {"name": contact.name if contact else "", "number": number}
 
     async def leave(self, request: Request) -> Response:
         """Let a browser forget its holder."""
