@@ -253,7 +253,13 @@ class Book:
         )
 
     async def reverse(
-        self, transfer_id: str, reason: str, approvals: tuple[str, str], asked: Asked
+        self,
+        transfer_id: str,
+        reason: str,
+        approvals: tuple[str, str],
+        asked: Asked,
+        *,
+        companions: Sequence[Operation] = (),
     ) -> Transfer:
         """Post the opposite of a transfer, by agreement of two persons: the only correction.
 
@@ -278,6 +284,7 @@ class Book:
             refers=transfer_id,
             reason=reason,
             approvals=approvals,
+            companions=companions,
         )
         try:
             return await self._carry_out(deed)

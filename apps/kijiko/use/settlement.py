@@ -17,7 +17,9 @@ from apps.kijiko.bank.zengin import Client as BankClient
 from apps.kijiko.bank.zengin import Order, written
 from apps.kijiko.bank.zengin import Transfer as BankTransfer
 from apps.kijiko.ledger.book import Asked
+from apps.kijiko.ledger.entities import Operation
 from apps.kijiko.ledger.errors import NotPossible
+from apps.kijiko.ledger.transfer import Kind, Transfer
 from apps.kijiko.ledger.wallet import WalletKind
 from apps.kijiko.use.shops import Shop, Shops
 from apps.kijiko.use.town import Town
@@ -179,6 +181,25 @@ class Settlement:
             await self._moved(replace(batch, status=BatchStatus.EXPORTED))
         return batch.id.rpartition(":")[2], content
 
+    async def without(self, transfer: Transfer) -> list[Operation]:
+        """Return what takes a settled line out of its batch, to be written with its reversal.
+
+        Nothing for a transfer of another kind. Raises BatchRefused once there is a file for the
+        bank, which pays the line whatever the ledger says, and while the batch is being settled.
+        """
+        if transfer.kind not in (Kind.SETTLE, Kind.PAYOUT) or not transfer.about:
+            return []
+        batch = await self.batch(transfer.about)
+        if batch.status is BatchStatus.DRAFT:
+            raise BatchRefused("batch_moved_on")
+        if batch.status is not BatchStatus.APPROVED:
+            raise BatchRefused("batch_out")
+        lines = tuple(
+            replace(one, settled=one.settled and _asked(batch, one).digest != transfer.key)
+            for one in batch.lines
+        )
+        return [self._change(replace(batch, lines=lines))]
+
     async def paid(self, batch_id: str, by: str) -> Batch:
         """Note that the bank carried a batch out: the money leaves circulation."""
         batch = await self._in(batch_id, BatchStatus.EXPORTED)
@@ -187,8 +208,7 @@ class Settlement:
         return await self._moved(replace(batch, status=BatchStatus.PAID))
 
     async def _settled(self, batch: Batch, line: Line) -> bool:
-        asked = Asked("settlement", f"{batch.id} {line.merchant}")
-        shop = await self._shops.shop(line.merchant)
+        shop, asked = await self._shops.shop(line.merchant), _asked(batch, line)
         try:
             await self._town.book.settle(shop.wallet, line.gross, line.fee, asked, about=batch.id)
         except NotPossible as refusal:
@@ -209,15 +229,22 @@ class Settlement:
             raise BatchRefused("batch_moved_on")
         return batch
 
-    async def _moved(self, batch: Batch) -> Batch:
+    def _change(self, batch: Batch) -> Operation:
         entity = batch_entity(batch, self._town.book.currency)
         told = {name: part for name, part in entity.items() if name not in ("id", "type")}
-        change = {"op": "append", "id": batch.id, "attrs": told, "ifMatch": batch.version}
+        return {"op": "append", "id": batch.id, "attrs": told, "ifMatch": batch.version}
+
+    async def _moved(self, batch: Batch) -> Batch:
         try:
-            await self._town.client.transactions([change])
+            await self._town.client.transactions([self._change(batch)])
         except PreconditionFailed as error:
             raise BatchRefused("batch_moved_on") from error
         return await self.batch(batch.id)
+
+
+def _asked(batch: Batch, line: Line) -> Asked:
+    """Return under which key a line of a batch is settled."""
+    return Asked("settlement", f"{batch.id} {line.merchant}")
 
 
 def batch_entity(batch: Batch, currency: str) -> Entity:
