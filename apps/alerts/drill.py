@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from apps.alerts.moments import moment_of
 from broker.client import Entity, value
 
 AFTERGLOW = timedelta(minutes=10)
@@ -32,15 +33,19 @@ class DrillClock:
 
     def time(self, now: datetime) -> datetime:
         """Return the time in the flood at a moment."""
-        return min(self.played_until, self.played_from + (now - self.started_at) * self.speed)
+        length = (self.played_until - self.played_from).total_seconds()
+        played = (now - self.started_at).total_seconds() * self.speed
+        return self.played_from + timedelta(seconds=max(0.0, min(length, played)))
 
 
 def drill_clock(entity: Entity) -> DrillClock | None:
-    """Return the clock of a Drill entity; None where it lacks a part."""
+    """Return the clock of a Drill entity; None where it lacks a part or one cannot be read."""
     names = ("startedAt", "expectedEnd", "playedFrom", "playedUntil")
-    texts = [value(entity, name) for name in names]
     speed = value(entity, "speed")
-    if not all(isinstance(text, str) for text in texts) or not isinstance(speed, int | float):
+    try:
+        started, end, first, last = (moment_of(value(entity, name)) for name in names)
+    except ValueError:
         return None
-    started, end, first, last = (datetime.fromisoformat(str(text)) for text in texts)
+    if not isinstance(speed, int | float) or isinstance(speed, bool):
+        return None
     return DrillClock(str(value(entity, "drillState")), started, end, first, last, float(speed))

@@ -32,7 +32,7 @@ def silent(watch: Watch, station: Entity, now: datetime) -> bool:
     if not isinstance(limit, int | float) or isinstance(limit, bool):
         limit = STALE_AFTER
     last = watch.state.heard or watch.seen
-    return last is not None and now - last > timedelta(seconds=limit)
+    return last is not None and (now - last).total_seconds() > limit
 
 
 def gauge_faults(watch: Watch, now: datetime) -> set[str]:

@@ -15,7 +15,7 @@ What the adapter itself calls bad (missing, maintenance, …) stays so.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from apps.alerts.stage import GOOD, Sample
@@ -69,7 +69,7 @@ def judge(
     `high` says that the station stands above normal, `others_moved_at` when another gauge of
     the river last moved.
     """
-    if sample.at - now > timedelta(seconds=limits.future):
+    if (sample.at - now).total_seconds() > limits.future:
         return memory, replace(sample, quality=FUTURE)
     if sample.quality not in GOOD | {"outOfRange"}:
         return memory, sample

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from apps.alerts.cursor import Watch
 from apps.alerts.faults import doubts, gauge_faults, silent
-from apps.alerts.gate import FUTURE, Limits, judge, limits_from
+from apps.alerts.gate import FUTURE, Limits, Memory, judge, limits_from
 from apps.alerts.stage import (
     NORMAL,
     Sample,
+    State,
     Table,
     advance,
     step_named,
@@ -28,7 +29,8 @@ log = logging.getLogger("apps.alerts")
 class Judgement:
     """A station's watch before and after, and what is wrong with the gauge.
 
-    `sample` is set where a sample was taken. `silent` decides about the fail-safe look.
+    `sample` is set where a sample was taken. `blind` says that nobody knows how high the water
+    stands, or what that means: it decides about the fail-safe look.
     """
 
     station: Entity
@@ -36,7 +38,7 @@ class Judgement:
     after: Watch
     now: datetime
     sample: Sample | None
-    silent: bool
+    blind: bool
     faults: frozenset[str]
 
 
@@ -58,22 +60,34 @@ def judge_station(
     """
     run = value(station, "drillRun")
     before = known if known is not None and known.run == run else Watch(run=run, seen=now)
+    before = _in_time(before, _limits(station), now)
     sample = sample_of(station) if take else None
     if sample is not None and before.state.last is not None and sample.at <= before.state.last:
         sample = None
     after = before if sample is None else _taken(station, before, others, now, sample)
     is_silent = silent(after, station, now) and (quiet or "silent" in before.faults)
     faults = gauge_faults(after, now) | ({"silent"} if is_silent else set())
-    return Judgement(station, before, after, now, sample, is_silent, frozenset(faults))
+    if _without_thresholds(station, now):
+        faults.add("noThresholds")
+    blind = bool(faults & {"silent", "noThresholds"})
+    return Judgement(station, before, after, now, sample, blind, frozenset(faults))
 
 
 def tables_of(station: Entity) -> tuple[Table, ...]:
     """Return a station's threshold tables; none where they cannot be read, which holds its step."""
     try:
         return tables_from(value(station, "stageTable"))
-    except ValueError as error:
-        log.warning("%s holds its stage: %s", station["id"], error)
+    except ValueError:
         return ()
+
+
+def why_no_thresholds(station: Entity) -> str:
+    """Return in words why a station that has threshold tables can go by none."""
+    try:
+        tables_from(value(station, "stageTable"))
+    except ValueError as error:
+        return str(error)
+    return "no table of stageTable is valid now"
 
 
 def sample_of(station: Entity) -> Sample | None:
@@ -91,6 +105,25 @@ def rising(judgement: Judgement) -> bool:
     table = table_at(tables_of(judgement.station), at)
     after, before = judgement.after.state.step, judgement.before.state.step
     return step_named(table, after).level > step_named(table, before).level
+
+
+def _without_thresholds(station: Entity, now: datetime) -> bool:
+    """Say whether a station that has threshold tables can go by none now; one may have none."""
+    given = value(station, "stageTable")
+    return given not in (None, []) and table_at(tables_of(station), now) is None
+
+
+def _in_time(watch: Watch, limits: Limits, now: datetime) -> Watch:
+    """Begin anew, in the step it has, where what is remembered lies ahead of now.
+
+    A clock was wrong then: no measurement would be newer until that time has come.
+    """
+    latest = watch.state.last or watch.seen
+    if latest is None or (latest - now).total_seconds() <= limits.future:
+        return watch
+    since = watch.state.since
+    state = State(watch.state.step, min(since, now) if since is not None else None)
+    return replace(watch, state=state, gate=Memory(), doubts=(), seen=now)
 
 
 def _taken(

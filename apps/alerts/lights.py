@@ -6,14 +6,18 @@ The order in which something decides: a person's override until it expires; sile
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from apps.alerts.moments import moment_of
 from apps.alerts.schedule import lit
 from apps.alerts.stage import NORMAL
 from broker.client import Entity, timestamp, value
 
+COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
+EFFECTS: Final = ("steady", "blink", "off")
 SHORTEST_BLINK_MS: Final = 1000
 """Blinking slower than once a second keeps far from the three flashes a second of WCAG 2.3.1."""
 
@@ -59,14 +63,15 @@ def look_for(step: str, table: object, at: datetime) -> Look:
     """Return the look for a step at a moment; that for `failSafe` where the table has none.
 
     The table is a list of entries `{"validFrom"?, "validTo"?, "looks": {step: {"colour", "effect"?,
-    "brightness"?, "blinkPeriodMs"?}}}`; of several valid entries the last one counts.
+    "brightness"?, "blinkPeriodMs"?}}}`; of several valid entries the last one counts. What cannot
+    be read is never guessed at: an entry without readable times is passed over, and a look that
+    is none is `FAIL_SAFE`.
     """
     entries = table if isinstance(table, list) else []
     for entry in reversed(entries):
         if isinstance(entry, dict) and _valid(entry, at):
-            looks = entry.get("looks", {})
-            found = looks.get(step, looks.get("failSafe"))
-            return _look(found) if isinstance(found, dict) else FAIL_SAFE
+            looks = entry.get("looks")
+            return _look(looks, step) if isinstance(looks, dict) else FAIL_SAFE
     return FAIL_SAFE
 
 
@@ -80,10 +85,9 @@ def wanted(light: Entity, moment: Moment) -> Command | None:
     look = look_for(moment.step, table, moment.now)
     if look == look_for("failSafe", table, moment.now):
         return Command(look, "failSafe", moment.step)
-    if moment.step == NORMAL:
-        position = (value(light, "location") or {}).get("coordinates")
-        if not lit(value(light, "schedule"), position, moment.now):
-            look = replace(look, effect="off", blink_period_ms=None)
+    burns = moment.step != NORMAL or lit(value(light, "schedule"), _position(light), moment.now)
+    if not burns:
+        look = replace(look, effect="off", blink_period_ms=None)
     if moment.drill:
         return Command(look, "drill", moment.step)
     return Command(look, "ordinary" if moment.step == NORMAL else "alert", moment.step)
@@ -125,16 +129,29 @@ def _values(command: Command) -> dict[str, Any]:
     }
 
 
+def _position(light: Entity) -> Any:
+    location = value(light, "location")
+    return location.get("coordinates") if isinstance(location, dict) else None
+
+
 def _valid(entry: dict[str, Any], at: datetime) -> bool:
     start, end = entry.get("validFrom"), entry.get("validTo")
-    return (start is None or datetime.fromisoformat(start) <= at) and (
-        end is None or at < datetime.fromisoformat(end)
-    )
+    try:
+        return (start is None or moment_of(start) <= at) and (end is None or at < moment_of(end))
+    except ValueError:
+        return False
 
 
-def _look(found: dict[str, Any]) -> Look:
-    effect = str(found.get("effect", "steady"))
-    period = None
-    if effect == "blink":
-        period = max(SHORTEST_BLINK_MS, int(found.get("blinkPeriodMs", 2 * SHORTEST_BLINK_MS)))
-    return Look(str(found["colour"]), effect, int(found.get("brightness", 100)), period)
+def _look(looks: dict[str, Any], step: str) -> Look:
+    found: Any = looks.get(step, looks.get("failSafe"))
+    try:
+        effect, colour = found.get("effect", "steady"), found["colour"]
+        brightness = int(found.get("brightness", 100))
+        period = int(found.get("blinkPeriodMs", 2 * SHORTEST_BLINK_MS))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        return FAIL_SAFE
+    known = effect in EFFECTS and isinstance(colour, str) and COLOUR.fullmatch(colour)
+    if not known or not 0 <= brightness <= 100:
+        return FAIL_SAFE
+    blinks = effect == "blink"
+    return Look(colour, effect, brightness, max(SHORTEST_BLINK_MS, period) if blinks else None)

@@ -12,6 +12,7 @@ from apps.alerts.faults import due, light_fault
 from apps.alerts.judging import Judgement
 from apps.alerts.lights import Moment, shows, wanted
 from apps.alerts.mirror import Mirror
+from apps.alerts.stage import NORMAL
 from broker.client import Entity, value
 
 
@@ -29,7 +30,7 @@ def light_operations(
     as of its sample's time, anything else as of now.
     """
     step = judgement.after.state.step
-    moment = Moment(step, judgement.silent, judgement.now, real, drill)
+    moment = Moment(step, judgement.blind, judgement.now, real, drill)
     stepped = judgement.sample is not None and step != judgement.before.state.step
     at = judgement.sample.at if stepped and judgement.sample else judgement.now
     found = []
@@ -38,6 +39,21 @@ def light_operations(
         if command is None or (shows(light, command) and light["id"] in commanded):
             continue
         found.append(light_operation(light, f"v{version}", command, at, drill=drill))
+    return found
+
+
+def fail_safe_operations(
+    lights: Sequence[tuple[Entity, int]], real: datetime, *, drill: bool
+) -> list[Operation]:
+    """Return the operations that give lights whose station tells nothing their fail-safe look.
+
+    A light that a person runs is left to them, one that was told already is not told again.
+    """
+    found = []
+    for light, version in lights:
+        command = wanted(light, Moment(NORMAL, True, real, real, drill))
+        if command is not None and not shows(light, command):
+            found.append(light_operation(light, f"v{version}", command, real, drill=drill))
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from apps.alerts.drill import drill_clock
-from broker.client import Client, Entity, Event, value
+from broker.client import Client, Entity, Event, NotFound, value
 
 STATION: Final = "RiverLevelStation"
 LIGHT: Final = "IlluminationControl"
@@ -27,8 +28,9 @@ class Mirror:
         """Read everything anew."""
         self.stations, self.lights, self.drills = {}, {}, {}
         for found in await client.query(type=TYPES):
-            entity, version = await client.retrieve_with_version(found["id"])
-            self._shelf(entity)[entity["id"]] = (entity, int(version.removeprefix("v")))
+            with contextlib.suppress(NotFound):
+                entity, version = await client.retrieve_with_version(found["id"])
+                self._shelf(entity)[entity["id"]] = (entity, int(version.removeprefix("v")))
 
     def take(self, event: Event) -> bool:
         """Take an event; False where it is older than what is known."""
@@ -44,9 +46,11 @@ class Mirror:
         return True
 
     async def read_light(self, client: Client, light_id: str) -> None:
-        """Read a light anew."""
-        entity, version = await client.retrieve_with_version(light_id)
-        self.lights[light_id] = (entity, int(version.removeprefix("v")))
+        """Read a light anew; it may be gone."""
+        self.lights.pop(light_id, None)
+        with contextlib.suppress(NotFound):
+            entity, version = await client.retrieve_with_version(light_id)
+            self.lights[light_id] = (entity, int(version.removeprefix("v")))
 
     def lights_of(self, station_id: str) -> list[tuple[Entity, int]]:
         """Return the lights that follow a station, with their versions."""
@@ -54,6 +58,14 @@ class Mirror:
             (light, version)
             for light, version in self.lights.values()
             if value(light, "refStation") == station_id
+        ]
+
+    def lights_of_nothing(self) -> list[tuple[Entity, int]]:
+        """Return the lights that shall follow a station that is not there, with their versions."""
+        return [
+            (light, version)
+            for light, version in self.lights.values()
+            if value(light, "refStation") not in (None, *self.stations)
         ]
 
     def drill_time(self, now: datetime) -> datetime | None:

@@ -24,7 +24,7 @@ def lit(schedule: object, position: object, now: datetime) -> bool:
     for day in (today, today - timedelta(days=1)):
         try:
             begin, end = _span(schedule, position, day)
-        except (KeyError, TypeError, ValueError):
+        except (IndexError, KeyError, TypeError, ValueError):
             return True
         if begin <= now < end:
             return True

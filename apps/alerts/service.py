@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,11 +14,11 @@ from apps.alerts.cursor import CURSOR_ID, Cursor, Watch, cursor_from
 from apps.alerts.effects import Change, Operation
 from apps.alerts.evacuation import TYPE as EVACUATION
 from apps.alerts.evacuation import draft_operations
-from apps.alerts.judging import Judgement, judge_station
-from apps.alerts.lightwatch import judge_lights, light_operations
+from apps.alerts.judging import Judgement, judge_station, why_no_thresholds
+from apps.alerts.lightwatch import fail_safe_operations, judge_lights, light_operations
 from apps.alerts.mirror import TYPES, Mirror
 from apps.alerts.outcome import Plan, plan
-from apps.alerts.stopping import stop_if_told
+from apps.shell.together import together
 from broker.client import (
     Client,
     ClientError,
@@ -74,22 +74,22 @@ class Alerts:
         self._mirror = Mirror()
         self._heard: dict[str, float] = {}
         self._commanded: set[str] = set()
+        self._troubles: dict[str, str] = {}
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Follow the tenant's stations until cancelled; begin again after a failure."""
         while True:
+            following = asyncio.Event()
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    following = asyncio.Event()
-                    tasks.create_task(self._follow(following))
-                    tasks.create_task(self._tick(following))
-            except* PreconditionFailed:
+                await together(self._follow(following), self._tick(following))
+            except PreconditionFailed:
                 log.info("the cursor moved elsewhere; reading it again")
-            except* ClientError as errors:
-                for error in errors.exceptions:
-                    log.warning("cannot follow tenant %r: %s", self._client.tenant, error)
-            stop_if_told()
+            except ClientError as error:
+                log.warning("cannot follow tenant %r: %s", self._client.tenant, error)
+            except Exception:
+                # Other tenants are served by this process too.
+                log.exception("a fault of ours; following tenant %r anew", self._client.tenant)
             await self._sleep(PAUSE)
 
     async def _follow(self, following: asyncio.Event) -> None:
@@ -140,8 +140,36 @@ class Alerts:
         if watched.cursor != self._cursor or watched.operations:
             ended = [await self._alert(alert_id) for alert_id in watched.ends]
             await self._commit(watched.cursor, watched.all_operations(ended))
+        await self._fail_safe(self._mirror.lights_of_nothing())
 
     async def _judge(self, station: Entity, seq: int | None) -> None:
+        """Judge a station. One that cannot be judged harms no other, and its lights fail safe."""
+        station_id = station["id"]
+        try:
+            await self._judged(station, seq)
+        except ClientError:
+            raise
+        except Exception as fault:
+            if self._troubles.get(station_id) != repr(fault):
+                log.exception("%s cannot be judged; its lights fail safe", station_id)
+            self._troubles[station_id] = repr(fault)
+            await self._fail_safe(self._mirror.lights_of(station_id))
+        else:
+            self._troubles.pop(station_id, None)
+
+    async def _fail_safe(self, lights: Sequence[tuple[Entity, int]]) -> None:
+        operations = fail_safe_operations(lights, self._clock(), drill=self._drill)
+        if not operations:
+            return
+        try:
+            await self._commit(self._cursor, operations)
+        except PreconditionFailed as refusal:
+            if refusal.problem.get("operation") == 0:
+                raise
+            for operation in operations:
+                await self._mirror.read_light(self._client, operation["id"])
+
+    async def _judged(self, station: Entity, seq: int | None) -> None:
         station_id = station["id"]
         known = self._cursor.watches.get(station_id)
         river = value(station, "riverName")
@@ -175,8 +203,8 @@ class Alerts:
     ) -> None:
         station_id = judgement.station["id"]
         cursor = self._cursor.advanced(seq, station_id, planned.watch)
-        ended = [await self._alert(alert_id) for alert_id in planned.ends]
         for _ in range(TRIES):
+            ended = [await self._alert(alert_id) for alert_id in planned.ends]
             drafts = await self._drafts(planned.change, cursor.seq or 0)
             lights = light_operations(
                 self._mirror.lights_of(station_id),
@@ -194,6 +222,12 @@ class Alerts:
                     raise
                 for operation in lights:
                     await self._mirror.read_light(self._client, operation["id"])
+                continue
+            except NotFound:
+                # The event may tell of what has been deleted since.
+                await self._mirror.read(self._client)
+                if station_id not in self._mirror.stations:
+                    return
                 continue
             self._commanded |= {light["id"] for light, _ in self._mirror.lights_of(station_id)}
             _tell(judgement, planned, drill=drill)
@@ -255,4 +289,5 @@ def _tell(judgement: Judgement, planned: Plan, *, drill: bool) -> None:
             change.level,
         )
     for kind in planned.begun:
-        log.warning("%s%s: %s", mark, name, kind)
+        why = f" ({why_no_thresholds(judgement.station)})" if kind == "noThresholds" else ""
+        log.warning("%s%s: %s%s", mark, name, kind, why)

@@ -24,8 +24,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import isfinite
 from typing import Any, Final
 
+from apps.alerts.moments import moment_of
 from apps.alerts.rise import Trace, risen, traced
 
 NORMAL: Final = "normal"
@@ -209,27 +211,38 @@ def tables_from(entries: object) -> tuple[Table, ...]:
     for index, entry in enumerate(entries):
         try:
             tables.append(_table(entry))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"stageTable/{index}: {error!r}") from error
     return tuple(tables)
 
 
 def _table(entry: dict[str, Any]) -> Table:
-    steps = [Step(str(s["step"]), float(s["level"]), int(s["stage"])) for s in entry["steps"]]
+    steps = [Step(str(s["step"]), _number(s["level"]), int(s["stage"])) for s in entry["steps"]]
     above = [step.name for step in steps if step.stage > HIGHEST_STAGE]
     if above:
         raise ValueError(f"{above[0]}: level 5 is confirmed by people only")
     defaults, fast_rise = Table(()), entry.get("fastRise")
     return Table(
         steps=tuple(sorted(steps, key=lambda step: step.level)),
-        hysteresis=float(entry.get("hysteresis", defaults.hysteresis)),
+        hysteresis=_number(entry.get("hysteresis", defaults.hysteresis)),
         hold_up_samples=int(entry.get("holdUpSamples", defaults.hold_up_samples)),
-        hold_up_seconds=float(entry.get("holdUpSeconds", defaults.hold_up_seconds)),
-        hold_down_seconds=float(entry.get("holdDownSeconds", defaults.hold_down_seconds)),
-        fast_rise=None if fast_rise is None else float(fast_rise),
-        valid_from=_moment(entry.get("validFrom")),
-        valid_to=_moment(entry.get("validTo")),
+        hold_up_seconds=_number(entry.get("holdUpSeconds", defaults.hold_up_seconds)),
+        hold_down_seconds=_number(entry.get("holdDownSeconds", defaults.hold_down_seconds)),
+        fast_rise=None if fast_rise is None else _number(fast_rise),
+        valid_from=_valid(entry.get("validFrom")),
+        valid_to=_valid(entry.get("validTo")),
     )
+
+
+def _number(given: Any) -> float:
+    number = float(given)
+    if not isfinite(number):
+        raise ValueError(f"{given!r} is no number")
+    return number
+
+
+def _valid(text: object) -> datetime | None:
+    return None if text is None else moment_of(text)
 
 
 def state_to_plain(state: State) -> dict[str, Any]:

@@ -21,12 +21,16 @@ FAULTS: Final[dict[str, Texts]] = {
     "stuck": {"ja": "水位計の値が変化しない", "en": "the gauge always gives the same value"},
     "spiking": {"ja": "水位計の値が不自然に変動", "en": "the gauge gives implausible values"},
     "clockAhead": {"ja": "水位計の時計が進んでいる", "en": "the gauge's clock is ahead"},
+    "noThresholds": {
+        "ja": "しきい値の表が読めない、または期限切れ",
+        "en": "its table of thresholds cannot be read or has run out",
+    },
     "unreachable": {"ja": "照明と通信できない", "en": "the light cannot be reached"},
     "mismatch": {"ja": "照明が指示と違う色を表示", "en": "the light shows another look than told"},
     "unanswered": {"ja": "照明の制御から応答がない", "en": "nothing answers for the light"},
 }
 
-GAUGE_FAULTS: Final = frozenset({"silent", "stuck", "spiking", "clockAhead"})
+GAUGE_FAULTS: Final = frozenset({"silent", "stuck", "spiking", "clockAhead", "noThresholds"})
 HELD: Final[Texts] = {"ja": "（段階は維持）", "en": "; its stage is held"}
 ENDED: Final[Texts] = {"ja": "【解除】", "en": "Ended: "}
 RECOVERED: Final[Texts] = {"ja": "【復旧】", "en": "Recovered: "}

@@ -14,6 +14,7 @@ from apps.bookings.obstacles import hindered, obstacles
 from apps.bookings.process import machine
 from apps.bookings.process.entities import BOOKING, PAYMENT
 from apps.bookings.process.runner import Process, due_query
+from apps.shell.together import together
 from broker.client import Client, ClientError, Event, NotFound, value
 
 log = logging.getLogger("apps.bookings")
@@ -52,16 +53,9 @@ class Service:
         """Carry bookings on until cancelled; begin again after a failure."""
         while True:
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._follow())
-                    tasks.create_task(self._tick())
-                    tasks.create_task(self._look())
-            except* ClientError as errors:
-                for error in errors.exceptions:
-                    log.warning("bookings wait: %s", error)
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError
+                await together(self._follow(), self._tick(), self._look())
+            except ClientError as error:
+                log.warning("bookings wait: %s", error)
             await self._sleep(PAUSE)
 
     async def tick(self) -> None:

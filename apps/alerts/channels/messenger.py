@@ -19,7 +19,7 @@ import aiohttp
 from apps.alerts.channels.config import Channel
 from apps.alerts.channels.letters import claimed, due, queued, settled, waiting, with_entry
 from apps.alerts.channels.senders import send
-from apps.alerts.stopping import stop_if_told
+from apps.shell.together import together
 from broker.client import (
     Client,
     ClientError,
@@ -63,14 +63,13 @@ class Messenger:
         async with aiohttp.ClientSession() as session:
             while True:
                 try:
-                    async with asyncio.TaskGroup() as tasks:
-                        tasks.create_task(self._follow())
-                        for channel in self._channels:
-                            tasks.create_task(self._serve(channel, session))
-                except* ClientError as errors:
-                    for error in errors.exceptions:
-                        log.warning("messages of %r wait: %s", self._client.tenant, error)
-                stop_if_told()
+                    serving = [self._serve(channel, session) for channel in self._channels]
+                    await together(self._follow(), *serving)
+                except ClientError as error:
+                    log.warning("messages of %r wait: %s", self._client.tenant, error)
+                except Exception:
+                    # The stages of rivers are decided in this process too.
+                    log.exception("a fault of ours; messages of %r wait", self._client.tenant)
                 await self._sleep(PAUSE)
 
     async def _follow(self) -> None:

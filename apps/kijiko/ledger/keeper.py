@@ -17,6 +17,7 @@ from apps.kijiko.ledger.reading import read_all
 from apps.kijiko.ledger.sealer import Overtaken, Sealer
 from apps.kijiko.ledger.transfer import TRANSFER
 from apps.kijiko.ledger.watch import Watch
+from apps.shell.together import together
 from broker.client import ClientError, Entity, Event, value
 
 log = logging.getLogger("apps.kijiko")
@@ -56,13 +57,10 @@ class Keeper:
         while True:
             try:
                 await self._follow()
-            except* (Overtaken, Lost):
+            except (Overtaken, Lost):
                 log.info("the books are taken up anew")
-            except* ClientError as errors:
-                log.warning("the books wait: %s", errors.exceptions[0])
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError
+            except ClientError as error:
+                log.warning("the books wait: %s", error)
             await self._sleep(PAUSE)
 
     async def take(self, batch: list[Event]) -> None:
@@ -93,10 +91,7 @@ class Keeper:
             await self._begin()
         after = min(self.sealer.place or 0, self.watch.place or 0)
         queue: asyncio.Queue[Event] = asyncio.Queue(4 * BATCH)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(queue, after))
-            tasks.create_task(self._take_all(queue))
-            tasks.create_task(self._look())
+        await together(self._listen(queue, after), self._take_all(queue), self._look())
 
     async def _begin(self) -> None:
         """Start from all transfers there are: seal those that no link has, and sum all."""

@@ -24,12 +24,14 @@ async def plant(client: Client) -> None:
             await client.create(entity)
 
 
-async def measure(client: Client, minute: int, level: float, **more: Any) -> None:
+async def measure(
+    client: Client, minute: int, level: float, of: str = STATION, **more: Any
+) -> None:
     """Write a level as the gauge adapter does."""
     at = timestamp(START + timedelta(minutes=minute))
     values = {"waterLevel": level, "quality": "good", **more}
     await client.append(
-        STATION,
+        of,
         {
             name: {"type": "Property", "value": content, "observedAt": at}
             for name, content in values.items()

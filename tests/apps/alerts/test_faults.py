@@ -4,6 +4,10 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from apps.alerts import service
+from apps.alerts.judging import Judgement, judge_station
 from broker.client import Client, Entity, timestamp, value
 from tests.apps.alerts.chain import (
     LIGHT,
@@ -215,3 +219,62 @@ async def test_drill_tells_silence_by_its_own_clock(client: Client):
         (alert,) = await technical(client, "active")
     assert all(text.startswith("【訓練】") for text in value(alert, "headline").values())
     assert value(alert, "operationStatus") == "test"
+
+
+async def test_clock_that_was_ahead_for_a_while_blinds_nobody_once_it_is_right(client: Client):
+    wall = Wall(500)
+    async with running(client, wall=wall):
+        await measure(client, 500, 1.2)
+        await taken(client, 500)
+        wall.minute = 2
+        for minute in (1, 2):
+            await measure(client, minute, 3.5)
+        await shows(client, STATION, stageStep="danger")
+
+
+async def test_station_whose_thresholds_have_run_out_says_so_and_its_light_fails_safe(
+    client: Client,
+):
+    wall = Wall(1)
+    tables = value(await client.retrieve(STATION), "stageTable")
+    over = [{**table, "validTo": timestamp(START)} for table in tables]
+    async with running(client, wall=wall):
+        await client.append(STATION, {"stageTable": {"type": "JsonProperty", "json": over}})
+        await measure(client, 1, 1.2)
+        await shows(client, LIGHT, mode="failSafe", colour="#0000FF")
+        (alert,) = await technical(client, "active")
+        assert value(alert, "faultKind") == "noThresholds"
+        await client.append(STATION, {"stageTable": {"type": "JsonProperty", "json": tables}})
+        await shows(client, LIGHT, mode="ordinary")
+        await technical(client, "ended")
+
+
+async def test_light_of_a_station_that_is_gone_fails_safe(client: Client):
+    wall = Wall(1)
+    async with running(client, wall=wall):
+        await measure(client, 1, 1.2)
+        await shows(client, LIGHT, mode="ordinary")
+        await client.delete(STATION)
+        await shows(client, LIGHT, mode="failSafe", colour="#0000FF")
+
+
+async def test_station_that_cannot_be_judged_harms_no_other_and_its_light_fails_safe(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    other = f"{STATION}:other"
+
+    def judge(station: Entity, *args: Any, **kwargs: Any) -> Judgement:
+        if station["id"] == STATION:
+            raise LookupError("nobody foresaw this")
+        return judge_station(station, *args, **kwargs)
+
+    monkeypatch.setattr(service, "judge_station", judge)
+    wall = Wall(1)
+    await client.create({**await client.retrieve(STATION), "id": other})
+    async with running(client, wall=wall):
+        for minute in (0, 1):
+            await measure(client, minute, 3.5, of=STATION)
+            await measure(client, minute, 3.5, of=other)
+        await shows(client, other, stageStep="danger")
+        await shows(client, LIGHT, mode="failSafe", colour="#0000FF")
+    assert sum("cannot be judged" in record.message for record in caplog.records) == 1
