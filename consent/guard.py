@@ -10,15 +10,15 @@ from itertools import count
 from typing import Final, Protocol, TypeAlias
 
 from broker.clock import Clock
-from broker.errors import BadRequestData, Forbidden, MachiError, TooManyRequests, Unauthorized
+from broker.errors import BadRequestData, Forbidden, MachiError, Unauthorized
 from broker.guard import ANYONE, Action, Caller
 from broker.model.change import diff
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
 from broker.store.contract import Change, Committed, Kind, Store
-from consent.identity.addresses import RATE, nameless
+from consent.identity.addresses import RATE
 from consent.identity.keys import id_of
-from consent.identity.meter import Meter, day_of
+from consent.identity.limits import Limits
 from consent.identity.model import Client, Shown
 from consent.identity.usage import Usage
 from consent.log.entry import Deed
@@ -77,10 +77,9 @@ class PolicyGuard:
         self.policies: LivingPolicies | None = None
         self._clients = clients
         self.clock = clock
-        self._seconds = seconds
         self.usage = usage or Usage()
-        self._rate = rate
-        self._meter = Meter(self.usage.asked)
+        self._limits = Limits(self.usage, seconds, rate)
+        self._free = self._limits.free
         self._sights: dict[_Place, Sight] = {}
         self._public: dict[str, Sight] = {}
         """What anybody may read, by tenant."""
@@ -104,24 +103,23 @@ class PolicyGuard:
 
     def identify(self, headers: Mapping[bytes, bytes], address: str = "") -> Caller:
         """Return the caller of a key, or anybody where none is shown. Raises Unauthorized."""
+        if b"authorization" not in headers and b"machi-purpose" not in headers:
+            if address not in self._free:
+                self._limits.address(address)
+            return ANYONE
         shown = headers.get(b"authorization")
         purpose = _text(headers.get(b"machi-purpose"))
         if shown is None:
-            if purpose is not None:
-                raise _unknown("A purpose is given to a client: it needs the client's key.")
-            limited = nameless(address, self._rate)
-            if limited is not None:
-                self._count(limited, "")
-            return ANYONE
+            raise _unknown("A purpose is given to a client: it needs the client's key.")
         if shown[: len(_BEARER)].lower() != _BEARER:
             raise _unknown("Only keys are taken: Authorization: Bearer mk_…")
         self._clients.refresh()
         text = shown[len(_BEARER) :].strip().decode("latin-1")
         client = self._clients.holder(text, self.clock())
         if client is None:
-            self._count(nameless(address, self._rate), "")
+            self._limits.address(address)
             raise _unknown("The key is not known, has expired, or was revoked.")
-        self._count(client, id_of(text) or "")
+        self._limits.client(client, id_of(text) or "")
         return Shown(
             client.name,
             client.user,
@@ -129,17 +127,6 @@ class PolicyGuard:
             _purpose(client, purpose),
             self._clients.credential(text),
         )
-
-    def _count(self, client: Client | None, key: str) -> None:
-        """Count a request of a client or an address. Raises TooManyRequests."""
-        if client is None:
-            return
-        now = self._seconds()
-        wait = self._meter.wait(client, now)
-        if key:
-            self.usage.note(day_of(now), client.name, key, refused=wait > 0)
-        if wait:
-            raise _too_many(client, wait)
 
     def allow(self, caller: Caller, tenant: str, action: Action, entity_id: str | None) -> None:
         """Refuse what no rule permits the caller to any entity, or to one of this id.
@@ -249,7 +236,12 @@ class PolicyGuard:
 
     def lens(self, caller: Caller, tenant: str) -> str | None:
         """Return the name of the rules by which the caller reads."""
-        return self._sight(caller, tenant, Action.READ).lens
+        if caller is ANYONE and self._until is None:
+            # What every public read asks: answered here where `_sight` would find the same.
+            sight = self._public.get(tenant)
+            if sight is not None:
+                return sight.lens
+        return self._sight(caller, tenant, _READ).lens
 
     def deliver(self, caller: Caller, tenant: str, committed: Committed) -> Committed | None:
         """Return the change as the caller may read it, and note that it is shown."""
@@ -371,22 +363,6 @@ def _unknown(detail: str) -> Unauthorized:
         detail,
         place="header:Authorization",
         remedy="Ask for a key; the administrator makes one with machi keys create.",
-    )
-
-
-def _too_many(client: Client, wait: int) -> TooManyRequests:
-    who = f"The client {client.name}"
-    if client.name.startswith("address:"):
-        who = "An address without a key"
-    limits = [
-        f"{client.rate:g} requests a second" if client.rate is not None else "",
-        f"{client.quota} requests a day" if client.quota is not None else "",
-    ]
-    return TooManyRequests(
-        f"{who} may make {' and '.join(filter(None, limits))}.",
-        place="header:Authorization",
-        remedy=f"Ask again after {wait} s, or ask the administrator for more.",
-        retry_after=[str(wait)],
     )
 
 

@@ -34,7 +34,8 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     entity_id = request.path[0]
     lens = broker.guard.lens(request.caller, request.tenant)
     if lens is not None and "type" not in request.query:
-        rendering = broker.rendered.at_once(request.tenant, entity_id, view.key + lens)
+        key = view.through(lens) if lens else view.key
+        rendering = broker.rendered.at_once(request.tenant, entity_id, key)
         if rendering is not None:
             return show.kept(request, view, rendering)
     check_entity_id(entity_id, "path:id")

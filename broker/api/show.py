@@ -24,7 +24,7 @@ async def one(
     rendering = Rendering(record.version, body, view.alters(record.entity))
     lens = broker.guard.lens(request.caller, request.tenant)
     if lens is not None:
-        key = view.key + lens
+        key = view.through(lens)
         broker.rendered.put(request.tenant, record.entity["id"], key, rendering, generation)
     return kept(request, view, rendering)
 

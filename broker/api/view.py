@@ -50,8 +50,8 @@ class Join:
 class View:
     """One way to show entities. `key` tells views apart, so that renderings can be kept by it."""
 
-    __slots__ = ("_headers", "context", "form", "geometry", "in_body", "join", "key", "list_key",
-                 "media", "version")  # fmt: skip
+    __slots__ = ("_headers", "_lens", "_through", "context", "form", "geometry", "in_body", "join",
+                 "key", "list_key", "media", "version")  # fmt: skip
 
     def __init__(
         self,
@@ -78,11 +78,22 @@ class View:
         self.version = version
         self.key = f"{key}{context.key}{media.decode()}{in_body}{version}"
         self.list_key = "list" + self.key
+        self._lens = ""
+        self._through = self.key
         self._headers: Headers = [(b"content-type", media)]
         if context.link and (media == JSON or (media == GEO and not in_body)):
             self._headers.append((b"link", context_link(context)))
         if version is not None:
             self._headers.append(applied(version))
+
+    def through(self, lens: str) -> str:
+        """Return the key of what is seen in this view by those who have a lens.
+
+        The last one is remembered: what readers without a key see is asked for most.
+        """
+        if lens is not self._lens:
+            self._lens, self._through = lens, self.key + lens
+        return self._through
 
     def alters(self, entity: Entity) -> bool:
         """Tell whether an entity has to change for the version that was asked for (§4.3.6.8)."""

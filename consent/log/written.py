@@ -35,6 +35,8 @@ class Written:
         shred: Shred = keep_nothing,
     ) -> None:
         """`shred` makes what the vault keeps of somebody unreadable."""
+        self.pending = False
+        """Whether something was shown that may not be written down yet: every answer looks here."""
         self.counts = counts
         self._shred = shred
         self._guard = guard
@@ -42,11 +44,6 @@ class Written:
         self._effects: Effects | None = None
         self._store: Store | None = None
         guard.notes = self._note
-
-    @property
-    def pending(self) -> bool:
-        """Tell whether something was shown that is not written down yet."""
-        return self._log.pending
 
     async def begin(self, store: Store) -> None:
         """Read purposes, consents and what else decisions need; then follow the store."""
@@ -84,6 +81,7 @@ class Written:
                 place="broker",
                 remedy="Make room on the disk of the data folder.",
             ) from error
+        self.pending = self._log.pending
 
     async def close(self) -> None:
         """Write down what is left, and close the log."""
@@ -101,7 +99,7 @@ class Written:
         """Take what one of the town's programs is about to show from elsewhere."""
         self._program(caller)
         for one in shown:
-            self._log.add(
+            self._add(
                 Entry(
                     self._guard.clock(), tenant, one.holder, caller.client, one.user or None,
                     caller.purpose, Deed(one.action), one.target, one.attributes, "", one.reason,
@@ -151,12 +149,17 @@ class Written:
             told = self._told(caller, tenant, holder, rule)
             attributes = tuple(sorted(seen["attrs"]))
             what = Deed.OVERRIDE if rule.kind == "override" else deed
-            self._log.add(
+            self._add(
                 Entry(
                     self._guard.clock(), tenant, holder, caller.client, caller.user,
                     caller.purpose, what, whole["id"], attributes, *told,
                 )
             )  # fmt: skip
+
+    def _add(self, entry: Entry) -> None:
+        """Have an entry written. Raises ServiceUnavailable."""
+        self._log.add(entry)
+        self.pending = True
 
     def _told(self, caller: Caller, tenant: str, holder: str, rule: Rule) -> tuple[str, str]:
         """Return the basis of a disclosure, and the reason that was given for it."""

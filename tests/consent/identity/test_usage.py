@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from broker.errors import TooManyRequests, Unauthorized
+from broker.guard import ANYONE, Caller
 from consent.guard import PolicyGuard
 from consent.identity.addresses import nameless
+from consent.identity.limits import Limits
 from consent.identity.meter import Meter
 from consent.identity.model import Client
 from consent.identity.usage import FILE, Count, Usage
@@ -75,6 +77,27 @@ def test_address_without_a_key_is_held_to_a_rate_and_told_when_to_ask_again():
     assert caught.value.members["retry_after"] == ["1"]
     one.identify({}, "192.0.2.2")
     one.identify({b"authorization": b"Bearer portal"}, "192.0.2.1")
+
+
+def test_address_without_a_limit_takes_the_limit_from_no_other():
+    one = guard()
+    for _ in range(20):
+        one.identify({}, "127.0.0.1")
+    answers: list[Caller | None] = []
+    for _ in range(11):
+        try:
+            answers.append(one.identify({}, "192.0.2.1"))
+        except TooManyRequests:
+            answers.append(None)
+        one.identify({}, "127.0.0.1")
+    assert answers == [ANYONE] * 10 + [None]
+
+
+def test_addresses_without_a_limit_are_not_kept_without_end():
+    limits = Limits(Usage(), lambda: NOON, None)
+    for number in range(10_000):
+        limits.address(f"192.0.{number // 256}.{number % 256}")
+    assert 0 < len(limits.free) < 10_000
 
 
 def test_wrong_keys_count_for_the_address():

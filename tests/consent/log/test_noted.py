@@ -1,13 +1,16 @@
 """What programs show of the vault is in the log before it is shown, and in the person's own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker.disclosures import Shown
+from broker.guard import Caller
 from broker.store.memory import MemoryStore
-from consent.log.file import FILE
+from consent.log.file import FILE, LogFile
 from tests.support.asgi import Ticking
 from tests.support.persons import Town, holder, town
 
@@ -51,6 +54,38 @@ async def test_what_a_program_notes_is_on_the_disk_and_in_the_persons_log(
         "reason": "at the counter",
     }
     assert wanted.items() <= line.items()
+
+
+async def test_what_is_noted_while_the_disk_is_written_waits_for_the_next_time(here: Town):
+    log = here.client.broker.disclosures
+    assert not log.pending
+    log.note(Caller("app"), "", [Shown(HANA, "s-7", "decrypt", "urn:x:1", ("pin",))])
+    assert log.pending
+    first = asyncio.create_task(log.settled())
+    while here.log._entries:
+        await asyncio.sleep(0)
+    log.note(Caller("app"), "", [Shown(HANA, "s-7", "decrypt", "urn:x:2", ("pin",))])
+    await first
+    assert log.pending
+    await log.settled()
+    assert not log.pending
+    assert [one["target"] for one in await here.log.of("", HANA)] == ["urn:x:2", "urn:x:1"]
+
+
+async def test_what_the_disk_did_not_take_stays_to_be_written(
+    here: Town, monkeypatch: pytest.MonkeyPatch
+):
+    def full(self: LogFile, text: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    log = here.client.broker.disclosures
+    with monkeypatch.context() as patch:
+        patch.setattr(LogFile, "append", full)
+        assert (await here.ask("POST", DISCLOSURES, "app", [shown()])).status == 503
+        assert log.pending
+        assert (await here.ask("GET", "/health", "app")).status == 503
+    assert (await here.ask("GET", "/health", "app")).status == 200
+    assert not log.pending
 
 
 async def test_program_is_told_what_it_noted_itself_and_no_more(here: Town):

@@ -100,6 +100,106 @@ async def test_change_of_a_policy_counts_at_once(town: Town):
     assert not await town.sees("Gauge")
 
 
+OTHER = "urn:ngsi-ld:DataUsePolicy:other"
+PROHIBITION = {"odrl": {"prohibition": [{"action": ["read"]}]}}
+SQUARE = {
+    "type": "Polygon",
+    "coordinates": [[[130, 32], [131, 32], [131, 33], [130, 33], [130, 32]]],
+}
+HERE = {"type": "Point", "coordinates": [130.5, 32.5]}
+AWAY = {"type": "Point", "coordinates": [131.5, 32.5]}
+GAUGE = f"{ENTITIES}/urn:x:Gauge"
+CLOSINGS: dict[str, tuple[dict[str, Any], tuple[str, str, Any]]] = {
+    "its policy is removed": ({}, ("DELETE", f"{ENTITIES}/{ID}", None)),
+    "its policy is retired": (
+        {},
+        ("PATCH", f"{ENTITIES}/{ID}/attrs/status", {"value": "retired"}),
+    ),
+    "its policy is of others": (
+        {},
+        ("POST", f"{ENTITIES}/{ID}/attrs", {"assignee": ["role:staff"]}),
+    ),
+    "its policy is for a purpose": (
+        {},
+        ("POST", f"{ENTITIES}/{ID}/attrs", {"purposes": ["urn:ngsi-ld:DataPurpose:study"]}),
+    ),
+    "its policy is about a scope": (
+        {},
+        ("PATCH", f"{ENTITIES}/{ID}/attrs/target", {"value": {"types": ["Gauge"], "scope": "/x"}}),
+    ),
+    "a policy prohibits the type": ({}, ("POST", ENTITIES, policy(id=OTHER, **PROHIBITION))),
+    "the type becomes personal": (
+        {},
+        (
+            "POST",
+            ENTITIES,
+            policy(
+                id=OTHER,
+                policyKind="consentBound",
+                assignee=["role:app"],
+                purposes=["urn:ngsi-ld:DataPurpose:study"],
+            ),
+        ),
+    ),
+    "it leaves the scope": (
+        {"target": {"types": ["Gauge"], "scope": "/kuma"}},
+        ("PATCH", GAUGE, {"scope": "/midori"}),
+    ),
+    "it leaves the area": (
+        {"target": {"types": ["Gauge"], "area": SQUARE}},
+        ("PATCH", f"{GAUGE}/attrs/location", {"value": AWAY}),
+    ),
+    "it leaves the condition": (
+        {"target": {"types": ["Gauge"], "q": "level<3"}},
+        ("PATCH", f"{GAUGE}/attrs/level", {"value": 3}),
+    ),
+}
+"""By what happens: the policy that opened an entity, and the request after which it does not."""
+
+
+@pytest.mark.parametrize("what", CLOSINGS)
+async def test_what_everybody_was_shown_is_hidden_at_once_when(town: Town, what: str):
+    opened, closing = CLOSINGS[what]
+    body = {"level": 2, "scope": "/kuma", "location": HERE}
+    await town.ask("POST", f"{GAUGE}/attrs", body)
+    await town.ask("POST", ENTITIES, policy(**opened))
+    for _ in range(3):
+        assert (await town.ask("GET", GAUGE, key="")).status == 200
+    assert (await town.ask(*closing)).status in (201, 204)
+    assert (await town.ask("GET", GAUGE, key="")).status in (401, 404)
+
+
+async def test_entity_of_a_second_type_that_is_prohibited_is_hidden_at_once(town: Town):
+    await town.ask("POST", ENTITIES, policy())
+    await town.ask("POST", ENTITIES, policy(id=OTHER, target={"types": ["Weir"]}, **PROHIBITION))
+    for _ in range(3):
+        assert (await town.ask("GET", GAUGE, key="")).status == 200
+    assert (await town.ask("PATCH", GAUGE, {"type": ["Gauge", "Weir"]})).status == 204
+    assert (await town.ask("GET", GAUGE, key="")).status in (401, 404)
+
+
+async def test_attribute_that_a_policy_takes_out_is_hidden_at_once(town: Town):
+    await town.ask("POST", f"{GAUGE}/attrs", {"level": 2, "name": "Kuma"})
+    await town.ask("POST", ENTITIES, policy())
+    for _ in range(3):
+        assert "name" in (await town.ask("GET", GAUGE, key="")).json()
+    hiding = policy(id=OTHER, target={"types": ["Gauge"], "attributes": ["name"]}, **PROHIBITION)
+    await town.ask("POST", ENTITIES, hiding)
+    assert "name" not in (await town.ask("GET", GAUGE, key="")).json()
+    await town.ask("DELETE", f"{ENTITIES}/{OTHER}")
+    assert "name" in (await town.ask("GET", GAUGE, key="")).json()
+
+
+async def test_what_everybody_sees_is_rendered_once(town: Town):
+    await town.ask("POST", ENTITIES, policy())
+    first = await town.ask("GET", GAUGE, key="")
+    rendered = town.client.broker.rendered
+    kept = rendered.figures()["rendered_bytes"]
+    assert kept > 0
+    assert (await town.ask("GET", GAUGE, key="")).body == first.body
+    assert rendered.figures()["rendered_bytes"] == kept
+
+
 async def test_entity_takes_the_place_of_the_seed_and_the_seed_its_place_again(town: Town):
     assert await town.sees("Park")
     seeded = SEED[1]["id"]
