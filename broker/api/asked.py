@@ -28,6 +28,11 @@ class Asked(dict[str, str]):
         self[name] = text
         self._places[name] = place
 
+    def belongs(self, name: str, place: str) -> None:
+        """Say where a parameter that is not given is to be added."""
+        if name not in self:
+            self._places[name] = place
+
 
 def place_of(query: dict[str, str], name: str) -> str:
     """Return how an error names where a parameter was given."""
@@ -49,6 +54,8 @@ def from_query(value: Any, url: dict[str, str], *, temporal: bool = False) -> As
         )
     asked = Asked(url)
     members = _TEMPORAL if temporal else _MEMBERS
+    if temporal:
+        asked.belongs("timerel", "body:/temporalQ/timerel")
     for name, member in value.items():
         if name != "type":
             reader = members.get(name)

@@ -16,7 +16,7 @@ from broker.jsonld.context import Context
 from broker.query.ast import And, Compare, EntityQuery, Exists, Linked, Node, Not, Or, Order, Path
 from broker.query.geo import parse_geo
 from broker.query.ids import parse_id_pattern, parse_ids
-from broker.query.order import parse_order
+from broker.query.order import no_distance, parse_order
 from broker.query.predicate import compile_predicate
 from broker.query.q import parse_q
 from broker.query.scopes import parse_scope_query
@@ -175,6 +175,8 @@ def entity_query(query: Asked, context: Context, view: View, max_limit: int) -> 
 
 def _order(query: Asked, context: Context) -> tuple[Order, ...]:
     if "orderBy" not in query:
+        if "orderFrom" in query:
+            raise no_distance(query.place("orderFrom"))
         return ()
     return parse_order(
         query["orderBy"],

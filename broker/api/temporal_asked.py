@@ -41,7 +41,8 @@ def time_range(asked: Asked, *, required: bool) -> Window:
             )
     given = [name for name in ("timerel", "timeAt", "endTimeAt") if name in asked]
     if given or required:
-        prefix = asked.place(given[0]).removesuffix(given[0]) if given else "query:"
+        first = given[0] if given else "timerel"
+        prefix = asked.place(first).removesuffix(first)
         temporal = parse_temporal(asked, place=prefix)
         if "endTimeAt" in asked and temporal.end is None:
             refuse(

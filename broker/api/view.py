@@ -248,8 +248,8 @@ def shown_members(
         shown = projection(picked.get("pick"), picked.get("omit"), place=last)
     if shown.depth() > level:
         raise BadRequestData(
-            f"The projection follows {shown.depth()} relationships in a row, and {level} are "
-            "joined.",
+            f"The projection reaches an entity {shown.depth()} relationships away; "
+            f"{level or 'none'} are joined.",
             place=asked.place("pick" if "pick" in picked else "omit"),
             remedy="Add join=inline or join=flat with a joinLevel that reaches so far.",
         )

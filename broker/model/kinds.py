@@ -71,7 +71,9 @@ def misplaced_primary(member: str, kind: str | None, at: At) -> Exception:
         expected = PRIMARY.get(kind or "", "one value member")
         return bad(
             (at, member),
-            f"A {kind or 'single attribute'} has no member {member}.",
+            f"A {kind} has no member {member}."
+            if kind
+            else f"{member} stands beside another value of the attribute.",
             f"Keep only {expected}, or correct the type of the attribute.",
         )
     return bad(

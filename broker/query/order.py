@@ -64,6 +64,8 @@ def parse_order(
                 remedy="Add orderFrom=[longitude,latitude].",
             )
         reference = parse_reference(geometry or "Point", coordinates, place_of("orderFrom"))
+    elif coordinates is not None:
+        raise no_distance(place_of("orderFrom"))
     return tuple(
         Order(
             _path(path, expand, place, at),
@@ -72,6 +74,15 @@ def parse_order(
             reference if direction.startswith("dist") else None,
         )
         for at, path, direction in items
+    )
+
+
+def no_distance(place: str) -> BadRequestData:
+    """Return the error for a place to order from, where nothing is ordered by distance."""
+    return BadRequestData(
+        "Nothing is ordered by the distance from there.",
+        place=place,
+        remedy="Order by distance, as in orderBy=location;dist-asc, or leave it out.",
     )
 
 

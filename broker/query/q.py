@@ -139,7 +139,10 @@ class _Parser:
             char = self._text[self._at]
             if char == ")":
                 self._fail('")" closes nothing.')
-            self._fail(f'";", "|" or the end was expected, not {char!r}.')
+            wanted = f'";", "|" or the end was expected, not {char!r}.'
+            if self._text[: self._at].endswith("]") and char in "[.":
+                self._fail(wanted, remedy="Write keys within keys with dots: address[street.no].")
+            self._fail(wanted)
         return node
 
     def path(self) -> tuple[Path, int]:
@@ -303,7 +306,8 @@ class _Parser:
             )
         if depth > self._linked:
             self._fail(
-                f"{depth} relationships in a row are followed, and {self._linked} may be here.",
+                f"the condition is on an entity {depth} relationships away; "
+                f"{self._linked or 'none'} may be followed here.",
                 at,
                 remedy="Ask what is so far away by itself; a query may also add join=inline or "
                 "join=flat with a joinLevel that reaches so far.",

@@ -6,7 +6,7 @@
 
 `/a/#` is `/a` and all below it, `/#` any scope at all. Of scopes joined by ";" each has to be met
 by some scope of the entity; beyond the published grammar, the parentheses around them may be
-missing. So may a leading slash, here and in entities.
+missing. So may a leading slash, here and in entities. A space stands for the "+" it was in a URL.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_LENGTH: Final = 8192
 MAX_SCOPES: Final = 100
 
 _SCOPE = re.compile(r"/#|/?(?:\+|[^\W\d_]\w*)(?:/(?:\+|[^\W\d_]\w*))*(?:/#)?")
-_REMEDY = "For example scopeQ=/Hitoyoshi/#, scopeQ=/+/North,/Hitoyoshi or scopeQ=(/a;/b)|/c."
+_REMEDY = "For example /Hitoyoshi/#, /+/North,/Hitoyoshi or (/a;/b)|/c; in a URL # is written %23."
 
 
 def parse_scope_query(text: str, *, place: str = "query:scopeQ") -> Node:
@@ -35,6 +35,7 @@ def parse_scope_query(text: str, *, place: str = "query:scopeQ") -> Node:
             remedy="Split the query into several.",
         )
     check_unicode(text, place)
+    text = text.replace(" ", "+")
     nodes: list[Node] = []
     at = -1
     while not nodes or at < len(text):

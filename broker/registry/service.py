@@ -289,5 +289,5 @@ def _none(id: str) -> ResourceNotFound:
     return ResourceNotFound(
         f"There is no registration {id}.",
         place="path:id",
-        remedy="Check the id, or list them with GET /ngsi-ld/v1/csourceRegistrations.",
+        remedy="Check the id, or list them with GET /ngsi-ld/v1/csourceRegistrations?type=*.",
     )

@@ -13,12 +13,18 @@ PORTS: Final = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
 INFOS: Final = ("receiverInfo", "notifierInfo")
 """Members of an endpoint that are lists of keys and values."""
 
+_HOST: Final = "Give an http, https, mqtt or mqtts URI with a host."
+_TOPIC: Final = "Give the topic as path: mqtt://broker.example/town/alerts."
 _PLAIN: Final = frozenset(("MQTT-Version", "MQTT-QoS"))
 _UNUSABLE = re.compile(r"[\s\x00-\x20\x7f]")
 
 
 class NotAnEndpoint(ValueError):
-    """The URI is none that notifications can be sent to; the text says why."""
+    """The URI is none that notifications can be sent to; text and `remedy` say why and what is."""
+
+    def __init__(self, why: str, remedy: str = _HOST) -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ def parse_endpoint(uri: str) -> Address:
     mqtt = scheme.startswith("mqtt")
     if not mqtt and "@" in parts.netloc:
         raise NotAnEndpoint("An http endpoint carries no user name; use receiverInfo.")
+    if mqtt and "#" in uri:
+        raise _no_topic()
     target = _topic(parts) if mqtt else _target(parts)
     try:
         host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
@@ -124,9 +132,13 @@ def _topic(parts: SplitResult) -> str:
     if parts.query:
         topic += f"?{unquote(parts.query)}"
     if not topic:
-        raise NotAnEndpoint("The MQTT endpoint names no topic.")
+        raise NotAnEndpoint("The MQTT endpoint names no topic.", _TOPIC)
     if any(character in topic for character in "+#\0"):
-        raise NotAnEndpoint("An MQTT topic to publish to has no +, # or NUL in it.")
+        raise _no_topic()
     if len(topic.encode()) > 65_535:
-        raise NotAnEndpoint("The MQTT topic is longer than 65,535 bytes.")
+        raise NotAnEndpoint("The MQTT topic is longer than 65,535 bytes.", _TOPIC)
     return topic
+
+
+def _no_topic() -> NotAnEndpoint:
+    return NotAnEndpoint("An MQTT topic to publish to has no +, # or NUL in it.", _TOPIC)

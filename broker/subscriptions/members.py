@@ -25,7 +25,9 @@ PROJECTED: Final = frozenset(("id", "type", "scope"))
 
 def an_object(value: Any, at: At, what: str) -> dict[str, Any]:
     """Return an object with something in it."""
-    if type(value) is not dict or not value:
+    if value == {}:
+        raise bad(at, f"{what} is empty.", "Give its members.")
+    if type(value) is not dict:
         raise bad(at, f"{what} must be an object; this is {show(value)}.", "Give its members.")
     return value
 
@@ -63,9 +65,10 @@ def positive(value: Any, at: At, unit: str, most: float = LONGEST) -> float:
 def a_list(value: Any, at: At, what: str) -> list[Any]:
     """Return a list with something in it."""
     if type(value) is not list or not 0 < len(value) <= MOST:
+        found = f"has {len(value)}" if type(value) is list else f"is {show(value)}"
         raise bad(
             at,
-            f"This must be a list of 1 to {MOST} {what}; it is {show(value)}.",
+            f"This must be a list of 1 to {MOST} {what}; it {found}.",
             f"Give the {what} as a JSON array, or leave the member out.",
         )
     return value

@@ -9,6 +9,7 @@ from broker.model.names import Names
 from broker.model.place import At, bad, show
 from broker.subscriptions import members as check
 from broker.subscriptions.endpoint import NotAnEndpoint, parse_endpoint
+from broker.subscriptions.spelling import check_spelling
 
 Members: TypeAlias = dict[str, Any]
 
@@ -26,6 +27,7 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 def parse_notification(value: Any, at: At, context: Names) -> Members:
     """Return the members of `notification` with full names. Raises BadRequestData."""
     given = check.an_object(value, at, "notification")
+    check_spelling(given, at, "notification")
     if "endpoint" not in given:
         raise bad((at, "endpoint"), "The endpoint is missing.", 'Add "endpoint": {"uri": …}.')
     found: Members = {}
@@ -61,6 +63,7 @@ def parse_receiver(value: Any, at: At) -> Members:
             'Send {"uri": "…"} with the address in it.',
         )
     given = check.an_object(value, at, "endpoint")
+    check_spelling(given, at, "endpoint")
     if "uri" not in given:
         raise bad(
             (at, "uri"), "The endpoint has no uri.", 'Add "uri": "http://…", where to notify.'
@@ -75,9 +78,7 @@ def parse_receiver(value: Any, at: At) -> Members:
     try:
         address = parse_endpoint(uri)
     except NotAnEndpoint as error:
-        raise bad(
-            (at, "uri"), str(error), "Give an http, https, mqtt or mqtts URI with a host."
-        ) from None
+        raise bad((at, "uri"), str(error), error.remedy) from None
     found: Members = {"uri": uri}
     if "accept" in given:
         found["accept"] = check.one_of(given["accept"], (at, "accept"), ACCEPTED)

@@ -1,6 +1,7 @@
 """Subscriptions as clients send them → their members with full names, checked (§5.2.12, §5.8.1).
 
-Members nobody knows are dropped, and those that only the broker sets are not looked at.
+Members nobody knows are dropped, unless they are a slip of the pen; those that only the broker sets
+are not looked at.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from broker.query.types import parse_types
 from broker.subscriptions import members as check
 from broker.subscriptions.model import Trigger
 from broker.subscriptions.notification import parse_notification
+from broker.subscriptions.spelling import check_spelling
 
 Members: TypeAlias = dict[str, Any]
 
@@ -49,6 +51,7 @@ def parse_subscription(body: Any, context: Names, now: str) -> Members:
             f"The type must be Subscription; it is {show(body.get('type'))}.",
             'Add "type": "Subscription".',
         )
+    check_spelling(body, BODY, "the subscription itself")
     if "id" in body:
         check_uri(body["id"], (BODY, "id"), "A subscription id", "urn:ngsi-ld:Subscription:1")
     found: Members = {"id": body["id"]} if "id" in body else {}
@@ -69,6 +72,7 @@ def parse_fragment(body: Any, stored: Members, context: Names, now: str) -> Memb
         raise bad((BODY, "type"), "The type cannot change.", "Leave it out.")
     if body.get("id", stored["id"]) != stored["id"]:
         raise bad((BODY, "id"), "The id cannot change.", "Leave it out, or create another.")
+    check_spelling(body, BODY, "the subscription itself")
     removed = {name for name, value in body.items() if value is None or value == NULL}
     for name in removed & {"id", "type", "notification"}:
         raise bad((BODY, name), f"{name} is mandatory and cannot be removed.", "Leave it as it is.")
@@ -126,6 +130,7 @@ def _entities(value: Any, at: At, context: Names) -> list[Members]:
 
 def _selector(value: Any, at: At, context: Names) -> Members:
     given = check.an_object(value, at, "An entity selector")
+    check_spelling(given, at, "entities")
     if "type" not in given:
         raise bad((at, "type"), "The type is missing.", 'Add the type, or "*" for any.')
     found: Members = {}
@@ -174,6 +179,7 @@ def _scope_q(value: Any, at: At, context: Names) -> str:
 
 def _geo_q(value: Any, at: At, context: Names) -> Members:
     given = check.an_object(value, at, "geoQ")
+    check_spelling(given, at, "geoQ")
     members = ("georel", "geometry", "coordinates")
     found: Members = {name: given[name] for name in members if name in given}
     for name in ("georel", "geometry"):
@@ -195,6 +201,7 @@ def _geo_q(value: Any, at: At, context: Names) -> Members:
 
 def _temporal_q(value: Any, at: At, context: Names) -> Members:
     given = check.an_object(value, at, "temporalQ")
+    check_spelling(given, at, "temporalQ")
     parse_temporal(given, place="body:/temporalQ/")
     members = ("timerel", "timeAt", "endTimeAt", "timeproperty")
     return {name: given[name] for name in members if name in given}
