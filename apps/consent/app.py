@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from apps.consent import emergency, records, view
-from apps.consent.board import decide
+from apps.consent.board import decide, move
 from apps.shell.application import Handler, Outside, application, at_home
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import SESSION, FormRefused, Seal
@@ -34,7 +34,10 @@ SOON: Final = Retry(attempts=2)
 OWN: Final = "TagDetection,FacilityBooking,Wallet"
 """Types of which a person is shown what is theirs."""
 OUTCOMES: Final = frozenset(
-    {"given", "refused", "withdrawn", "approved", "rejected", "opened", "ended"}
+    (
+        *("given", "refused", "withdrawn", "approved", "rejected", "opened", "ended"),
+        *("active", "suspended", "retired"),
+    )
 )
 
 
@@ -140,10 +143,9 @@ class Centre:
         return self._page(
             request, "board.html", "/board", person,
             assessments=view.assessments(found, language),
-            purposes=purposes,
-            names=view.names(found, language),
-            value=value,
-            said=view.said,
+            purposes=view.purposes(purposes, found, language, self._clock()),
+            lasts=view.lasts,
+            recipient=view.recipient,
             decides=person is not None and any(r == "officer:ethics" for r in person.roles),
         )  # fmt: skip
 
@@ -205,6 +207,8 @@ class Centre:
             return _back(request, "/emergency", "ended")
         if deed == "board":
             return _back(request, "/board", await decide(client, fields, person.user, now))
+        if deed == "purpose":
+            return _back(request, "/board", await move(client, fields))
         raise FormRefused("bad_form")
 
     def _page(

@@ -1,4 +1,4 @@
-"""What the data ethics board decides."""
+"""What the data ethics board decides: on assessments, and on purposes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Final
 
 from apps.shell.forms import FormRefused
 from broker.client import Client, Entity, value
-from smart_data_models.notice import digest
+from smart_data_models.notice import FIXED, TEXTS, digest
 
+MOVES: Final = {
+    "draft": ("active",),
+    "active": ("suspended", "retired"),
+    "suspended": ("active", "retired"),
+}
+"""What the board makes of a purpose, by its status."""
 MONTHS: Final = {"6": timedelta(days=182), "12": timedelta(days=364)}
 LONGEST_REASON: Final = 600
 
@@ -41,6 +47,26 @@ async def decide(client: Client, fields: dict[str, str], officer: str, now: date
     body = {name: {"type": "Property", "value": one} for name, one in told.items()}
     await client.merge(assessment["id"], body, if_match=version)
     return outcome
+
+
+def offer(purpose: Entity) -> str:
+    """Return the digest of what the board reads of a purpose."""
+    return digest({name: value(purpose, name) for name in (*TEXTS, *FIXED, "status", "refPia")})
+
+
+async def move(client: Client, fields: dict[str, str]) -> str:
+    """Make a purpose active, let it rest or end it; return its status.
+
+    Raises FormRefused, also where the purpose is not as it was shown.
+    """
+    purpose, version = await client.retrieve_with_version(fields.get("id", ""))
+    status = fields.get("status", "")
+    known = status in MOVES.get(str(value(purpose, "status")), ())
+    if not known or fields.get("seen") != offer(purpose):
+        raise FormRefused("bad_form")
+    body = {"status": {"type": "Property", "value": status}}
+    await client.merge(purpose["id"], body, if_match=version)
+    return status
 
 
 def _time(moment: datetime) -> str:

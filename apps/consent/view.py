@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
-from apps.consent.board import content
+from apps.consent.board import MOVES, content, offer
 from apps.consent.records import OFFERED
 from broker.client import Entity, value
 
@@ -148,3 +148,36 @@ def assessments(found: list[Entity], language: str) -> list[dict[str, Any]]:
         for one in found
     ]
     return sorted(rows, key=lambda row: (row["status"] != "submitted", str(row["name"])))
+
+
+def purposes(
+    found: list[Entity], reviewed: list[Entity], language: str, now: datetime
+) -> list[dict[str, Any]]:
+    """Return the purposes: what each offers, and what the board can make of it now."""
+    titles = names(reviewed, language)
+    good = {one["id"] for one in reviewed if _counts(one, now)}
+    return [
+        {
+            "id": one["id"],
+            "name": said(one, "name", language),
+            "description": said(one, "description", language),
+            "status": str(value(one, "status") or "draft"),
+            "assessment": titles.get(str(value(one, "refPia")), "–"),
+            "recipients": value(one, "recipients") or [],
+            "retention": value(one, "retention"),
+            "effect": value(one, "withdrawalEffect"),
+            "moves": MOVES.get(str(value(one, "status")), ()),
+            "assessed": value(one, "refPia") in good,
+            "seen": offer(one),
+        }
+        for one in found
+    ]
+
+
+def _counts(assessment: Entity, now: datetime) -> bool:
+    """Tell whether an assessment is approved and has not run out."""
+    try:
+        until = datetime.fromisoformat(str(value(assessment, "validUntil")))
+    except ValueError:
+        return False
+    return value(assessment, "status") == "approved" and now < until

@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from apps.consent.app import ConsentSettings, centre
-from broker.client import Client, NotFound
+from broker.client import Client, NotFound, value
 from broker.clock import now
 from broker.validation import Mode
 from consent.identity.at_hand import new_key
@@ -207,20 +207,58 @@ async def test_notice_is_in_three_languages_and_a_receipt_can_be_taken_along(tow
 
 
 async def test_board_decides_by_keyboard_and_everybody_reads_what_it_decided(town: Running):
+    async with town.client("operator") as operator:
+        await operator.create(waiting_purpose())
     page = await sign_in(town, "ethics")
     await page.goto(f"{town.page}/board?lang=ja")
-    waiting = page.locator(".assessment.submitted")
+    waiting, drafted = page.locator(".assessment.submitted"), page.locator(".purpose.draft")
     await expect(waiting).to_contain_text("相談ブース")
+    await expect(drafted.locator(".unassessed")).to_be_visible()
+    await expect(drafted.locator("button")).to_have_count(0)
     await write(page, ".submitted input[name=reason]", "通話を録画せず、書類の画像も残さないため。")
     await press(page, ".submitted button[value=approved]")
     await expect(page.locator(".told")).to_have_text("承認しました。")
-    await expect(page.locator(".assessment.submitted")).to_have_count(0)
+    await expect(waiting).to_have_count(0)
+
+    await press(page, ".purpose.draft button[value=active]")
+    await expect(page.locator(".told")).to_contain_text("目的を有効にしました。")
+    made = page.locator(".purpose", has_text="相談の手伝い")
+    await expect(made.locator(".state-word")).to_have_text("有効")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert await barriers(page) == []
+    await made.locator("summary").focus()
+    await page.keyboard.press("Enter")
+    await expect(made.locator("button[value=retired]")).to_be_visible()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".told")).to_contain_text("目的を終了しました。")
+    await expect(made.locator(".state-word")).to_have_text("終了")
+    await expect(made.locator("button")).to_have_count(0)
+
     stranger = await town.browser.new_page()
     await stranger.goto(f"{town.page}/board?lang=en")
     purposes = stranger.locator(".purpose")
     await expect(purposes.filter(has_text="Help with evacuation")).to_have_count(1)
+    await expect(purposes.filter(has_text="Fire corps")).to_have_count(2)
     await expect(stranger.locator(".assessment")).to_have_count(6)
     assert await stranger.locator("form").count() == 0
+
+
+def waiting_purpose() -> dict[str, Any]:
+    """Return the draft of a purpose whose assessment waits for the board."""
+    (known,) = (one for one in purpose_entities() if one["id"] == PURPOSE)
+    (waits,) = (
+        one for one in assessment_entities(datetime.now(UTC)) if value(one, "status") == "submitted"
+    )
+    return {
+        **known,
+        "id": "urn:ngsi-ld:DataPurpose:432032:booth",
+        "name": {"type": "LanguageProperty", "languageMap": {
+            "ja": "相談の手伝い", "ja-Hira": "そうだんの てつだい", "en": "Help at the booth",
+        }},
+        "status": {"type": "Property", "value": "draft"},
+        "refPia": {"type": "Relationship", "object": waits["id"]},
+    }  # fmt: skip
 
 
 async def test_emergency_is_for_officers_with_a_reason(town: Running):

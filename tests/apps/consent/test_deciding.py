@@ -1,18 +1,20 @@
 """What people and the board decide on is what they were shown."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from apps.consent.app import NOTICE
-from apps.consent.board import content
+from apps.consent.board import content, move, offer
 from apps.consent.records import decided, record, shown
-from apps.consent.view import consents, lasts, recipient, undecided
+from apps.consent.view import consents, lasts, purposes, recipient, undecided
 from apps.shell.forms import FormRefused
-from broker.client import value
+from broker.client import Client, value
 from machi.seed.consent import assessment_entities, purpose_entities
 from smart_data_models.notice import digest, term
+from tests.support.live import live_broker
 
 NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)
 PURPOSE = purpose_entities()[0]
@@ -41,6 +43,37 @@ def test_board_decides_on_the_assessment_as_it_was_shown():
     assessment = assessment_entities(NOW)[0]
     changed = {**assessment, "sections": property_([{"number": 0, "text": "more"}])}
     assert content(assessment) != content(changed)
+
+
+async def test_board_decides_on_a_purpose_as_it_was_shown_and_on_what_can_come_next(tmp_path: Path):
+    draft = {**PURPOSE, "status": property_("draft")}
+    async with live_broker(tmp_path) as url, Client(url) as client:
+        await client.create(draft)
+        fields = {"id": draft["id"], "status": "active", "seen": offer(draft)}
+        for wrong in ({"seen": offer(PURPOSE)}, {"status": "retired"}, {"status": "draft"}):
+            with pytest.raises(FormRefused):
+                await move(client, {**fields, **wrong})
+        assert await move(client, fields) == "active"
+        with pytest.raises(FormRefused):
+            await move(client, {**fields, "status": "suspended"})
+        assert value(await client.retrieve(draft["id"]), "status") == "active"
+
+
+def test_purpose_can_be_made_active_while_its_assessment_is_approved_and_has_not_run_out():
+    draft = {**PURPOSE, "status": property_("draft")}
+    (assessment,) = (
+        one for one in assessment_entities(NOW) if one["id"] == value(PURPOSE, "refPia")
+    )
+    rejected = {**assessment, "status": property_("rejected")}
+    later = NOW + timedelta(days=366)
+    for reviewed, at, assessed in (
+        ([assessment], NOW, True),
+        ([rejected], NOW, False),
+        ([assessment], later, False),
+        ([], NOW, False),
+    ):
+        (row,) = purposes([draft], reviewed, "ja", at)
+        assert (row["moves"], row["assessed"]) == (("active",), assessed)
 
 
 def test_consent_lasts_as_long_as_its_notice_says():
