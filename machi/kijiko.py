@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -28,7 +29,7 @@ from apps.kijiko.bank.zengin import Client as BankClient
 from apps.kijiko.ledger.keeper import Keeper
 from apps.kijiko.ledger.reading import verify_ledger
 from apps.kijiko.ledger.setup import open_accounts
-from apps.kijiko.pages.site import Site
+from apps.kijiko.pages.site import FINANCE, Site
 from apps.kijiko.use.expiry import Expiry
 from apps.kijiko.use.figures import Figures
 from apps.kijiko.use.notices import Notices
@@ -47,12 +48,17 @@ SOON: Final = Retry(attempts=2)
 """A person waits: an absent broker is told at once."""
 BANK: Final = BankClient("0000432032", Account("0182", "101", "1234567", "ﾋﾄﾖｼｼ"))
 """Who orders payouts in the demo town: made up but for the form."""
+SECTION: Final = FINANCE.partition(":")[2]
+"""The section that runs the currency, where the town says nothing else."""
 SECRET: Final = f"{HOLDER}kijiko-codes"
 
 
 @dataclass(frozen=True, slots=True)
 class KijikoSettings:
-    """Where everything is. `consent` is the URL of the consent centre, "" for none."""
+    """Where everything is. `consent` is the URL of the consent centre, "" for none.
+
+    `sections` of the town hall stand at the counter.
+    """
 
     broker: str
     data: Path
@@ -62,6 +68,8 @@ class KijikoSettings:
     consent: str = ""
     sign_in: bool = False
     demo: bool = False
+    self_declared: bool = False
+    sections: tuple[str, ...] = (SECTION,)
 
     @property
     def address(self) -> str:
@@ -104,8 +112,9 @@ async def run(settings: KijikoSettings, clock: Callable[[], datetime] = utc_now)
         notices = Notices(worker)
         figures = Figures(town, lambda told: released(gathered(told)), PUBLIC)
         site = Site(
-            town, notices, figures, BANK, settings.address, settings.consent, settings.sign_in
-        )
+            town, notices, figures, BANK, settings.address, settings.consent, settings.sign_in,
+            tuple(f"staff:{one}" for one in settings.sections), settings.self_declared,
+        )  # fmt: skip
         ready = lambda: log.info("ready: Kijiko is on %s", settings.address)  # noqa: E731
         seen = asyncio.Event()
         carried = [
@@ -142,6 +151,12 @@ async def _planted(town: Town, seen: asyncio.Event) -> None:
         log.info("the demo economy is there: %d transfers", count)
 
 
+def _section(text: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9-]{0,39}", text):
+        raise argparse.ArgumentTypeError("a section is named in small letters, such as finance")
+    return text
+
+
 def main() -> None:
     """Run the app until it is stopped."""
     parser = argparse.ArgumentParser(prog="machi.kijiko", description=__doc__)
@@ -153,7 +168,15 @@ def main() -> None:
     parser.add_argument("--consent", default="", help="URL of the consent centre")
     parser.add_argument("--sign-in", action="store_true", help="let only staff in to their pages")
     parser.add_argument("--demo", action="store_true", help="plant an economy of three months")
+    parser.add_argument(
+        "--section", action="append", dest="sections", type=_section, metavar="NAME",
+        help=f"section whose staff stand at the counter, any number of times ({SECTION})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--self-declared", action="store_true", help="grant points for steps that people type in"
+    )
     options = parser.parse_args()
+    options.sections = tuple(options.sections or (SECTION,))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
         asyncio.run(run(KijikoSettings(**vars(options))))

@@ -111,6 +111,7 @@ def _kijiko(settings: TownSettings) -> tuple[str, ...]:
     first = settings.kijiko_port
     return (
         *("--broker", settings.broker, "--data", str(settings.data), "--demo"),
+        "--self-declared",
         *("--port", str(first), "--staff-port", str(first + 1)),
         *(
             ("--sign-in", "--consent", f"http://localhost:{settings.consent_port}")

@@ -31,7 +31,7 @@ LIVES = 10 * PATIENCE
 """Seconds until a test gives up on what the process comes to do after dying many times."""
 PIN = re.compile(r"暗証番号：(\d+)")
 HIDDEN = re.compile(r'name="(token|key)" value="([^"]*)"')
-KINDS = ("FacilityBooking", "PaymentTransaction", "SlotClaim", "AccessGrant")
+KINDS = ("FacilityBooking", "PaymentTransaction", "SlotClaim", "HolderClaim", "AccessGrant")
 SPACE = "urn:ngsi-ld:BookableSpace:432148:gym"
 ROOM = "urn:ngsi-ld:BookableSpace:432148:room"
 DECIDED = {"confirmed", "cancelled", "suspended", "rejected"}
@@ -300,4 +300,6 @@ async def half_done(stand: Stand) -> list[str]:
             wrong.append(f"{own} is {status}: {kept} yen, {slots} slots, {keys}, {opens}, {mail}")
     known = {one["id"] for one in found["FacilityBooking"]}
     wrong += [one["id"] for one in found["SlotClaim"] if value(one, "refBooking") not in known]
+    # What is decided here is paid or given up: nobody's place among the unpaid is taken any more.
+    wrong += [one["id"] for one in found["HolderClaim"]]
     return wrong

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -28,6 +28,7 @@ from apps.kijiko.ledger.lots import Lot, LotKind, today
 from apps.kijiko.ledger.plans import Plan
 from apps.kijiko.ledger.rules import Rules, rules_from
 from apps.kijiko.ledger.transfer import (
+    DECLARED,
     TRANSFER,
     Kind,
     Transfer,
@@ -186,19 +187,25 @@ class Book:
         *,
         last_day: date | None = None,
         about: str = "",
+        declared: bool = False,
         companions: Sequence[Operation] = (),
     ) -> Transfer:
-        """Grant points out of a campaign's budget; they end when money issued now would."""
+        """Grant points out of a campaign's budget; they end when money issued now would.
+
+        `declared` says that nobody but the holder knows: the transfer says so, and the wallet
+        gets no more than so much a day.
+        """
 
         def plan(read: Wallets, rules: Rules) -> Plan:
-            last = last_day or rules.last_day(today(self.clock()))
-            lot = Lot(last, LotKind.POINTS)
+            now = self.clock()
+            lot = Lot(last_day or rules.last_day(today(now)), LotKind.POINTS)
+            if declared:
+                return plans.grant_declared(read[wallet], campaign, lot, amount, rules, now)
             return plans.grant(read[wallet], campaign, lot, amount, rules)
 
         parts = ("grant", campaign, wallet, str(amount), str(last_day), about)
-        return await self._carry_out(
-            self._deed(asked, parts, (wallet,), plan, about=about, companions=companions)
-        )
+        deed = self._deed(asked, parts, (wallet,), plan, about=about, companions=companions)
+        return await self._carry_out(replace(deed, reason=DECLARED) if declared else deed)
 
     async def expire(self, wallet: str) -> Transfer | None:
         """Take what has ended out of a wallet; None where nothing has."""

@@ -13,7 +13,8 @@ class NotPossible(LedgerError):
     - amount: no positive whole number, or none that can be
     - short: too little in the wallet that can still be spent
     - frozen, closed, no_wallet, wrong_kind: the wallet
-    - limit_payment, limit_day, limit_charge, limit_balance: the limits of currency or wallet
+    - limit_payment, limit_day, limit_charge, limit_balance, limit_declared: the limits of currency
+      or wallet
     - away: the merchant or campaign takes no part now
     - account_short: a merchant, a budget or an account has too little
     - refunded: all is given back, or what was refunded is to be reversed

@@ -120,6 +120,17 @@ def grant(wallet: Wallet, campaign: str, lot: Lot, amount: int, rules: Rules) ->
     return Plan(Kind.GRANT, postings, active={campaign: WalletKind.CAMPAIGN})
 
 
+def grant_declared(
+    wallet: Wallet, campaign: str, lot: Lot, amount: int, rules: Rules, now: datetime
+) -> Plan:
+    """Grant points for what nobody but the holder says: so much a day, held by the wallet."""
+    plan, day = grant(wallet, campaign, lot, amount, rules), wallet.on(today(now))
+    declared = day.declared + amount
+    if declared > rules.declared_day:
+        raise NotPossible("limit_declared")
+    return replace(plan, days={wallet.id: replace(day, declared=declared)})
+
+
 def expire(wallet: Wallet, accounts: Accounts, now: datetime) -> Plan:
     """Take what has ended out of a wallet."""
     lots = ended(wallet.lots, now)

@@ -12,6 +12,8 @@ from broker.client import Entity, value
 CURRENCY: Final = "LocalCurrency"
 MOST: Final = 1_000_000_000
 """Yen in one transfer, whatever the currency allows."""
+DECLARED_DAY: Final = 20
+"""Points a day for what people only say, where the currency says nothing else."""
 DAY_OF_ISSUE: Final = "dayOfIssue"
 """In a currency's `expiryRule`, where the period is counted `from`, the day itself with it."""
 
@@ -19,6 +21,8 @@ DAY_OF_ISSUE: Final = "dayOfIssue"
 @dataclass(frozen=True, slots=True)
 class Rules:
     """A currency's rules at one version. Limits are in yen; None is no limit.
+
+    `declared_day` is what a wallet gets a day at most for what its holder only says.
 
     What is issued is good for `months`; the day of issue is one of them where `first_day` says so.
     """
@@ -31,6 +35,7 @@ class Rules:
     charge_day: int | None = None
     payment: int | None = None
     payment_day: int | None = None
+    declared_day: int = DECLARED_DAY
 
     def last_day(self, issued: date) -> date:
         """Return the last day on which what is issued on a day can be spent.
@@ -53,4 +58,5 @@ def rules_from(entity: Entity, version: str = "") -> Rules:
         charge_day=value(entity, "maxChargePerDay"),
         payment=value(entity, "maxPayment"),
         payment_day=value(entity, "maxPaymentPerDay"),
+        declared_day=int(value(entity, "maxDeclaredPerDay", DECLARED_DAY)),
     )

@@ -16,6 +16,8 @@ from apps.kijiko.ledger.wallet import json_property
 from broker.client import Entity, timestamp, value
 
 TRANSFER: Final = "LedgerTransfer"
+DECLARED: Final = "selfDeclared"
+"""The reason of a grant for what nobody but the holder says."""
 MEMBERS: Final = frozenset({"id", "type", "@context", "createdAt", "modifiedAt"})
 
 

@@ -50,11 +50,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What was charged and paid on a day in Tokyo."""
+    """What was charged and paid on a day in Tokyo, and granted for what the holder declared."""
 
     on: date = date.min
     charged: int = 0
     paid: int = 0
+    declared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ def wallet_entity(wallet: Wallet) -> Entity:
 
 def day_plain(day: Day) -> dict[str, Any]:
     """Return a day's sums as the entity keeps them."""
-    return {"on": day.on.isoformat(), "charged": day.charged, "paid": day.paid}
+    told: dict[str, Any] = {"on": day.on.isoformat(), "charged": day.charged, "paid": day.paid}
+    return told | ({"declared": day.declared} if day.declared else {})
 
 
 def limits_plain(limits: Limits) -> dict[str, int]:
@@ -140,4 +142,5 @@ def _mapping(told: Any) -> Mapping[str, Any]:
 def _day(told: Mapping[str, Any]) -> Day:
     if not told:
         return Day()
-    return Day(date.fromisoformat(told["on"]), int(told["charged"]), int(told["paid"]))
+    sums = (int(told.get(name, 0)) for name in ("charged", "paid", "declared"))
+    return Day(date.fromisoformat(told["on"]), *sums)

@@ -15,7 +15,7 @@ from apps.kijiko.ledger.wallet import Limits, Wallet
 from apps.kijiko.pages.showing import entries, purse
 from apps.kijiko.pages.site import TEXTS, Site, amount_of, key_of_form, text_of
 from apps.kijiko.pages.staff import Deed, Door
-from apps.kijiko.use.campaigns import VISIT, Campaign
+from apps.kijiko.use.campaigns import STEPS, Campaign
 from apps.kijiko.use.corrections import REASONS
 from apps.kijiko.use.numbers import NoNumber, wallet_local, wallet_number
 from apps.shell.disclosing import Shown, decrypted
@@ -23,7 +23,6 @@ from apps.shell.entrance import Person
 from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
 
-ROLES = ("staff",)
 BANK = "bank"
 
 
@@ -47,7 +46,7 @@ class CounterPages:
 
     async def page(self, request: Request, told: str = "", status: int = 200) -> Response:
         """Show a wallet by its number, and the forms."""
-        person = await self._door.person(request, *ROLES)
+        person = await self._door.person(request, *self._site.counter)
         number = request.query_params.get("number", "")[:20]
         shows: dict[str, Any] = {"wallet": None, "entries": [], "name": ""}
         if number:
@@ -63,11 +62,12 @@ class CounterPages:
             except (NoNumber, NotPossible):
                 told, status = TEXTS[language_of(request)]["refused_no_wallet"], 404
         campaigns = [
-            {"id": one.id, "name": one.name.get(language_of(request), "")}
+            {"id": one.id, "name": one.name.get(language_of(request), ""),
+             "steps": one.metric == STEPS}
             for one in await self._campaigns()
-        ]
-        return self._door.frame.page(
-            request, "counter.html", status, told, here="/", person=person, number=number,
+        ]  # fmt: skip
+        return self._door.page(
+            request, "counter.html", status, told, person, here="/", number=number,
             campaigns=campaigns, reasons=REASONS, key=secrets.token_urlsafe(18), **shows,
         )  # fmt: skip
 
@@ -82,7 +82,7 @@ class CounterPages:
 
     async def act(self, request: Request) -> Response:
         """Do what a form asks for."""
-        return await self._door.act(request, ROLES, self._deeds, self.page, "/")
+        return await self._door.act(request, self._site.counter, self._deeds, self.page, "/")
 
     async def _open(self, fields: dict[str, str], by: str) -> str:
         contact = Contact(fields.get("name", "").strip(), fields.get("mail", "").strip())
@@ -136,8 +136,11 @@ class CounterPages:
         )
         if campaign is None:
             raise FormRefused("bad_form")
+        measured = campaign.threshold
+        if campaign.metric == STEPS:
+            measured = amount_of(fields, "steps")
         wallet = await self._wallet(fields.get("number", ""))
-        await self._site.campaigns.grant(campaign, wallet, campaign.threshold)
+        await self._site.campaigns.grant(campaign, wallet, measured)
         return "done"
 
     async def _deposits(self, fields: dict[str, str], by: str) -> str:
@@ -174,4 +177,4 @@ class CounterPages:
 
     async def _campaigns(self) -> list[Campaign]:
         now = self._site.town.now()
-        return [c for c in await self._site.campaigns.all() if c.metric == VISIT and c.open_at(now)]
+        return [one for one in await self._site.campaigns.all() if one.open_at(now)]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from apps.kijiko.ledger.lots import TOKYO, LotKind, lot_of, valid
-from apps.kijiko.ledger.transfer import Kind, Transfer
+from apps.kijiko.ledger.transfer import DECLARED, Kind, Transfer
 from apps.kijiko.ledger.wallet import Wallet
 from apps.kijiko.reports.analysis import Line, Month
 from apps.kijiko.use.areas import AREAS, KINDS
@@ -29,6 +29,7 @@ class Entry:
     when: str
     who: str = ""
     refunded: int = 0
+    declared: bool = False
 
     @property
     def refundable(self) -> int:
@@ -69,6 +70,7 @@ def entry(one: Transfer, wallet: str, names: Mapping[str, str], refunded: int = 
         clock(one.at),
         names.get(other, ""),
         refunded,
+        one.reason == DECLARED,
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from fastapi import Request, Response
@@ -42,6 +42,10 @@ YEAR: Final = 365 * 24 * 3600
 BROWSER: Final = "machi-bookings"
 """The cookie that holds a browser's secret of its holder: of the bookings app, shared with it."""
 SHOP_BROWSER: Final = "machi-shop"
+FINANCE: Final = "staff:finance"
+"""The section that runs the treasury, and the counter where the town says nothing else."""
+Links: TypeAlias = tuple[tuple[str, str], ...]
+"""Pages by their paths, and the words for them."""
 MOST_FORM: Final = 1_000_000
 _AMOUNT: Final = re.compile(r"[1-9][0-9]{0,6}")
 
@@ -54,7 +58,11 @@ REFUSALS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The acts of a town. `home` is where citizens find the pages; `bank` orders transfers."""
+    """The acts of a town. `home` is where citizens find the pages; `bank` orders transfers.
+
+    `counter` are the roles of the section that runs the currency, and so stands at its counter.
+    With `self_declared` citizens may say themselves how far they walked.
+    """
 
     town: Town
     notices: Notices
@@ -63,6 +71,8 @@ class Site:
     home: str = ""
     consent: str = ""
     sign_in: bool = False
+    counter: tuple[str, ...] = (FINANCE,)
+    self_declared: bool = False
     shops: Shops = field(init=False)
     phones: Phones = field(init=False)
     till: Till = field(init=False)
@@ -74,7 +84,7 @@ class Site:
         object.__setattr__(self, "shops", Shops(self.town))
         object.__setattr__(self, "phones", Phones(self.town))
         object.__setattr__(self, "till", Till(self.town))
-        object.__setattr__(self, "campaigns", Campaigns(self.town))
+        object.__setattr__(self, "campaigns", Campaigns(self.town, self.self_declared))
         object.__setattr__(self, "corrections", Corrections(self.town))
         object.__setattr__(self, "settlement", Settlement(self.town))
 
@@ -82,7 +92,7 @@ class Site:
 class Frame:
     """Makes pages of templates: language, links, form seal, what is told."""
 
-    def __init__(self, site: Site, links: tuple[tuple[str, str], ...], seal: Seal | None) -> None:
+    def __init__(self, site: Site, links: Links, seal: Seal | None) -> None:
         self.site = site
         self.seal = seal or Seal(site.town.form_key)
         self._links = links
@@ -90,11 +100,12 @@ class Frame:
 
     def page(
         self, request: Request, template: str, status: int = 200, told: str = "",
-        keeps_key: bool = False, **shows: Any,
+        keeps_key: bool = False, links: Links | None = None, **shows: Any,
     ) -> Response:  # fmt: skip
         """Return a page; `told` is a sentence, or the key of one in the request's `told`.
 
         The way to the other language leaves a link's key out, but where the page `keeps_key`.
+        `links` are the other pages, where not all of them are this person's.
         """
         language = language_of(request)
         t = TEXTS[language]
@@ -105,7 +116,8 @@ class Frame:
         html = self._templates.get_template(template).render(
             t=t, language=language, told=told, refused=status >= 400,
             token=self.seal.token(cookie, request.cookies.get(SESSION, "")),
-            path=_path(request, keeps_key), links=tuple((to, t[key]) for to, key in self._links),
+            path=_path(request, keeps_key),
+            links=tuple((to, t[key]) for to, key in (self._links if links is None else links)),
             **shows,
         )  # fmt: skip
         answer = HTMLResponse(html, status, headers={"Content-Language": language})

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fastapi import Request, Response
 
-from apps.kijiko.pages.site import MOST_FORM, REFUSALS, TEXTS, Frame, Site, onward, refusal
+from apps.kijiko.pages.site import (
+    FINANCE,
+    MOST_FORM,
+    REFUSALS,
+    TEXTS,
+    Frame,
+    Links,
+    Site,
+    onward,
+    refusal,
+)
 from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
 from apps.shell.forms import FormRefused
@@ -15,7 +25,9 @@ from apps.shell.language import language_of
 from apps.staff.forms import staff_number
 
 LINKS: Final = (("/", "counter"), ("/treasury", "treasury"), ("/analysis", "analysis"))
-TREASURY: Final = "staff:finance"
+TREASURY: Final = (FINANCE,)
+ANALYSIS: Final = ("staff",)
+BOSS: Final = "administrator"
 Deed: TypeAlias = Callable[[dict[str, str], str], Awaitable[str]]
 """Does what a form asks for, by whom; returns what to tell."""
 
@@ -35,9 +47,28 @@ class Door:
         person = await self.entrance.person(request)
         if person is None:
             raise Outside(onward("/sign-in", request))
-        if not person.has(*roles, "administrator"):
-            raise Outside(self.entrance.form(request, "not_here", 403))
+        if not person.has(*roles, BOSS):
+            raise Outside(self._elsewhere(request, person))
         return person
+
+    def page(
+        self, request: Request, template: str, status: int, told: str, person: Person | None,
+        **shows: Any,
+    ) -> Response:  # fmt: skip
+        """Return a page with links to those pages that the person may see."""
+        links = LINKS if person is None else self._links(person)
+        return self.frame.page(request, template, status, told, links=links, person=person, **shows)
+
+    def _links(self, person: Person) -> Links:
+        roles = {"/": self._site.counter, "/treasury": TREASURY, "/analysis": ANALYSIS}
+        return tuple(one for one in LINKS if person.has(*roles[one[0]], BOSS))
+
+    def _elsewhere(self, request: Request, person: Person) -> Response:
+        """Return the way from the first page to one that the person may see, else a refusal."""
+        links = self._links(person)
+        if request.method == "GET" and request.url.path == "/" and links:
+            return onward(links[0][0], request)
+        return self.entrance.form(request, "not_here", 403)
 
     async def enter(self, request: Request) -> Response:
         """Show the form to sign in by, or take it."""

@@ -13,7 +13,7 @@ from apps.kijiko.ledger.lots import TOKYO, today
 from apps.kijiko.pages.circulation import area_map, bars
 from apps.kijiko.pages.showing import clock, grid
 from apps.kijiko.pages.site import TEXTS, Site, amount_of, onward, text_of
-from apps.kijiko.pages.staff import TREASURY, Deed, Door
+from apps.kijiko.pages.staff import ANALYSIS, TREASURY, Deed, Door
 from apps.kijiko.reports import analysis, unused
 from apps.kijiko.use.campaigns import STEPS, VISIT, Campaign
 from apps.kijiko.use.settlement import Batch
@@ -22,7 +22,6 @@ from apps.kijiko.use.town import Town
 from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
 
-ROLES: Final = (TREASURY,)
 HEALTH: Final = "health-points"
 """Local id of the purpose that points by steps need consent to."""
 
@@ -54,7 +53,7 @@ class TreasuryPages:
 
     async def page(self, request: Request, told: str = "", status: int = 200) -> Response:
         """Show what is in circulation, what waits, and the reports."""
-        person = await self._door.person(request, *ROLES)
+        person = await self._door.person(request, *TREASURY)
         language, site = language_of(request), self._site
         shops = await site.shops.all()
         campaigns = [
@@ -63,8 +62,8 @@ class TreasuryPages:
             for one in await site.campaigns.all()
         ]  # fmt: skip
         day = today(site.town.now())
-        return self._door.frame.page(
-            request, "treasury.html", status, told, here="/treasury", person=person,
+        return self._door.page(
+            request, "treasury.html", status, told, person, here="/treasury",
             standing=await site.figures.standing(), reports=await site.figures.reports(),
             waiting=[one for one in shops if one.status is ShopStatus.APPLIED],
             active=[one for one in shops if one.status is ShopStatus.ACTIVE],
@@ -75,11 +74,11 @@ class TreasuryPages:
 
     async def act(self, request: Request) -> Response:
         """Do what a form asks for."""
-        return await self._door.act(request, ROLES, self._deeds, self.page, "/treasury")
+        return await self._door.act(request, TREASURY, self._deeds, self.page, "/treasury")
 
     async def analysis(self, request: Request, told: str = "", status: int = 200) -> Response:
         """Show how money goes round the town."""
-        person = await self._door.person(request, "staff")
+        person = await self._door.person(request, *ANALYSIS)
         language = language_of(request)
         months = await self._site.figures.months()
         asked = request.query_params.get("month", "")
@@ -90,24 +89,24 @@ class TreasuryPages:
         shows: dict[str, Any] = {"grid": None, "map": None}
         if month is not None:
             shows = {"grid": grid(month, language, other), "map": area_map(month, language, other)}
-        return self._door.frame.page(
-            request, "analysis.html", status, told, here="/analysis", person=person,
+        return self._door.page(
+            request, "analysis.html", status, told, person, here="/analysis",
             months=months, month=month, bars=bars(months), **shows,
         )  # fmt: skip
 
     async def analysis_csv(self, request: Request) -> Response:
         """Give the analysis as CSV."""
-        await self._door.person(request, "staff")
+        await self._door.person(request, *ANALYSIS)
         return _csv(analysis.written(await self._site.figures.months()), "analysis.csv")
 
     async def report_csv(self, request: Request) -> Response:
         """Give the reports of the base dates as CSV."""
-        await self._door.person(request, *ROLES)
+        await self._door.person(request, *TREASURY)
         return _csv(unused.written(await self._site.figures.reports(4)), "unused-balance.csv")
 
     async def export(self, request: Request) -> Response:
         """Give a batch's file for the bank."""
-        person = await self._door.person(request, *ROLES)
+        person = await self._door.person(request, *TREASURY)
         batch_id = _batch_id(self._site.town, request.path_params["local"])
         day = request.query_params.get("day", "")
         try:

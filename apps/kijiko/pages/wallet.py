@@ -66,6 +66,8 @@ class WalletPages:
             purse=purse(wallet, self._site.town.now()),
             entries=entries(transfers, wallet.id, names),
             campaigns=await self._campaigns(language), consent=self._site.consent,
+            declared=self._site.self_declared,
+            most=(await self._site.town.book.rules()).declared_day,
             looks=await self._looks(request, wallet), key=secrets.token_urlsafe(18),
         )  # fmt: skip
 
@@ -250,7 +252,8 @@ class WalletPages:
         )
         if campaign is None:
             raise FormRefused("bad_form")
-        await self._site.campaigns.grant(campaign, await self._own(request), amount_of(fields))
+        wallet, steps = await self._own(request), amount_of(fields)
+        await self._site.campaigns.grant(campaign, wallet, steps, declared=True)
 
     def _scan(self, request: Request, told: str = "", status: int = 200) -> Response:
         return self.frame.page(request, "scan.html", status, told, here="/pay")

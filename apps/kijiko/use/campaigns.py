@@ -5,6 +5,9 @@
 A grant's key is person, campaign and day, so that a day counts once, however often and however
 close together it is asked for: so does a month's cap hold. The budget is a wallet of its own that
 cannot fall below zero, however many ask at once.
+
+What nobody but the person says is believed only where the town wants that, is marked in the ledger,
+and brings a wallet no more than the currency's limit a day.
 """
 
 from __future__ import annotations
@@ -98,8 +101,10 @@ def campaign_entity(campaign: Campaign, currency: str) -> Entity:
 class Campaigns:
     """The campaigns of a town. All raise LedgerError and ClientError."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: Town, self_declared: bool = False) -> None:
+        """With `self_declared` points are granted for what people say themselves, too."""
         self._town = town
+        self.self_declared = self_declared
 
     def wallet(self, campaign: Campaign) -> str:
         """Return the wallet that holds what is left of a budget."""
@@ -138,9 +143,16 @@ class Campaigns:
             for one in found
         )
 
-    async def grant(self, campaign: Campaign, wallet: Wallet, measured: int) -> Transfer:
-        """Grant a day's points for what was measured that day. Raises NoGrant."""
+    async def grant(
+        self, campaign: Campaign, wallet: Wallet, measured: int, *, declared: bool = False
+    ) -> Transfer:
+        """Grant a day's points for what was measured that day, or only `declared`.
+
+        Raises NoGrant.
+        """
         now = self._town.now()
+        if declared and not self.self_declared:
+            raise NoGrant("campaign_not_declared")
         if not campaign.open_at(now):
             raise NoGrant("campaign_closed")
         if campaign.purpose and not await self.consented(wallet.holder, campaign.purpose):
@@ -155,11 +167,14 @@ class Campaigns:
         asked = Asked(wallet.holder, f"{campaign.id} {day}")
         try:
             return await self._town.book.grant(
-                self.wallet(campaign), wallet.id, campaign.points, asked, about=campaign.id
-            )
+                self.wallet(campaign), wallet.id, campaign.points, asked, about=campaign.id,
+                declared=declared,
+            )  # fmt: skip
         except NotPossible as refusal:
             if refusal.reason == "account_short":
                 raise NoGrant("campaign_spent") from refusal
+            if refusal.reason == "limit_declared":
+                raise NoGrant("campaign_declared") from refusal
             raise
 
     async def _granted(self, wallet: Wallet, campaign: Campaign, day: date) -> int:

@@ -59,10 +59,13 @@ class Embedded:
             yield session
 
     @contextlib.asynccontextmanager
-    async def signed_in(self, name: str = "") -> AsyncIterator[aiohttp.ClientSession]:
-        """Give a browser at the staff's pages, with somebody signed in."""
+    async def signed_in(
+        self, name: str = "", url: str = ""
+    ) -> AsyncIterator[aiohttp.ClientSession]:
+        """Give a browser at the staff's pages, or those at `url`, with somebody signed in."""
         jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(self.pages.staff_url, cookie_jar=jar) as session:
+        where = url or self.pages.staff_url
+        async with aiohttp.ClientSession(where, cookie_jar=jar) as session:
             if name:
                 page = await self.pages.page(session, "/sign-in?lang=en")
                 token = re.findall('name="token" value="([0-9a-f]+)"', page)[0]

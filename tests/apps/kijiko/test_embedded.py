@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from html import unescape
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from apps.bookings.edge.http_provider import HttpProvider
 from apps.bookings.process.case import Method, Status
 from apps.bookings.process.runner import Process
 from apps.bookings.wish import Wish
+from apps.kijiko.app import staff
 from apps.kijiko.bank.zengin import read
 from apps.kijiko.pages.site import TEXTS
 from apps.kijiko.use.expiry import Expiry
@@ -31,6 +32,7 @@ from tests.apps.bookings.stage import GYM, PaperLocks, Postbox, space
 from tests.apps.kijiko.embedded import Embedded, embedded
 from tests.apps.kijiko.stage import KEYS, asked
 from tests.apps.kijiko.town import Pages
+from tests.support.live import serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 EN = TEXTS["en"]
@@ -82,7 +84,7 @@ async def _citizen(town: Embedded, phone: aiohttp.ClientSession, amount: int) ->
     status, page = await pages.send(phone, "/open?lang=en", page, name="人吉 花子")
     assert status == 200
     number = re.findall(r"<dd>([0-9A-Z]{4}-[0-9A-Z]{4})</dd>", page)[0]
-    async with town.signed_in("facilities") as counter:
+    async with town.signed_in("treasury-1") as counter:
         path = f"?lang=en&number={number}"
         page = await pages.page(counter, f"/{path}")
         status, text = await pages.send(counter, f"/act/charge{path}", page, number=number,
@@ -183,15 +185,15 @@ async def test_who_looked_at_a_name_at_the_counter_is_told_to_its_holder(town: E
         assert EN["looks_title"] not in page
         await _citizen(town, phone, 700)
         page = await town.pages.page(phone, "/?lang=en")
-        assert (EN["looks_title"] in page, "u-facilities" in page) == (True, False)
-        assert "staff u-facilities, at the counter" in await town.pages.page(
+        assert (EN["looks_title"] in page, "u-treasury-1" in page) == (True, False)
+        assert "staff u-treasury-1, at the counter" in await town.pages.page(
             phone, "/?looks=1&lang=en"
         )
 
 
 async def test_counter_grants_points_moves_a_lost_phone_and_takes_a_bank_file(town: Embedded):
     pages = town.pages
-    async with town.phone() as phone, town.signed_in("facilities") as counter:
+    async with town.phone() as phone, town.signed_in("treasury-1") as counter:
         citizen = await _citizen(town, phone, 700)
         async with town.signed_in("treasury-2") as desk:
             page = await pages.page(desk, "/treasury?lang=en")
@@ -251,10 +253,11 @@ async def test_fee_of_a_facility_is_taken_and_given_back_behind_the_policies_too
 
 
 PAGES = ("/", "/treasury", "/analysis", "/analysis.csv", "/treasury/unused-balance.csv")
+ANALYSIS = ("/analysis", "/analysis.csv")
 SEEN = {
     "treasury-1": PAGES,
-    "facilities": ("/", "/analysis", "/analysis.csv"),
-    "river": ("/", "/analysis", "/analysis.csv"),
+    "facilities": ANALYSIS,
+    "river": ANALYSIS,
     "administrator": PAGES,
     "officer": (),
     "developer": (),
@@ -268,7 +271,50 @@ async def test_staff_see_the_pages_of_their_section(town: Embedded, name: str):
         for path in PAGES:
             async with session.get(path, allow_redirects=False) as answer:
                 expected = 200 if path in SEEN[name] else 403
+                if path == "/" and SEEN[name] == ANALYSIS:
+                    expected = 303
                 assert answer.status == expected, path
+
+
+async def test_first_page_leads_to_what_staff_may_see_and_links_lead_nowhere_else(town: Embedded):
+    for name, links in (("river", {"/analysis"}), ("treasury-1", {"/", "/treasury", "/analysis"})):
+        async with town.signed_in(name) as session:
+            page = await town.pages.page(session, "/?lang=en")
+            found = set(re.findall(r'<a href="(/[a-z]*)\?lang=en"', page))
+            assert (EN["analysis_note"] in page, found) == (name == "river", links)
+
+
+COUNTER = ("open", "charge", "freeze", "unfreeze", "move", "limit", "points", "deposits", "propose")
+
+
+@pytest.mark.parametrize("name", ["facilities", "river", "officer", "developer", "citizen"])
+async def test_no_other_section_does_anything_at_the_counter(town: Embedded, name: str):
+    async with town.phone() as phone, town.signed_in(name) as session:
+        citizen = await _citizen(town, phone, 100)
+        async with session.get("/analysis?lang=en") as answer:
+            page = await answer.text()
+        for deed in COUNTER:
+            status, _ = await town.pages.send(
+                session, f"/act/{deed}?lang=en", page, number=citizen.number, amount="900"
+            )
+            assert (deed, status) == (deed, 403)
+        assert await citizen.total() == 100
+
+
+async def test_town_says_which_section_stands_at_the_counter(town: Embedded):
+    site = replace(town.pages.site, counter=("staff:river",))
+    async with serve(staff(site, _unverified)) as url:
+        for name, status in (("river", 200), ("treasury-1", 303), ("facilities", 303)):
+            async with town.signed_in(name, url) as session:
+                async with session.get("/", allow_redirects=False) as answer:
+                    assert answer.status == status, name
+                page = await town.pages.page(session, "/analysis?lang=en")
+                told, _ = await town.pages.send(session, "/act/freeze?lang=en", page, number="x")
+                assert (told == 403) is (status != 200)
+
+
+async def _unverified() -> tuple[bool, list[str]]:
+    return True, []
 
 
 async def test_nobody_comes_to_the_staffs_pages_without_signing_in(town: Embedded):
@@ -282,9 +328,9 @@ async def test_nobody_comes_to_the_staffs_pages_without_signing_in(town: Embedde
 
 
 @pytest.mark.parametrize("deed", ["approve", "draft", "campaign", "approve-shop", "shop-phone"])
-async def test_counter_does_nothing_of_the_treasury(town: Embedded, deed: str):
+async def test_other_sections_do_nothing_of_the_treasury(town: Embedded, deed: str):
     async with town.signed_in("facilities") as session:
-        page = await town.pages.page(session, "/?lang=en")
+        page = await town.pages.page(session, "/analysis?lang=en")
         status, _ = await town.pages.send(session, f"/treasury/act/{deed}?lang=en", page)
         assert status == 403
 
