@@ -105,6 +105,8 @@ def _items(text: str, place: str) -> list[tuple[int, str, str]]:
                 at=at + len(path),
                 remedy="Use asc, desc, dist-asc or dist-desc.",
             )
+        if path.endswith((":asc", ":desc")):
+            refuse("a direction follows a semicolon.", place=place, at=at, remedy=_REMEDY)
         items.append((at, path, direction))
         at += len(part) + 1
     return items

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from broker.errors import MachiError, TooComplexQuery
+from broker.model.names import check_name
 from broker.query.ast import And, HasType, Node, Or
 from broker.query.faults import check_unicode, refuse
 
@@ -80,7 +81,7 @@ def _type(text: str, at: int, expand: Callable[[str], str], place: str) -> tuple
     if match is None:
         refuse("a type was expected.", place=place, at=at, remedy=_REMEDY)
     try:
-        iri = expand(match.group())
+        iri = expand(check_name(match.group(), place))
     except MachiError as error:
         refuse(error.detail, place=place, at=at, remedy=error.remedy)
     return HasType(iri), _skip(text, match.end())

@@ -100,6 +100,7 @@ async def test_a_collation_is_chosen(client: Client) -> None:
         ({"orderBy": "a,"}, "query:orderBy"),
         ({"orderBy": "a;up"}, "query:orderBy"),
         ({"orderBy": "a;"}, "query:orderBy"),
+        ({"orderBy": "a:desc"}, "query:orderBy"),
         ({"orderBy": "a>5"}, "query:orderBy"),
         ({"orderBy": "a[b"}, "query:orderBy"),
         ({"orderBy": "a;dist-asc"}, "query:orderFrom"),

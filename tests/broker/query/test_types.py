@@ -44,6 +44,9 @@ def test_selection_parses(text: str, node: Node) -> None:
         ("((A;B);C)", 2),
         ("A B", 3),
         ("A,not_a_name", 3),
+        ("!A", 1),
+        ("A,b-c", 3),
+        ("*,A", 1),
     ],
 )
 def test_fault_is_refused_at_its_character(text: str, character: int) -> None:
