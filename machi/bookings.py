@@ -26,6 +26,7 @@ from apps.bookings.desk import Desk
 from apps.bookings.edge.fake_provider import FakeProvider, serving
 from apps.bookings.edge.holders import Holders
 from apps.bookings.edge.http_provider import HttpProvider
+from apps.bookings.edge.letter_limit import LetterLimit
 from apps.bookings.edge.mail import Mail, MailRefused, Server, read_server
 from apps.bookings.mirror import Mirror
 from apps.bookings.pages.site import Site
@@ -127,7 +128,8 @@ def assembled(
     """Return what the pages stand on."""
     holders = Holders(vault)
     locks: Locks = TownLocks(client, vault, clock=clock)
-    post = Mail(settings.mail, holders, client, settings.address)
+    limit = LetterLimit(vault, clock)
+    post = Mail(settings.mail, holders, client, settings.address, limit)
     process = Process(client, locks, provider, post, clock, money)
     return Site(
         process,

@@ -19,6 +19,7 @@ from apps.bookings.desk import Desk
 from apps.bookings.edge.fake_provider import FakeProvider, serving
 from apps.bookings.edge.holders import Holders
 from apps.bookings.edge.http_provider import HttpProvider
+from apps.bookings.edge.letter_limit import LetterLimit
 from apps.bookings.edge.mail import Mail, Server
 from apps.bookings.pages.citizen import BROWSER
 from apps.bookings.pages.site import Site
@@ -96,9 +97,9 @@ async def stand(folder: Path, kind: str) -> AsyncIterator[Stand]:
             async with serving(money) as provider_url:
                 provider = HttpProvider(provider_url, "secret", home, session)
                 holders = Holders(made.vault)
-                mail = Mail(
-                    Server("127.0.0.1", post.port, "yoyaku@aso.example"), holders, made.client, home
-                )
+                server = Server("127.0.0.1", post.port, "yoyaku@aso.example")
+                limit = LetterLimit(made.vault, lambda: made.now)
+                mail = Mail(server, holders, made.client, home, limit)
                 process = Process(made.client, made.locks, provider, mail, lambda: made.now)
                 site = Site(process, Desk(process), holders, provider, "secret",
                             clock=lambda: made.now)  # fmt: skip

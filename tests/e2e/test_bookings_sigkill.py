@@ -9,6 +9,7 @@ after the other on the way of the same booking; the long run has each kill alone
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 
 import aiohttp
@@ -22,6 +23,7 @@ from tests.support import effort
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(2 * LIVES)]
 
+PEOPLE = count(1)
 ALONE = effort(quick=False, long=True)
 Scenario = Callable[[Stand, Citizen], Coroutine[Any, Any, None]]
 
@@ -30,6 +32,11 @@ Scenario = Callable[[Stand, Citizen], Coroutine[Any, Any, None]]
 async def stand(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stand]:
     async with opened(tmp_path_factory.mktemp("sigkill")) as found:
         yield found
+
+
+def somebody() -> str:
+    """Return the address of somebody new: one gets only so many letters a day."""
+    return f"hanako{next(PEOPLE)}@example.jp"
 
 
 async def pays(stand: Stand, citizen: Citizen) -> None:
@@ -48,7 +55,7 @@ async def cancels(stand: Stand, citizen: Citizen) -> None:
 
 async def pays_late(stand: Stand, citizen: Citizen) -> None:
     """Book by card; the capture comes after the hold has ended."""
-    local = await citizen.books("hanako@example.jp")
+    local = await citizen.books(somebody())
     charge = await _asked(stand, citizen, local)
     stand.arm()
     stand.later(minutes=16)
@@ -75,7 +82,7 @@ async def is_closed(stand: Stand, citizen: Citizen) -> None:
 
 async def is_closed_unpaid(stand: Stand, citizen: Citizen) -> None:
     """Close the gym while a booking is being paid by card; the capture comes after that."""
-    local = await citizen.books("hanako@example.jp")
+    local = await citizen.books(somebody())
     charge = await _asked(stand, citizen, local)
     stand.arm()
     await citizen.closes(local)
@@ -86,7 +93,7 @@ async def is_closed_unpaid(stand: Stand, citizen: Citizen) -> None:
 async def is_approved(stand: Stand, citizen: Citizen) -> None:
     """Ask for a room; staff agree, and take the fee at the counter."""
     stand.arm()
-    local = await citizen.books("hanako@example.jp", "room")
+    local = await citizen.books(somebody(), "room")
     await citizen.at_counter("approve", id=booking_id(local))
     await _ended(stand, local, "awaitingPayment")
     await citizen.does(local, "pay", method="cashCounter")
@@ -106,7 +113,7 @@ async def _ended(stand: Stand, local: str, status: str) -> None:
 
 
 async def _paid(stand: Stand, citizen: Citizen) -> str:
-    local = await citizen.books("hanako@example.jp")
+    local = await citizen.books(somebody())
     await stand.money.settle(await _asked(stand, citizen, local), Outcome.CAPTURED)
     return local
 

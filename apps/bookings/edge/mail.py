@@ -18,6 +18,7 @@ import orjson
 
 from apps.bookings.core.when import local
 from apps.bookings.edge.holders import Holders
+from apps.bookings.edge.letter_limit import LetterLimit
 from apps.bookings.process.case import Case, Letter, Posted
 from apps.shell.language import LANGUAGES, words
 from broker.client import Client, ClientError, Entity, value
@@ -26,6 +27,10 @@ PATIENCE: Final = 15.0
 GONE: Final = 500
 TEXTS: Final = words(Path(__file__).parent / "letters")
 MAP: Final = "https://www.openstreetmap.org/?mlat={1}&mlon={0}#map=18/{1}/{0}"
+ASKED_FOR: Final = frozenset(
+    {"requested", "confirmed", "changed", "key", "reminder", "expired", "cancelled", "refund"}
+)
+"""Letters that people bring about by what they do on the web: only so many go to one address."""
 WEEKDAYS: Final = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 
 
@@ -59,8 +64,16 @@ class Place:
 class Mail:
     """A post over SMTP (contract: `runner.Post`). `home` is the pages' address for citizens."""
 
-    def __init__(self, server: Server | None, holders: Holders, client: Client, home: str) -> None:
+    def __init__(
+        self,
+        server: Server | None,
+        holders: Holders,
+        client: Client,
+        home: str,
+        limit: LetterLimit,
+    ) -> None:
         self._server = server
+        self._limit = limit
         self._holders = holders
         self._client = client
         self._home = home.rstrip("/")
@@ -70,6 +83,9 @@ class Mail:
         contact = await self._holders.contact(case.booking.holder)
         if self._server is None or contact is None or not contact.mail:
             return Posted.UNSENT
+        asked_for = case.booking.channel == "web" and letter.kind in ASKED_FOR
+        if asked_for and not await self._limit.takes(contact.mail, message_id(case, letter)):
+            return Posted.HELD
         place = await place_of(self._client, case)
         link = f"{self._home}/open?key={await self._holders.secret(case.booking.holder)}"
         language = case.booking.language if case.booking.language in LANGUAGES else "ja"

@@ -280,7 +280,7 @@ class Counter:
 
     async def _resend(self, fields: dict[str, str], by: str) -> str:
         case = await self._site.desk.sent_again(_named(fields, BOOKING), by)
-        unsent = case.booking.letters[-1].status == Posted.UNSENT
+        unsent = case.booking.letters[-1].status in (Posted.UNSENT, Posted.HELD)
         return TEXTS[fields["lang"]]["pin_unsent" if unsent else "pin_resent"]
 
     async def _seen(self, fields: dict[str, str], by: str) -> str:

@@ -29,6 +29,11 @@ def problems(booking: Booking, t: dict[str, str], mails: bool) -> list[str]:
         for one in booking.letters
         if mails and one.status == Posted.FAILED
     ]
+    found += [
+        t["problem_held_back"].format(kind=t[f"letter_{one.kind}"])
+        for one in booking.letters
+        if one.status == Posted.HELD
+    ]
     return [f"{booking.number}: {text}" for text in found]
 
 

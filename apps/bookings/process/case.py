@@ -115,13 +115,15 @@ class Key:
 class Posted(StrEnum):
     """What became of a letter: one that was refused is given up, one with nowhere to go is unsent.
 
-    It has nowhere to go where its holder gave no address, or the town has no mail server.
+    It has nowhere to go where its holder gave no address, or the town has no mail server. It is
+    held back where its address got as many as one gets in a day.
     """
 
     QUEUED = "queued"
     SENT = "sent"
     FAILED = "failed"
     UNSENT = "unsent"
+    HELD = "heldBack"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Letters over a real SMTP server: Japanese and English, with PIN, map and how-to."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -12,13 +14,29 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from apps.bookings.edge.holders import BadContact, Contact, Holders
+from apps.bookings.edge.letter_limit import LetterLimit
 from apps.bookings.edge.mail import TEXTS, Mail, MailRefused, Server, read_server
+from apps.bookings.pages.desk_view import problems
+from apps.bookings.pages.site import TEXTS as WORDS
+from apps.bookings.process.case import Status
 from tests.apps.bookings.browsing import BUILDING
-from tests.apps.bookings.stage import GYM, LOCK, Stage, broker, space, stage, wish
+from tests.apps.bookings.stage import (
+    GYM,
+    LOCK,
+    NINE,
+    Clock,
+    Stage,
+    broker,
+    hours,
+    space,
+    stage,
+    wish,
+)
 from tests.support import free_port
 from tests.support.paper_vault import PaperVault
 from tests.support.patience import PATIENCE
 
+MOST = 4
 BOX = {
     "id": LOCK,
     "type": ["Device", "SmartLock"],
@@ -43,10 +61,13 @@ class Town:
     def __init__(self, town: Stage, sink: Sink, holders: Holders) -> None:
         self.town, self.sink, self.holders = town, sink, holders
 
-    async def booked(self, language: str, mail: str = "hanako@example.jp") -> Any:
+    async def booked(
+        self, language: str, mail: str = "hanako@example.jp", hour: int = 0, **more: Any
+    ) -> Any:
         """Let somebody book, and return the case."""
         holder = await self.holders.new(Contact("阿蘇 花子", mail, language))
-        held = await self.town.desk.hold(wish(holder=holder, language=language))
+        span = hours(f"2026-12-01 {hour:02}:00") if hour else NINE
+        held = await self.town.desk.hold(wish(span, holder=holder, language=language, **more))
         await self.town.desk.cash(held.booking.id)
         await self.town.process.settle(held.booking.id)
         return await self.town.case(held)
@@ -61,9 +82,10 @@ async def post(tmp_path: Path) -> AsyncIterator[Town]:
         async with broker(tmp_path) as url, stage(url, "aso", [space(GYM)]) as town:
             await town.client.create(BUILDING)
             await town.client.create(BOX)
-            holders = Holders(PaperVault())
+            vault = PaperVault()
+            holders, limit = Holders(vault), LetterLimit(vault, town.clock, MOST)
             outgoing = Server("127.0.0.1", server.port, "yoyaku@aso.example", "施設予約")
-            mail = Mail(outgoing, holders, town.client, "https://yoyaku.example")
+            mail = Mail(outgoing, holders, town.client, "https://yoyaku.example", limit)
             town.process = replace(town.process, post=mail)
             town.desk = type(town.desk)(town.process)
             yield Town(town, sink, holders)
@@ -119,6 +141,52 @@ async def test_holder_without_an_address_gets_no_mail(post: Town):
     case = await post.booked("ja", mail="")
     assert [one.status for one in case.booking.letters] == ["unsent"]
     assert post.sink.mails == []
+
+
+async def test_address_gets_only_so_many_letters_a_day_and_staff_see_what_was_held_back(post: Town):
+    mails = ("hanako@example.jp", "HANAKO+x@Example.jp")
+    cases = [await post.booked("ja", mails[n % 2], 10 + n) for n in range(MOST + 2)]
+    case = cases[-1]
+    assert {one.booking.status for one in cases} == {Status.CONFIRMED}
+    assert len(post.sink.mails) == MOST
+    assert [one.status for one in case.booking.letters] == ["heldBack"]
+    [told] = problems(case.booking, WORDS["en"], mails=True)
+    assert "Mail held back" in told
+    await post.booked("ja", "taro@example.jp", 19)
+    assert len(post.sink.mails) == MOST + 1
+    post.town.clock.now += timedelta(days=1)
+    await post.booked("ja", hour=20)
+    assert len(post.sink.mails) == MOST + 2
+
+
+async def test_what_the_town_says_and_what_staff_book_is_not_held_back(post: Town):
+    cases = [await post.booked("ja", hour=10 + number) for number in range(MOST)]
+    await post.town.desk.suspend(cases[-1].booking.id, "works")
+    await post.town.tick()
+    await post.booked("ja", hour=19, channel="counter")
+    assert len(post.sink.mails) == MOST + 2
+
+
+async def test_letter_that_is_tried_again_counts_once(post: Town):
+    post.sink.answer = "451 try later"
+    case = await post.booked("ja")
+    for _ in range(MOST + 1):
+        await post.town.later(hours=1)
+    post.sink.answer = "250 OK"
+    await post.town.later(hours=2)
+    assert [one.status for one in (await post.town.case(case)).booking.letters] == ["sent"]
+
+
+async def test_letters_at_once_are_no_more_than_the_limit_and_days_that_are_over_are_erased():
+    vault, clock = PaperVault(), Clock()
+    limit = LetterLimit(vault, clock, MOST)
+    found = await asyncio.gather(*(limit.takes("a@example.jp", str(n)) for n in range(30)))
+    assert sum(found) <= MOST
+    clock.now += timedelta(days=1)
+    assert await limit.takes("a@example.jp", "next")
+    kept = {(holder.rpartition(":")[2], kind.partition("/")[0][:10]) for holder, kind in vault.kept}
+    assert {holder for holder, _ in kept} == {"letters", "letters-2026-11-27"}
+    assert "example.jp" not in str(vault.kept)
 
 
 async def test_no_log_names_holder_or_pin(post: Town, caplog: pytest.LogCaptureFixture):
