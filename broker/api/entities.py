@@ -22,6 +22,9 @@ from broker.model.times import check_datetime
 
 ENTITIES = "/ngsi-ld/v1/entities/"
 
+_NAMING = ("attrs", "pick", "omit")
+"""Parameters that say of what anything has to be there."""
+
 
 async def retrieve(broker: Broker, request: Request) -> Response:
     """Return one entity."""
@@ -45,7 +48,7 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     if not view.shows_of(record.entity):
         raise ResourceNotFound(
             f"{entity_id} has nothing of what is asked for.",
-            place="query:attrs" if "attrs" in request.query else "query:pick",
+            place="query:" + next(name for name in _NAMING if name in request.query),
             remedy="Check the names and the @context they are expanded with.",
         )
     return await show.one(broker, request, view, record, generation)

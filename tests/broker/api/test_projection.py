@@ -54,8 +54,9 @@ async def test_entities_without_anything_picked_are_not_on_the_page(client: Clie
     await client.post(ENTITIES, gauge(2, 1))
     assert await shown(client, "pick=label,absent&lang=ja") == [{"label": "川"}]
     assert await shown(client, "pick=scope") == [{"scope": "/a"}]
-    answer = await client.get(f"{ENTITIES}/{urn(2)}?pick=label")
-    assert refusal(answer) == (404, "ResourceNotFound", "query:pick")
+    for named in ("pick=label", "omit=id,type,level"):
+        answer = await client.get(f"{ENTITIES}/{urn(2)}?{named}")
+        assert refusal(answer) == (404, "ResourceNotFound", f"query:{named.partition('=')[0]}")
 
 
 @pytest.mark.parametrize(
