@@ -15,7 +15,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from apps.consent import emergency, records, view
+from apps.consent import emergency, guardians, records, view
 from apps.consent.board import decide, move
 from apps.shell.application import Handler, Outside, application, at_home
 from apps.shell.entrance import Entrance, Person
@@ -36,7 +36,7 @@ OWN: Final = "TagDetection,FacilityBooking,Wallet"
 OUTCOMES: Final = frozenset(
     (
         *("given", "refused", "withdrawn", "approved", "rejected", "opened", "ended"),
-        *("active", "suspended", "retired"),
+        *("active", "suspended", "retired", "recorded", "unbound"),
     )
 )
 
@@ -85,9 +85,35 @@ class Centre:
         return self._page(
             request, "home.html", "/", person,
             data=own,
-            consents=view.consents(found, names, self._clock()),
+            consents=view.consents(found, names, self._clock(), mine),
             asked=view.undecided(purposes, found, self._clock()),
+            wards=guardians.rows(await self._wards(client, mine), self._clock()),
             log=view.entries(log, names),
+            said=view.said,
+        )  # fmt: skip
+
+    async def _wards(self, client: Client, guardian: str) -> list[Entity]:
+        return await _all(client, guardians.KIND, f'refGuardian=="{guardian}"')
+
+    async def ward(self, request: Request) -> Response:
+        """Show a guardian what a minor is asked, and the consents and data of theirs."""
+        person = await self.person(request)
+        client = self._client.acting_for(person.token)
+        now, language = self._clock(), language_of(request)
+        bond = await client.retrieve(request.query_params.get("id", ""))
+        ward = value(guardians.checked(bond, person.user, now), "refHolder")
+        purposes = await _all(client, "DataPurpose")
+        found = [
+            one for one in await _all(client, "ConsentRecord")
+            if value(one, "refPrincipal") == ward
+        ]  # fmt: skip
+        names = view.names(purposes, language)
+        return self._page(
+            request, "ward.html", f"/ward?id={quote(bond['id'])}", person,
+            data=await _all(client, OWN, f'refHolder=="{ward}"'),
+            consents=view.consents(found, names, now, records.holder(person.user)),
+            asked=view.undecided(purposes, found, now),
+            bond=guardians.rows([bond], now)[0],
             said=view.said,
         )  # fmt: skip
 
@@ -99,6 +125,9 @@ class Centre:
         chosen = request.query_params.get("notice") or language_of(request)
         chosen = chosen if chosen in view.NOTICES else "ja"
         path = f"/notice?purpose={quote(purpose['id'])}"
+        bond = await self._bond(client, person, request.query_params.get("ward", ""))
+        if bond is not None:
+            path += f"&ward={quote(bond['id'])}"
         shown = records.shown(purpose, chosen)
         return self._page(
             request, "notice.html", path, person,
@@ -111,7 +140,16 @@ class Centre:
             choices=view.NOTICES,
             removes=view.REMOVES,
             purpose=purpose["id"],
+            bond=bond,
+            number=guardians.number,
+            value=value,
         )  # fmt: skip
+
+    async def _bond(self, client: Client, person: Person, asked: str) -> Entity | None:
+        """Return the guardianship that somebody decides by, None where they do for themselves."""
+        if not asked:
+            return None
+        return guardians.checked(await client.retrieve(asked), person.user, self._clock())
 
     async def leaving(self, request: Request) -> Response:
         """Ask once more, and say what stops, before a consent is withdrawn."""
@@ -119,9 +157,12 @@ class Centre:
         client = self._client.acting_for(person.token)
         consent = await client.retrieve(request.query_params.get("id", ""))
         purposes = view.names(await _all(client, "DataPurpose"), language_of(request))
-        (row,) = view.consents([consent], purposes, self._clock())
-        path = f"/withdraw?id={quote(consent['id'])}"
-        return self._page(request, "withdraw.html", path, person, row=row)
+        me = records.holder(person.user)
+        (row,) = view.consents([consent], purposes, self._clock(), me)
+        path, bond = f"/withdraw?id={quote(consent['id'])}", request.query_params.get("ward", "")
+        if bond:
+            path += f"&ward={quote(bond)}"
+        return self._page(request, "withdraw.html", path, person, row=row, ward=bond)
 
     async def receipt(self, request: Request) -> Response:
         """Give a consent to take along, as JSON."""
@@ -174,6 +215,13 @@ class Centre:
         shown = [{"id": one["id"], "said": emergency.said(one)} for one in found]
         return self._page(request, "emergency_data.html", path, person, shown=shown)
 
+    async def guardians(self, request: Request) -> Response:
+        """Show an officer the form to record a guardian, and those that are recorded."""
+        person = await self._officer(request)
+        client = self._client.acting_for(person.token)
+        bonds = guardians.rows(await _all(client, guardians.KIND), self._clock())
+        return self._page(request, "guardians.html", "/guardians", person, bonds=bonds)
+
     async def _officer(self, request: Request) -> Person:
         person = await self.person(request)
         if not person.has("officer"):
@@ -187,28 +235,48 @@ class Centre:
         client = self._client.acting_for(person.token)
         deed = request.path_params["deed"]
         now = self._clock()
+        local = f"432032:{secrets.token_hex(8)}"
         if deed == "decide":
             purpose = await client.retrieve(fields.get("purpose", ""))
+            bond = await self._bond(client, person, fields.get("ward", ""))
             state, language = records.decided(purpose, fields)
-            local = f"432032:{secrets.token_hex(8)}"
-            made = records.record(purpose, person.user, state, language, now, local)
-            await client.create(made)
-            return _back(request, "/", state)
+            await client.create(
+                records.record(purpose, person.user, state, language, now, local, bond)
+            )
+            return _back(request, _home(fields), state)
         if deed == "withdraw":
             await client.append(fields.get("id", ""), records.end(now))
-            return _back(request, "/", "withdrawn")
-        if deed == "emergency":
-            types = emergency.types_of(await _all(client, "DataPurpose"))
-            local = f"432032:{secrets.token_hex(8)}"
-            await client.create(emergency.opened(fields, types, person.user, now, local))
-            return _back(request, "/emergency", "opened")
-        if deed == "emergency-end":
-            await client.append(fields.get("id", ""), emergency.ending(now))
-            return _back(request, "/emergency", "ended")
+            return _back(request, _home(fields), "withdrawn")
         if deed == "board":
             return _back(request, "/board", await decide(client, fields, person.user, now))
         if deed == "purpose":
             return _back(request, "/board", await move(client, fields))
+        return await self._officers(request, deed, fields, client, person.user, local)
+
+    async def _officers(
+        self,
+        request: Request,
+        deed: str,
+        fields: dict[str, str],
+        client: Client,
+        officer: str,
+        local: str,
+    ) -> Response:
+        """Do what a form of an officer's asks for; the broker refuses who is none."""
+        now = self._clock()
+        if deed == "emergency":
+            types = emergency.types_of(await _all(client, "DataPurpose"))
+            await client.create(emergency.opened(fields, types, officer, now, local))
+            return _back(request, "/emergency", "opened")
+        if deed == "emergency-end":
+            await client.append(fields.get("id", ""), emergency.ending(now))
+            return _back(request, "/emergency", "ended")
+        if deed == "guardian":
+            await client.create(guardians.recorded(fields, now, local))
+            return _back(request, "/guardians", "recorded")
+        if deed == "guardian-end":
+            await client.append(fields.get("id", ""), guardians.ended(now))
+            return _back(request, "/guardians", "unbound")
         raise FormRefused("bad_form")
 
     def _page(
@@ -257,6 +325,8 @@ def centre(settings: ConsentSettings) -> FastAPI:
         "/withdraw": Centre.leaving,
         "/receipt": Centre.receipt,
         "/board": Centre.board,
+        "/ward": Centre.ward,
+        "/guardians": Centre.guardians,
         "/emergency": Centre.emergency,
         "/emergency/data": Centre.emergency_data,
     }
@@ -299,7 +369,14 @@ async def _leave(desk: Centre, request: Request) -> Response:
 
 
 def _back(request: Request, path: str, told: str) -> Response:
-    return RedirectResponse(f"{path}?lang={language_of(request)}&told={told}", 303)
+    mark = "&" if "?" in path else "?"
+    return RedirectResponse(f"{path}{mark}lang={language_of(request)}&told={told}", 303)
+
+
+def _home(fields: dict[str, str]) -> str:
+    """Return the page of whom a decision was about."""
+    ward = fields.get("ward", "")
+    return f"/ward?id={quote(ward)}" if ward else "/"
 
 
 async def _all(

@@ -14,7 +14,8 @@ SCHEMA: Final = "machi-consent/1.0"
 YEAR: Final = timedelta(days=365)
 OFFERED: Final = ("recipients", "dataCategories", "entityScope", "retention", "withdrawalEffect")
 _RECEIPT: Final = (
-    *("schemaVersion", "recordId", "refPrincipal", "refPurpose", "controller", "recipients"),
+    *("schemaVersion", "recordId", "refPrincipal", "refGuardian", "majorityAt", "refPurpose"),
+    *("controller", "recipients"),
     *("dataCategories", "entityScope", "legalBasis", "state", "givenAt", "validUntil"),
     *("withdrawnAt", "collectionMethod", "noticeRef", "noticeDigest", "noticeLanguage"),
     *("retention", "storageLocation", "jurisdiction", "withdrawalMethod", "withdrawalEffect"),
@@ -49,11 +50,18 @@ def decided(purpose: Entity, fields: Mapping[str, str]) -> tuple[str, str]:
 
 
 def record(
-    purpose: Entity, user: str, state: str, language: str, now: datetime, local: str
+    purpose: Entity,
+    user: str,
+    state: str,
+    language: str,
+    now: datetime,
+    local: str,
+    bond: Entity | None = None,
 ) -> Entity:
     """Return the record of what a person decided after they were shown the notice.
 
-    It lasts as long as the notice says, a year where it says nothing that is a duration.
+    It lasts as long as the notice says, a year where it says nothing that is a duration. With a
+    guardianship it is about its ward, and ends at majority.
     """
     lasts = term(value(purpose, "validFor")) or YEAR
     said = {
@@ -73,11 +81,15 @@ def record(
         "jurisdiction": "JP",
         "withdrawalMethod": "/",
     }
+    people = {"refPrincipal": holder(user)}
+    if bond is not None:
+        people = {"refPrincipal": value(bond, "refHolder"), "refGuardian": holder(user)}
+        said["majorityAt"] = value(bond, "majorityAt")
     return {
         "id": f"urn:ngsi-ld:ConsentRecord:{local}",
         "type": "ConsentRecord",
-        "refPrincipal": {"type": "Relationship", "object": holder(user)},
         "refPurpose": {"type": "Relationship", "object": purpose["id"]},
+        **{name: {"type": "Relationship", "object": one} for name, one in people.items()},
         **{name: {"type": "Property", "value": one} for name, one in said.items()},
     }
 

@@ -56,18 +56,36 @@ def lasts(told: Any, t: Mapping[str, str]) -> str:
 
 
 def holds(consent: Entity, now: datetime) -> bool:
-    """Tell whether a consent is given and has not ended."""
+    """Tell whether a consent is given and has not ended; a guardian's does at majority."""
+    until = _until(consent)
+    return value(consent, "state") in OPEN and until is not None and now < until
+
+
+def _until(consent: Entity) -> datetime | None:
+    until, of_age = _moment(consent, "validUntil"), _moment(consent, "majorityAt")
+    return None if until is None else min(until, of_age or until)
+
+
+def _moment(entity: Entity, name: str) -> datetime | None:
+    """Return a time that an entity tells, None where it tells none."""
     try:
-        until = datetime.fromisoformat(str(value(consent, "validUntil")))
+        return datetime.fromisoformat(str(value(entity, name)))
     except ValueError:
-        return False
-    return value(consent, "state") in OPEN and now < until
+        return None
+
+
+def _decides(consent: Entity, person: str, now: datetime) -> bool:
+    """Tell whether a person withdraws a consent: a guardian does what they gave for a minor."""
+    guardian, of_age = value(consent, "refGuardian"), _moment(consent, "majorityAt")
+    if guardian is None or (of_age is not None and now >= of_age):
+        return bool(value(consent, "refPrincipal") == person)
+    return bool(guardian == person)
 
 
 def consents(
-    found: list[Entity], purposes: Mapping[str, str], now: datetime
+    found: list[Entity], purposes: Mapping[str, str], now: datetime, person: str
 ) -> list[dict[str, Any]]:
-    """Return the person's consents, those that hold first, then the newest."""
+    """Return consents as a person sees them, those that hold first, then the newest."""
     rows = [
         {
             "id": one["id"],
@@ -75,12 +93,14 @@ def consents(
             "state": _state(one, now),
             "recipients": value(one, "recipients") or [],
             "since": clock_time(value(one, "givenAt")),
-            "until": clock_time(value(one, "validUntil")),
+            "until": clock_time(_until(one)),
             "ended": clock_time(value(one, "withdrawnAt")),
             "effect": str(value(one, "withdrawalEffect")),
             "removes": value(one, "withdrawalEffect") in REMOVES,
             "pending": value(one, "state") == "withdrawn" and not value(one, "effectDoneAt"),
             "holds": holds(one, now),
+            "guardian": value(one, "refGuardian") is not None,
+            "open": value(one, "state") in OPEN and _decides(one, person, now),
         }
         for one in found
         if value(one, "state") != "requested"
@@ -176,8 +196,5 @@ def purposes(
 
 def _counts(assessment: Entity, now: datetime) -> bool:
     """Tell whether an assessment is approved and has not run out."""
-    try:
-        until = datetime.fromisoformat(str(value(assessment, "validUntil")))
-    except ValueError:
-        return False
-    return value(assessment, "status") == "approved" and now < until
+    until = _moment(assessment, "validUntil")
+    return value(assessment, "status") == "approved" and until is not None and now < until

@@ -72,6 +72,16 @@ def _identities(data: Path) -> dict[str, str]:
     return keys
 
 
+def seen(local: str, user: str) -> dict[str, Any]:
+    """Return what a reader saw of somebody's tag."""
+    return {
+        "id": f"urn:ngsi-ld:TagDetection:432032:{local}",
+        "type": "TagDetection",
+        "refHolder": {"type": "Relationship", "object": f"urn:ngsi-ld:Holder:{user}"},
+        "rssi": {"type": "Property", "value": -60},
+    }
+
+
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Running]:
     """Run a broker with accounts and the consent centre, with a tag of Hanako's that was seen."""
@@ -92,14 +102,7 @@ async def running(folder: Path) -> AsyncIterator[Running]:
     ):
         for entity in (*assessment_entities(datetime.now(UTC)), *purpose_entities()):
             await client.create(entity)
-        await client.create(
-            {
-                "id": "urn:ngsi-ld:TagDetection:432032:1",
-                "type": "TagDetection",
-                "refHolder": {"type": "Relationship", "object": "urn:ngsi-ld:Holder:u-hanako"},
-                "rssi": {"type": "Property", "value": -60},
-            }
-        )
+        await client.create(seen("1", "u-hanako"))
         yield Running(url, page, keys, browser)
 
 
@@ -259,6 +262,45 @@ def waiting_purpose() -> dict[str, Any]:
         "status": {"type": "Property", "value": "draft"},
         "refPia": {"type": "Relationship", "object": waits["id"]},
     }  # fmt: skip
+
+
+async def test_officer_records_a_guardian_who_decides_for_the_minor_by_keyboard(town: Running):
+    async with town.client("operator") as operator:
+        await operator.create(seen("2", "u-taro"))
+    officer = await sign_in(town, "bosai")
+    await press(officer, "a[href^='/guardians']")
+    await write(officer, "#guardian", "u-hanako")
+    await write(officer, "#ward", "u-taro")
+    await officer.locator("#born").fill(f"{datetime.now(UTC).year - 9}-04-02")
+    assert await officer.evaluate("document.documentElement.scrollWidth") <= 390
+    assert await barriers(officer) == []
+    await press(officer, "button.record")
+    await expect(officer.locator(".told")).to_have_text("保護者を登録しました。")
+    await expect(officer.locator(".bond")).to_contain_text("u-taro")
+
+    page = await sign_in(town, "hanako")
+    await press(page, "a.act")
+    await expect(page.locator(".whose")).to_contain_text("u-taro")
+    await expect(page.locator("main")).to_contain_text("urn:ngsi-ld:TagDetection:432032:2")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert await barriers(page) == []
+    await press(page, "a.read")
+    await expect(page.locator(".whose")).to_contain_text("u-taro")
+    await press(page, "button.agree")
+    await expect(page.locator(".told")).to_have_text("同意を記録しました。")
+    await expect(page.locator(".whose")).to_contain_text("u-taro")
+    assert await seen_by_fire_corps(town) == 1
+    await press(page, "a.withdraw")
+    await press(page, "button.confirm")
+    await expect(page.locator(".told")).to_contain_text("同意を取り消しました")
+    await expect(page.locator(".whose")).to_contain_text("u-taro")
+    assert await seen_by_fire_corps(town) == 0
+
+    await press(officer, "button.end")
+    await expect(officer.locator(".bond")).to_have_count(0)
+    answer = await page.reload()
+    assert answer is not None
+    assert answer.status in (403, 404)
 
 
 async def test_emergency_is_for_officers_with_a_reason(town: Running):

@@ -18,6 +18,7 @@ from tests.support.live import live_broker
 
 NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)
 PURPOSE = purpose_entities()[0]
+ME = "urn:ngsi-ld:Holder:u"
 
 
 def property_(told: Any) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def test_who_agreed_is_asked_again_after_the_end_and_where_the_offer_is_another(
     assert undecided([active], [made], NOW) == []
     assert undecided([wider], [made], NOW) == [wider]
     assert undecided([active], [made], later) == [active]
-    (row,) = consents([made], {}, later)
+    (row,) = consents([made], {}, later, ME)
     assert (row["state"], row["holds"]) == ("expired", False)
 
 
