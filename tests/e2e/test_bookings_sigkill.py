@@ -140,18 +140,19 @@ CAPTURED_LATE = [
 ]
 ISSUED = ["Vault.put pin", "Doors.put", "commit AccessGrant active"]
 REVOKED = ["Doors.remove", "Vault.forget pin", "commit AccessGrant revoked"]
+KEYS = "PaymentTransaction captured, AccessGrant requested"
 TOLD = ["Mail.send", "commit FacilityBooking"]
 EFFECTS: dict[Scenario, list[str]] = {
     pays: [
         "Vault.put name",
         "Vault.put mail",
         "Vault.put session",
-        "commit FacilityBooking awaitingPayment, SlotClaim",
+        "commit FacilityBooking awaitingPayment, SlotClaim, HolderClaim",
         "commit FacilityBooking, PaymentTransaction pending",
         "HttpProvider.charge",
         "commit FacilityBooking, PaymentTransaction",
         "HttpProvider.look",
-        "commit FacilityBooking confirmed, PaymentTransaction captured, AccessGrant requested",
+        f"commit FacilityBooking confirmed, -HolderClaim, {KEYS}",
         *ISSUED,
         *TOLD,
     ],
@@ -162,7 +163,7 @@ EFFECTS: dict[Scenario, list[str]] = {
         *TOLD,
     ],
     pays_late: [
-        "commit FacilityBooking cancelled, -SlotClaim, PaymentTransaction",
+        "commit FacilityBooking cancelled, -SlotClaim, -HolderClaim, PaymentTransaction",
         *CAPTURED_LATE,
         *TOLD,
     ],
@@ -181,17 +182,17 @@ EFFECTS: dict[Scenario, list[str]] = {
     ],
     is_closed_unpaid: [
         "commit BookableSpace",
-        "commit FacilityBooking suspended, -SlotClaim, PaymentTransaction",
+        "commit FacilityBooking suspended, -SlotClaim, -HolderClaim, PaymentTransaction",
         *CAPTURED_LATE,
         *TOLD,
     ],
     is_approved: [
         "Vault.put name",
-        "commit FacilityBooking requested, SlotClaim",
+        "commit FacilityBooking requested, SlotClaim, HolderClaim",
         "Mail.send",
         "commit FacilityBooking awaitingPayment",
         "commit FacilityBooking, PaymentTransaction pending",
-        "commit FacilityBooking confirmed, PaymentTransaction captured, AccessGrant requested",
+        f"commit FacilityBooking confirmed, -HolderClaim, {KEYS}",
         *ISSUED,
     ],
 }
