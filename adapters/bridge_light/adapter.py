@@ -125,9 +125,15 @@ class BridgeLight:
                             silence.cancel()
                             silence = asyncio.create_task(self._fail_safe_later(client.tenant))
                         elif event.kind in {"open", "reset"}:
+                            # A broker that is lost again before it has said how its lights
+                            # stand is no broker: the silence is over when it has.
+                            if silence.done():
+                                silence = asyncio.create_task(self._fail_safe_later(client.tenant))
+                            await self._refresh(client, memory, means)
+                            if silence.done():
+                                await self._refresh(client, memory, means)
                             silence.cancel()
                             self.health.connected = True
-                            await self._refresh(client, memory, means)
                         elif event.kind in {"delete", "leave"}:
                             await self._drop(client.tenant, event.id, memory)
                         elif event.entity is not None:

@@ -55,7 +55,7 @@ class Wled:
 def address_of(light: Entity) -> Sacn | Wled | None:
     """Return where a light is, None for a light of another adapter. Raises NoAddress."""
     protocol, given = value(light, "protocol"), value(light, "addressing")
-    if protocol not in {"sacn", "wled"} or given is None:
+    if protocol not in ("sacn", "wled") or given is None:
         return None
     if not isinstance(given, dict):
         raise NoAddress("addressing is not an object")
@@ -65,7 +65,7 @@ def address_of(light: Entity) -> Sacn | Wled | None:
             raise NoAddress("addressing/url is missing")
         return Wled(url.rstrip("/"), _whole(given, "segment", 0, range(64)))
     channels = given.get("channels", "rgb")
-    if channels not in WIDTHS:
+    if not isinstance(channels, str) or channels not in WIDTHS:
         raise NoAddress("addressing/channels is neither rgb nor drgb")
     address = Sacn(
         universe=_whole(given, "universe", None, UNIVERSES),

@@ -63,7 +63,7 @@ def look_of(light: Entity) -> Look:
     colour, effect = value(light, "colour"), value(light, "effect", "steady")
     if not (isinstance(colour, str) and COLOUR.fullmatch(colour)):
         raise NoLook("colour is not #RRGGBB")
-    if effect not in {"steady", "blink", "off"}:
+    if effect not in ("steady", "blink", "off"):
         raise NoLook(f"effect {str(effect)[:20]!r} is none of steady, blink, off")
     brightness, period = value(light, "brightness", 100), value(light, "blinkPeriodMs")
     if not _number(brightness) or not 0 <= brightness <= 100:
@@ -81,7 +81,8 @@ def fail_safe_of(light: Entity) -> Look:
     """Return the light's own fail-safe look from its `lookTable`, or `FAIL_SAFE`."""
     tables = value(light, "lookTable")
     for table in reversed(tables if isinstance(tables, list) else []):
-        own = table.get("looks", {}).get("failSafe") if isinstance(table, dict) else None
+        looks = table.get("looks") if isinstance(table, dict) else None
+        own = looks.get("failSafe") if isinstance(looks, dict) else None
         if isinstance(own, dict):
             try:
                 look = look_of({name: {"value": part} for name, part in own.items()})

@@ -13,11 +13,13 @@ from adapters.common.quarantine import Kind, Quarantine
 from adapters.common.spool import Spool
 from adapters.common.times import TOLERANCE, later, seconds_ahead, utc_now
 from adapters.contract import Adapter, BadPayload, Message, Reading, UnknownDevice
-from broker.client import ClientError, Refused, Unavailable
+from broker.client import ClientError, Refused, Unauthorized, Unavailable
 
 log = logging.getLogger("adapters")
 
 LONGEST_PAUSE: Final = 10.0
+MOST_BYTES: Final = 262_144
+"""Bytes of a message that are taken: far more than any device says at once."""
 MOST_ERRORS: Final = 5
 """How often the broker may fail over one message (500) before the message is put apart."""
 
@@ -60,8 +62,12 @@ class Intake:
             replace(self._redact(message), received=message.received or later(now, place))
             for place, message in enumerate(messages)
         ]
-        await self._spool.put(kept)
         self._health.received += len(messages)
+        for message in kept:
+            if len(message.payload) > MOST_BYTES:
+                await self._too_long(message)
+        if whole := [message for message in kept if len(message.payload) <= MOST_BYTES]:
+            await self._spool.put(whole)
         self._health.waiting = self._spool.waiting
 
     async def drain(self) -> None:
@@ -119,8 +125,20 @@ class Intake:
             else:
                 self._health.repeated += 1
 
+    async def _too_long(self, message: Message) -> None:
+        """Hold that a message came which no device sends, and nothing of what it says."""
+        reason = f"{len(message.payload)} bytes; {MOST_BYTES} are taken, and nothing of it is kept"
+        self._health.bad += 1
+        await self._quarantine.put(replace(message, payload=b""), Kind.BAD, reason, "body")
+
+    async def _knows(self, device: str) -> bool:
+        try:
+            return await self._adapter.knows(device)
+        except ClientError:
+            return True
+
     async def _bad(self, message: Message, fault: BadPayload) -> None:
-        if fault.device and not await self._adapter.knows(fault.device):
+        if fault.device and not await self._knows(fault.device):
             # Another program's device on the same network, which we need not understand.
             self._health.unknown += 1
             await self._apart(message, Kind.UNKNOWN, fault.reason, fault.place)
@@ -151,6 +169,7 @@ class Intake:
 
 
 def _may_pass(fault: ClientError, failures: int) -> bool:
-    if isinstance(fault, Refused) and not isinstance(fault, Unavailable):
+    """Say whether the fault is not the message's: nobody loses a level over a key that is bad."""
+    if isinstance(fault, Refused) and not isinstance(fault, Unavailable | Unauthorized):
         return False
     return not (isinstance(fault, Unavailable) and fault.status == 500 and failures >= MOST_ERRORS)

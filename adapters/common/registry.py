@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Final
 
 from adapters.contract import UnknownDevice
 from broker.client import Client, Entity, NotFound, value
+
+log = logging.getLogger("adapters")
 
 STALE: Final = 60.0
 """Seconds after which what is known is read again, so that changes of a Device are seen."""
@@ -75,7 +78,10 @@ class Registry:
         for client in self._clients:
             for device in await _devices(client, self._adapter):
                 address = self.address(client.tenant, device)
-                if address:
+                if address in known:
+                    # The real town comes before its drills: no copy takes a device away from it.
+                    log.warning("%s has the address of another device; ignored", device["id"])
+                elif address:
                     target = value(device, "controlledAsset") or device["id"]
                     known[address] = Registration(address, device["id"], target, client, device)
         self._known = known

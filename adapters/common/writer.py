@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from adapters.common.registry import Registration
-from adapters.common.times import is_newer
+from adapters.common.times import TOLERANCE, is_newer, seconds_ahead, utc_now
 from adapters.contract import UnknownDevice
 from broker.client import Client, ClientError, Entity, NotFound, PreconditionFailed, observed_at
 
@@ -21,13 +21,20 @@ def measured(value: Any, at: str, **more: Any) -> dict[str, Any]:
     return {"type": "Property", "value": value, "observedAt": at, **more}
 
 
-def newer_only(entity: Entity, attributes: Attributes) -> dict[str, Any]:
-    """Return the attributes whose time of measurement is later than the one the entity shows."""
+def newer_only(entity: Entity, attributes: Attributes, now: str) -> dict[str, Any]:
+    """Return the attributes whose time of measurement is later than the one the entity shows.
+
+    A time shown that lies ahead of `now` was written while a clock was wrong, and beats nothing.
+    """
     return {
         name: attribute
         for name, attribute in attributes.items()
-        if is_newer(attribute["observedAt"], observed_at(entity, name))
+        if is_newer(attribute["observedAt"], _believable(observed_at(entity, name), now))
     }
+
+
+def _believable(shown: str | None, now: str) -> str | None:
+    return None if shown is None or seconds_ahead(shown, now) > TOLERANCE else shown
 
 
 async def write_newest(
@@ -46,7 +53,7 @@ async def write_newest(
         known, device.seen = device.seen, None
         try:
             entity, version = known or await device.client.retrieve_with_version(device.target_id)
-            wanted = newer_only(entity, attributes(entity) or {})
+            wanted = newer_only(entity, attributes(entity) or {}, utc_now())
             if not wanted:
                 if known is None:
                     return False
@@ -72,7 +79,7 @@ def _operations(
     device: Registration, entity: Entity, version: str, wanted: Attributes, beside: Attributes
 ) -> list[dict[str, Any]]:
     if device.target_id == device.device_id:
-        wanted = {**wanted, **newer_only(entity, beside)}
+        wanted = {**wanted, **newer_only(entity, beside, utc_now())}
         beside = {}
     operations: list[dict[str, Any]] = [
         {"op": "append", "id": device.target_id, "attrs": wanted, "ifMatch": version}

@@ -30,18 +30,24 @@ class RiverGauge(DeviceAdapter):
     """Adapter of river gauges (contract: `adapters.contract.Adapter`).
 
     The newest measurement wins by its own time: late, repeated and re-sent uplinks change
-    nothing. A drill's uplink counts only in the run that its station is in.
+    nothing. A drill's uplink counts only in the run that its station is in, and no real station is
+    in any.
     """
 
     manifest = MANIFEST
 
     def decode(self, message: Message) -> Sequence[Reading]:
         """Return the distances and battery in an uplink, values stored by the sensor first."""
-        if message.topic.endswith("/event/status"):
-            return _status(message.payload)
         if message.topic.startswith("v3/"):
             return _readings(things_stack.parse_uplink(message.payload))
-        return _readings(chirpstack.parse_uplink(message.payload))
+        if message.topic.endswith("/event/status"):
+            readings = _status(message.payload)
+        else:
+            readings = _readings(chirpstack.parse_uplink(message.payload))
+        if any(reading.device != self.named(message.topic) for reading in readings):
+            # Who may publish for one device may not speak for another.
+            raise BadPayload("its topic names another device", place="body:/deviceInfo/devEui")
+        return readings
 
     def named(self, topic: str) -> str:
         """Return the DevEUI in a topic of ChirpStack; The Things Stack has names of its own."""
@@ -61,8 +67,7 @@ class RiverGauge(DeviceAdapter):
             return await write_newest(own, reading.key, lambda entity: beside)
 
         def attributes(station: Entity) -> dict[str, Any] | None:
-            run = value(station, "drillRun")
-            if run is not None and run != reading.tags.get("run"):
+            if value(station, "drillRun") != reading.tags.get("run"):
                 return None
             return station_attributes(reading, _mount(station, device))
 

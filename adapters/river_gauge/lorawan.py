@@ -13,6 +13,8 @@ import orjson
 from adapters.contract import BadPayload
 
 DEV_EUI: Final = re.compile(r"[0-9a-f]{16}")
+LONGEST: Final = 242
+"""Bytes that the fastest data rate of LoRaWAN carries for an application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ def eui(text: str | None, *, place: str) -> str:
 def from_base64(text: str, *, place: str) -> bytes:
     """Return the bytes of a base64 text. Raises BadPayload."""
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except ValueError as error:
         raise BadPayload(f"not base64: {error}", place=place) from error
+    if len(data) > LONGEST:
+        raise BadPayload(f"{len(data)} bytes; LoRaWAN carries {LONGEST}", place=place)
+    return data

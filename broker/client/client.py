@@ -333,7 +333,7 @@ class Client:
         ) as response:
             if response.status != 200:
                 raise refusal(response.status, await response.read())
-            async for found in parse_events(response.content):
+            async for found in parse_events(response.content.iter_any()):
                 yield found
 
     async def _call(
@@ -367,7 +367,8 @@ class Client:
                     if response.status < 400:
                         return (orjson.loads(content) if content else None), response.headers
                     refused = refusal(response.status, content)
-                    if not (idempotent and response.status == 503) or last:
+                    later = response.status == 429 or (idempotent and response.status == 503)
+                    if not later or last:
                         raise refused
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 unsent = isinstance(error, aiohttp.ClientConnectorError)

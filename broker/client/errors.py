@@ -56,7 +56,7 @@ class Unprocessable(Refused):
 
 
 class Unavailable(Refused):
-    """5xx: the broker cannot answer now."""
+    """5xx, and 429 to who asks too often: the broker does not answer now."""
 
 
 KINDS: Final[dict[int, type[Refused]]] = {
@@ -67,6 +67,7 @@ KINDS: Final[dict[int, type[Refused]]] = {
     409: AlreadyExists,
     412: PreconditionFailed,
     422: Unprocessable,
+    429: Unavailable,
 }
 
 

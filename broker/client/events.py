@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import aiohttp
 import orjson
 
 from broker.client.entity import Entity, Json
@@ -36,17 +35,18 @@ class Event:
 
 
 async def parse_events(
-    lines: AsyncIterator[bytes] | aiohttp.StreamReader,
+    chunks: AsyncIterator[bytes],
 ) -> AsyncIterator[tuple[int | None, Event | None]]:
     """Parse Server-Sent Events (WHATWG HTML §9.2.6): the place to resume from, and the event.
 
-    The place is None before the first; the event is None where only the place moved on.
+    The place is None before the first; the event is None where only the place moved on. `chunks`
+    may be cut anywhere, and an event may be as long as the broker lets an entity be.
     """
     kind, data = "", b""
     place: int | None = None
     moved = False
-    async for raw in lines:
-        line = raw.rstrip(b"\r\n")
+    async for raw in _lines(chunks):
+        line = raw.rstrip(b"\r")
         if not line:
             if kind:
                 yield place, _event(kind, place or 0, orjson.loads(data) if data else {})
@@ -62,6 +62,19 @@ async def parse_events(
             place, moved = int(text), True
         elif field == b"data":
             data += b"\n" + text if data else text
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield lines without their end. aiohttp's own way refuses those of half a megabyte."""
+    begun: list[bytes] = []
+    async for chunk in chunks:
+        first, *further = chunk.split(b"\n")
+        begun.append(first)
+        if further:
+            yield b"".join(begun)
+            for line in further[:-1]:
+                yield line
+            begun = [further[-1]]
 
 
 def _event(kind: str, seq: int, data: Json) -> Event:

@@ -1,5 +1,6 @@
 """The NGSI-LD client: what it repeats, what it raises, how it resumes."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta, timezone
@@ -26,6 +27,7 @@ from broker.client import (
 from broker.model.entity import PRIMARY
 from tests.support import free_port
 from tests.support.live import live_broker
+from tests.support.patience import PATIENCE
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STATION = "urn:ngsi-ld:RiverLevelStation:t:a"
@@ -78,6 +80,13 @@ async def test_repeating_ends_after_the_tries_allowed():
     ):
         with pytest.raises(Unavailable):
             await client.query(type="A")
+    assert len(calls) == 3
+
+
+async def test_who_asks_too_often_asks_again_later_whatever_was_asked():
+    calls: list[str] = []
+    async with fake(failing_first(2, 429, calls)) as url, Client(url, sleep=no_pause) as client:
+        await client.create({"id": "urn:a:b", "type": "A"})
     assert len(calls) == 3
 
 
@@ -218,6 +227,33 @@ async def test_a_place_moves_on_without_an_event():
     assert [found async for found in parse_events(_lines(text))] == [
         (None, Event("enter", 0)), (7, None), (7, Event("synced", 7)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_events_are_read_wherever_the_wire_cuts_them(size: int):
+    text = b'id: 1\r\nevent: open\r\ndata: {"seq": 1}\r\n\r\nid: 2\n\n: still\n\nevent: end\n\n'
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for place in range(0, len(text), size):
+            yield text[place : place + size]
+
+    assert [(place, event and event.kind) async for place, event in parse_events(chunks())] == [
+        (1, "open"),
+        (2, None),
+        (2, "end"),
+    ]
+
+
+async def test_entity_of_nearly_a_megabyte_ends_no_stream(tmp_path):
+    async with live_broker(tmp_path) as url, Client(url) as client:
+        body = {"type": "Property", "value": "x" * 900_000}
+        await client.create({"id": "urn:a:b", "type": "A", "body": body})
+        async with asyncio.timeout(PATIENCE):
+            async for event in client.stream(type="A", after=0):
+                if event.kind == "enter":
+                    break
+        assert event.entity is not None
+        assert event.entity["body"] == body
 
 
 async def test_a_stream_resumes_from_where_its_heartbeats_had_come():

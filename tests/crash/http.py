@@ -91,7 +91,7 @@ class Api:
         async with self._session.get(path, headers=headers) as response:
             if response.status != 200:
                 raise WrongAnswer(f"stream: {response.status} {(await response.read())[:400]!r}")
-            yield (event async for _, event in parse_events(response.content) if event)
+            yield (event async for _, event in parse_events(response.content.iter_any()) if event)
 
 
 def attributes(entity: dict[str, Any]) -> Attrs:

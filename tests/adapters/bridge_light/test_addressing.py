@@ -26,6 +26,7 @@ def test_wled_address_is_read():
 def test_light_of_another_protocol_is_none_of_ours():
     assert address_of(light("tasmota", {"topic": "x"})) is None
     assert address_of({"protocol": {"type": "Property", "value": "sacn"}}) is None
+    assert address_of({"protocol": {"type": "Property", "value": ["sacn"]}}) is None
 
 
 def test_fixtures_follow_each_other_from_the_start_channel():
@@ -42,6 +43,7 @@ def test_fixtures_follow_each_other_from_the_start_channel():
         ("sacn", {"universe": True}, "universe"),
         ("sacn", {"universe": 1, "startChannel": 0}, "startChannel"),
         ("sacn", {"universe": 1, "channels": "rgbw"}, "channels"),
+        ("sacn", {"universe": 1, "channels": ["rgb"]}, "channels"),
         ("sacn", {"universe": 1, "startChannel": 500, "fixtures": 5}, "fit into one universe"),
         ("sacn", {"universe": 1, "host": 7}, "host"),
         ("wled", {}, "url"),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from broker.client import Client, Retry, value
 from tests.adapters.bridge_light.house import (
@@ -123,6 +124,37 @@ async def test_light_without_a_broker_holds_and_then_fails_safe(tmp_path: Path):
         server.start()
         assert await settles(client, "confirmed", "#FF0000") == ("confirmed", "#FF0000")
     server.stop()
+
+
+async def test_broker_that_opens_streams_and_says_no_more_is_away(tmp_path: Path):
+    """A broker lost again before it has said how its lights stand must not end the silence."""
+
+    async def half(request: web.Request) -> web.StreamResponse:
+        if not request.path.endswith("/stream"):
+            return web.json_response({}, status=503)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b'id: 1\nevent: open\ndata: {"seq": 1}\n\n')
+        await ended.wait()
+        return response
+
+    server, ended = broker(tmp_path / "data", tmp_path / "broker.log"), asyncio.Event()
+    server.start()
+    async with lit().running() as light, running(server.url, tmp_path / "state", hold=0.5):
+        async with Client(server.url) as client:
+            await plant(client, "sacn", sacn(light), **RED)
+            await reports(client, "confirmed", reportedColour="#FF0000")
+        server.kill()
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", half)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", server.port).start()
+            assert await comes(lambda: light.colours() == [(0, 0, 153)])
+        finally:
+            ended.set()
+            await runner.cleanup()
 
 
 async def test_light_is_right_again_after_the_adapter_was_killed(client: Client, tmp_path: Path):

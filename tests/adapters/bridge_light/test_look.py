@@ -45,6 +45,7 @@ def test_alerts_and_hands_go_before_everything_else(mode: str, priority: int):
         {"colour": "red"},
         {},
         {"colour": "#FF0000", "effect": "strobe"},
+        {"colour": "#FF0000", "effect": ["blink"]},
         {"colour": "#FF0000", "brightness": 101},
         {"colour": "#FF0000", "brightness": "full"},
     ],
@@ -52,6 +53,19 @@ def test_alerts_and_hands_go_before_everything_else(mode: str, priority: int):
 def test_entity_that_asks_for_no_look_is_refused(values: dict[str, Any]):
     with pytest.raises(NoLook):
         look_of(light(**values))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "x",
+        [{"looks": []}],
+        [{"looks": {"failSafe": []}}],
+        [{"looks": {"failSafe": {"colour": "#00FF00", "effect": {}}}}],
+    ],
+)
+def test_table_that_cannot_be_read_leaves_the_fail_safe_look_of_all_lights(table: object):
+    assert fail_safe_of(light(lookTable=table)) == FAIL_SAFE
 
 
 @given(period=st.integers(-10, 10_000))

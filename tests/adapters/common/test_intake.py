@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from adapters.common.intake import MOST_ERRORS, Intake
+from adapters.common.intake import MOST_BYTES, MOST_ERRORS, Intake
 from adapters.common.quarantine import Quarantine
 from adapters.common.spool import Spool
 from adapters.contract import BadPayload, Health, Level, Manifest, Message, Reading
-from broker.client import BadRequest, ClientError, Unavailable, Unreachable
+from broker.client import (
+    BadRequest,
+    ClientError,
+    Forbidden,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
 from tests.support.patience import PATIENCE
 
 
@@ -32,6 +39,8 @@ class Recorder:
             raise KeyError(text)
         if text == "bad":
             raise BadPayload("bad", place="data")
+        if text == "refused":
+            raise BadPayload("bad", place="data", device=text)
         return [Reading("d", message.ticket, part, {}) for part in text.split()]
 
     async def write(self, reading: Reading) -> bool:
@@ -50,6 +59,8 @@ class Recorder:
         return device == "forgotten"
 
     async def knows(self, device: str) -> bool:
+        if device == "refused":
+            raise Forbidden(403, {})
         return True
 
     async def run(self) -> None:
@@ -104,7 +115,15 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 MIDNIGHT = "2026-07-03T23:00:00Z"
 
 
-@pytest.mark.parametrize("fault", [Unreachable("away"), Unavailable(503, {"title": "Stopping"})])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Unreachable("away"),
+        Unavailable(503, {"title": "Stopping"}),
+        Unavailable(429, {"title": "TooManyRequests"}),
+        Unauthorized(401, {"title": "Unauthorized"}),
+    ],
+)
 async def test_messages_wait_for_a_broker_that_is_away(bench: Bench, fault: ClientError):
     bench.adapter.faults = [fault] * 20
     await bench.send(MIDNIGHT)
@@ -134,6 +153,20 @@ async def test_message_that_cannot_be_read_stops_nothing(bench: Bench, text: str
     await bench.send(text, MIDNIGHT)
     assert bench.adapter.written == [MIDNIGHT]
     assert bench.adapter.health.bad == 1
+
+
+async def test_message_longer_than_any_device_sends_is_noted_and_not_kept(bench: Bench):
+    await bench.send("x" * (MOST_BYTES + 1), MIDNIGHT)
+    assert bench.adapter.written == [MIDNIGHT]
+    (held,) = await bench.quarantine.list()
+    assert (held.kind, held.size) == ("badPayload", 0)
+    assert str(MOST_BYTES + 1) in held.reason
+
+
+async def test_bad_message_stops_nothing_where_the_broker_will_not_name_devices(bench: Bench):
+    await bench.send("refused", MIDNIGHT)
+    assert bench.adapter.written == [MIDNIGHT]
+    assert [kind for kind, _ in await bench.reasons()] == ["badPayload"]
 
 
 async def test_a_clock_a_little_ahead_is_believed(bench: Bench):

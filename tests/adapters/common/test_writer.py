@@ -15,6 +15,7 @@ from broker.client import Client, Entity, observed_at, value
 from tests.support.live import live_broker
 
 THING = "urn:ngsi-ld:Device:1"
+NOW = "2026-07-04T01:00:00Z"
 
 
 def at(minute: int) -> str:
@@ -31,16 +32,23 @@ def test_each_attribute_ends_at_its_newest_value_in_any_order(told: list[dict[st
     entity: dict[str, Any] = {}
     for report in told:
         attributes = {name: measured(minute, at(minute)) for name, minute in report.items()}
-        entity |= newer_only(entity, attributes)
+        entity |= newer_only(entity, attributes, NOW)
     for name in {name for report in told for name in report}:
         newest = max(report[name] for report in told if name in report)
         assert (value(entity, name), observed_at(entity, name)) == (newest, at(newest))
 
 
+def test_time_that_lies_ahead_beats_nothing_once_the_clock_is_right():
+    shown = {"a": measured(1, "2026-07-05T00:00:00Z")}
+    right = {"a": measured(2, at(59))}
+    assert newer_only(shown, right, NOW) == right
+    assert newer_only(shown, right, "2026-07-05T00:00:00Z") == {}
+
+
 @given(told=reports)
 def test_the_same_again_is_nothing_new(told: dict[str, int]):
     attributes = {name: measured(minute, at(minute)) for name, minute in told.items()}
-    assert newer_only(attributes, attributes) == {}
+    assert newer_only(attributes, attributes, NOW) == {}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -115,6 +116,36 @@ async def test_uplink_of_another_drill_run_is_not_written(client: Client, adapte
     assert value(await client.retrieve(STATION), "waterLevel") is None
     await adapter.ingest(uplink("2020-07-04T01:00:00+09:00", 1.2, tags={"run": "second"}))
     assert value(await client.retrieve(STATION), "waterLevel") == 1.2
+
+
+async def test_uplink_of_a_drill_never_moves_a_real_station(client: Client, adapter: Gauges):
+    await plant_gauge(client)
+    await adapter.ingest(uplink("2020-07-04T08:29:00+09:00", 6.1, tags={"run": "first"}))
+    assert value(await client.retrieve(STATION), "waterLevel") is None
+
+
+async def test_who_publishes_for_one_device_cannot_speak_for_another(
+    client: Client, adapter: Gauges
+):
+    await plant_gauge(client)
+    message = uplink("2026-07-04T06:00:00+09:00", 9.9)
+    for kind in ("up", "status"):
+        topic = f"application/x/device/24e1240000049999/event/{kind}"
+        await adapter.ingest(replace(message, topic=topic))
+    assert value(await client.retrieve(STATION), "waterLevel") is None
+    assert [held.kind for held in await adapter.held()] == ["badPayload", "badPayload"]
+
+
+async def test_drill_with_the_addresses_of_real_gauges_takes_none_away(
+    client: Client, tmp_path: Path
+):
+    async with Client(client.url, tenant="drill") as drill:
+        for town in (client, drill):
+            await plant_gauge(town)
+        async with gauges(tmp_path / "both", client, drill) as both:
+            await both.ingest(uplink("2026-07-04T06:00:00+09:00", 4.2))
+        assert value(await client.retrieve(STATION), "waterLevel") == 4.2
+        assert value(await drill.retrieve(STATION), "waterLevel") is None
 
 
 async def test_level_is_written_although_others_write_the_station(
