@@ -10,19 +10,25 @@ since. An entry is therefore never older than what anybody has read or was told.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from hashlib import blake2b
 
 from broker.store.contract import Committed, Record
 
 
-class Rendering:
-    """One representation of one version: its JSON and, made when first asked, its ETag."""
+class Rendering(Record):
+    """One representation of one version: its JSON and, made when first asked, its ETag.
 
-    __slots__ = ("_etag", "altered", "body", "version")
+    It stands for the record it was made from, of which nobody needs the entity any more.
+    """
 
-    def __init__(self, version: int, body: bytes, altered: bool = False) -> None:
+    __slots__ = ("_etag", "altered", "body", "id")
+
+    id: str
+
+    def __init__(self, entity_id: str, version: int, body: bytes, altered: bool = False) -> None:
         """`altered` tells that an older version of NGSI-LD made the entity less than it is."""
+        self.id = entity_id
         self.version = version
         self.body = body
         self.altered = altered
@@ -40,29 +46,22 @@ class Rendering:
 class Picker:
     """Picks renderings while a query runs, so that it need not read those documents.
 
-    Called by the store with id and version, as `broker.store.contract.Kept`.
+    Called by the store with what it has found, as `broker.store.contract.Kept`.
     """
 
-    __slots__ = ("_form", "_rendered", "_tenant", "picked")
+    __slots__ = ("_form", "_rendered", "_tenant")
 
     def __init__(self, rendered: Rendered, tenant: str, form: Hashable) -> None:
         self._rendered = rendered
         self._tenant = tenant
         self._form = form
-        self.picked: dict[str, Rendering] = {}
-        """By id. A record of the page of another version than its rendering has its document."""
 
-    def __call__(self, entity_id: str, version: int) -> bool:
-        rendering = self._rendered.get(self._tenant, entity_id, self._form)
-        if rendering is None or rendering.version != version:
-            return False
-        self.picked[entity_id] = rendering
-        return True
+    def __call__(self, found: Sequence[tuple[str, int, int]]) -> Mapping[str, Rendering]:
+        return self._rendered.among(self._tenant, found, self._form)
 
     def has(self, record: Record) -> bool:
         """Tell whether a record of the page was picked."""
-        rendering = self.picked.get(record.id)
-        return rendering is not None and rendering.version == record.version
+        return isinstance(record, Rendering)
 
 
 class Rendered:
@@ -90,6 +89,21 @@ class Rendered:
             return None
         self._entries.move_to_end(key)
         return entry.get(form)
+
+    def among(
+        self, tenant: str, found: Sequence[tuple[str, int, int]], form: Hashable
+    ) -> dict[str, Rendering]:
+        """Return the renderings in this form, by id, of what was found in these versions."""
+        entries, picked = self._entries, {}
+        for entity_id, version, _ in found:
+            key = (tenant, entity_id)
+            entry = entries.get(key)
+            if entry is not None:
+                entries.move_to_end(key)
+                rendering = entry.get(form)
+                if rendering is not None and rendering.version == version:
+                    picked[entity_id] = rendering
+        return picked
 
     def at_once(self, tenant: str, entity_id: str, form: Hashable) -> Rendering | None:
         """Return what can be answered without asking the store."""

@@ -19,9 +19,8 @@ async def one(
     """Return 200 with one entity, or 304 where the client has this representation."""
     if view.join is not None:
         body = await _joined_one(broker, request, view, record)
-        return kept(request, view, Rendering(record.version, body, view.alters(record.entity)))
-    body = view.whole(view.dump(record.entity))
-    rendering = Rendering(record.version, body, view.alters(record.entity))
+        return kept(request, view, _rendering(view, record, body))
+    rendering = _rendering(view, record, view.whole(view.dump(record.entity)))
     lens = broker.guard.lens(request.caller, request.tenant)
     if lens is not None:
         key = view.through(lens)
@@ -62,9 +61,11 @@ async def many(
     if picker is None:
         links = await _links(broker, request, view, records)
         parts = _parts(view, records, links)
+        altered = any(view.alters(record.entity) for record in records)
     else:
-        parts = _unjoined(broker, request, view, records, picker, generation)
-    altered = view.version is not None and any(view.alters(record.entity) for record in records)
+        shown = _unjoined(broker, request, view, records, generation)
+        parts = [rendering.body for rendering in shown]
+        altered = view.version is not None and any(rendering.altered for rendering in shown)
     return Response(203 if altered else 200, view.whole(_list(view, parts)), view.headers())
 
 
@@ -73,20 +74,22 @@ def _unjoined(
     request: Request,
     view: View,
     records: Sequence[Record],
-    picker: Picker,
     generation: int,
-) -> list[bytes]:
-    parts = []
-    picked, lens = picker.picked, broker.guard.lens(request.caller, request.tenant)
+) -> list[Rendering]:
+    shown = []
+    lens = broker.guard.lens(request.caller, request.tenant)
     for record in records:
-        rendering = picked.get(record.id)
-        if rendering is None or rendering.version != record.version:
-            rendering = Rendering(record.version, view.dump(record.entity))
+        if not isinstance(record, Rendering):
+            record = _rendering(view, record, view.dump(record.entity))
             if lens is not None:
                 key = view.list_key + lens
-                broker.rendered.put(request.tenant, record.id, key, rendering, generation)
-        parts.append(rendering.body)
-    return parts
+                broker.rendered.put(request.tenant, record.id, key, record, generation)
+        shown.append(record)
+    return shown
+
+
+def _rendering(view: View, record: Record, body: bytes) -> Rendering:
+    return Rendering(record.id, record.version, body, view.alters(record.entity))
 
 
 async def _links(broker: Broker, request: Request, view: View, records: Sequence[Record]) -> Links:

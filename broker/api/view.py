@@ -77,7 +77,8 @@ class View:
         self.in_body = in_body
         self.version = version
         self.key = f"{key}{context.key}{media.decode()}{in_body}{version}"
-        self.list_key = "list" + self.key
+        shared = form is PLAIN and media != GEO
+        self.list_key = self.key if shared else "list" + self.key
         self._lens = ""
         self._through = self.key
         self._headers: Headers = [(b"content-type", media)]

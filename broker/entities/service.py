@@ -7,7 +7,7 @@ here they meet the store.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -56,8 +56,8 @@ def not_found(entity_id: str) -> ResourceNotFound:
 class Picks(Protocol):
     """What a caller of a query has already, as entities look to it (`broker.store.Kept`)."""
 
-    def __call__(self, entity_id: str, version: int) -> bool:
-        """Tell whether the entity in this version is not needed."""
+    def __call__(self, found: Sequence[tuple[str, int, int]], /) -> Mapping[str, Record]:
+        """Return the records to be had already of what was found."""
         ...
 
     def has(self, record: Record) -> bool:

@@ -103,10 +103,20 @@ def index_terms(node: Node) -> tuple[IndexTerm | GeoTerm, ...]:
             if boxes is not None:
                 found.append(GeoTerm(each.attribute, boxes))
         elif isinstance(each, Compare):
-            term = _term(each)
+            term = index_term(each)
             if term is not None:
                 found.append(term)
     return tuple(found)
+
+
+def index_term(node: Compare) -> IndexTerm | None:
+    """Return the condition an index on top-level attributes can serve, None where none can."""
+    path = node.path
+    if len(path.names) != 1 or path.member is not None or path.keys:
+        return None
+    if node.op is Op.EQ:
+        return _equality(node, sort_operands(node.operands))
+    return _ordering(node) if node.op in _ORDERINGS else None
 
 
 def required_types(node: Node) -> frozenset[str] | None:
@@ -182,15 +192,6 @@ def attributes(node: Node) -> Iterator[str]:
 
 def _joined(nodes: tuple[Node, ...]) -> Node:
     return nodes[0] if len(nodes) == 1 else And(nodes)
-
-
-def _term(node: Compare) -> IndexTerm | None:
-    path = node.path
-    if len(path.names) != 1 or path.member is not None or path.keys:
-        return None
-    if node.op is Op.EQ:
-        return _equality(node, sort_operands(node.operands))
-    return _ordering(node) if node.op in _ORDERINGS else None
 
 
 def _ordering(node: Compare) -> IndexTerm | None:

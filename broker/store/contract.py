@@ -15,7 +15,7 @@ as much); nobody changes one all the same.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -118,10 +118,9 @@ class Page:
     total: int | None = None
 
 
-Kept: TypeAlias = Callable[[str, int], bool]
-"""Whether the caller has all it needs of the entity (id) in this version, as it asks; a record
-then may come without the entity. Called before the query returns, and if for an id more than
-once, the last answer counts."""
+Kept: TypeAlias = Callable[[Sequence[tuple[str, int, int]]], Mapping[str, Record]]
+"""The records the caller has already, by id, of found entities (id, version, number). They are on
+the page in place of the engine's own, and need not have the entity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def test_a_kept_rendering_is_of_the_current_version(
                 cache.forget([committed(under_way, versions[under_way])])
                 under_way = None
         elif step == "begin":
-            rendering = Rendering(versions[entity_id], b"x" * 100)
+            rendering = Rendering(entity_id, versions[entity_id], b"x" * 100)
             reading.append((entity_id, form, rendering, cache.generation))
         elif step == "end" and reading:
             entity_id, form, rendering, generation = reading.pop(0)
@@ -62,7 +62,7 @@ def test_a_kept_rendering_is_of_the_current_version(
 
 def test_a_rendering_is_kept_until_its_entity_changes() -> None:
     cache = Rendered(10_000)
-    rendering = Rendering(1, b"{}")
+    rendering = Rendering(IDS[0], 1, b"{}")
     cache.put("", IDS[0], FORMS[0], rendering, cache.generation)
     cache.put("", IDS[1], FORMS[0], rendering, cache.generation)
     cache.hold([committed(IDS[0], 2)])
@@ -73,8 +73,8 @@ def test_a_rendering_is_kept_until_its_entity_changes() -> None:
 def test_the_rendering_read_longest_ago_makes_room() -> None:
     cache = Rendered(2 * (100 + Rendered._OVERHEAD))
     for entity_id in IDS:
-        cache.put("", entity_id, FORMS[0], Rendering(1, b"x" * 100), cache.generation)
+        cache.put("", entity_id, FORMS[0], Rendering(entity_id, 1, b"x" * 100), cache.generation)
     cache.get("", IDS[0], FORMS[0])
-    cache.put("", "urn:x:3", FORMS[0], Rendering(1, b"x" * 100), cache.generation)
+    cache.put("", "urn:x:3", FORMS[0], Rendering(entity_id, 1, b"x" * 100), cache.generation)
     assert cache.get("", IDS[0], FORMS[0]) is not None
     assert cache.get("", IDS[1], FORMS[0]) is None

@@ -300,14 +300,11 @@ def _inner(instances: Mapping[str, Instance | None], names: Keys) -> Mapping[str
 
 
 class StoredRecord(Record):
-    """A record that parses its document when it is first asked for the entity.
-
-    `document` is None where the caller had kept what it needs of this version.
-    """
+    """A record that parses its document when it is first asked for the entity."""
 
     __slots__ = ("_entity", "_id", "_names", "document")
 
-    def __init__(self, entity_id: str, version: int, document: bytes | None, names: Names) -> None:
+    def __init__(self, entity_id: str, version: int, document: bytes, names: Names) -> None:
         self._id = entity_id
         self.version = version
         self.document = document
@@ -323,6 +320,5 @@ class StoredRecord(Record):
     def entity(self) -> Entity:  # type: ignore[override]
         """The parsed entity."""
         if self._entity is None:
-            assert self.document is not None
             self._entity = parse(self.document, self._names)
         return self._entity

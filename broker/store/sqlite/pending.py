@@ -9,7 +9,7 @@ newest change all of whose rows are there (see `broker.store.sqlite.recovery`).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from math import inf
 from typing import Any, Final, TypeAlias
 
@@ -45,7 +45,7 @@ NUMBERS: Final = 0
 TEXTS: Final = 1
 BOXES: Final = 2
 
-_NONE: Final[frozenset[int]] = frozenset()
+_NONE: Final[Mapping[int, Waits]] = {}
 
 
 class _Waiting:
@@ -68,19 +68,19 @@ class _Waiting:
 class _Path(_Waiting):
     """The numbers or the texts of one attribute."""
 
-    __slots__ = ("_many", "_ordered", "_seen", "_touched")
+    __slots__ = ("_many", "_newest", "_ordered", "_seen")
 
     def __init__(self) -> None:
         super().__init__()
         self._ordered: list[tuple[Any, int]] = []
         self._many: set[int] = set()
-        self._touched: set[int] = set()
+        self._newest: dict[int, Waits] = {}
         self._seen = 0
 
-    def touched(self) -> set[int]:
-        """Return the entities of all rows."""
+    def newest(self) -> dict[int, Waits]:
+        """Return the newest row of each entity."""
         self._order()
-        return self._touched
+        return self._newest
 
     def find(self, term: IndexTerm) -> set[int]:
         """Return the entities that got a value the term asks for."""
@@ -105,7 +105,7 @@ class _Path(_Waiting):
         for value, eid, type_, added, _ in self.rows:
             if type_ == nid:
                 newest[eid] = value if added else None
-        return sum(value is not None and _holds(term, value) for value in newest.values())
+        return sum(value is not None and holds(term, value) for value in newest.values())
 
     def copy(self) -> _Path:
         """Return a copy that does not change."""
@@ -127,7 +127,7 @@ class _Path(_Waiting):
     def _forget_order(self) -> None:
         self._ordered.clear()
         self._many.clear()
-        self._touched = set()
+        self._newest = {}
         self._seen = 0
 
     def _between(self, start: tuple[Any, ...], end: tuple[Any, ...] | None) -> Iterable[int]:
@@ -139,8 +139,9 @@ class _Path(_Waiting):
     def _order(self) -> None:
         if self._seen == len(self.rows):
             return
-        for value, eid, _, added, _ in self.rows[self._seen :]:
-            self._touched.add(eid)
+        for row in self.rows[self._seen :]:
+            value, eid, _, added, _ = row
+            self._newest[eid] = row
             if isinstance(value, bytes):
                 self._many.add(eid)
             elif added:
@@ -206,8 +207,12 @@ class Pending:
 
     def touched(self, table: int, path: int) -> Set[int]:
         """Return the entities of whose rows in a table some wait."""
+        return self.newest(table, path).keys()
+
+    def newest(self, table: int, path: int) -> Mapping[int, Waits]:
+        """Return the newest of the rows that wait in a table, by entity."""
         waiting = self._path((table, path))
-        return _NONE if waiting is None else waiting.touched()
+        return _NONE if waiting is None else waiting.newest()
 
     def within(self, term: IndexTerm, path: int, nid: int) -> int:
         """Return how many entities of a type have what a term asks for by rows that wait."""
@@ -268,7 +273,8 @@ def table_of(term: IndexTerm) -> int:
     return NUMBERS if term.kind == "num" else TEXTS
 
 
-def _holds(term: IndexTerm, value: Any) -> bool:
+def holds(term: IndexTerm, value: Any) -> bool:
+    """Tell whether a value an entity is indexed by is one a term asks for."""
     if term.values:
         return value in map(_key, term.values)
     low, high = _key(term.low), _key(term.high)

@@ -15,7 +15,7 @@ import orjson
 
 from broker.query.ast import EntityQuery, Node
 from broker.query.plan import Exact, GeoTerm, IndexTerm
-from broker.store.contract import Kept
+from broker.store.contract import Kept, Record
 from broker.store.sqlite import ordered
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.candidates import Offer, Probe, candidates, listed
@@ -35,8 +35,8 @@ from broker.store.sqlite.pending import NUMBERS, TEXTS, Pending, table_of
 from broker.store.sqlite.probing import Probing
 from broker.store.sqlite.walk import Met, Walk
 
-Row: TypeAlias = tuple[str, int, bytes | None]
-"""Id, version, document; None for one that is not needed."""
+Row: TypeAlias = tuple[str, int, bytes] | Record
+"""Id, version, document; or the record that the caller had kept."""
 
 COUNTED: Final = 8_000
 """Rows of an index that are counted where the choice between two ways depends on them."""
@@ -92,7 +92,7 @@ class Plan:
             if not self._probed:
                 self._offer, self._probed = self._best(run), True
             met, total = self._find(run, self._offer, budget)
-        return self._rows(run, met, budget.inline), total
+        return documents(run, met, self.kept if budget.inline else None), total
 
     def _waited_for(self) -> Iterator[tuple[int, int]]:
         """Yield where rows may wait that are looked for while the query is under way."""
@@ -126,18 +126,6 @@ class Plan:
         """Go to a thread at once with what looks at very many documents."""
         if (self._entities(run) if best is None else best.count) >= MANY:
             budget.leave_loop()
-
-    def _rows(self, run: Run, met: Met, inline: bool) -> list[Row]:
-        """Return rows with the documents the caller has not kept."""
-        kept = self.kept if inline else None
-        rows: list[Row] = []
-        for entity_id, version, eid in met:
-            if kept is not None and kept(entity_id, version):
-                rows.append((entity_id, version, None))
-            else:
-                document = run("SELECT doc FROM entity WHERE eid = ?", (eid,)).get
-                rows.append((entity_id, version, document))
-        return rows
 
     def _by_ids(self, run: Run, budget: Budget) -> tuple[Met, int | None]:
         query, found = self.query, []
@@ -363,6 +351,16 @@ class Plan:
             rows = run(best.candidates.text, best.candidates.bindings).fetchall()
             best.candidates = listed([eid for (eid,) in rows])
             best.count, best.all = len(rows), True
+
+
+def documents(run: Run, met: Met, kept: Kept | None) -> list[Row]:
+    """Return rows with the documents the caller has not kept."""
+    records = {} if kept is None else kept(met)
+    return [
+        records.get(entity_id)
+        or (entity_id, version, run("SELECT doc FROM entity WHERE eid = ?", (eid,)).get)
+        for entity_id, version, eid in met
+    ]
 
 
 def _marks(values: list[int]) -> str:

@@ -38,6 +38,7 @@ from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.census import count_slice, tally
 from broker.store.sqlite.connection import DATA_FILE, connect, runner
 from broker.store.sqlite.creating import Creating
+from broker.store.sqlite.direct import direct
 from broker.store.sqlite.documents import StoredRecord
 from broker.store.sqlite.drop import drop_slice
 from broker.store.sqlite.due import select_due
@@ -199,9 +200,13 @@ class SqliteStore:
         Raises TooComplexQuery where it takes longer than the store allows.
         """
         view = self._view(tenant)
-        read = plan(view.tid, view.names, self._pending, self._indexer.pairs, query, kept)
-        rows, total = await self._reader.bounded(read)
-        return Page([StoredRecord(*row, view.names) for row in rows], total)
+        names, pending, pairs = view.names, self._pending, self._indexer.pairs
+        planned = partial(plan, view.tid, names, pending, pairs, query, kept)
+        short = direct(names, pending, pairs, query, kept, self._span[1], planned)
+        rows, total = await self._reader.bounded(planned() if short is None else short.run)
+        return Page(
+            [row if isinstance(row, Record) else StoredRecord(*row, names) for row in rows], total
+        )
 
     async def explain(self, tenant: str, query: EntityQuery) -> Explanation:
         """Answer `query`, and tell how. Raises TooComplexQuery as `query` does."""
