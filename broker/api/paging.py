@@ -13,6 +13,7 @@ MOST = 10**9
 
 _PLAIN = ":/@!$'()*"
 """What a query string may hold as it is, and no reader of a Link header takes for its own."""
+_QUOTED = {code: quote(chr(code), safe=_PLAIN) for code in range(128)}
 
 
 def window(query: dict[str, str], max_limit: int, what: str) -> tuple[int, int, bool]:
@@ -80,13 +81,14 @@ def _at(offset: int, limit: int) -> dict[str, str]:
     return {"offset": str(offset), "limit": str(limit)}
 
 
+def _quoted(value: str) -> str:
+    return value.translate(_QUOTED) if value.isascii() else quote(value, safe=_PLAIN)
+
+
 def _link(
     request: Request, media: bytes, relation: str, window: dict[str, str]
 ) -> tuple[bytes, bytes]:
     pairs = {**request.query, **window}
-    parameters = "&".join(
-        f"{name}={value if value.isascii() and value.isalnum() else quote(value, safe=_PLAIN)}"
-        for name, value in sorted(pairs.items())
-    )
+    parameters = "&".join([f"{name}={_quoted(value)}" for name, value in sorted(pairs.items())])
     url = f"{request.route.template}?{parameters}"
     return b"link", f'<{url}>; rel="{relation}"; type="{media.decode()}"'.encode()

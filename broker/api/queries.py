@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from broker.api import paging, show
 from broker.api.asked import Asked, from_query
 from broker.api.body import json_and_context, link_context
@@ -11,8 +9,7 @@ from broker.api.broker import Broker
 from broker.api.contexts import linked
 from broker.api.request import Request
 from broker.api.response import LD, Response
-from broker.api.selection import entity_query
-from broker.api.view import view_of
+from broker.api.selection import page_query
 from broker.jsonld.context import Context
 
 
@@ -31,21 +28,20 @@ async def query_by_post(broker: Broker, request: Request) -> Response:
 
 
 async def _page(broker: Broker, request: Request, asked: Asked, context: Context) -> Response:
-    view = view_of(request, asked, context)
-    found = entity_query(asked, context, view, broker.settings.max_limit)
+    view, one_more = page_query(request, asked, context, broker.settings.max_limit)
+    limit = one_more.limit - 1
     generation = broker.rendered.generation
     picker = show.picker(broker, request, view)
-    one_more = replace(found, limit=found.limit + 1)
-    shown = None if found.count else found.limit
+    shown = None if one_more.count else limit
     page = await broker.entities.query(request.caller, request.tenant, one_more, picker, shown)
-    records = page.records[: found.limit]
+    records = page.records[:limit]
     response = await show.many(broker, request, view, records, picker, generation)
     if page.total is not None:
         response.headers.append((b"ngsild-results-count", str(page.total).encode()))
-    more = len(page.records) > found.limit
-    if found.after is None:
-        response.headers += paging.links(request, view.media, found.limit, found.offset, more)
+    more = len(page.records) > limit
+    if one_more.after is None:
+        response.headers += paging.links(request, view.media, limit, one_more.offset, more)
     else:
         last = records[-1].id if more and records else None
-        response.headers += paging.next_link(request, view.media, found.limit, last)
+        response.headers += paging.next_link(request, view.media, limit, last)
     return response

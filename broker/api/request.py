@@ -145,7 +145,9 @@ def parse_query(raw: bytes, route: Route) -> dict[str, str]:
 
 def _pair(part: bytes) -> tuple[str, str]:
     name, _, value = part.partition(b"=")
-    return _decoded(name), _decoded(value)
+    if b"%" in part or b"+" in part:
+        return _decoded(name), _decoded(value)
+    return name.decode("utf-8"), value.decode("utf-8")
 
 
 def _decoded(text: bytes) -> str:

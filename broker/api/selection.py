@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from broker.api import params
 from broker.api.asked import Asked, place_of
 from broker.api.paging import page_after, window
 from broker.api.request import Request
-from broker.api.view import View
+from broker.api.view import View, view_of, viewed
 from broker.entities.precondition import parse_if_match
 from broker.entities.service import Target
 from broker.errors import BadRequestData
@@ -58,8 +60,6 @@ def where(
         nodes.append(_selected(query.selectors, context))
     if attrs is not None:
         nodes.append(Or(tuple(Exists(Path((iri,))) for iri in sorted(attrs))))
-    if "q" in query:
-        nodes.append(_q(query, context, linked))
     if "csf" in query:
         parse_q(query["csf"], context.expand, place=place_of(query, "csf"))
     if "scopeQ" in query:
@@ -75,10 +75,13 @@ def where(
                 place=place_of(query, "georel").removesuffix("georel"),
             )
         )
+    if "q" in query:
+        nodes.append(q(query, context, linked))
     return nodes
 
 
-def _q(query: dict[str, str], context: Context, linked: int | None) -> Node:
+def q(query: dict[str, str], context: Context, linked: int | None) -> Node:
+    """Return the condition `q`, which may follow so many links in a row."""
     values = params.names(query, "expandValues") or ()
     params.names(query, "jsonKeys")
     place = place_of(query, "q")
@@ -152,6 +155,39 @@ def narrow(
             remedy="Add type=…, or local=true to select everything this broker has.",
         )
     return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
+
+
+def page_query(
+    request: Request, asked: Asked, context: Context, max_limit: int
+) -> tuple[View, EntityQuery]:
+    """Return how entities are shown, and the query for one more than the page has.
+
+    Queries are alike but for `q`: what the other parameters say is remembered. Raises as
+    `view_of` and `entity_query` do.
+    """
+    if "type" not in asked or asked.selectors is not None or b"prefer" in request.headers:
+        view = view_of(request, asked, context)
+        found = entity_query(asked, context, view, max_limit)
+        return view, replace(found, limit=found.limit + 1)
+    pairs = tuple([pair for pair in asked.items() if pair[0] != "q"])
+    view, found = _beside_q(pairs, context, request.media, max_limit)
+    if "q" not in asked:
+        return view, found
+    node = q(asked, context, 0 if view.join is None else view.join.level)
+    where, limit, offset = found.where, found.limit, found.offset
+    joined = And((*where.nodes, node)) if isinstance(where, And) else And((where, node))
+    return view, EntityQuery(joined, limit, offset, found.count, found.after, found.order)
+
+
+@lru_cache(maxsize=128)
+def _beside_q(
+    pairs: tuple[tuple[str, str], ...], context: Context, media: bytes, max_limit: int
+) -> tuple[View, EntityQuery]:
+    """Return the view of parameters without `q`, and their query for one more than the page."""
+    asked = Asked(dict(pairs))
+    view = viewed(asked, context, media)
+    found = entity_query(asked, context, view, max_limit)
+    return view, replace(found, limit=found.limit + 1)
 
 
 def entity_query(query: Asked, context: Context, view: View, max_limit: int) -> EntityQuery:

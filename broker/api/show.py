@@ -12,6 +12,9 @@ from broker.api.view import View
 from broker.entities.links import Links
 from broker.store.contract import Record
 
+_ARRAY = (b"[", b"]")
+_FEATURES = (b'{"type":"FeatureCollection","features":[', b"]}")
+
 
 async def one(
     broker: Broker, request: Request, view: View, record: Record, generation: int
@@ -118,7 +121,5 @@ async def _joined_one(broker: Broker, request: Request, view: View, record: Reco
 
 
 def _list(view: View, parts: list[bytes]) -> bytes:
-    body = b"[" + b",".join(parts) + b"]"
-    if view.media == GEO:
-        return b'{"type":"FeatureCollection","features":' + body + b"}"
-    return body
+    begin, end = _FEATURES if view.media == GEO else _ARRAY
+    return b"".join((begin, b",".join(parts), end))

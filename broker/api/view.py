@@ -167,10 +167,20 @@ def context_link(context: Context) -> bytes:
 def view_of(request: Request, asked: Asked, context: Context) -> View:
     """Return the view a request asks for; raises BadRequestData and InvalidRequest."""
     media = request.media
-    in_body, version = True, None
-    if b"prefer" in request.headers:
-        in_body = media != GEO or b"body=json" not in _wishes(request)
-        version = version_asked(request)
+    if b"prefer" not in request.headers:
+        return viewed(asked, context, media)
+    in_body = media != GEO or b"body=json" not in _wishes(request)
+    return viewed(asked, context, media, in_body, version_asked(request))
+
+
+def viewed(
+    asked: Asked,
+    context: Context,
+    media: bytes,
+    in_body: bool = True,
+    version: Version | None = None,
+) -> View:
+    """Return the view that parameters ask for; raises BadRequestData and InvalidRequest."""
     texts = [asked.get(name) for name in _SHOWN]
     if in_body and version is None and not any(text is not None for text in texts):
         return plain_view(context, media)

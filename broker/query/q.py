@@ -64,6 +64,11 @@ _TERM_NAME = re.compile(r"[^\W\d_]\w*(?::[^\s\"<>]+)?")
 _LINK = re.compile(r"([^\W\d_]\w*)\s*\{")
 _HINT = re.compile(r"([^\W\d_]\w*(?:\s*,\s*[^\W\d_]\w*)*)\s*:")
 _OPERATOR = re.compile(r"!~=|~=|==|!=|>=|<=|>|<")
+_PLAIN = re.compile(
+    r"([A-Za-z]\w*)(==|!=|>=?|<=?)(-?(?:0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?)", re.ASCII
+)
+"""One attribute compared with one number of usual length, as most queries are."""
+_OPS = {op.value: op for op in Op}
 _EQUALITY = frozenset({Op.EQ, Op.NE})
 _PATTERN = frozenset({Op.MATCH, Op.NOT_MATCH})
 
@@ -89,8 +94,20 @@ def parse_q(
             place=place,
             remedy="Split the query into several.",
         )
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None and not expand_values and plain[1] not in ENTITY_MEMBERS:
+        try:
+            return _plain(plain, expand)
+        except MachiError:
+            pass  # The parser tells where in the text the name is.
     check_unicode(text, place)
     return _Parser(text, expand, frozenset(expand_values), place, linked).parse()
+
+
+def _plain(match: re.Match[str], expand: Callable[[str], str]) -> Compare:
+    name, op, number, fraction = match.groups()
+    value = int(number) if fraction is None else float(number)
+    return Compare(Path((expand(name),)), _OPS[op], (value,))
 
 
 def parse_path(

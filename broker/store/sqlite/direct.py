@@ -17,6 +17,7 @@ import orjson
 from broker.query.ast import And, Compare, EntityQuery, HasType
 from broker.query.plan import Exact, IndexTerm, index_term
 from broker.store.contract import Kept
+from broker.store.sqlite import probing
 from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.candidates import candidates
 from broker.store.sqlite.conditions import Conditions
@@ -25,7 +26,6 @@ from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.pending import Pending, Waits, holds, table_of
 from broker.store.sqlite.plan import Row, documents
-from broker.store.sqlite.probing import FEW
 from broker.store.sqlite.walk import Met
 
 Read: TypeAlias = Callable[[Budget], tuple[list[Row], int | None]]
@@ -83,15 +83,15 @@ class Direct:
         offered = candidates(self.term, self.path, (self.nid,), (), many=False)
         rows: Met = run(
             f"{FOUND} ({offered.text}) c CROSS JOIN entity e ON e.eid = c.eid LIMIT ?",
-            (*offered.bindings, FEW + 1),
+            (*offered.bindings, probing.FEW + 1),
         ).fetchall()
-        if len(rows) > FEW:
+        if len(rows) > probing.FEW:
             return None
         newest = self.pending.newest(table_of(self.term), self.path)
         if not newest:
             return rows
         waiting = self.pending.find(self.term, self.path)
-        if len(waiting) > FEW:
+        if len(waiting) > probing.FEW:
             return None
         met = [row for row in rows if row[2] not in newest]
         return met + self._waiting(run, newest, {*waiting, *(row[2] for row in rows)})

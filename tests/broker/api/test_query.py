@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.broker.api.data import CORE, ENTITIES, ERRORS, OPERATIONS, V1, gauge, urn
-from tests.support.asgi import Answer, Client
+from tests.support.asgi import HOST, Answer, Client
 
 HERE = {"type": "Point", "coordinates": [130.757, 32.213]}
 AFTER = "timerel=after&timeAt=2020-01-01T00:00:00Z&timeproperty=createdAt"
@@ -276,3 +276,29 @@ async def test_a_query_as_geojson_is_a_feature_collection(client: Client) -> Non
     other = await geojson(client, f"{ENTITIES}?type=Gauge&geometryProperty=site")
     assert [one["geometry"] for one in other["features"]] == [None, THERE]
     assert (await geojson(client, f"{ENTITIES}?type=Bridge"))["features"] == []
+
+
+async def test_queries_alike_but_for_q_are_not_taken_for_each_other(client: Client) -> None:
+    await fill(client)
+    asked = f"{ENTITIES}?type=Gauge&limit=2"
+    for _ in range(2):
+        for least in range(4):
+            page = await client.get(f"{asked}&q=level%3E%3D{least}")
+            assert ids(page) == [urn(least), urn(least + 1)]
+        assert ids(await client.get(asked)) == [urn(0), urn(1)]
+        assert ids(await client.get(f"{asked}&q=level%3E1&offset=1")) == [urn(3), urn(4)]
+        shown = await client.get(f"{asked}&q=level%3E3&format=keyValues")
+        assert [one["level"] for one in shown.json()] == [4]
+        faulty = await client.get(f"{asked}&q=level%3E")
+        assert faulty.problem["place"] == "query:q"
+
+
+async def test_alike_queries_mean_what_their_contexts_say(client: Client) -> None:
+    await fill(client)
+    other = {"@context": {"Gauge": "https://other.example/Gauge"}}
+    made = await client.post(f"{V1}/jsonldContexts", other)
+    link = f'<http://{HOST}{made.header("location")}>; rel="http://www.w3.org/ns/json-ld#context"'
+    asked = f"{ENTITIES}?type=Gauge&q=level%3E2"
+    for _ in range(2):
+        assert ids(await client.get(asked)) == [urn(3), urn(4)]
+        assert ids(await client.get(asked, {"link": link})) == []

@@ -1,7 +1,10 @@
 """What each rule of the `q` grammar parses to."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from broker.errors import BadRequestData
 from broker.query.ast import And, Compare, Exists, Moment, Node, Not, Op, Or, Path, Range, Scalar
 from broker.query.q import parse_q
 from tests.broker.query.conftest import VOCAB, expand
@@ -202,3 +205,20 @@ def test_operand_is_expanded_where_asked() -> None:
             Compare(Path((VOCAB + "b",)), Op.EQ, ("x",)),
         )
     )
+
+
+@given(
+    st.sampled_from(["a", "a_1", "Z9", "id", "type", "createdAt", "expiresAt", "true", "e"]),
+    st.sampled_from([op.value for op in Op]),
+    st.from_regex(r"-?[0-9]{1,17}(\.[0-9]{1,17})?(e[0-9])?", fullmatch=True),
+)
+def test_a_number_compared_in_the_shortest_form_is_read_as_with_spaces(
+    name: str, op: str, number: str
+) -> None:
+    def told(text: str) -> str:
+        try:
+            return repr(parsed(text))
+        except BadRequestData as error:
+            return error.remedy
+
+    assert told(f"{name}{op}{number}") == told(f" {name} {op} {number} ")

@@ -28,6 +28,7 @@ def refusal(text: str) -> MachiError:
         ("(a;b", 1),
         ("()", 2),
         ("a=1", 2),
+        ("not_a_name>1", 1),
         ("a==", 4),
         ("a>", 3),
         ("a>;b", 3),
