@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,11 +12,11 @@ from fastapi.responses import HTMLResponse
 
 from apps.portal.downloads import file_name
 from apps.portal.table import csv_text
-from apps.portal.texts import TEXTS
+from apps.portal.texts import TEXTS, name_of
 from apps.portal.times import JST
 from apps.shell.language import language_of
 from apps.shell.pages import trouble
-from broker.client import Client, ClientError, Refused
+from broker.client import Client, ClientError, Entity, Refused, value
 
 _COUNTS: Final = "/ngsi-ld/ex/v1/counts"
 _COLUMNS: Final = ["row", "from", "people"]
@@ -23,6 +24,8 @@ _OVER: Final = timedelta(days=1, hours=1)
 """How long ago a day began that is counted already."""
 _BACK: Final = 7
 """How many days are looked through for one that has something to show, where none is named."""
+_MOST: Final = 100
+"""Places whose names are asked for."""
 _REFUSED: Final = {400: ("counts_no_day", 400), 422: ("", 200)}
 """What is said, and with which status; a broker without policies counts nobody (422)."""
 
@@ -44,12 +47,13 @@ async def counts_page(request: Request) -> Response:
         told, status = _REFUSED.get(refusal.status, ("counts_none", 404))
     except ClientError:
         told, status = "broker_lost", 503
+    names = await _names(request, offered, table)
     page = request.app.state.pages.template("counts.html").render(
         t=TEXTS[language],
         language=language,
-        offered=[{**one, "name": _short(one["type"])} for one in offered],
+        offered=[{**one, "name": _called(one, names)} for one in offered],
         day=day,
-        table=table and _shown(table),
+        table=table and _shown(table, names),
         told=told and TEXTS[language][told],
     )
     headers = {"Content-Language": language, "Vary": "Accept-Language"}
@@ -108,15 +112,45 @@ def _last(back: int = 0) -> str:
     return day.isoformat()
 
 
-def _shown(table: dict[str, Any]) -> dict[str, Any]:
+async def _names(
+    request: Request, offered: list[dict[str, Any]], table: dict[str, Any] | None
+) -> dict[str, str]:
+    """Return what purposes and places are called, by id: of detectors their privacy notices tell.
+
+    What has no name, or cannot be asked for, is shown by its id.
+    """
+    client, found = _client(request), dict[str, Entity]()
+    purposes = sorted({one for each in offered for one in each["purposes"]})[:_MOST]
+    rows = sorted({one["row"] for one in table["counts"]} if table else ())[:_MOST]
+    with contextlib.suppress(ClientError):
+        if purposes:
+            told = await client.query(type="DataPurpose", id=",".join(purposes))
+            found |= {one["id"]: one for one in told}
+    with contextlib.suppress(ClientError):
+        if rows:
+            q = "refDevice==" + ",".join(f'"{row}"' for row in rows if '"' not in row)
+            told = await client.query(type="PrivacyObject", q=q)
+            found |= {str(value(one, "refDevice")): one for one in told}
+    language = language_of(request)
+    return {of: name_of(one, "name", language) for of, one in found.items() if value(one, "name")}
+
+
+def _shown(table: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """Return the table by columns (times of day) and rows."""
     cells = {(one["row"], one["from"][11:16]): one["people"] for one in table["counts"]}
     columns = sorted({column for _, column in cells})
     rows = [
-        (_short(row), [cells.get((row, column)) for column in columns])
+        (names.get(row) or _short(row), [cells.get((row, column)) for column in columns])
         for row in sorted({row for row, _ in cells})
     ]
-    return {**table, "columns": columns, "rows": rows, "name": _short(table["type"])}
+    return {**table, "columns": columns, "rows": rows, "name": _called(table, names)}
+
+
+def _called(counted: dict[str, Any], names: dict[str, str]) -> str:
+    """Return what a count is called: as the purpose it is for."""
+    return next(
+        (names[one] for one in counted["purposes"] if one in names), _short(counted["type"])
+    )
 
 
 def _short(name: str) -> str:

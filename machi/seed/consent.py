@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from machi.seed.parts import Entity, facts, prop, relation, texts, urn
+from machi.seed.parts import Entity, facts, position, prop, relation, texts, urn
 
 FOR: Final = timedelta(days=365)
 """How long the board's approval counts."""
@@ -42,6 +42,23 @@ def assessment_entities(now: datetime) -> list[Entity]:
 def purpose_entities() -> list[Entity]:
     """Return the purposes that citizens of the demo are asked about; assessments come first."""
     return [_purpose(known) for known in facts("consent")["purposes"]]
+
+
+def notice_entities() -> list[Entity]:
+    """Return the privacy notices of the detectors of tags: what each is called, and where it is."""
+    known = facts("consent")
+    told = {name: prop(part) for name, part in known["detectorNotice"].items()}
+    return [
+        {
+            "id": urn("PrivacyObject", one["local"]),
+            "type": "PrivacyObject",
+            "name": texts(one["name"]),
+            "location": position(one["position"], approximate=True),
+            "refDevice": prop(urn("Device", one["local"])),
+            **told,
+        }
+        for one in known["detectors"]
+    ]
 
 
 def _purpose(known: dict[str, Any]) -> Entity:

@@ -19,7 +19,7 @@ from broker.client import (
     value,
 )
 from machi.seed import flow
-from machi.seed.consent import assessment_entities, purpose_entities
+from machi.seed.consent import assessment_entities, notice_entities, purpose_entities
 from machi.seed.town import drill_entities, town_entities
 
 UNLISTED = ("FeedCursor", "SlotClaim")
@@ -52,7 +52,7 @@ async def plant(town: Client, drill: Client) -> Planted:
     now = datetime.now(UTC)
     parts = [
         (town, town_entities()),
-        (town, assessment_entities(now)),
+        (town, [*assessment_entities(now), *notice_entities()]),
         (town, [one for one in purpose_entities() if one["id"] != flow.PURPOSE]),
         (drill, drill_entities(FIRST_RUN)),
     ]

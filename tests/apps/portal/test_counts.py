@@ -1,5 +1,6 @@
 """The page of counts: a table of a day, without what would tell of a small group, and its CSV."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,8 +9,11 @@ import aiohttp
 import pytest
 
 from apps.portal.app import PortalSettings, portal
+from broker.client import Client
 from broker.clock import now
+from broker.jsonld.core import CORE_CONTEXT
 from consent.guard import PolicyGuard
+from consent.identity.model import Client as Caller
 from consent.log.file import LogFile
 from consent.log.log import DisclosureLog
 from consent.log.written import Written
@@ -18,7 +22,7 @@ from consent.releases.counting import JAPAN, Counting
 from consent.releases.file import Place, Releases
 from tests.consent.releases.test_counting import BRIDGE, CASTLE, FLOW, PUBLIC_COUNT
 from tests.support.live import live_broker, serve
-from tests.support.persons import KEY, POLICIES, TAG
+from tests.support.persons import KEY, TAG, policy
 from tests.support.policies import Known
 
 DAY = ((datetime.now(UTC) - timedelta(days=2)).astimezone(JAPAN)).date().isoformat()
@@ -39,20 +43,47 @@ TOLD = {
     ],
 }
 
+NAMED = [CORE_CONTEXT.expand(name) for name in ("PrivacyObject", "DataPurpose")]
+NOTICE = {
+    "id": "urn:ngsi-ld:PrivacyObject:castle",
+    "type": "PrivacyObject",
+    "refDevice": {"type": "Property", "value": CASTLE},
+    "name": {
+        "type": "LanguageProperty",
+        "languageMap": {"ja": "人吉城跡", "en": "Castle ruins"},
+    },
+}
+PURPOSE = {
+    "id": FLOW,
+    "type": "DataPurpose",
+    "name": {
+        "type": "LanguageProperty",
+        "languageMap": {"ja": "人の流れの統計", "en": "Counts of people"},
+    },
+}
+
 
 @pytest.fixture
 async def page(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     """Give the portal of a town that has counted one day."""
     releases = Releases(tmp_path)
     await releases.keep(Place("", TAG, DAY), PUBLIC_COUNT["id"], TOLD)
-    guard = PolicyGuard(Known(), rules([POLICIES[0], PUBLIC_COUNT], str), now)
+    policies = [
+        PUBLIC_COUNT,
+        policy("notices", "publicOpen", {"types": NAMED}),
+        policy("town", "internal", {}, assignee=["client:town"], actions=["create"]),
+    ]
+    guard = PolicyGuard(Known(Caller("town")), rules(policies, str), now)
     log = DisclosureLog(LogFile(tmp_path), KEY, now)
     written = Written(guard, log, Counting(guard, releases, now))
     async with (
         live_broker(tmp_path, guard=guard, disclosures=written) as url,
         serve(portal(PortalSettings(url, "drill"))) as at,
         aiohttp.ClientSession(at) as session,
+        Client(url, key="town") as town,
     ):
+        for one in (NOTICE, PURPOSE):
+            await town.create(one)
         yield session
 
 
@@ -63,6 +94,20 @@ async def test_table_shows_what_is_released_and_a_dash_for_the_rest(page: aiohtt
     assert shown.count("<td>") == 4
     for told in (*("<td>25</td>", "<td>10</td>", "<td>40</td>"), "非表示", "bridge", "10人未満"):
         assert told in shown
+
+
+@pytest.mark.parametrize(
+    ("language", "place", "purpose"),
+    [("ja", "人吉城跡", "人の流れの統計"), ("en", "Castle ruins", "Counts of people")],
+)
+async def test_places_are_called_as_their_detectors_notices_and_counts_as_their_purposes(
+    page: aiohttp.ClientSession, language: str, place: str, purpose: str
+):
+    async with page.get(f"/counts?day={DAY}&lang={language}") as answer:
+        shown = await answer.text()
+    assert re.findall('<th scope="row">(.*?)</th>', shown) == ["bridge", place]
+    assert f">{purpose}, {DAY}</h2>" in shown
+    assert f">{purpose}</option>" in shown
 
 
 async def test_day_that_nobody_names_is_the_last_of_which_there_is_something_to_show(
