@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +20,7 @@ Progress = Callable[[int, int], None]
 STEP: Final = 256
 """Pages copied between two reports of progress."""
 
-COMPANIONS: Final = ("", "-wal", "-shm", "-journal")
+COMPANIONS: Final = ("-wal", "-shm", "-journal")
 
 
 def check(data_dir: Path) -> list[str]:
@@ -65,7 +64,10 @@ def restore(backup: Path, data_dir: Path, *, force: bool = False) -> None:
     """
     if not backup.is_file():
         raise NotADataFile(f"There is no backup {backup}.")
-    problems = check_file(backup)
+    try:
+        problems = check_file(backup)
+    except NotADataFile as error:
+        raise NotADataFile(f"{backup} is no backup: give one that machi backup wrote.") from error
     if problems:
         raise DamagedBackup(f"{backup} is damaged and was not restored: {problems[0]}")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,19 +77,25 @@ def restore(backup: Path, data_dir: Path, *, force: bool = False) -> None:
         target = data_dir / DATA_FILE
         if target.exists() and not force:
             raise TargetExists(
-                f"{data_dir} has data already: restore into another folder, or force it."
+                f"{data_dir} has data already: restore into another one, or replace it by --force."
             )
-        partial = target.with_name(target.name + ".partial")
-        remove_file(partial)
-        source = apsw.Connection(str(backup), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            _copy(source, partial, None)
-        finally:
-            source.close(force=True)
-        remove_file(target)
-        publish(partial, target)
+        _put_in_place(backup, target)
     finally:
         lock.release()
+
+
+def _put_in_place(backup: Path, target: Path) -> None:
+    partial = target.with_name(target.name + ".partial")
+    remove_file(partial)
+    source = apsw.Connection(str(backup), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        _copy(source, partial, None)
+        publish(partial, target)
+    except BaseException:
+        remove_file(partial)
+        raise
+    finally:
+        source.close(force=True)
 
 
 def _existing(data_dir: Path) -> Path:
@@ -117,19 +125,27 @@ def _copy(source: apsw.Connection, path: Path, progress: Progress | None) -> Non
 
 
 def publish(partial: Path, target: Path) -> None:
-    """Give a finished file its name, durably."""
-    for path in (partial, None, target.parent):
-        if path is None:
-            partial.replace(target)
-            continue
-        file = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
+    """Give a finished file its name, durably, in the place of any that has it."""
+    _sync(partial)
+    # What belongs to the file that goes would be taken for a part of the one that comes.
+    _remove_companions(target)
+    partial.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def remove_file(path: Path) -> None:
+    _remove_companions(path)
+    path.unlink(missing_ok=True)
+
+
+def _remove_companions(path: Path) -> None:
     for companion in COMPANIONS:
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + companion).unlink()
+        path.with_name(path.name + companion).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Checking, backing up and restoring a data folder."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -200,6 +201,28 @@ def test_what_is_no_backup_is_not_restored(tmp_path: Path, prepare: Callable[[Pa
     prepare(tmp_path / "copy")
     with pytest.raises(NotADataFile):
         restore(tmp_path / "copy", tmp_path / "restored")
+
+
+def test_what_is_no_backup_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "copy").write_text("Machi is a town.")
+    with pytest.raises(NotADataFile, match="that machi backup wrote"):
+        restore(tmp_path / "copy", tmp_path / "restored")
+
+
+def test_a_restore_that_is_broken_off_leaves_what_was_there(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup(folder, tmp_path / "copy")
+    before = (folder / DATA_FILE).read_bytes()
+
+    def full(file: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        restore(tmp_path / "copy", folder, force=True)
+    assert (folder / DATA_FILE).read_bytes() == before
+    assert not list(folder.glob("*.partial"))
 
 
 async def test_data_is_overwritten_only_by_force_and_never_in_use(
