@@ -12,16 +12,17 @@ from typing import TypeAlias
 Clock: TypeAlias = Callable[[], str]
 """Returns the time now in UTC, fixed width, microseconds: `2026-01-02T03:04:05.123456Z`."""
 
-_second = -1
+_begun = 0
 _prefix = ""
 
 
 def now() -> str:
     """Return the time now as every `Clock` does. Times of this form sort as text."""
-    global _second, _prefix
+    global _begun, _prefix
     microseconds = time.time_ns() // 1000
-    second, fraction = divmod(microseconds, 1_000_000)
-    if second != _second:
-        _prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        _second = second
-    return f"{_prefix}.{fraction:06d}Z"
+    fraction = microseconds - _begun
+    if not 0 <= fraction < 1_000_000:
+        second, fraction = divmod(microseconds, 1_000_000)
+        _prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+        _begun = microseconds - fraction
+    return f"{_prefix}{fraction:06}Z"

@@ -18,6 +18,8 @@ _LINK = re.compile(
 )
 _CONTEXT = b"json-ld#context"
 _MAX_DEPTH = 100
+_SHORT = 2 * _MAX_DEPTH
+"""Bytes of a body that cannot be deeper: each level takes two brackets."""
 _LONG = 16_384
 """Bytes of a body from which on brackets are not counted: to look how deep it is costs as much."""
 _ANNOUNCED = "Send Content-Type: application/json, or application/ld+json with @context."
@@ -104,9 +106,10 @@ def parse_json(raw: bytes) -> Any:
             place="body:",
             remedy="Send one JSON document in UTF-8.",
         ) from None
-    many = len(raw) > _LONG or raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH
-    if many and _is_deep(value):
-        raise _too_deep()
+    if len(raw) > _SHORT:
+        many = len(raw) > _LONG or raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH
+        if many and _is_deep(value):
+            raise _too_deep()
     return value
 
 

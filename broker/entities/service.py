@@ -16,7 +16,7 @@ from broker.entities.hidden import restored
 from broker.entities.precondition import check_version
 from broker.entities.semantics import UpdateResult, created, replace
 from broker.errors import ResourceNotFound
-from broker.guard import Action, Caller, Guard
+from broker.guard import Action, Caller, Guard, refuses_nothing
 from broker.model.entity import Entity
 from broker.query.ast import EntityQuery
 from broker.store.birth import Birth
@@ -164,7 +164,8 @@ class Entities:
         def may(before: Entity, after: Entity) -> None:
             self.guard.may_write(caller, tenant, before, after)
 
-        swap = Swap(work, target.entity_id, *one, may, UpdateResult([one[0]]))
+        asked = None if refuses_nothing(self.guard) else may
+        swap = Swap(work, target.entity_id, *one, asked, UpdateResult([one[0]]))
         return self.store.write(tenant, swap, client=caller.client)
 
     def upsert(self, caller: Caller, tenant: str, new: Entity) -> Awaitable[bool]:

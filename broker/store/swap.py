@@ -19,8 +19,9 @@ class Swap(Generic[R]):
 
     It is run as any other (`work`). An engine may instead do what it would do, and return the
     record and `told`, where the entity is there, its attribute `iri` has one instance, the
-    default one, neither has sub-attributes, and nothing of either expires. It then shows `may`
-    the entity before and after, which raises where that is refused, before it writes anything.
+    default one, neither has sub-attributes, and nothing of either expires. It then shows `may`,
+    unless that is None, the entity before and after, which raises where that is refused, before it
+    writes anything.
     """
 
     __slots__ = ("entity_id", "instance", "iri", "may", "told", "work")
@@ -31,7 +32,7 @@ class Swap(Generic[R]):
         entity_id: str,
         iri: str,
         instance: Instance,
-        may: Callable[[Entity, Entity], None],
+        may: Callable[[Entity, Entity], None] | None,
         told: R,
     ) -> None:
         self.work = work

@@ -96,7 +96,7 @@ class Indexer:
     def change(
         self,
         eid: int,
-        types: list[str],
+        types: Sequence[str],
         before: Attributes,
         after: Attributes,
         attributes: Collection[str],
@@ -214,10 +214,35 @@ class Indexer:
                 rows.append(((BOXES, path), (box, eid, nid, new.box is not None, seq)))
         return rows
 
+    def swap(
+        self,
+        eid: int,
+        types: Sequence[str],
+        iri: str,
+        old: Instance,
+        new: Instance,
+        names: Interning,
+        seq: int,
+    ) -> list[Row]:
+        """Return what `exchange` does of one attribute."""
+        one, other = old.get("value"), new.get("value")
+        if one.__class__ is float and other.__class__ is float:
+            columns = names.columns.get(tuple(types))
+            column = None if columns is None else columns.get(iri)
+            if column is not None:
+                rows: list[Row] = []
+                if one != other:
+                    key = column[3]
+                    for nid in column[1]:
+                        rows.append((key, (one, eid, nid, False, seq)))
+                        rows.append((key, (other, eid, nid, True, seq)))
+                return rows
+        return self.exchange(eid, types, (iri,), (old,), (new,), names, seq)
+
     def exchange(
         self,
         eid: int,
-        types: list[str],
+        types: Sequence[str],
         attributes: Iterable[str],
         old: Iterable[Instance],
         new: Iterable[Instance],
@@ -273,13 +298,13 @@ class Indexer:
             rows += [((BOXES, path), (other, eid, nid, True, seq)) for nid in type_ids]
         return True
 
-    def _columns(self, types: list[str], names: Interning) -> Columns:
+    def _columns(self, types: Sequence[str], names: Interning) -> Columns:
         if len(names.columns) >= MOST_COMBINATIONS:
             names.columns.clear()
         columns = names.columns[tuple(types)] = {}
         return columns
 
-    def _column(self, columns: Columns, types: list[str], iri: str, names: Interning) -> Column:
+    def _column(self, columns: Columns, types: Sequence[str], iri: str, names: Interning) -> Column:
         """Find out about an attribute, for a combination of types."""
         path, type_ids = names.intern(iri), []
         for type_iri in dict.fromkeys(types):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from broker.entities.semantics import UpdateResult, append, update_attributes
 from broker.entities.service import Entities, Target
 from broker.errors import Conflict
-from broker.guard import ANYONE, OpenGuard
+from broker.guard import ANYONE, Caller, OpenGuard
 from broker.model.entity import DEFAULT, Entity
 from broker.store.contract import Record, Tx, TypeRules
 from broker.store.sqlite import SqliteStore
@@ -193,6 +193,23 @@ async def test_what_the_guard_refuses_is_not_swapped(sqlite: SqliteStore, clock:
     with pytest.raises(Conflict):
         await sqlite.write(
             "", Swap(never, "urn:a", LEVEL, prop(2)[DEFAULT], refuse, UpdateResult())
+        )
+    assert sqlite.span() == (1, 1)
+
+
+class Refusing(OpenGuard):
+    def may_write(
+        self, caller: Caller, tenant: str, before: Entity | None, after: Entity | None
+    ) -> None:
+        raise Conflict("no", place="here", remedy="none")
+
+
+async def test_a_guard_that_hides_nothing_is_asked_of_writes(sqlite: SqliteStore) -> None:
+    await create(sqlite, entity(level=prop(1)))
+    fragment = {"attrs": {LEVEL: prop(2)}}
+    with pytest.raises(Conflict):
+        await Entities(sqlite, Refusing(), HandClock()).write(
+            ANYONE, "", Target("urn:a"), fragment, edit(fragment, update_attributes)
         )
     assert sqlite.span() == (1, 1)
 
