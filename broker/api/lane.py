@@ -45,7 +45,8 @@ class Lane:
         self._broker = broker
         self.max_body = broker.settings.max_body
         self._hosts: dict[bytes, bool] = {}
-        self._origins = Origins(broker.settings.allow_origins)
+        allowed = broker.settings.allow_origins
+        self._origins = Origins(allowed) if allowed else None
 
     def prepare(self, request: Request) -> None:
         """Find what is asked for, before the body is there.

@@ -57,7 +57,7 @@ class Protocol(asyncio.Protocol):
         self._loop = loop
         self._bodies = wire.bodies
         sockets = config.ws_protocol_class is not None
-        self._reader = Reader(wire.lane, wire.limits, wire.bodies, sockets=sockets)
+        self._reader = Reader(wire.lane, wire.limits, wire.bodies, wire.known, sockets=sockets)
         self._run: Run[Response] = Run(loop, state.tasks, self._respond)
         self._transport: asyncio.Transport
         self._active: Request | None = None

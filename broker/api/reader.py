@@ -8,6 +8,7 @@ from collections import deque
 import httptools
 
 from broker.api.bodies import Bodies, crowded
+from broker.api.known import Known
 from broker.api.lane import Lane, unexpected
 from broker.api.limits import Limits
 from broker.api.request import Request, repeat
@@ -30,16 +31,21 @@ class Reader:
     """
 
     __slots__ = (
-        "_answered", "_before", "_bodies", "_fed", "_headers", "_kept", "_lane", "_limits",
+        "_answered", "_before", "_between", "_bodies", "_fed", "_headers", "_kept", "_known",
+        "_lane", "_limits",
         "_max_body", "_owed", "_parser", "_parts", "_piece", "_repeated", "_repeats", "_size",
         "_upgrading", "address", "begun", "current", "deaf", "invited", "ready", "sockets",
         "spoilt", "target", "upgrade",
     )  # fmt: skip
 
-    def __init__(self, lane: Lane, limits: Limits, bodies: Bodies, *, sockets: bool) -> None:
+    def __init__(
+        self, lane: Lane, limits: Limits, bodies: Bodies, known: Known, *, sockets: bool
+    ) -> None:
         self._lane = lane
         self._limits = limits
         self._bodies = bodies
+        self._known = known
+        self._between = True
         self._max_body = lane.max_body
         self.sockets = sockets
         self._parser = httptools.HttpRequestParser(self)
@@ -67,11 +73,39 @@ class Reader:
 
     def feed(self, data: bytes) -> None:
         """Read on. What is no HTTP becomes a refusal in `ready`."""
+        if not self._between or self.deaf:
+            self._read(data)
+        elif not self._again(data):
+            ahead = len(self.ready)
+            self._read(data)
+            if self._whole(ahead):
+                self._known.learn(data, self.ready[-1])
+
+    def _whole(self, ahead: int) -> bool:
+        """Tell whether a piece that came between requests was one, `ahead` of it being others."""
+        return self._between and not self.deaf and len(self.ready) == ahead + 1
+
+    def _read(self, data: bytes) -> None:
+        """Read a piece, of whatever it is."""
         self._piece = self._fed = len(data)
         while data and not self.deaf:
             data = self._take(data) if self._owed else self._parse(data)
         if self.current is not None or self.target:
             self._unfinished()
+
+    def _again(self, data: bytes) -> bool:
+        """Read a piece that is a whole request with known header lines; else return False."""
+        plain = self._known.read(data, self._limits.head)
+        if plain is None:
+            return False
+        self.current = request = Request(plain.method, plain.target, plain.headers)
+        request.address = self.address
+        self._piece = self._fed = len(data)
+        self._lane.prepare(request)
+        if plain.body:
+            self.on_body(plain.body)
+        self.on_message_complete()
+        return True
 
     @property
     def unfinished(self) -> bool:
@@ -101,6 +135,10 @@ class Reader:
             self._answered = True
             request.answer = self._lane.refuse(request, error)
             self.ready.append(request)
+
+    def on_message_begin(self) -> None:
+        """Note that the parser has begun with a request, of which nothing else is told yet."""
+        self._between = False
 
     def on_url(self, target: bytes) -> None:
         """Take the target, or a part of it."""
@@ -186,6 +224,7 @@ class Reader:
             self._headers = {}
         self._size = self._fed = 0
         self._before = self._piece
+        self._between = True
         self.begun = 0.0
         if self.deaf:
             return

@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from broker.api.bodies import Bodies
+from broker.api.known import Known
 from broker.api.lane import Lane
 from broker.api.limits import Limits
 from broker.api.protocol import Protocol
@@ -36,6 +37,7 @@ class Wire:
     ) -> None:
         self.lane = lane
         self.limits = limits or Limits()
+        self.known = Known()
         self.bodies = Bodies(max(self.limits.bodies, 2 * lane.max_body))
         self.now = 0.0
         self.date = b""

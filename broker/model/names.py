@@ -112,6 +112,8 @@ _is_short_name = lru_cache(maxsize=4096)(_has_form)
 
 def check_entity_id(value: Any, place: At) -> str:
     """Return an entity id, or refuse what is no URI."""
+    if type(value) is str and len(value) <= NAME_LENGTH and value != NULL and _URI.fullmatch(value):
+        return value
     return check_uri(value, place, "An entity id", "urn:ngsi-ld:Bridge:mizunote")
 
 

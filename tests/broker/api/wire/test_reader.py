@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from broker.api.app import start, stop
 from broker.api.bodies import Bodies
+from broker.api.known import MOST, Known
 from broker.api.lane import Lane
 from broker.api.limits import Limits
 from broker.api.reader import Reader
+from broker.api.request import Request
 from broker.api.table import Table
 from broker.settings import Settings
 from broker.store.memory import MemoryStore
@@ -50,9 +52,12 @@ def lane() -> Lane:
     return asyncio.run(made())
 
 
-def read(lane: Lane, pieces: list[bytes], limits: Limits | None = None) -> list[Any]:
+def read(
+    lane: Lane, pieces: list[bytes], limits: Limits | None = None, known: Known | None = None
+) -> list[Any]:
     """Return what a reader makes of the pieces."""
-    reader = Reader(lane, limits or Limits(), Bodies(10**9), sockets=False)
+    known = Known() if known is None else known
+    reader = Reader(lane, limits or Limits(), Bodies(10**9), known, sockets=True)
     for piece in pieces:
         reader.feed(piece)
     found: list[Any] = [
@@ -62,7 +67,7 @@ def read(lane: Lane, pieces: list[bytes], limits: Limits | None = None) -> list[
         )
         for one in reader.ready
     ]
-    return [*found, reader.deaf]
+    return [*found, reader.deaf, reader.upgrade is None]
 
 
 @given(data=st.data(), count=st.integers(1, 4))
@@ -81,7 +86,7 @@ def test_they_are_the_same_byte_by_byte(lane: Lane, text: bytes) -> None:
 
 
 def test_trailers_are_no_headers_of_this_request_or_the_next(lane: Lane) -> None:
-    *found, _ = read(lane, [REQUESTS[5] + REQUESTS[0]])
+    *found, _, _ = read(lane, [REQUESTS[5] + REQUESTS[0]])
     assert [sorted(one[3]) for one in found] == [[b"host", b"transfer-encoding"], [b"host"]]
 
 
@@ -94,7 +99,7 @@ def test_requests_that_ask_for_an_upgrade_count_only_their_own_bytes(lane: Lane)
 
 
 def test_any_number_of_requests_that_ask_for_an_upgrade_may_come_in_one_piece(lane: Lane) -> None:
-    assert len(read(lane, [UPGRADE * 1000])) == 1001
+    assert len(read(lane, [UPGRADE * 1000])) == 1002
 
 
 def test_a_head_that_begins_behind_another_request_is_held_to_the_same_limit(lane: Lane) -> None:
@@ -103,3 +108,72 @@ def test_a_head_that_begins_behind_another_request_is_held_to_the_same_limit(lan
     one = read(lane, [text], limits)
     assert one[1][-1] == 431
     assert read(lane, [text[:-100], text[-100:]], limits) == one
+
+
+class Ignorant(Known):
+    """Learns nothing, so that everything is parsed."""
+
+    def learn(self, data: bytes, request: Request) -> None:
+        return None
+
+
+LINES = [
+    *(b"POST /echo", b"GET /hello", b"GET /hello?a=%20b", b'PATCH /echo?a?"', b"HEAD /hello"),
+    *(b"GET /hello#x", b"GET http://localhost/hello", b"GET  /hello", b"GET /h\xc3\xa9", b"GET *"),
+    *(b"\r\nGET /hello", b"G ET /hello", b"get /hello", b"GET /he llo", b"CONNECT /hello"),
+]
+FIELDS = [
+    *(b"", b"Content-Length: 3\r\n", b"Content-Length: 0\r\n", b"content-length:3\r\n"),
+    *(b"Accept: a\r\nAccept: b\r\n", b"Content-Length: 3\r\nContent-Length: 3\r\n"),
+    *(b"Connection: close\r\n", b"Connection: keep-alive\r\n", b"A: b\r\n c\r\n", b"A: b\n"),
+    *(b"Content-Type: a\r\nContent-Type: b\r\n", b"A\r\n", b"A: \r\n"),
+    *(b"Expect: 100-continue\r\nContent-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n"),
+    b"Connection: upgrade\r\nUpgrade: websocket\r\n",
+]
+MORE = [
+    b"POST /echo HTTP/1.1" + HOST + b"Content-Length: 3\r\n\r\n" + rest
+    for rest in (b"abc", b"ab", b"abcG", b"abc\r\n", b"abc" + REQUESTS[0], b"")
+]
+WHOLE = [
+    line + version + HOST + field + b"\r\n" + (b"abc" if b"3" in field else b"")
+    for line in LINES
+    for version in (b" HTTP/1.1", b" HTTP/1.0", b" HTTP/1.1 ", b"")
+    for field in FIELDS
+]
+
+
+@pytest.fixture(scope="module")
+def known(lane: Lane) -> Known:
+    """Give the header lines of all those requests."""
+    known = Known()
+    for one in (*MORE, b"\r\n", *WHOLE):
+        read(lane, [one], known=known)
+    return known
+
+
+@pytest.mark.parametrize("head", [Limits().head, 60])
+def test_header_lines_that_came_before_say_what_they_said(
+    lane: Lane, known: Known, head: int
+) -> None:
+    limits = Limits(head=head)
+    for one in WHOLE:
+        assert read(lane, [one], limits, known) == read(lane, [one], limits, Ignorant())
+
+
+@pytest.mark.parametrize("text", MORE)
+def test_what_is_learnt_is_of_one_request(lane: Lane, text: bytes) -> None:
+    assert read(lane, [text, text]) == read(lane, [text, text], None, Ignorant())
+
+
+@given(pieces=st.lists(st.sampled_from(WHOLE) | st.sampled_from([*MORE, b"G", b"abc"]), min_size=2))
+def test_they_say_it_only_between_requests(lane: Lane, known: Known, pieces: list[bytes]) -> None:
+    assert read(lane, pieces, None, known) == read(lane, pieces, None, Ignorant())
+
+
+def test_no_more_header_lines_are_kept_than_some(lane: Lane) -> None:
+    known = Known()
+    for number in range(2 * MOST):
+        read(lane, [b"GET /hello HTTP/1.1" + HOST + b"A: %d\r\n\r\n" % number], known=known)
+        assert len(known) <= MOST
+    read(lane, [b"GET /hello HTTP/1.1" + HOST + b"A: " + b"a" * 3000 + b"\r\n\r\n"], known=known)
+    assert max(map(len, known)) < 3000
