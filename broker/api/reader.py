@@ -98,13 +98,15 @@ class Reader:
         plain = self._known.read(data, self._limits.head)
         if plain is None:
             return False
-        self.current = request = Request(plain.method, plain.target, plain.headers)
+        method, target, headers, body = plain
+        request = Request(method, target, headers)
         request.address = self.address
-        self._piece = self._fed = len(data)
         self._lane.prepare(request)
-        if plain.body:
-            self.on_body(plain.body)
-        self.on_message_complete()
+        if body:
+            self.current = request
+            self.on_body(body)
+            self.current = None
+        self.ready.append(request)
         return True
 
     @property

@@ -4,9 +4,9 @@ OpenAPI document, the API page and the tripwire test.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from broker.api.response import Response
 
@@ -73,6 +73,10 @@ class Route:
         object.__setattr__(self, "negotiated", ngsi_ld and not self.tenant_parameter)
 
 
+_COLLECTION: Final = len(b"/ngsi-ld/v1/")
+"""Where the name of what most paths are about begins."""
+
+
 class _Node:
     __slots__ = ("ids", "literal", "routes", "wild")
 
@@ -111,6 +115,7 @@ class Table:
                 else:
                     node = node.literal.setdefault(segment.encode(), _Node())
             node.routes[route.method] = route
+        self._parents = dict(_parents(self._root, b"/"))
 
     def find(self, raw_path: bytes) -> Found | None:
         """Return what lies at a raw (still percent-encoded) path, or None.
@@ -118,6 +123,17 @@ class Table:
         `/x` and `/x/` are alike. With a trailing slash, `empty_child` has the routes for which
         the id at the end is empty.
         """
+        place = raw_path.find(b"/", _COLLECTION) + 1
+        parent = self._parents.get(raw_path[:place])
+        if parent is not None and parent.wild is not None:
+            value, slash, rest = raw_path[place:].partition(b"/")
+            node = parent.wild if not slash else parent.wild.literal.get(rest)
+            if value and value not in parent.literal and node is not None and node.routes:
+                return Found(node.routes, [value], {})
+        return self._walk(raw_path)
+
+    def _walk(self, raw_path: bytes) -> Found | None:
+        """Find any path, segment by segment."""
         segments = raw_path.split(b"/")
         trailing = len(segments) > 2 and segments[-1] == b""
         if trailing:
@@ -136,3 +152,11 @@ class Table:
             return None
         wild = node.wild.routes if trailing and node.wild and node.ids else {}
         return Found(node.routes, values, wild)
+
+
+def _parents(node: _Node, path: bytes) -> Iterator[tuple[bytes, _Node]]:
+    """Yield what has children with any name, by its path without wildcards, below a node."""
+    if node.wild is not None:
+        yield path, node
+    for segment, child in node.literal.items():
+        yield from _parents(child, path + segment + b"/")
