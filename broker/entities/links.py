@@ -15,17 +15,24 @@ from broker.model.reduce import Projection, reduced
 from broker.model.render import Form, render
 
 MOST: Final = 5_000
-"""Linked entities of one answer."""
+"""Linked entities of one answer; within others, each counts as often as it is shown."""
 
 
 class Links:
-    """The entities that some entities are linked with, as far as the caller may see them."""
+    """The entities that some entities are linked with, as far as the caller may see them.
 
-    def __init__(self, roots: Iterable[Entity], contained: frozenset[str]) -> None:
+    Where they are more than MOST, TooManyResults is raised, or `some` of them are shown.
+    """
+
+    def __init__(
+        self, roots: Iterable[Entity], contained: frozenset[str], *, some: bool = False
+    ) -> None:
         self.found: dict[str, tuple[Entity, Projection]] = {}
         """By id, in the order met: the entity, and what is shown of it where it was met."""
         self._roots = {entity["id"]: entity for entity in roots}
         self._contained = contained
+        self._some = some
+        self._room = MOST
 
     async def follow(
         self, entities: Entities, caller: Caller, tenant: str, form: Form, level: int
@@ -39,11 +46,9 @@ class Links:
                     if target not in self.found and target not in self._contained:
                         wanted.setdefault(target, projection.beyond(iri))
             if len(self.found) + len(wanted) > MOST:
-                raise TooManyResults(
-                    f"The entities on this page are linked with more than {MOST} others.",
-                    place="query:join",
-                    remedy="Lower limit or joinLevel, or name the relationships in pick.",
-                )
+                if self._some:
+                    return
+                raise _too_many()
             edge = []
             for linked in await entities.visible_many(caller, tenant, wanted):
                 projection = wanted[linked["id"]]
@@ -59,7 +64,10 @@ class Links:
                 yield each
 
     def inlined(self, entity: Entity, context: Names, form: Form, level: int) -> Entity:
-        """Return an entity whose relationships hold, as shown, the entities they lead to."""
+        """Return an entity whose relationships hold, as shown, the entities they lead to.
+
+        Raises TooManyResults: each way from one to another is shown, and they may be very many.
+        """
         return self._within(entity, context, form, level, frozenset((entity["id"],)))
 
     def _within(
@@ -81,11 +89,12 @@ class Links:
         if member is None:
             return instance
         target = instance[member]
-        shown = {
-            uri: self._shown(uri, context, form, level, above)
-            for uri in _uris(target)
-            if uri not in above and uri not in self._contained and uri in self.found
-        }
+        shown: dict[str, dict[str, Any]] = {}
+        for uri in _uris(target):
+            if uri not in above and uri not in self._contained and uri in self.found:
+                if not self._has_room():
+                    break
+                shown[uri] = self._shown(uri, context, form, level, above)
         if not shown:
             return instance
         if form.kind == "simplified":
@@ -96,6 +105,15 @@ class Links:
         joined = list(shown.values())
         return {**instance, "entity": joined[0] if isinstance(target, str) else joined}
 
+    def _has_room(self) -> bool:
+        """Tell whether one more linked entity is shown, and count it."""
+        if self._room:
+            self._room -= 1
+            return True
+        if self._some:
+            return False
+        raise _too_many()
+
     def _shown(
         self, uri: str, context: Names, form: Form, level: int, above: frozenset[str]
     ) -> dict[str, Any]:
@@ -103,6 +121,14 @@ class Links:
         if level > 1:
             entity = self._within(entity, context, form, level - 1, above | {uri})
         return render(entity, context, form)
+
+
+def _too_many() -> TooManyResults:
+    return TooManyResults(
+        f"The answer would show more than {MOST} linked entities.",
+        place="query:join",
+        remedy="Lower limit or joinLevel, or name the relationships in pick.",
+    )
 
 
 def _beyond(form: Form, projection: Projection) -> Form:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
 from broker.entities.links import Links
 from broker.entities.service import Entities
-from broker.errors import MachiError, TooManyResults
+from broker.errors import MachiError
 from broker.guard import Caller
 from broker.jsonld.context import Context
 from broker.jsonld.loader import ContextLoader
@@ -99,9 +98,8 @@ class Recipients:
             return None
 
         async def follow(owner: Caller, entities: Sequence[Entity]) -> Links:
-            links = Links(entities, frozenset())
-            with suppress(TooManyResults):
-                await links.follow(self._entities, owner, tenant, shape.form, join.level)
+            links = Links(entities, frozenset(), some=True)
+            await links.follow(self._entities, owner, tenant, shape.form, join.level)
             return links
 
         return follow

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from broker.api.operator_words import TEXTS
+from broker.entities import links
 from broker.store.memory import MemoryStore
 from broker.store.outbox import Books
 from broker.subscriptions.reasons import reason
@@ -239,6 +240,24 @@ async def test_linked_entities_are_told_too_where_they_are_joined(town: Town, jo
     else:
         assert others == []
         assert river["flowsThrough"]["entity"] == told
+
+
+async def test_of_very_many_linked_entities_some_are_told(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "MOST", 2)
+    town.receiver.reply = answer(200)
+    ids = [f"{TOWN_ID}:{number}" for number in range(2)]
+    for one, other in (ids, ids[::-1]):
+        twin = {"type": "Relationship", "object": other}
+        await town.client.post(ENTITIES, {"id": one, "type": "Town", "twin": twin})
+    notification = {"endpoint": {"uri": town.receiver.url}, "join": "inline", "joinLevel": 2}
+    await town.subscribe(notification=notification)
+    linked = {"type": "Relationship", "object": ids}
+    await town.client.post(ENTITIES, {"id": RIVER, "type": "River", "flowsThrough": linked})
+    (got,) = await town.receiver.wait_for(1)
+    (first,) = got.json()["data"][0]["flowsThrough"]["entity"]
+    assert first["twin"]["entity"]["id"] == ids[1]
 
 
 @contextlib.asynccontextmanager

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from broker.entities import links
 from tests.broker.api.data import ENTITIES, refusal
 from tests.support.asgi import Client
 
@@ -145,3 +146,22 @@ async def test_conditions_reach_as_far_as_is_joined(quick: Client) -> None:
     for given in ("", "&join=inline"):
         answer = await quick.get(f"{ENTITIES}?type=Gauge&q=a{{b{{c}}}}{given}")
         assert refusal(answer) == (400, "BadRequestData", "query:q")
+
+
+async def meshed(client: Client) -> None:
+    """Create seven entities, each linked with all others."""
+    names = "abcdefg"
+    for name in names:
+        await client.post(ENTITIES, thing(name, to=to(*names.replace(name, ""))))
+
+
+async def test_linked_entities_are_shown_within_up_to_a_number_in_all(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "MOST", 36)
+    await meshed(client)
+    for path in (f"{ENTITIES}/urn:a:1?join=inline", f"{ENTITIES}?q=to&join=inline&limit=1"):
+        assert (await client.get(f"{path}&joinLevel=2")).status == 200
+        answer = await client.get(f"{path}&joinLevel=3")
+        assert refusal(answer) == (403, "TooManyResults", "query:join")
+        assert (await client.get(f"{path.replace('inline', 'flat')}&joinLevel=6")).status == 200
