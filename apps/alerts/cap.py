@@ -7,6 +7,7 @@ by its level; an automatic alert only informs.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -58,10 +59,14 @@ def reference(entity: Entity) -> str:
 
 
 def document(entity: Entity) -> bytes:
-    """Return the CAP document of a published alert or evacuation information."""
+    """Return the CAP document of a published alert or evacuation information.
+
+    Raises ValueError where the entity names no time at which it was issued. An operation status
+    that CAP does not know is no real event.
+    """
     ended = value(entity, "alertState") == "ended"
     drill = value(entity, "operationStatus", "normal") != "normal"
-    references = [str(one) for one in value(entity, "references", [])]
+    references = [str(one) for one in listed(entity, "references")]
     if ended:
         references.append(reference(entity))
     kind = "Cancel" if ended else str(value(entity, "messageType", "alert")).capitalize()
@@ -70,7 +75,7 @@ def document(entity: Entity) -> bytes:
     _add(alert, "identifier", identifier(entity))
     _add(alert, "sender", SENDER)
     _add(alert, "sent", sent(entity))
-    _add(alert, "status", STATUSES[str(value(entity, "operationStatus", "normal"))])
+    _add(alert, "status", STATUSES.get(str(value(entity, "operationStatus", "normal")), "Test"))
     _add(alert, "msgType", kind)
     _add(alert, "scope", "Public")
     if drill:
@@ -84,7 +89,8 @@ def document(entity: Entity) -> bytes:
 
 
 def _info(alert: ET.Element, entity: Entity, language: str, text: str, *, over: bool) -> None:
-    level = int(value(entity, "alertLevel", 1))
+    given = value(entity, "alertLevel")
+    level = given if given in (1, 2, 3, 4, 5) else 1
     urgency, severity, certainty, response = LEVELS[level]
     if "Alert" in _types(entity):
         response = "Monitor"
@@ -97,10 +103,10 @@ def _info(alert: ET.Element, entity: Entity, language: str, text: str, *, over: 
     _add(info, "severity", "Minor" if over else severity)
     _add(info, "certainty", "Observed" if over else certainty)
     _add(info, "effective", _time(_issued(entity)))
-    if value(entity, "expiresAt"):
+    with contextlib.suppress(ValueError):
         _add(info, "expires", _time(value(entity, "expiresAt")))
     _add(info, "headline", text)
-    _add(info, "description", (value(entity, "body") or {}).get(language, text))
+    _add(info, "description", by_language(entity, "body").get(language, text))
     parameter = ET.SubElement(info, _name("parameter"))
     _add(parameter, "valueName", "alertLevel")
     _add(parameter, "value", str(level))
@@ -109,9 +115,9 @@ def _info(alert: ET.Element, entity: Entity, language: str, text: str, *, over: 
 
 
 def _areas(entity: Entity) -> Iterator[ET.Element]:
-    shape = value(entity, "areaGeometry") or value(entity, "location") or {}
-    named: list[dict[str, Any]] = value(entity, "areas") or [{"name": entity["id"]}]
-    for number, one in enumerate(named):
+    shape = value(entity, "areaGeometry") or value(entity, "location")
+    named = [one for one in listed(entity, "areas") if isinstance(one, dict)]
+    for number, one in enumerate(named or [{"name": entity["id"]}]):
         area = ET.Element(_name("area"))
         _add(area, "areaDesc", str(one.get("name", "")))
         if number == 0:
@@ -123,13 +129,24 @@ def _areas(entity: Entity) -> Iterator[ET.Element]:
         yield area
 
 
-def _shape(area: ET.Element, shape: dict[str, Any]) -> None:
-    if shape.get("type") == "Polygon":
-        ring = shape["coordinates"][0]
-        _add(area, "polygon", " ".join(f"{point[1]},{point[0]}" for point in ring))
-    elif shape.get("type") == "Point":
-        east, north = shape["coordinates"][:2]
-        _add(area, "circle", f"{north},{east} 0")
+def _shape(area: ET.Element, shape: Any) -> None:
+    """Add a polygon or a circle; an area that is neither has its name alone."""
+    kind = shape.get("type") if isinstance(shape, dict) else None
+    try:
+        if kind == "Polygon":
+            ring = [(float(point[0]), float(point[1])) for point in shape["coordinates"][0]]
+            _add(area, "polygon", " ".join(f"{north},{east}" for east, north in ring))
+        elif kind == "Point":
+            east, north = map(float, shape["coordinates"][:2])
+            _add(area, "circle", f"{north},{east} 0")
+    except (LookupError, TypeError, ValueError):
+        return
+
+
+def listed(entity: Entity, name: str) -> list[Any]:
+    """Return what an attribute lists; nothing for one that is no list."""
+    found = value(entity, name)
+    return found if isinstance(found, list) else []
 
 
 def _issued(entity: Entity) -> Any:
@@ -137,7 +154,10 @@ def _issued(entity: Entity) -> Any:
 
 
 def _time(text: Any) -> str:
-    moment = datetime.fromisoformat(str(text)).astimezone(JST)
+    try:
+        moment = datetime.fromisoformat(str(text)).astimezone(JST)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is a time out of range") from error
     return moment.isoformat(timespec="seconds")
 
 

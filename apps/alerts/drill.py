@@ -29,7 +29,7 @@ class DrillClock:
 
     def shown(self, now: datetime) -> bool:
         """Say whether the page shows it: while it runs and for a while after."""
-        return now < self.expected_end + AFTERGLOW
+        return now - self.expected_end < AFTERGLOW
 
     def time(self, now: datetime) -> datetime:
         """Return the time in the flood at a moment."""

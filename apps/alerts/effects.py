@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from apps.alerts.cap import reference
+from apps.alerts.cap import listed, reference
 from apps.alerts.lights import Command, light_attributes
 from apps.alerts.stage import Step
 from apps.alerts.texts import Texts, fault_headline, headline, over
@@ -149,7 +149,7 @@ def name_of(entity: Entity) -> Texts:
 def _follows(previous: Entity | None) -> dict[str, Any]:
     if previous is None or value(previous, "alertState") != "active":
         return {"messageType": _property("alert")}
-    earlier = [*value(previous, "references", []), reference(previous)]
+    earlier = [*listed(previous, "references"), reference(previous)]
     return {"messageType": _property("update"), "references": _property(earlier)}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from apps.alerts.cap import SENDER, reference
+from apps.alerts.cap import SENDER, listed, reference
 from apps.alerts.effects import Change, Operation, name_of, status_of
 from apps.alerts.texts import Texts, marked, step_name
 from broker.client import Entity, timestamp, value
@@ -74,7 +74,7 @@ def in_force(known: Sequence[Entity]) -> Entity | None:
 
 def _content(change: Change, kind: str, force: Entity | None) -> dict[str, Any]:
     message = "alert" if force is None else ("cancel" if kind == CANCELLATION else "update")
-    references = [] if force is None else [*value(force, "references", []), reference(force)]
+    references = [] if force is None else [*listed(force, "references"), reference(force)]
     place = name_of(change.station)
     river = str(value(change.station, "riverName", ""))
     code = change.station["id"].split(":")[3] if change.station["id"].count(":") > 3 else ""

@@ -8,13 +8,15 @@ from itertools import pairwise
 from math import ceil
 from typing import Any, Final
 
-from apps.portal.levels import Levels, Point
+from apps.portal.levels import Levels, Point, stale_after_of
 from apps.portal.plot import plot_of
 from apps.portal.texts import PROVENANCES, name_of, word
 from apps.portal.times import JST, local_time
-from broker.client import Entity, value
+from broker.client import Entity
 
 LONGEST: Final = timedelta(hours=12)
+MOST_AHEAD: Final = timedelta(hours=1)
+"""A point further ahead of now was measured by a clock that was wrong."""
 SHORTEST: Final = timedelta(minutes=30)
 TICKS: Final = [timedelta(minutes=m) for m in (5, 10, 15, 30, 60, 120, 180, 360)]
 MOST_TICKS: Final = 5
@@ -26,13 +28,13 @@ SOLID: Final = ("measured", "published")
 
 def curve(station: Entity, levels: Levels, language: str, now: datetime) -> dict[str, Any]:
     """Return a station's curve: lines by origin, thresholds, marks of both axes, table rows."""
-    all_points = levels.points(str(station["id"]))
+    all_points = [p for p in levels.points(str(station["id"])) if p.at - now <= MOST_AHEAD]
     end = max([now, *(point.at for point in all_points[-1:])])
     points = [point for point in all_points if end - point.at <= LONGEST]
     start = min([end - SHORTEST, *(point.at for point in points[:1])])
     plot = plot_of(station, start, end, [p.level for p in points])
     x, y = plot.x, plot.y
-    gap = timedelta(seconds=int(value(station, "staleAfterSeconds", 1800)))
+    gap = timedelta(seconds=stale_after_of(station))
     return {
         "id": station["id"],
         "name": name_of(station, "name", language),

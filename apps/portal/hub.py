@@ -66,6 +66,9 @@ class Hub:
                 # Before a town is planted there is no drill's tenant to follow.
                 level = logging.DEBUG if isinstance(error, NotFound) else logging.WARNING
                 log.log(level, "cannot follow tenant %r: %s", client.tenant, error)
+            except Exception:
+                # A page that goes on without its news would show an old river as the river.
+                log.exception("a fault of ours; following tenant %r anew", client.tenant)
             state.connected = False
             self.wake()
             await asyncio.sleep(PAUSE if state.heard else SOON)

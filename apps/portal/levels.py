@@ -16,6 +16,8 @@ KEPT: Final = 720
 
 SPACING: Final = timedelta(seconds=30)
 
+MOST_STALE: Final = 366 * 86_400
+
 DOUBTED: Final = ("suspect", "outOfRange", "stuck")
 MEASURED: Final = "measured"
 
@@ -69,6 +71,13 @@ def quality_of(station: Entity) -> str:
     """Return a station's quality: what the alerts app judged where it has an objection."""
     judged = value(station, "judgedQuality")
     return str(judged if judged not in (None, "good") else value(station, "quality", "missing"))
+
+
+def stale_after_of(station: Entity) -> int:
+    """Return the seconds after which a station's level is old; half an hour where it says none."""
+    given = value(station, "staleAfterSeconds")
+    known = isinstance(given, int | float) and not isinstance(given, bool)
+    return int(given) if known and 0 <= given <= MOST_STALE else 1800
 
 
 def _point(station: Entity) -> Point | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from apps.portal.each import place_of
 from apps.portal.texts import LIGHT_STATES, TEXTS, light_words, name_of, word
 from apps.portal.times import age_text
 from broker.client import Entity, observed_at, value
@@ -59,7 +60,7 @@ def light_view(light: Entity, language: str, now: datetime) -> dict[str, Any]:
         "staleAfter": STALE_AFTER,
         "ageText": text["light_silent"] if age is None else age_text(age, language),
         "stale": age is not None and age > STALE_AFTER,
-        "position": (value(light, "location") or {}).get("coordinates"),
+        "position": place_of(light),
     }
 
 

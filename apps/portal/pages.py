@@ -12,6 +12,7 @@ from jinja2 import Template
 
 from apps.alerts.drill import drill_clock
 from apps.portal.curve import curve
+from apps.portal.each import each
 from apps.portal.hub import Hub
 from apps.portal.past_view import slider
 from apps.portal.state import STATION, TenantState
@@ -130,5 +131,6 @@ class Pages:
     def _curves(self, kind: str, language: str) -> list[dict[str, Any]]:
         """Return the curves of a tenant's stations; those with thresholds first."""
         state, now = self._state(kind), self.now(kind)
-        found = [curve(s, state.levels, language, now) for s in state.of_type(STATION)]
+        stations = state.of_type(STATION)
+        found = each(stations, lambda one: curve(one, state.levels, language, now))
         return sorted(found, key=lambda one: not one["rated"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from apps.portal.each import each, place_of
 from apps.portal.state import LIGHT, SHELTER, STATION, TenantState
 from apps.portal.texts import TEXTS
 from apps.portal.times import JST, local_time
 from apps.portal.town_map import numbered
 from apps.portal.view import View, shelter_view, situation
-from broker.client import Entity, observed_at, value
+from broker.client import Entity, observed_at
 
 RECENT: Final = timedelta(hours=24)
 """How old a drill's levels may be for the drill to be shown."""
@@ -26,7 +27,7 @@ def past_view(real: TenantState, drill: TenantState, language: str, at: datetime
     parts = {"real": _part(real, language, at)}
     if _measured(drill, at):
         parts["drill"] = _part(drill, language, at)
-    shelters = [shelter_view({**UNKNOWN, **one}, language) for one in real.of_type(SHELTER)]
+    shelters = each(real.of_type(SHELTER), lambda s: shelter_view({**UNKNOWN, **s}, language))
     lit = next((kind for kind in ("real", "drill") if parts.get(kind, {}).get("light")), None)
     return {
         "parts": parts,
@@ -75,5 +76,5 @@ def _measured(state: TenantState, at: datetime) -> bool:
 
 def _bridge(state: TenantState) -> tuple[float, float] | None:
     light: Entity = next(iter(state.of_type(LIGHT)), {})
-    place = (value(light, "location") or {}).get("coordinates")
+    place = place_of(light)
     return (place[0], place[1]) if place else None

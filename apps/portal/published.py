@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import Request, Response
 
 from apps.alerts import cap
-from apps.alerts.current import published_now
+from apps.alerts.current import NEVER, published_now, sent_at
 from apps.alerts.feed import MEDIA_TYPE, atom
 from apps.portal.state import TenantState
 from apps.portal.texts import TEXTS
@@ -43,7 +43,7 @@ async def document(request: Request) -> Response:
     if not state.connected:
         return away()
     entity = state.entities.get(request.path_params["id"])
-    if entity is None or not cap.is_public(entity):
+    if entity is None or not cap.is_public(entity) or sent_at(entity) == NEVER:
         return problem(404, "There is no such document.", "See the feed at /cap/real.")
     return Response(cap.document(entity), media_type=cap.MEDIA_TYPE, headers=CACHING)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any, Final
 
 from broker.client import Entity, value
@@ -19,9 +20,7 @@ def gauge_scale(station: Entity, level: float | None) -> dict[str, Any]:
         ("danger", value(station, "dangerLevel")),
         ("designHighWater", value(station, "designHighWaterLevel")),
     ]
-    top = TOP
-    while level is not None and level > top:
-        top += 2.0
+    top = TOP if level is None else max(TOP, 2.0 * ceil(level / 2))
 
     def y(metres: float) -> float:
         return round(HEIGHT * (1 - max(0.0, min(metres, top)) / top), 1)
@@ -31,7 +30,7 @@ def gauge_scale(station: Entity, level: float | None) -> dict[str, Any]:
         "waterY": HEIGHT if level is None else y(level),
         "waterHeight": 0.0 if level is None else round(HEIGHT - y(level), 1),
         "marks": [
-            {"step": step, "y": y(float(metres)), "text": f"{metres:.2f}"}
+            {"step": step, "y": y(float(metres)), "text": f"{float(metres):.2f}"}
             for step, metres in marks
             if isinstance(metres, int | float)
         ],

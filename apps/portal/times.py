@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
+from apps.alerts.moments import moment_of
 from apps.portal.texts import TEXTS
 
 JST: Final = timezone(timedelta(hours=9))
@@ -13,6 +14,14 @@ JST: Final = timezone(timedelta(hours=9))
 def local_time(moment: datetime) -> str:
     """Return a moment in Japan's time, as the page writes it."""
     return moment.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S JST")
+
+
+def told_time(text: object) -> str:
+    """Return a time that an entity tells as the page writes it; nothing for what is no time."""
+    try:
+        return local_time(moment_of(text))
+    except (OverflowError, ValueError):
+        return ""
 
 
 def age_text(seconds: float, language: str) -> str:

@@ -6,7 +6,7 @@ The same plain data fill the template at first and update the open page afterwar
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from apps.alerts.current import orders_now
 from apps.alerts.drill import DrillClock, drill_clock
@@ -14,7 +14,8 @@ from apps.alerts.evacuation import CANCELLATION
 from apps.alerts.lights import look_for
 from apps.alerts.stage import table_at, tables_from
 from apps.alerts.texts import step_name
-from apps.portal.levels import quality_of
+from apps.portal.each import each, place_of, shown
+from apps.portal.levels import quality_of, stale_after_of
 from apps.portal.light import alert_legend, light_view
 from apps.portal.scale import gauge_scale
 from apps.portal.state import LIGHT, ORDER, SHELTER, STATION, TenantState
@@ -29,16 +30,18 @@ from apps.portal.texts import (
     name_of,
     word,
 )
-from apps.portal.times import age_text, local_time
+from apps.portal.times import age_text, told_time
 from apps.portal.town_map import numbered
 from broker.client import Entity, observed_at, value
 
 View = dict[str, Any]
+MOST_AHEAD: Final = 300.0
+"""Seconds by which a level's time may lie ahead of now; further ahead it tells nothing of now."""
 
 
 def town_view(real: TenantState, drill: TenantState, language: str, now: datetime) -> View:
     """Return all that the page shows of the town."""
-    shelters = [shelter_view(shelter, language) for shelter in real.of_type(SHELTER)]
+    shelters = each(real.of_type(SHELTER), lambda shelter: shelter_view(shelter, language))
     return {**live_view(real, drill, language, now), "shelters": numbered(shelters)}
 
 
@@ -74,22 +77,20 @@ def situation(
     light = lights[0] if lights else None
     lit = value(light, "refStation") if light else None
     main = next((s for s in stations if s["id"] == lit), stations[0] if stations else None)
+    orders, alerts = orders_now(state.of_type(ORDER), real or now), state.of_type("Alert")
     return {
         "known": main is not None,
         "curve": state.levels.version,
-        "station": None if main is None else _station(main, language, now),
-        "stage": None if main is None else _stage(main, language),
-        "light": None if light is None else light_view(light, language, real or now),
+        "station": shown(main, lambda one: _station(one, language, now)),
+        "stage": shown(main, lambda one: _stage(one, language)),
+        "light": shown(light, lambda one: light_view(one, language, real or now)),
         "rules": [] if main is None or light is None else _rules(main, light, language, now),
-        "stations": [_station(station, language, now) for station in stations],
-        "orders": [
-            _order(order, language) for order in orders_now(state.of_type(ORDER), real or now)
-        ],
-        "alerts": [
-            _alert(alert, language)
-            for alert in state.of_type("Alert")
-            if value(alert, "alertState") == "active"
-        ],
+        "stations": each(stations, lambda one: _station(one, language, now)),
+        "orders": each(orders, lambda one: _order(one, language)),
+        "alerts": each(
+            (one for one in alerts if value(one, "alertState") == "active"),
+            lambda one: _alert(one, language),
+        ),
     }
 
 
@@ -98,9 +99,9 @@ def _station(station: Entity, language: str, now: datetime) -> View:
     level, at = value(station, "waterLevel"), observed_at(station, "waterLevel")
     measured = isinstance(level, int | float) and at is not None
     moment = datetime.fromisoformat(at) if at else None
-    stale_after = int(value(station, "staleAfterSeconds", 1800))
+    stale_after = stale_after_of(station)
     age = (now - moment).total_seconds() if moment else None
-    stale = age is not None and age > stale_after
+    stale = age is not None and not -MOST_AHEAD <= age <= stale_after
     quality = quality_of(station)
     return {
         "id": station["id"],
@@ -108,14 +109,14 @@ def _station(station: Entity, language: str, now: datetime) -> View:
         "level": level if measured else None,
         "levelText": f"{level:.2f} m" if measured else text["no_data"],
         "observedAt": at if measured else None,
-        "observedText": local_time(moment) if moment else "",
+        "observedText": told_time(at),
         "ageText": "" if age is None else age_text(age, language),
         "stale": stale,
         "staleText": text["stale"] if stale else "",
         "staleAfter": stale_after,
         "note": _note(station, quality, language),
         "scale": gauge_scale(station, level if measured else None),
-        "position": (value(station, "location") or {}).get("coordinates"),
+        "position": place_of(station),
     }
 
 
@@ -130,10 +131,9 @@ def _note(station: Entity, quality: str, language: str) -> str:
 def _stage(station: Entity, language: str) -> View:
     step = str(value(station, "stageStep", "normal"))
     stage = value(station, "stage", 0)
-    since = value(station, "stageSince")
     name = step_name(step)[language]
     level = TEXTS[language]["stage_level"].format(stage=stage)
-    at = local_time(datetime.fromisoformat(since)) if isinstance(since, str) else ""
+    at = told_time(value(station, "stageSince"))
     return {
         "step": step,
         "text": name + (level if stage else ""),
@@ -165,9 +165,11 @@ def _rules(station: Entity, light: Entity, language: str, now: datetime) -> list
 
 
 def _alert(alert: Entity, language: str) -> View:
-    issued = value(alert, "dateIssued")
-    at = local_time(datetime.fromisoformat(issued)) if isinstance(issued, str) else ""
-    return {"id": alert["id"], "text": name_of(alert, "headline", language), "issuedText": at}
+    return {
+        "id": alert["id"],
+        "text": name_of(alert, "headline", language),
+        "issuedText": told_time(value(alert, "dateIssued")),
+    }
 
 
 def _order(order: Entity, language: str) -> View:
@@ -179,13 +181,13 @@ def _order(order: Entity, language: str) -> View:
         "lifted": value(order, "informationKind") == CANCELLATION,
         "text": name_of(order, "headline", language),
         "body": name_of(order, "body", language) if body else "",
-        "issuedText": local_time(datetime.fromisoformat(str(value(order, "issuedAt")))),
+        "issuedText": told_time(value(order, "issuedAt")),
     }
 
 
 def shelter_view(shelter: Entity, language: str) -> View:
     """Return a shelter as lists show it."""
-    hazards = value(shelter, "hazardTypes") or []
+    hazards = _list(shelter, "hazardTypes")
     state = str(value(shelter, "openState", "closed"))
     return {
         "id": shelter["id"],
@@ -195,13 +197,13 @@ def shelter_view(shelter: Entity, language: str) -> View:
         "flood": "flood" in hazards,
         "state": state,
         "stateText": word(OPEN_STATES, state, language),
-        "position": (value(shelter, "location") or {}).get("coordinates"),
+        "position": place_of(shelter),
     }
 
 
 def _list(entity: Entity, name: str) -> list[str]:
-    found = value(entity, name, [])
-    return found if isinstance(found, list) else [found]
+    found = value(entity, name) or []
+    return [str(one) for one in found] if isinstance(found, list) else [str(found)]
 
 
 def _drill_text(clock: DrillClock | None, running: bool, language: str) -> str:

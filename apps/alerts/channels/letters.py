@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from apps.alerts.cap import identifier, is_public
 from apps.alerts.channels.config import Channel
+from apps.alerts.moments import moment_of
 from apps.alerts.texts import DRILL_MARK, Texts
 from apps.alerts.tongues import by_language
 from broker.client import Entity, timestamp, value
@@ -29,9 +30,10 @@ Entry = dict[str, Any]
 
 def kind_of(entity: Entity) -> str | None:
     """Return the kind of message an entity is: `alert`, `evacuation`, `technical`, or none."""
-    if entity["type"] == "EvacuationInformation":
+    types = entity["type"] if isinstance(entity["type"], list) else [entity["type"]]
+    if "EvacuationInformation" in types:
         return "evacuation" if is_public(entity) else None
-    if entity["type"] != "Alert":
+    if "Alert" not in types:
         return None
     return "technical" if value(entity, "subCategory") == "technical" else "alert"
 
@@ -58,6 +60,9 @@ def due(entity: Entity, channel: str, now: datetime) -> Entry | None:
         if entry["channel"] != channel:
             continue
         age = now - datetime.fromisoformat(entry["at"])
+        if age < -ABANDONED:
+            # The clock was ahead when this was written.
+            age = ABANDONED + timedelta(seconds=LONGEST_PAUSE)
         if entry["status"] == "sending" and age >= ABANDONED:
             return entry
         if entry["status"] == "queued" and age >= timedelta(seconds=_pause(entry["attempts"])):
@@ -106,9 +111,19 @@ def said(entity: Entity, name: str) -> Texts:
 
 
 def entries_of(entity: Entity) -> list[Entry]:
-    """Return the entries of an entity."""
+    """Return the entries of an entity; what is none, since somebody else wrote it, is left out."""
     found = value(entity, "channels", [])
-    return found if isinstance(found, list) else [found]
+    return [one for one in (found if isinstance(found, list) else [found]) if _is_entry(one)]
+
+
+def _is_entry(found: Any) -> bool:
+    if not isinstance(found, dict) or not isinstance(found.get("attempts"), int):
+        return False
+    try:
+        moment_of(found.get("at"))
+    except ValueError:
+        return False
+    return all(isinstance(found.get(name), str) for name in ("channel", "message", "status"))
 
 
 def _overtaken(entry: Entry, message: str) -> bool:

@@ -18,7 +18,8 @@ import aiohttp
 
 from apps.alerts.channels.config import Channel
 from apps.alerts.channels.letters import claimed, due, queued, settled, waiting, with_entry
-from apps.alerts.channels.senders import send
+from apps.alerts.channels.senders import Result, send
+from apps.alerts.current import published_now
 from apps.shell.together import together
 from broker.client import (
     Client,
@@ -55,6 +56,9 @@ class Messenger:
         self._sleep = sleep
         self._clock = clock
         self._open: set[str] = set()
+        self._left: dict[tuple[str, str], tuple[str, ...]] = {}
+        """Recipients still to be sent a message by channel and message: in no file, nor in the
+        broker, so that after a crash all are sent it again."""
         self._seq: int | None = None
         self._version: str | None = None
 
@@ -73,46 +77,55 @@ class Messenger:
                 await self._sleep(PAUSE)
 
     async def _follow(self) -> None:
+        await self.load()
+        async for event in self._client.stream(type=TYPES, after=self._seq):
+            await self.take(event)
+
+    async def load(self) -> None:
+        """Read the place in the feed from the broker."""
         try:
             cursor, self._version = await self._client.retrieve_with_version(CURSOR_ID)
             self._seq = int(value(cursor, "seq", 0))
         except NotFound:
             self._seq = self._version = None
-        async for event in self._client.stream(type=TYPES, after=self._seq):
-            await self._take(event)
 
-    async def _take(self, event: Event) -> None:
+    async def take(self, event: Event) -> None:
+        """Take one event of the stream. Raises PreconditionFailed where the cursor has moved."""
         if event.kind == "open":
-            await self._find_open()
-        if event.kind == "reset" or (event.kind == "open" and self._seq is None):
+            self._open |= {entity["id"] for entity in await self._all() if waiting(entity)}
+        if event.kind == "open" and self._seq is None:
             # What was published before there was a messenger is old news.
             await self._commit(event.seq, [])
+        elif event.kind == "reset":
+            # What was published meanwhile is told all the same, where it is in force still.
+            for entity in published_now(await self._all(), self._clock()):
+                await self._queue(entity["id"], event.seq)
+            await self._commit(event.seq, [])
         elif event.kind in {"enter", "update"}:
-            await self._queue(event)
+            await self._queue(event.id, event.seq)
 
-    async def _find_open(self) -> None:
+    async def _all(self) -> list[Entity]:
         try:
-            found = await self._client.query(type=TYPES)
+            return await self._client.query(type=TYPES)
         except NotFound:
-            found = []
-        self._open |= {entity["id"] for entity in found if waiting(entity)}
+            return []
 
-    async def _queue(self, event: Event) -> None:
+    async def _queue(self, entity_id: str, seq: int) -> None:
         for _ in range(TRIES):
             try:
-                entity, version = await self._client.retrieve_with_version(event.id)
+                entity, version = await self._client.retrieve_with_version(entity_id)
             except NotFound:
                 return
             entries = queued(entity, self._channels, self._clock())
             if entries is None:
                 return
             try:
-                await self._commit(event.seq, [_entries(event.id, entries, version)])
+                await self._commit(seq, [_entries(entity_id, entries, version)])
             except PreconditionFailed as refusal:
                 if refusal.problem.get("operation") == 0:
                     raise
                 continue
-            self._open.add(event.id)
+            self._open.add(entity_id)
             return
 
     async def _serve(self, channel: Channel, session: aiohttp.ClientSession) -> None:
@@ -138,7 +151,16 @@ class Messenger:
             await self._client.transactions([_entries(entity_id, claim, version)])
         except PreconditionFailed:
             return
-        result = await send(channel, entity, entry, self._clock(), session)
+        try:
+            known = channel.name, entry["message"]
+            left = self._left.pop(known, ())
+            result = await send(channel, entity, entry, self._clock(), session, left)
+            if result.left:
+                self._left[known] = result.left
+        except Exception as fault:
+            # An alert that cannot be written must not hold up those that can.
+            log.exception("%s cannot be written for %s", entity_id, channel.name)
+            result = Result(sent=False, final=True, detail=f"not written: {type(fault).__name__}")
         for _ in range(TRIES):
             entity, version = await self._client.retrieve_with_version(entity_id)
             change = settled(

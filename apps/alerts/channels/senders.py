@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import smtplib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.message import EmailMessage
 from typing import Final
@@ -21,24 +21,36 @@ from apps.alerts.channels.letters import Entry, said
 from broker.client import Entity
 
 PATIENCE: Final = 15.0
+AT_ONCE: Final = 50
+"""Recipients named in one go: mail servers take no more than some at once."""
 GONE: Final = frozenset(range(400, 500)) - {408, 409, 425, 429}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a try. `final` says that a repeat is useless; `detail` names no address."""
+    """What became of a try. `final` says that a repeat is useless; `detail` names no address.
+
+    `left` are the recipients of a mail that others have and these shall be sent again.
+    """
 
     sent: bool
     final: bool = False
     detail: str = ""
+    left: tuple[str, ...] = field(default=(), repr=False)
 
 
 async def send(
-    channel: Channel, entity: Entity, entry: Entry, now: datetime, session: aiohttp.ClientSession
+    channel: Channel,
+    entity: Entity,
+    entry: Entry,
+    now: datetime,
+    session: aiohttp.ClientSession,
+    left: tuple[str, ...] = (),
 ) -> Result:
-    """Send an entity's message over a channel."""
+    """Send an entity's message over a channel; a mail only to those `left`, where some are."""
     if isinstance(channel, Mail):
-        return await asyncio.to_thread(_mail, channel, letter(channel, entity, entry))
+        to = left or channel.to
+        return await asyncio.to_thread(_mail, channel, letter(channel, entity, entry), to)
     return await _post(channel, entity, entry, now, session)
 
 
@@ -69,23 +81,36 @@ def signature(secret: str, identity: str, stamp: str, body: bytes) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def _mail(channel: Mail, mail: EmailMessage) -> Result:
+def _mail(channel: Mail, mail: EmailMessage, to: tuple[str, ...]) -> Result:
+    refused: dict[str, tuple[int, bytes]] = {}
+    waits: list[str] = []
+    fault: Result | None = None
     try:
         with smtplib.SMTP(channel.host, channel.port, timeout=PATIENCE) as server:
             if channel.starttls:
                 server.starttls(context=ssl.create_default_context())
             if channel.user:
                 server.login(channel.user, channel.password)
-            refused = server.send_message(mail, channel.sender, list(channel.to))
-    except smtplib.SMTPRecipientsRefused as error:
-        final = all(code >= 500 for code, _ in error.recipients.values())
-        return Result(sent=False, final=final, detail="every recipient was refused")
+            for first in range(0, len(to), AT_ONCE):
+                some = to[first : first + AT_ONCE]
+                waits = list(to[first:])
+                try:
+                    refused |= server.send_message(mail, channel.sender, list(some))
+                except smtplib.SMTPRecipientsRefused as error:
+                    refused |= error.recipients
+                waits = list(to[first + AT_ONCE :])
     except smtplib.SMTPResponseException as error:
-        return Result(sent=False, final=error.smtp_code >= 500, detail=f"SMTP {error.smtp_code}")
+        fault = Result(False, error.smtp_code >= 500, f"SMTP {error.smtp_code}")
     except (smtplib.SMTPException, OSError) as error:
-        return Result(sent=False, detail=type(error).__name__)
+        fault = Result(False, detail=type(error).__name__)
+    later = [one for one, (code, _) in refused.items() if code < 500]
+    done = len(to) - len(waits) - len(refused)
+    if fault is not None:
+        return fault if not done else replace(fault, left=(*later, *waits))
+    if len(refused) == len(to):
+        return Result(False, final=not later, detail="every recipient was refused")
     note = f"{len(refused)} of {len(channel.to)} recipients were refused" if refused else ""
-    return Result(sent=True, detail=note)
+    return Result(not later, detail=note, left=tuple(later))
 
 
 async def _post(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
@@ -17,8 +17,8 @@ from aiosmtpd.controller import Controller
 from apps.alerts.channels.config import PUBLIC, Channel, Mail, Webhook
 from apps.alerts.channels.letters import MOST_TRIES
 from apps.alerts.channels.messenger import CURSOR_ID, Messenger
-from apps.alerts.channels.senders import signature
-from broker.client import Client, Entity, NotFound, timestamp, value
+from apps.alerts.channels.senders import AT_ONCE, signature
+from broker.client import Client, Entity, Event, NotFound, timestamp, value
 from tests.support import free_port
 from tests.support.patience import PATIENCE
 
@@ -81,7 +81,18 @@ class Sink:
     def __init__(self) -> None:
         self.letters: list[tuple[list[str], bytes]] = []
         self.answer = "250 OK"
+        self.busy: set[str] = set()
+        """Recipients that are to be tried again later, once."""
         self.port = free_port()
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
+        if address in self.busy:
+            self.busy.remove(address)
+            return "450 later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         if self.answer.startswith("250"):
@@ -286,3 +297,65 @@ async def test_what_was_published_before_the_first_start_is_not_sent(
     async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
         await last(client, receiver)
     assert len(receiver.got) == 1
+
+
+async def test_recipient_who_is_to_be_tried_later_is_and_the_others_are_not_told_twice(
+    client: Client, sink: Sink
+):
+    wall = Wall()
+    sink.busy.add("two@citizen.example")
+    async with running(client, mail(sink), wall=wall):
+        await client.create(alert())
+        await entries(client, "queued")
+        wall.seconds = 6
+        await entries(client, "sent")
+    assert [to for to, _ in sink.letters] == [["one@citizen.example"], ["two@citizen.example"]]
+
+
+async def test_list_of_many_is_told_in_parts_a_server_takes(client: Client, sink: Sink):
+    to = tuple(f"{number}@citizen.example" for number in range(AT_ONCE + 1))
+    async with running(client, replace(mail(sink), to=to)):
+        await client.create(alert())
+        await entries(client, "sent")
+    assert [len(to) for to, _ in sink.letters] == [AT_ONCE, 1]
+
+
+async def test_message_queued_while_the_clock_was_ahead_goes_out_once_it_is_right(
+    client: Client, receiver: Receiver
+):
+    at = timestamp(START + timedelta(days=1))
+    early = {"channel": "signage", "message": ALERT, "status": "queued", "attempts": 0, "at": at}
+    await client.create(alert(channels=[early]))
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
+        await entries(client, "sent")
+
+
+async def test_alert_that_cannot_be_written_fails_and_the_next_goes_out(
+    client: Client, receiver: Receiver
+):
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
+        await client.create(alert(dateIssued="soon"))
+        await entries(client, "failed")
+        await last(client, receiver)
+
+
+async def test_alert_of_no_level_goes_out_as_one_of_the_lowest(client: Client, receiver: Receiver):
+    async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
+        await client.create(alert(alertLevel=0))
+        await entries(client, "sent")
+
+
+async def test_what_is_in_force_is_told_after_changes_were_missed_for_good(
+    client: Client, receiver: Receiver
+):
+    hook = Webhook("signage", PUBLIC, receiver.url, "s")
+    async with running(client, hook):
+        await last(client, receiver)
+    await client.create(alert())
+    await client.create({**alert(alertState="superseded"), "id": "urn:ngsi-ld:Alert:2"})
+    missed = Messenger(client, [hook], clock=Wall().now)
+    await missed.load()
+    await missed.take(Event("reset", 100))
+    (entry,) = await entries(client, "queued", tries=0)
+    assert entry["message"] == ALERT
+    assert value(await client.retrieve("urn:ngsi-ld:Alert:2"), "channels") is None
