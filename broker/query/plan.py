@@ -7,7 +7,7 @@ still to be tested.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal, TypeAlias
@@ -147,19 +147,21 @@ def required_ids(node: Node) -> frozenset[str] | None:
     return found
 
 
-def given_type(node: Node, iri: str) -> Node:
-    """Return what is left to test of `node` for entities known to have the type `iri`."""
+def given_types(node: Node, iris: Set[str]) -> Node:
+    """Return what is left to test of `node` for entities known to have one of these types."""
     match node:
-        case HasType(wanted) if wanted == iri:
+        case HasType(wanted) if iris <= {wanted}:
             return And(())
         case And(nodes):
-            rest = [given_type(each, iri) for each in nodes]
+            rest = [given_types(each, iris) for each in nodes]
             return _joined(tuple(each for each in rest if each != And(())))
         case Or(nodes):
-            options = tuple(given_type(each, iri) for each in nodes)
+            if iris <= {each.iri for each in nodes if isinstance(each, HasType)}:
+                return And(())
+            options = tuple(given_types(each, iris) for each in nodes)
             return And(()) if And(()) in options else Or(options)
         case Not(inner):
-            return Not(given_type(inner, iri))
+            return Not(given_types(inner, iris))
     return node
 
 

@@ -90,14 +90,11 @@ def _compile(node: Node, intern: Intern, entity: str) -> Sql:
         case And(nodes):
             return chain(" AND ", [_compile(each, intern, entity) for each in nodes], TRUE)
         case Or(nodes):
-            return chain(" OR ", [_compile(each, intern, entity) for each in nodes], FALSE)
+            return _any(nodes, intern, entity)
         case Not(inner):
             return join("(NOT ", _compile(inner, intern, entity), ")")
         case HasType(iri):
-            return Sql(
-                f"EXISTS (SELECT 1 FROM json_each({entity}.doc, '$.type') x WHERE x.value = ?)",
-                (iri,),
-            )
+            return _has_type((iri,), entity)
         case IdIn(ids):
             return _id_in(ids, entity)
         case IdMatches(pattern):
@@ -116,6 +113,21 @@ def _compile(node: Node, intern: Intern, entity: str) -> Sql:
             return _geo(node, intern, entity)
         case Linked():
             return _linked(node, intern, entity)
+
+
+def _any(nodes: tuple[Node, ...], intern: Intern, entity: str) -> Sql:
+    """Return the condition that one of them holds; an entity's types are looked at once."""
+    iris = tuple(node.iri for node in nodes if isinstance(node, HasType))
+    parts = [_compile(each, intern, entity) for each in nodes if not isinstance(each, HasType)]
+    return chain(" OR ", [_has_type(iris, entity), *parts] if iris else parts, FALSE)
+
+
+def _has_type(iris: tuple[str, ...], entity: str) -> Sql:
+    return Sql(
+        f"EXISTS (SELECT 1 FROM json_each({entity}.doc, '$.type') x "
+        f"WHERE x.value IN ({marks(iris)}))",
+        iris,
+    )
 
 
 def _id_in(ids: tuple[str, ...], entity: str) -> Sql:

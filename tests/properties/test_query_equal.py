@@ -14,7 +14,7 @@ from broker.query.plan import (
     TEXT_LENGTH,
     GeoTerm,
     IndexTerm,
-    given_type,
+    given_types,
     index_terms,
     required_ids,
     required_types,
@@ -142,15 +142,17 @@ def test_required_types_and_ids_hold_for_every_match(
 
 
 @given(towns())
-def test_given_type_changes_nothing_for_entities_of_that_type(
+def test_given_types_change_nothing_for_entities_of_one_of_them(
     drawn: tuple[list[Entity], list[Node]],
 ) -> None:
     town, queries = drawn
     for node in queries:
         holds = compile_predicate(node)
         for entity in town:
-            rest = compile_predicate(given_type(node, entity["type"][0]))
-            assert rest(entity) == holds(entity)
+            required = required_types(node) or frozenset()
+            for iris in ({entity["type"][0]}, {entity["type"][0], *required}):
+                rest = compile_predicate(given_types(node, iris))
+                assert rest(entity) == holds(entity)
 
 
 @given(towns())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -21,15 +21,10 @@ from broker.store.sqlite.connection import Run
 Test: TypeAlias = tuple[str, tuple[Any, ...]]
 """An SQL condition on an entity `e`, and its bindings."""
 
-OF_TYPE: Final = (
-    "(e.type = ? OR (e.type = 0 AND "
-    "EXISTS (SELECT 1 FROM etype t WHERE t.type = ? AND t.key = e.id)))"
-)
-
 
 @dataclass(slots=True)
 class Conditions:
-    """The tests of one query. `where` leaves a single required type to the walk.
+    """The tests of one query. `where` leaves the types that are required to the walk.
 
     `numbers` has the number of every attribute in it, `types` are those a walk goes through.
     `noted` is an SQL condition that always holds, put before every test of a document.
@@ -56,13 +51,17 @@ class Conditions:
         """Return the test for what an index offers, which may be out of date in all it says.
 
         Even the number may by now be that of another tenant's entity, which has none of these
-        names. More than one type `where` tests itself.
+        names.
         """
         test, bindings = self.exact()
-        if self.types is None or len(self.types) > 1:
+        if self.types is None:
             return test, bindings
-        (nid,) = self.types
-        return f"{OF_TYPE} AND {test}", (nid, nid, *bindings)
+        marks = ", ".join("?" * len(self.types))
+        return (
+            f"(e.type IN ({marks}) OR (e.type = 0 AND EXISTS "
+            f"(SELECT 1 FROM etype t WHERE t.type IN ({marks}) AND t.key = e.id))) AND {test}",
+            (*self.types, *self.types, *bindings),
+        )
 
     def rest(self, offer: Offer) -> Test:
         """Return the test of what an exact index does not decide."""

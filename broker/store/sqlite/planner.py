@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from broker.query.ast import EntityQuery
 from broker.query.plan import (
     attributes,
-    given_type,
+    given_types,
     index_terms,
     required_ids,
     required_types,
@@ -30,7 +30,7 @@ from broker.store.sqlite.plan import Plan, Row
 
 Read: TypeAlias = Callable[[Budget], tuple[list[Row], int | None]]
 
-MOST_TYPES: Final = 16
+MOST_TYPES: Final = 100
 """Types up to which a query is driven by type; beyond, all entities of the tenant are walked."""
 
 
@@ -56,13 +56,14 @@ def plan(
         known = [(iri, nid) for iri in sorted(iris) if (nid := names.nid(iri)) is not None]
         if not known:
             return lambda budget: ([], 0 if query.count else None)
-        types = [nid for _, nid in known]
-        if len(iris) == 1 and ids is None:
-            where = given_type(where, known[0][0])
+        if len(known) <= MOST_TYPES:
+            types = [nid for _, nid in known]
+            if ids is None:
+                where = given_types(where, {iri for iri, _ in known})
     return make(
         tid=tid,
         query=query,
-        types=types if types is not None and len(types) <= MOST_TYPES else None,
+        types=types,
         ids=None if ids is None else sorted(ids),
         where=where,
         numbers={

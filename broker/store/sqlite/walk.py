@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from itertools import chain
+from typing import Any, Final, TypeAlias
 
 from broker.store.sqlite.candidates import Candidates
 from broker.store.sqlite.conditions import Test
@@ -11,6 +12,8 @@ from broker.store.sqlite.connection import Run
 
 Met: TypeAlias = list[tuple[str, int, int]]
 """Id, version and number of entities, in order."""
+
+_TYPED: Final = "CROSS JOIN entity e ON e.eid = t.eid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +72,24 @@ class Walk:
         sifted = () if sieve is None else sieve.bindings
         ends = () if end is None else (end,)
         if self.types is None:
-            text = (
-                "SELECT e.id, e.version, e.eid FROM entity e WHERE e.tid = ? AND e.id > ? "
-                f"{_until('e.id', end)} {_sifted('e', sieve)} AND {condition}"
-            )
+            source = "entity e WHERE e.tid = ? AND e.id > ? " + _until("e.id", end)
+            text = f"{source} AND {_sifted('e', sieve)} {condition} ORDER BY e.id"
             bindings: tuple[Any, ...] = (self.tid, start, *ends, *sifted, *tested)
+        elif len(self.types) == 1:
+            source = f"{_TYPED} WHERE t.type = ? AND t.key > ? {_until('t.key', end)}"
+            text = f"etype t {source} AND {_sifted('t', sieve)} {condition} ORDER BY t.key"
+            bindings = (*self.types, start, *ends, *sifted, *tested)
         else:
-            text = " UNION ".join(
-                [
-                    "SELECT e.id, e.version, e.eid FROM etype t CROSS JOIN entity e "
-                    "ON e.eid = t.eid WHERE t.type = ? AND t.key > ? "
-                    f"{_until('t.key', end)} {_sifted('t', sieve)} AND {condition}"
-                ]
-                * len(self.types)
-            )
-            bindings = tuple(
-                each for nid in self.types for each in (nid, start, *ends, *sifted, *tested)
-            )
-        order = "t.key" if self.types is not None and len(self.types) == 1 else "1"
+            part = f"SELECT key, eid FROM etype WHERE type = ? AND key > ? {_until('key', end)}"
+            parts = " UNION ".join([part] * len(self.types))
+            # The LIMIT keeps SQLite from dropping the order, in which the parts are merged.
+            source = f"({parts} ORDER BY 1, 2 LIMIT -1) t {_TYPED}"
+            text = f"{source} WHERE {_sifted('t', sieve)} {condition}"
+            starts = chain.from_iterable((nid, start, *ends) for nid in self.types)
+            bindings = (*starts, *sifted, *tested)
         met: Met = self.run(
-            f"{text} ORDER BY {order} LIMIT ? OFFSET ?", (*bindings, limit, offset)
+            f"SELECT e.id, e.version, e.eid FROM {text} LIMIT ? OFFSET ?",
+            (*bindings, limit, offset),
         ).fetchall()
         return met
 
@@ -99,4 +100,4 @@ def _until(key: str, end: str | None) -> str:
 
 def _sifted(alias: str, sieve: Candidates | None) -> str:
     # The plus keeps SQLite from beginning with the sieve, out of order.
-    return "" if sieve is None else f"AND +{alias}.eid IN ({sieve.text})"
+    return "" if sieve is None else f"+{alias}.eid IN ({sieve.text}) AND"

@@ -7,7 +7,7 @@ from broker.query.geo import parse_geo
 from broker.query.plan import (
     GeoTerm,
     IndexTerm,
-    given_type,
+    given_types,
     index_terms,
     required_ids,
     required_types,
@@ -105,9 +105,12 @@ def test_required_ids_are_those_in_every_list() -> None:
     assert required_ids(Or((IdIn(("urn:x:1",)),))) is None
 
 
-def test_given_type_leaves_the_rest() -> None:
+def test_given_types_leave_the_rest() -> None:
     rest = parse_q("a>5", expand)
-    assert given_type(And((RIVER, rest)), "urn:t:River") == rest
-    assert given_type(And((Or((RIVER, LAKE)), rest)), "urn:t:River") == rest
-    assert given_type(And((RIVER, LAKE)), "urn:t:River") == LAKE
-    assert given_type(RIVER, "urn:t:River") == And(())
+    assert given_types(And((RIVER, rest)), {"urn:t:River"}) == rest
+    assert given_types(And((Or((RIVER, LAKE)), rest)), {"urn:t:River"}) == rest
+    assert given_types(And((RIVER, LAKE)), {"urn:t:River"}) == LAKE
+    assert given_types(RIVER, {"urn:t:River"}) == And(())
+    both = {"urn:t:River", "urn:t:Lake"}
+    assert given_types(And((Or((RIVER, LAKE)), rest)), both) == rest
+    assert given_types(And((RIVER, rest)), both) == And((RIVER, rest))
