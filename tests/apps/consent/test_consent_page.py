@@ -269,6 +269,7 @@ async def test_officer_records_a_guardian_who_decides_for_the_minor_by_keyboard(
         await operator.create(seen("2", "u-taro"))
     officer = await sign_in(town, "bosai")
     await press(officer, "a[href^='/guardians']")
+    await expect(officer.locator("#guardian")).to_be_visible()
     await write(officer, "#guardian", "u-hanako")
     await write(officer, "#ward", "u-taro")
     await officer.locator("#born").fill(f"{datetime.now(UTC).year - 9}-04-02")
@@ -285,12 +286,14 @@ async def test_officer_records_a_guardian_who_decides_for_the_minor_by_keyboard(
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
     assert await barriers(page) == []
     await press(page, "a.read")
+    await expect(page.locator(".notice")).to_be_visible()
     await expect(page.locator(".whose")).to_contain_text("u-taro")
     await press(page, "button.agree")
     await expect(page.locator(".told")).to_have_text("同意を記録しました。")
     await expect(page.locator(".whose")).to_contain_text("u-taro")
     assert await seen_by_fire_corps(town) == 1
     await press(page, "a.withdraw")
+    await expect(page.locator(".what-stops")).to_contain_text("データを消します")
     await press(page, "button.confirm")
     await expect(page.locator(".told")).to_contain_text("同意を取り消しました")
     await expect(page.locator(".whose")).to_contain_text("u-taro")
