@@ -22,6 +22,7 @@ from consent.identity.limits import Limits
 from consent.identity.model import Client, Shown
 from consent.identity.usage import Usage
 from consent.log.entry import Deed
+from consent.policies.ids import may_be_named, types_by_name
 from consent.policies.living import LivingPolicies
 from consent.policies.personal import Asking, PersonalData, holder_of
 from consent.policies.rule import Rule
@@ -96,6 +97,7 @@ class PolicyGuard:
         self.counted = [rule for rule in every if rule.kind == "aggregateOnly" and rule.permits]
         self._rules = tuple(rule for rule in every if rule not in (*bound, *self.counted))
         self.personal = PersonalData(bound)
+        self._names = types_by_name(every)
         self._forget()
         self._moments = sorted(
             moment for rule in every for moment in (rule.since, rule.until) if moment
@@ -155,6 +157,8 @@ class PolicyGuard:
             if side is not None:
                 self._check(caller, action, sight.attributes(side), changed, whole)
         self._check_types(caller, action, sight, before, after)
+        if before is None and after is not None and not may_be_named(sight, after, self._names):
+            raise self._refusal(caller, f"This caller may not create {after['id']} by its id.")
         self._keep(caller, tenant, before, after)
         if after is not None and self.policies is not None:
             self.policies.check(tenant, after)

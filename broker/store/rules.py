@@ -43,6 +43,14 @@ def check_change(
                 "entities of this type stay, and cannot have an expiresAt",
                 "Leave expiresAt out.",
             )
+        if after is not None and _ends(rule, after):
+            raise _broken(
+                "balanced",
+                type_iri,
+                entity["id"],
+                "what is summed would go by itself, with nothing to balance it",
+                "Leave expiresAt out of the entity and of what is summed.",
+            )
         if rule.writers is not None and client is not None and client not in rule.writers:
             raise _broken(
                 "writer",
@@ -116,6 +124,16 @@ def _applying(
         rule = rules.get(type_iri)
         if rule is not None:
             yield type_iri, rule
+
+
+def _ends(rule: TypeRules, entity: Entity) -> bool:
+    """Say whether something that a `balanced` rule sums has an expiresAt."""
+    if rule.balanced is None:
+        return False
+    summed = (entity["attrs"].get(name or "", {}) for name in (rule.balanced, rule.balanced_by))
+    return "expiresAt" in entity or any(
+        "expiresAt" in one for instances in summed for one in instances.values()
+    )
 
 
 def _check_bounds(type_iri: str, rule: TypeRules, before: Entity | None, entity: Entity) -> None:

@@ -246,6 +246,23 @@ async def test_who_may_write_one_type_passes_nothing_for_another(town: Town):
     assert (await town.ask("PUT", f"{ENTITIES}/urn:x:2", "office", both)).status == 204
 
 
+@pytest.mark.parametrize(
+    ("named", "key", "status"),
+    [("Gauge", "noter", 403), ("gauge", "noter", 403), ("Note", "noter", 201),
+     ("Other", "noter", 201), ("Gauge", "office", 201)],
+)  # fmt: skip
+async def test_id_that_names_a_type_is_taken_by_who_may_write_that_type(
+    town: Town, named: str, key: str, status: int
+):
+    entity = {"id": f"urn:ngsi-ld:{named}:{key}", "type": "Note", "level": 9}
+    answer = await town.ask("POST", ENTITIES, key, entity)
+    assert answer.status == status
+    if status == 403:
+        answer = await town.ask("POST", "/ngsi-ld/v1/entityOperations/upsert", key, [entity])
+        assert answer.json()["errors"][0]["error"]["status"] == 403
+        assert (await town.ask("GET", f"{ENTITIES}/{entity['id']}", "admin")).status == 404
+
+
 async def test_device_that_owns_an_entity_whole_makes_it_nothing_else(town: Town):
     path = f"{ENTITIES}/urn:x:1"
     answer = await town.ask("PATCH", path, "box", {"type": ["Gauge", "Note"], "level": 5})

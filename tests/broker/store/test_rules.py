@@ -36,6 +36,24 @@ def test_only_named_clients_write() -> None:
     refused(rules, entity(), None, "")
 
 
+def _ending(value: Any) -> Any:
+    return {DEFAULT: {**prop(value)[DEFAULT], "expiresAt": "2999-01-01T00:00:00Z"}}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {**entity(level=prop(1)), "expiresAt": "2999-01-01T00:00:00Z"},
+        entity(level=_ending(1)),
+        entity(level=prop(1), name=_ending("a")),
+    ],
+)
+def test_what_is_summed_has_no_end(after: Any) -> None:
+    rules = TypeRules(balanced=LEVEL, balanced_by=NAME)
+    assert "expiresAt" in str(refused(rules, None, after).remedy)
+    check_change({SHELTER: TypeRules(balanced=LEVEL)}, "", None, entity(name=_ending("a")))
+
+
 @pytest.mark.parametrize("value", [-1, -0.001, 11])
 def test_numbers_out_of_bounds_are_refused(value: float) -> None:
     rules = TypeRules(bounded=((LEVEL, 0, 10),))
