@@ -91,6 +91,8 @@ class Directory:
             )
         if entry.url is None:
             await self._own.delete(tenant, entry.id)
+            # Of one of the default tenant, others that used it have a copy, which all share.
+            self._loader.forget_copies(lambda url: own_id(url) == entry.id)
             self._loader.uses.forget(tenant, entry.id)
         else:
             self._loader.forget(entry.url, tenant)

@@ -50,5 +50,10 @@ class WeightedCache(Generic[K, V]):
         for key in [key for key, (value, _) in self._entries.items() if holds(value)]:
             self.drop(key)
 
+    def drop_keys(self, holds: Callable[[K], bool]) -> None:
+        """Forget the values under keys of which something holds."""
+        for key in filter(holds, list(self._entries)):
+            self.drop(key)
+
     def __len__(self) -> int:
         return len(self._entries)

@@ -92,9 +92,9 @@ class Documents:
         self._kept.put(url, kept, document.size + len(url))
         return kept
 
-    def drop(self, url: str) -> None:
-        """Forget a document."""
-        self._kept.drop(url)
+    def drop_where(self, meant: Callable[[str], bool]) -> None:
+        """Forget the documents that were asked for by a URL that is meant."""
+        self._kept.drop_keys(meant)
 
     async def close(self) -> None:
         """Stop fetching and close the connections."""

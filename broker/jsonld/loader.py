@@ -155,9 +155,13 @@ class ContextLoader:
 
     def forget(self, url: str, tenant: str) -> None:
         """Forget a remote document, and that the tenant used it."""
-        self._documents.drop(url)
-        self._contexts.drop_where(lambda one: url in one.remote)
+        self.forget_copies(url.__eq__)
         self.uses.forget(tenant, url)
+
+    def forget_copies(self, meant: Callable[[str], bool]) -> None:
+        """Forget all remote documents of which the URL is meant."""
+        self._documents.drop_where(meant)
+        self._contexts.drop_where(lambda one: any(map(meant, one.remote)))
 
     async def trace(
         self, name: str, source: Json, *, place: str, tenant: str = ""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import pytest
 from aiohttp import web
@@ -40,6 +40,7 @@ async def site() -> AsyncIterator[Site]:
     """Serve a context document on loopback."""
     site, app = Site(), web.Application()
     app.router.add_get("/context.jsonld", site.answer)
+    app.router.add_get(CONTEXTS + "/{name}", site.answer)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -148,6 +149,19 @@ async def test_a_deleted_context_is_gone_at_once(client: Client) -> None:
     refused(await client.get(path), 404, "ResourceNotFound")
     refused(await client.post(ENTITIES, gauge(2), link(at(path))), 504, "LdContextNotAvailable")
     refused(await client.delete(path), 404, "ResourceNotFound")
+
+
+async def test_a_deleted_context_is_gone_where_another_tenant_had_used_it(
+    client: Client, site: Site
+) -> None:
+    path = await host(client)
+    url = urljoin(site.url, path)
+    for headers in ({"ngsild-tenant": "drill"}, {}):
+        assert (await client.post(ENTITIES, gauge(), {**link(url), **headers})).status == 201
+    assert site.visits == 1
+    site.context = None
+    assert (await client.delete(path)).status == 204
+    refused(await client.post(ENTITIES, gauge(2), link(url)), 504, "LdContextNotAvailable")
 
 
 @pytest.mark.parametrize(
