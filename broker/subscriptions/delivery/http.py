@@ -18,11 +18,13 @@ from broker.subscriptions.delivery.answer import judge
 from broker.subscriptions.delivery.connection import Answer, Connection
 from broker.subscriptions.delivery.message import Message
 from broker.subscriptions.delivery.policy import OUTDATED, Fate, Tried
-from broker.subscriptions.delivery.resolve import NoConnection, Resolver
+from broker.subscriptions.delivery.resolve import REMEMBERED, NoConnection, Resolver
 from broker.subscriptions.endpoint import Address
 
 IDLE: Final = 30.0
 """Seconds a connection is kept unused."""
+ELSEWHERE = 2.0
+"""Seconds that one of several addresses has for a connection before the next is tried."""
 KEPT: Final = 16
 """Unused connections kept for each origin."""
 
@@ -43,6 +45,8 @@ class HttpSender:
         self._tls: ssl.SSLContext | None = None
         self._idle: dict[str, deque[Connection]] = {}
         self._busy: set[Connection] = set()
+        self._reached: dict[str, str] = {}
+        """The address that last took a connection, by origin, where a name has several."""
 
     async def send(
         self, address: Address, message: Message, *, attempt: int, timeout: float
@@ -89,6 +93,8 @@ class HttpSender:
 
     def tidy(self, now: float) -> None:
         """Close connections unused for long."""
+        while len(self._reached) > REMEMBERED:
+            del self._reached[next(iter(self._reached))]
         for origin, kept in list(self._idle.items()):
             while kept and (now - kept[0].since > IDLE or not kept[0].open):
                 kept.popleft().abort()
@@ -149,20 +155,21 @@ class HttpSender:
             connection.transport.close()
 
     async def _connect(self, address: Address) -> Connection:
-        loop = asyncio.get_running_loop()
-        tls = self._tls_context() if address.secure else None
-        name = address.host if tls is not None else None
+        """Connect to the first address that takes a connection; the one that last did comes first.
+
+        One that says nothing, as of a network that leads nowhere, keeps nobody from the next.
+        """
+        found = await self._resolver.addresses(address)
+        known = self._reached.get(address.origin)
+        targets = sorted(found, key=lambda target: target != known)
         reason = "No connection can be made to the receiver."
-        for target in await self._resolver.addresses(address):
-            connection = Connection()
-
-            def made(one: Connection = connection) -> Connection:
-                return one
-
+        for place, target in enumerate(targets, 1):
+            patience = None if place == len(targets) else ELSEWHERE
             try:
-                await loop.create_connection(
-                    made, target, address.port, ssl=tls, server_hostname=name
-                )
+                async with asyncio.timeout(patience):
+                    connection = await self._connect_to(target, address)
+            except TimeoutError:
+                reason = "The receiver's address does not answer."
             except ssl.SSLError as error:
                 reason = f"TLS with the receiver failed: {error.reason or 'no common ground'}."
             except ConnectionRefusedError:
@@ -170,8 +177,19 @@ class HttpSender:
             except OSError:
                 reason = "No connection can be made to the receiver."
             else:
+                if len(targets) > 1:
+                    self._reached[address.origin] = target
                 return connection
         raise NoConnection(Fate.NO_ANSWER, reason)
+
+    async def _connect_to(self, target: str, address: Address) -> Connection:
+        tls = self._tls_context() if address.secure else None
+        name = address.host if tls is not None else None
+        connection = Connection()
+        await asyncio.get_running_loop().create_connection(
+            lambda: connection, target, address.port, ssl=tls, server_hostname=name
+        )
+        return connection
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:

@@ -25,6 +25,9 @@ IDLE: Final = 120.0
 CONNACK = 5.0
 """Seconds a broker has for its answer to CONNECT."""
 
+FRAME: Final = 10
+"""Bytes around topic and payload in a packet: head, two lengths, packet id, no properties."""
+
 V5: Final = "mqtt5.0"
 V311: Final = "mqtt3.1.1"
 _PROTOCOLS = {V5: aiomqtt.ProtocolVersion.V5, V311: aiomqtt.ProtocolVersion.V311}
@@ -59,7 +62,7 @@ class _Key:
 class _Link:
     """An open connection. `lost` is done once it is not."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
         self.used = asyncio.get_running_loop().time()
         self.lost = asyncio.ensure_future(self._watch())
@@ -103,6 +106,8 @@ class MqttSender:
                 link.used = loop.time()
                 if not message.holds():
                     return Tried(Fate.NOT_NOW, OUTDATED)
+                if too_long := _too_long(link.client.most_bytes, address.target, payload):
+                    return Tried(Fate.REFUSED, too_long)
                 return await self._publish(link, address.target, payload, quality.qos)
         except TimeoutError:
             await self._drop(key)
@@ -256,6 +261,14 @@ def envelope(message: Message, attempt: int) -> bytes:
     """Return the MQTT message: the notification, and beside it what HTTP puts in headers."""
     metadata = dict(with_attempt(message, attempt))
     return orjson.dumps({"metadata": metadata, "body": orjson.Fragment(message.body)})
+
+
+def _too_long(most: int | None, topic: str, payload: bytes) -> str:
+    """Say that a broker does not take a message, which would end the connection that all use."""
+    size = len(payload) + len(topic.encode()) + FRAME
+    if most is None or size <= most:
+        return ""
+    return f"The notification has {len(payload)} bytes; the MQTT broker takes packets of {most}."
 
 
 def _dead(opening: asyncio.Task[_Link]) -> bool:

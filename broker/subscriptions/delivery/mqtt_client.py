@@ -20,6 +20,9 @@ class Client(aiomqtt.Client):
     connection that nobody waited for be logged as an error.
     """
 
+    most_bytes: int | None = None
+    """The longest packet the broker takes, where it says one (MQTT 5, §3.2.2.3.6)."""
+
     _failed = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -40,6 +43,8 @@ class Client(aiomqtt.Client):
             self._loop.call_soon_threadsafe(self._client._sock_close)
 
     def _on_connect(self, *args: Any, **options: Any) -> None:
+        properties = args[4] if len(args) > 4 else options.get("properties")
+        self.most_bytes = getattr(properties, "MaximumPacketSize", None)
         if self._failed:
             self._client._sock_close()
         else:

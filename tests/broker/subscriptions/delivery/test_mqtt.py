@@ -121,6 +121,23 @@ async def test_one_connection_serves_all_topics_of_a_broker(tmp_path: Path) -> N
     assert topics == {f"t/{n}" for n in range(40)}
 
 
+@pytest.mark.parametrize("qos", [0, 1, 2])
+async def test_a_message_longer_than_the_broker_takes_is_refused_and_cuts_nobody_off(
+    tmp_path: Path, qos: int
+) -> None:
+    port, most = free_port(), 2000
+    topic = f"mqtt://{HOST}:{port}/t"
+    limits = ("allow_anonymous true", f"max_packet_size {most}")
+    async with mosquitto(port, tmp_path, *limits), sender() as mqtt:
+        for size, fate in ((most, Fate.REFUSED), (most - 100, Fate.DELIVERED)):
+            long = Message(b'"' + b"x" * (size - 2) + b'"', ())
+            tried = await mqtt.send(
+                parse_endpoint(topic), long, Quality(qos=qos), attempt=1, timeout=PATIENCE
+            )
+            assert tried.fate is fate
+        assert await send(mqtt, topic, Quality(qos=1)) == Tried(Fate.DELIVERED)
+
+
 async def test_a_broker_that_comes_back_is_connected_to_again(tmp_path: Path) -> None:
     port = free_port()
     uri = f"mqtt://{HOST}:{port}/t"

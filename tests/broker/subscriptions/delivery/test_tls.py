@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from broker.egress import Egress
+from broker.subscriptions.delivery import http as http_sender
 from broker.subscriptions.delivery.http import HttpSender
 from broker.subscriptions.delivery.message import Message
 from broker.subscriptions.delivery.mqtt import MqttSender, Quality
@@ -21,6 +22,7 @@ from tests.support import free_port, require_tool
 from tests.support.patience import PATIENCE
 from tests.support.receivers import HOST, mosquitto
 
+NOWHERE = "127.0.0.2"
 MESSAGE = Message(b"{}", (("Content-Type", "application/json"),))
 
 
@@ -79,6 +81,32 @@ async def test_https_wants_the_receivers_own_certificate(
     else:
         assert tried.fate is Fate.NO_ANSWER
         assert "TLS" in tried.words
+
+
+async def test_address_that_says_nothing_keeps_nobody_from_the_next(
+    keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[str] = []
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(NOWHERE)
+        with contextlib.suppress(OSError):
+            await reader.read()
+        writer.transport.abort()
+
+    def two(*args: object, **options: object) -> list[tuple[object, ...]]:
+        return [(0, 0, 0, "", (address, 0)) for address in (NOWHERE, HOST)]
+
+    http = HttpSender(Resolver(Egress(local=True), two))
+    async with https_server(keys) as port, await asyncio.start_server(silent, NOWHERE, port):
+        address = parse_endpoint(f"https://localhost:{port}/")
+        for attempt, patience in ((1, 0.1), (2, PATIENCE)):
+            monkeypatch.setattr(http_sender, "ELSEWHERE", patience)
+            tried = await http.send(address, MESSAGE, attempt=attempt, timeout=PATIENCE)
+            assert tried == Tried(Fate.DELIVERED)
+            http.tidy(float("inf"))
+        await http.close()
+    assert met == [NOWHERE]
 
 
 @pytest.mark.parametrize(("name", "trusted"), [("localhost", True), (HOST, False)])
