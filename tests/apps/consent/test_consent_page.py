@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from apps.consent.app import ConsentSettings, centre
@@ -29,6 +30,8 @@ from tests.apps.test_barriers import barriers
 from tests.support.browser import chromium
 from tests.support.keyboard import press, write
 from tests.support.live import live_broker, serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PURPOSE = "urn:ngsi-ld:DataPurpose:432032:evacuation-support"
 PASSWORD = "four words are better"
@@ -83,7 +86,7 @@ def seen(local: str, user: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Running]:
+async def running(folder: Path, browser: Browser) -> AsyncIterator[Running]:
     """Run a broker with accounts and the consent centre, with a tag of Hanako's that was seen."""
     data = folder / "data"
     keys = _identities(data)
@@ -98,7 +101,6 @@ async def running(folder: Path) -> AsyncIterator[Running]:
         ) as url,
         serve(centre(ConsentSettings(url))) as page,
         Client(url, key=keys["operator"]) as client,
-        chromium() as browser,
     ):
         for entity in (*assessment_entities(datetime.now(UTC)), *purpose_entities()):
             await client.create(entity)
@@ -106,11 +108,22 @@ async def running(folder: Path) -> AsyncIterator[Running]:
         yield Running(url, page, keys, browser)
 
 
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Running]:
-    """Give a running consent centre."""
-    async with running(tmp_path) as found:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Give one browser for all tests of this file."""
+    async with chromium() as found:
         yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def town(tmp_path: Path, browser: Browser) -> AsyncIterator[Running]:
+    """Give a running consent centre, with nobody signed in."""
+    async with running(tmp_path, browser) as found:
+        try:
+            yield found
+        finally:
+            for context in browser.contexts:
+                await context.close()
 
 
 async def sign_in(town: Running, name: str, language: str = "ja") -> Page:
