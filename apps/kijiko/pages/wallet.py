@@ -64,6 +64,7 @@ class WalletPages:
         return self.frame.page(
             request, "wallet.html", status, told, here="/",
             purse=purse(wallet, self._site.town.now()),
+            contact=await self._site.town.holders.contact(wallet.holder),
             entries=entries(transfers, wallet.id, names),
             campaigns=await self._campaigns(language), consent=self._site.consent,
             declared=self._site.self_declared,

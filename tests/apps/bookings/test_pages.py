@@ -271,7 +271,7 @@ async def test_page_says_that_a_reduction_is_checked_and_staff_read_what_to_look
     assert ("club</option>" in before, TEXTS["en"]["reduction_note"] in before) == (True, True)
     path = await pages.book(reduction="welfare")
     page = await pages.page(f"{path}?lang=en")
-    for said in ("waiting for staff", "a reduction (welfare)", TEXTS["en"]["asked_easy"]):
+    for said in ("waiting for staff", "the reduction “welfare”", TEXTS["en"]["asked_easy"]):
         assert said in page
     assert "やさしい日本語" in await pages.page(f"{path}?lang=ja")
     assert "Asks for a reduction: welfare." in await pages.seen("/?lang=en")
