@@ -7,8 +7,10 @@ from typing import Any, Final
 
 import orjson
 
-from broker.errors import BadRequestData
+from broker.errors import BadRequestData, TooComplexQuery
 from broker.model.place import show
+
+MOST_SELECTORS: Final = 100
 
 
 class Asked(dict[str, str]):
@@ -138,6 +140,12 @@ def _entities(asked: Asked, name: str, value: Any, place: str) -> None:
             place,
             f"{name} must be a list of selectors that is not empty; this is {show(value)}.",
             'Send for example "entities": [{"type": "Gauge"}], or leave it out.',
+        )
+    if len(value) > MOST_SELECTORS:
+        raise TooComplexQuery(
+            f"There are {len(value)} selectors; {MOST_SELECTORS} are taken at once.",
+            place=place,
+            remedy="A selector may list types and ids; or split the query into several.",
         )
     for position, selector in enumerate(value):
         _check_selector(selector, f"{place}/{position}")

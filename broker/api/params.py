@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from broker.api.asked import place_of
 from broker.api.table import Param
-from broker.errors import BadRequestData, InvalidRequest
+from broker.errors import BadRequestData, InvalidRequest, TooComplexQuery
 from broker.jsonld.context import Context
 from broker.model.language import parse_languages
 from broker.model.names import check_attribute_name, check_dataset
 from broker.model.render import Form, Kind
 from broker.query.ids import parse_ids
 from broker.temporal.duration import parse_duration
+
+MOST_LISTED = 1000
+"""Names, or datasetIds, of one parameter."""
 
 _FORMATS = {
     "normalized": "normalized",
@@ -187,13 +190,25 @@ def whole(query: dict[str, str], name: str, default: int, maximum: int) -> int:
 
 def names(query: dict[str, str], name: str) -> tuple[str, ...] | None:
     """Return a list of attribute names as written, each checked; None where absent."""
-    text = query.get(name)
-    if text is None:
+    if name not in query:
         return None
-    found = tuple(part.strip() for part in text.split(","))
+    found = parts(query, name)
     for one in found:
         check_attribute_name(one, place_of(query, name))
     return found
+
+
+def parts(query: dict[str, str], name: str) -> tuple[str, ...]:
+    """Return the parts of a list; raises TooComplexQuery."""
+    text = query[name]
+    number = text.count(",") + 1
+    if number > MOST_LISTED:
+        raise TooComplexQuery(
+            f"`{name}` lists {number}; {MOST_LISTED} are taken at once.",
+            place=place_of(query, name),
+            remedy="List fewer, or ask several times.",
+        )
+    return tuple(part.strip() for part in text.split(","))
 
 
 def options(query: dict[str, str], allowed: frozenset[str]) -> frozenset[str]:
@@ -254,11 +269,10 @@ def form(query: dict[str, str], attrs: frozenset[str] | None = None) -> Form:
 
 def datasets(query: dict[str, str]) -> frozenset[str] | None:
     """Return the dataset instances to show, all where None (§4.5.5)."""
-    text = query.get("datasetId")
-    if text is None:
+    if "datasetId" not in query:
         return None
     place = place_of(query, "datasetId")
-    return frozenset(check_dataset(part.strip(), place) for part in text.split(","))
+    return frozenset(check_dataset(part, place) for part in parts(query, "datasetId"))
 
 
 def languages(query: dict[str, str]) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def _members(query: dict[str, str], context: Context) -> Members | None:
         )
     for parameter in ("drop", "keep"):
         if parameter in query:
-            names = [name.strip() for name in query[parameter].split(",")]
+            names = params.parts(query, parameter)
             expanded = [
                 name
                 if name == "scope"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.broker.api.data import OPERATIONS, gauge, refusal, urn
+from tests.broker.api.data import ENTITIES, OPERATIONS, gauge, refusal, urn
 from tests.support.asgi import Client
 
 QUERY = f"{OPERATIONS}/query"
@@ -102,6 +102,34 @@ async def test_what_is_no_query_is_refused_with_its_place(
 ) -> None:
     answer = await quick.post(QUERY, body)
     assert refusal(answer) == (400, "BadRequestData", place)
+
+
+MANY = [f"a{n}" for n in range(1001)]
+URNS = [f"urn:{n}" for n in range(1001)]
+
+
+@pytest.mark.parametrize(
+    ("members", "place"),
+    [
+        ({"entities": [{"type": name} for name in MANY[:101]]}, "entities"),
+        ({"attrs": MANY}, "attrs"),
+        ({"q": "level", "expandValues": MANY}, "expandValues"),
+        ({"q": "level", "jsonKeys": MANY}, "jsonKeys"),
+        ({"q": "level", "datasetId": URNS}, "datasetId"),
+    ],
+)
+async def test_a_list_that_would_hold_everybody_up_is_refused(
+    quick: Client, members: dict[str, Any], place: str
+) -> None:
+    answer = await asked(quick, **members)
+    assert refusal(answer) == (403, "TooComplexQuery", f"body:/{place}")
+
+
+async def test_a_list_in_an_address_has_the_same_bounds(quick: Client) -> None:
+    for method, name in (("GET", "attrs"), ("DELETE", "drop"), ("DELETE", "keep")):
+        path = f"{ENTITIES}?type=Gauge&{name}={','.join(MANY)}"
+        answer = await quick.request(method, path)
+        assert refusal(answer) == (403, "TooComplexQuery", f"query:{name}")
 
 
 async def test_a_selection_parameter_belongs_into_the_body(quick: Client) -> None:
