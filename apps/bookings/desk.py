@@ -32,8 +32,6 @@ MOST_OPEN: Final = 3
 """Bookings that one person may hold without having paid, so that nobody keeps slots from others."""
 OPEN: Final = f'status=="{Status.REQUESTED}","{Status.AWAITING_PAYMENT}"'
 """The condition of bookings that are asked for or wait for their payment."""
-OWED: Final = frozenset({Money.PENDING, Money.FAILED})
-"""States of a refund that can still be paid out at the counter."""
 COUNTER_HOLD: Final = timedelta(days=7)
 
 
@@ -127,7 +125,7 @@ class Desk:
 
         def done(case: Case) -> Case:
             for refund in case.refunds:
-                if refund.id == refund_id and refund.status in OWED:
+                if refund.id == refund_id and machine.is_handed_out(refund):
                     return machine.paid_back(case, refund, "counter", self._process.clock())
             return case
 
@@ -222,16 +220,18 @@ class Desk:
             booking_id, lambda case: machine.looked(case, now, by, how)
         )
 
-    async def approve(self, booking_id: str, by: str) -> Case:
+    async def approve(self, booking_id: str, by: str, *, reduced: bool = True) -> Case:
         """Agree to a booking that was asked for; its holder then has two days to pay.
 
-        Raises NotPossible.
+        Without `reduced` to the booking, but to no reduction. Raises NotPossible, NotBookable.
         """
-        now = self._process.clock()
+        now, town = self._process.clock(), await self.town()
 
         def approved(case: Case) -> Case:
-            wait = min(timedelta(days=2), max(case.booking.span.start - now, timedelta(minutes=15)))
-            return machine.approved(case, now, wait, by)
+            booking = case.booking
+            wait = min(timedelta(days=2), max(booking.span.start - now, timedelta(minutes=15)))
+            full = None if reduced else fee(town.space(booking.space).prices, booking.span)
+            return machine.approved(case, now, wait, by, full)
 
         return await self._process.change(booking_id, approved)
 

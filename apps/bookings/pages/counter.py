@@ -77,6 +77,7 @@ class Counter:
         self._templates = templates(HERE / "templates")
         self._deeds: dict[str, Callable[[dict[str, str], str], Awaitable[str]]] = {
             "approve": self._approve,
+            "approve-full": self._approve_full,
             "reject": self._reject,
             "cash": self._cash,
             "handed": self._handed,
@@ -236,6 +237,11 @@ class Counter:
 
     async def _approve(self, fields: dict[str, str], by: str) -> str:
         await self._site.desk.approve(_named(fields, BOOKING), by)
+        return ""
+
+    async def _approve_full(self, fields: dict[str, str], by: str) -> str:
+        """Agree to a booking, but not to the reduction it asks for."""
+        await self._site.desk.approve(_named(fields, BOOKING), by, reduced=False)
         return ""
 
     async def _reject(self, fields: dict[str, str], by: str) -> str:

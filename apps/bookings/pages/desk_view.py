@@ -11,7 +11,8 @@ from apps.bookings.core.when import local
 from apps.bookings.edge.mail import clock
 from apps.bookings.pages.showing import line, proof_of, reduction_name
 from apps.bookings.pages.site import TEXTS
-from apps.bookings.process.case import Booking, Case, Method, Money, Posted
+from apps.bookings.process.case import Booking, Case, Posted
+from apps.bookings.process.machine import is_handed_out
 from apps.bookings.wish import booking_number
 from apps.keys.misuse import OVERSTAY
 from broker.client import Entity, value
@@ -58,7 +59,7 @@ def refunds(
         | {"refund": one.id, "amount": f"{one.amount:,}", "why": _why(one.fault, t)}
         for case in cases
         for one in case.refunds
-        if one.status is Money.FAILED or (one.method is Method.CASH and one.status is Money.PENDING)
+        if is_handed_out(one)
     ]
 
 

@@ -49,12 +49,18 @@ def begun(booking: Booking, now: datetime, *, hold: timedelta, approval: bool) -
     return _accepted(Case(booking), now, hold)
 
 
-def approved(case: Case, now: datetime, hold: timedelta, by: str) -> Case:
-    """Return the case after staff agreed. Raises NotPossible."""
+def approved(case: Case, now: datetime, hold: timedelta, by: str, full: int | None = None) -> Case:
+    """Return the case after staff agreed, or agreed to it at the `full` price only.
+
+    Raises NotPossible.
+    """
     if case.booking.status is not Status.REQUESTED:
         raise NotPossible("not_requested")
-    agreed = replace(case, booking=replace(case.booking, accepted_by=by))
-    return _accepted(agreed, now, hold, told=True)
+    booking = replace(case.booking, accepted_by=by)
+    if full is None:
+        return _accepted(replace(case, booking=booking), now, hold, told="approved")
+    booking = replace(booking, fee=full, reduction="")
+    return _accepted(replace(case, booking=booking), now, hold, told="fullPrice")
 
 
 def rejected(case: Case, now: datetime, by: str) -> Case:
@@ -211,6 +217,13 @@ def paid_back(case: Case, refund: Payment, ref: str, now: datetime) -> Case:
     return with_payment(case, done)
 
 
+def is_handed_out(refund: Payment) -> bool:
+    """Say whether a refund is for the counter: it was paid there, or its provider gave it up."""
+    if refund.status is Money.PENDING:
+        return refund.method not in PROVIDED
+    return refund.status is Money.FAILED
+
+
 def not_paid_back(case: Case, refund: Payment, why: str) -> Case:
     """Return the case after a refund that is not possible: staff decide what is due."""
     given_up = replace(refund, status=Money.FAILED, fault=why, attempts=0, retry_at=None)
@@ -323,12 +336,12 @@ def with_keys(booking: Booking) -> Booking:
     return replace(booking, keys=(*booking.keys, *new))
 
 
-def _accepted(case: Case, now: datetime, hold: timedelta, *, told: bool = False) -> Case:
+def _accepted(case: Case, now: datetime, hold: timedelta, *, told: str = "") -> Case:
     booking = replace(case.booking, status=Status.AWAITING_PAYMENT, hold_until=now + hold)
     waits = replace(case, booking=booking)
     if booking.fee == 0:
         return captured(replace(waits, charge=_charge(booking, Method.EXEMPT)), now)
-    return written(waits, "approved") if told else waits
+    return written(waits, told) if told else waits
 
 
 def _confirmed(case: Case, now: datetime) -> Case:

@@ -12,13 +12,16 @@ OTHERS = ("urn:ngsi-ld:Building:432148:gym", GYM, "urn:ngsi-ld:FacilityBooking:4
           "nonsense", "urn:ngsi-ld:FacilityBooking:432148:<b>", "")  # fmt: skip
 
 
+DEEDS = ("approve", "approve-full", "reject", "cash", "handed", "nothing-due", "cancel", "move",
+         "pin", "resend", "seen")  # fmt: skip
+
+
 @pytest.mark.parametrize("named", OTHERS)
 async def test_counter_says_not_found_of_what_is_no_booking(pages: Pages, named: str):
     page = await pages.seen("/?lang=en&day=2026-12-01")
     fields = {"day": "2026-12-01", "staff": "s-7", "id": named, "date": "2026-12-01",
               "time": "09:00", "refund": "x"}  # fmt: skip
-    for deed in ("approve", "reject", "cash", "handed", "nothing-due", "cancel", "move", "pin",
-                 "resend", "seen"):  # fmt: skip
+    for deed in DEEDS:
         status, _, text = await pages.send(pages.desk, f"/act/{deed}?lang=en", page, **fields)
         assert (deed, status, TEXTS["en"]["refused_gone"] in text) == (deed, 404, True)
 
@@ -72,3 +75,26 @@ async def _not_paid_back(pages: Pages) -> Case:
     case = await town.case(held)
     assert [(one.status, one.fault) for one in case.refunds] == [(Money.FAILED, "failed")]
     return case
+
+
+async def test_refund_that_a_provider_has_under_way_is_not_handed_out_as_well(pages: Pages):
+    town = pages.town
+    held = await town.desk.pay((await town.desk.hold(wish())).booking.id, Method.CARD)
+    assert held.charge is not None
+    await town.provider.settle(held.charge.id, Outcome.CAPTURED)
+    await town.desk.noticed(held.charge.id)
+    case = await town.desk.cancel(held.booking.id, by_town=True)
+    await town.desk.handed_back(case.booking.id, case.refunds[0].id)
+    assert (await town.case(case)).refunds[0].status is Money.PENDING
+    await town.tick()
+    assert (await town.case(case)).refunds[0].status is Money.REFUNDED
+    assert town.provider.charges[held.charge.id].refunded == 600
+
+
+async def test_counter_offers_the_full_price_where_a_reduction_is_asked_for(pages: Pages):
+    held = await pages.town.desk.hold(wish(reduction="welfare"))
+    page = await pages.seen("/?lang=en&day=2026-12-01")
+    fields = {"day": "2026-12-01", "staff": "s-7", "id": held.booking.id}
+    assert TEXTS["en"]["approve_full"] in page
+    status, _, _ = await pages.send(pages.desk, "/act/approve-full?lang=en", page, **fields)
+    assert (status, (await pages.town.case(held)).booking.fee) == (200, 600)

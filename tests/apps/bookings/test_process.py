@@ -171,6 +171,16 @@ async def test_reduction_waits_for_staff_who_agree_or_do_not(town: Stage):
     assert {one.rpartition(":")[2][:8] for one in await town.claims()} == {"20261201"}
 
 
+async def test_staff_may_agree_to_the_booking_and_not_to_the_reduction(town: Stage):
+    case = await town.desk.hold(wish(reduction="welfare"))
+    agreed = await town.desk.approve(case.booking.id, "urn:ngsi-ld:Staff:s-7", reduced=False)
+    await town.tick()
+    assert (agreed.booking.status, agreed.booking.fee) == (Status.AWAITING_PAYMENT, 600)
+    assert town.post.kinds() == ["requested", "fullPrice"]
+    paid = await town.case(await town.desk.cash(case.booking.id))
+    assert (paid.booking.status, paid.paid, paid.booking.reduction) == (Status.CONFIRMED, 600, "")
+
+
 async def test_reduction_that_staff_give_at_the_counter_waits_for_nobody(town: Stage):
     case = await town.desk.hold(wish(reduction="welfare", channel="counter"))
     assert case.booking.status is Status.CONFIRMED
