@@ -30,6 +30,7 @@ from apps.bookings.wish import OtherRequest, Wish, booking_id
 from broker.client import NotFound, value
 
 COLUMNS: Final = ("ledger_id", "space", "start", "end", "name", "status")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 WRITTEN: Final = ("ledger_id", "number", "space", "start", "end", "channel", "status", "fee")
 HOLDER: Final = "urn:ngsi-ld:Holder:ledger"
 """Whose key makes the ids of rows: they are the same however often a row is read."""
@@ -206,4 +207,4 @@ def _time(text: str) -> datetime:
 
 def _plain(text: str) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -19,7 +19,8 @@ from broker.client import Entity
 Row = dict[str, Any]
 
 FIRST: Final = ("id", "type")
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a spreadsheet begins a formula with; those of Japan take the wide signs for the others."""
 VALUES: Final = ("value", "object", "languageMap", "vocab", "json", "valueList", "objectList")
 HIDDEN: Final = frozenset({"type", "datasetId", *VALUES})
 
@@ -73,7 +74,7 @@ def _cells(name: str, instance: Any) -> Iterator[tuple[str, Any]]:
 def _value(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(value, Mapping):
         yield name, value
-    elif value.get("type") == "Point":
+    elif value.get("type") == "Point" and _is_place(value.get("coordinates")):
         yield f"{name}.longitude", value["coordinates"][0]
         yield f"{name}.latitude", value["coordinates"][1]
     elif "coordinates" in value:
@@ -83,8 +84,12 @@ def _value(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{name}.{member}", inner
 
 
+def _is_place(coordinates: Any) -> bool:
+    return isinstance(coordinates, list) and len(coordinates) > 1
+
+
 def _joined(types: Any) -> str:
-    return "|".join(types) if isinstance(types, list) else str(types)
+    return "|".join(map(str, types)) if isinstance(types, list) else str(types)
 
 
 def _safe(cell: Any) -> Any:

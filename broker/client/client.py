@@ -141,13 +141,16 @@ class Client:
         attrs: Iterable[str] = (),
         limit: int | None = None,
     ) -> list[Entity]:
-        """Return the entities that match, page by page, at most `limit` of them."""
+        """Return the entities that match, page by page, at most `limit` of them, in order of ids.
+
+        What is there throughout is among them once, whatever is written meanwhile.
+        """
         found: list[Entity] = []
         params = {"type": type, "id": id, "q": q, "attrs": ",".join(attrs) or None}
         sent = {name: text for name, text in params.items() if text is not None}
         while limit is None or len(found) < limit:
             wanted = PAGE if limit is None else min(PAGE, limit - len(found))
-            paging = {"limit": str(wanted), "offset": str(len(found))}
+            paging = {"limit": str(wanted), "pageAfter": found[-1]["id"] if found else ""}
             page, _ = await self._call(
                 "GET", f"{API}/entities", params={**sent, **paging}, idempotent=True
             )
@@ -161,26 +164,23 @@ class Client:
     ) -> AsyncIterator[Json]:
         """Yield the entities of a type page by page, as the broker writes them in a media type.
 
-        A page is a list, or in `application/geo+json` a FeatureCollection. Only one is held.
+        A page is a list, or in `application/geo+json` a FeatureCollection. Only one is held. What
+        is there throughout is in one of them, whatever is written meanwhile.
         """
-        offset = 0
+        after = ""
         while True:
-            page, headers = await self._call(
+            page, _ = await self._call(
                 "GET",
                 f"{API}/entities",
-                params={
-                    "type": type,
-                    "limit": str(size),
-                    "offset": str(offset),
-                    "count": "true",
-                },
+                params={"type": type, "limit": str(size), "pageAfter": after},
                 headers={"Accept": accept},
                 idempotent=True,
             )
             yield page
-            offset += size
-            if offset >= int(headers.get("NGSILD-Results-Count", 0)):
+            members = page["features"] if isinstance(page, dict) else page
+            if len(members) < size:
                 return
+            after = members[-1]["id"]
 
     async def history(self, entity_id: str, **asked: str) -> Entity:
         """Return an entity's history, asked for by parameters (§5.7.3). Raises NotFound."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import sqrt
+from math import isfinite, isnan, nan, sqrt
 from operator import attrgetter
 from typing import Any, Final
 
@@ -57,6 +57,8 @@ _ELIGIBLE: Final[Mapping[Family, frozenset[str]]] = {
 _TEXTS: Final = frozenset({Family.TEXT, Family.DATETIME, Family.DATE, Family.TIME, Family.URI})
 _DAY: Final = 86400 * SECOND
 _EXACT: Final = 2**63
+_NOISE: Final = 1e-6
+"""The share of the squares below which their difference is not believed."""
 
 
 def family_of(instances: Iterable[Instance]) -> Family:
@@ -173,7 +175,7 @@ def _mean(values: Sequence[Any]) -> float:
 
 def _deviation(values: Sequence[Any]) -> float:
     mean = _mean(values)
-    return sqrt(sum((value - mean) ** 2 for value in values) / len(values))
+    return sqrt(sum((value - mean) * (value - mean) for value in values) / len(values))
 
 
 def _sum(values: Iterable[Any]) -> Any:
@@ -228,8 +230,25 @@ def _of(figure: Callable[[Bucket], Any]) -> Callable[[Bucket], Any]:
 def _deviation_of(bucket: Bucket) -> float:
     assert bucket.total is not None
     assert bucket.squares is not None
+    if bucket.minimum == bucket.maximum:
+        return 0.0
     mean = bucket.total / bucket.numbers
-    return sqrt(max(0.0, bucket.squares / bucket.numbers - mean * mean))
+    variance = bucket.squares / bucket.numbers - mean * mean
+    return nan if isnan(variance) else sqrt(max(0.0, variance))
+
+
+def tells_deviation(bucket: Bucket) -> bool:
+    """Say whether a bucket's sums tell how its values differ.
+
+    They do not where the values are far larger than they differ, as times in seconds are, or
+    too large to be squared: what is left of the difference of two sums is noise then.
+    """
+    if bucket.minimum == bucket.maximum:
+        return True
+    assert bucket.total is not None
+    assert bucket.squares is not None
+    mean, square = bucket.total / bucket.numbers, bucket.squares / bucket.numbers
+    return isfinite(square) and square - mean * mean > _NOISE * square
 
 
 def _mean_of(bucket: Bucket) -> float:

@@ -18,6 +18,7 @@ from broker.temporal.aggregates import (
     compute,
     eligible,
     family_of,
+    tells_deviation,
 )
 from broker.temporal.duration import LAST
 from broker.temporal.evolution import Evolution, Told, by_dataset, time_of
@@ -102,7 +103,8 @@ def _figure(method: str, family: Family, moments: Sequence[Moment]) -> Any:
         return compute(method, family, [moment.instance for moment in moments])
     if method == "totalCount":
         return sum(1 if one.resampled is None else one.resampled.count for one in moments)
-    if any(moment.number is None for moment in moments):
+    alone = all(moment.resampled is None for moment in moments)
+    if any(moment.number is None for moment in moments) or (method == "stddev" and alone):
         return compute(method, family, [moment.instance for moment in moments])
     tally = Tally()
     for moment in moments:
@@ -111,9 +113,15 @@ def _figure(method: str, family: Family, moments: Sequence[Moment]) -> Any:
 
 
 def of_buckets(series: Aggregated, periods: Periods, look: Look) -> dict[str, Any] | None:
-    """Return the figures of a series of numbers, None where not all of it is numbers."""
+    """Return the figures of a series of numbers.
+
+    None where not all of it is numbers, or what is asked for has to be made of the numbers
+    themselves.
+    """
     buckets = series.buckets
     if any(bucket.count != bucket.numbers for bucket in buckets):
+        return None
+    if "stddev" in look.methods and not all(map(tells_deviation, buckets)):
         return None
     shown = _head(series.dataset, Family.NUMBER)
     if look.period.whole:

@@ -193,11 +193,17 @@ def export_history(
             if output is None:
                 write_csv(rows, sys.stdout)
                 return
-            if output.suffix.lower() == ".parquet":
-                count = write_parquet(rows, output)
-            else:
-                with output.open("w", encoding="utf-8", newline="") as file:
-                    count = write_csv(rows, file)
+            # Who reads the file meanwhile, or after this was interrupted, finds a whole one.
+            part = output.with_name(f".{output.name}.part")
+            try:
+                if output.suffix.lower() == ".parquet":
+                    count = write_parquet(rows, part)
+                else:
+                    with part.open("w", encoding="utf-8", newline="") as file:
+                        count = write_csv(rows, file)
+                part.replace(output)
+            finally:
+                part.unlink(missing_ok=True)
     except NonexistentTenant as error:
         raise DataFaulty(str(error)) from error
     except NoParquet as error:

@@ -19,6 +19,7 @@ COLUMNS: Final = (
     *("id", "type", "attribute", "datasetId", "observedAt", "value", "unitCode", "instanceId"),
     *("createdAt", "modifiedAt", "deletedAt", "resampled"),
 )
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 GROUP: Final = 50_000
 """Rows of one group of a Parquet file."""
 
@@ -49,12 +50,15 @@ def rows_of(
 
 
 def write_csv(rows: Iterable[Row], file: IO[str]) -> int:
-    """Write rows as CSV; return how many. Values that are no text or number are JSON."""
+    """Write rows as CSV; return how many. Values that are no text or number are JSON.
+
+    So is a text that a spreadsheet would take for a formula: it begins with its quote then.
+    """
     table = csv.writer(file)
     table.writerow(COLUMNS)
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 (what is left is how many there were)
-        table.writerow([_text(row[column]) for column in COLUMNS])
+        table.writerow([_cell(column, row[column]) for column in COLUMNS])
     return count
 
 
@@ -102,6 +106,12 @@ def _typed(row: Row) -> Row:
     number = row["value"] if type(row["value"]) in (int, float) else None
     texts = {column: None if row[column] is None else _text(row[column]) for column in COLUMNS}
     return {**texts, "number": number}
+
+
+def _cell(column: str, cell: Any) -> str:
+    if column == "value" and type(cell) is str and cell.startswith(FORMULA):
+        return orjson.dumps(cell).decode()
+    return _text(cell)
 
 
 def _text(cell: Any) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -131,12 +132,28 @@ async def test_query_reads_every_page(monkeypatch: pytest.MonkeyPatch):
     everything = [{"id": f"urn:a:{n}", "type": "A"} for n in range(5)]
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        start = int(request.query["offset"])
-        return web.json_response(everything[start : start + int(request.query["limit"])])
+        behind = [one for one in everything if one["id"] > request.query["pageAfter"]]
+        return web.json_response(behind[: int(request.query["limit"])])
 
     async with fake(answer) as url, Client(url) as client:
         assert await client.query(type="A") == everything
         assert await client.query(type="A", limit=3) == everything[:3]
+
+
+async def test_query_skips_nothing_where_something_is_deleted_between_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("broker.client.client.PAGE", 2)
+    ids = [f"urn:a:{n}" for n in range(5)]
+    async with live_broker(tmp_path) as url, Client(url) as client, Client(url) as other:
+        await client.upsert([{"id": one, "type": "A"} for one in ids])
+        met = []
+        async for page in client.pages("A", size=2):
+            met += [entity["id"] for entity in page]
+            if len(met) == 2:
+                await other.delete(ids[0])
+        assert met == ids
+        assert [one["id"] for one in await client.query(type="A")] == ids[1:]
 
 
 async def test_tenant_name_and_context_go_with_every_request():

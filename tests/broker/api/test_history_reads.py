@@ -252,6 +252,26 @@ async def test_aggregation_params_in_a_body_ask_for_figures(filled: Client) -> N
     }
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1_700_000_000, 1_700_000_001], 0.5),
+        ([1e9 + 0.25, 1e9 - 0.25], 0.25),
+        ([1_700_000_000] * 3, 0.0),
+        ([1e200, -1e200], None),
+    ],
+    ids=["times", "far from zero", "all the same", "too large to be squared"],
+)
+async def test_deviation_is_that_of_the_values_however_far_from_zero_they_are(
+    client: Client, values: list[float], expected: float | None
+) -> None:
+    levels = [level(value, minute) for minute, value in enumerate(values)]
+    await client.post(HISTORY, past(1, *levels))
+    answer = plain(await ask(client, ONE, aggrMethods="stddev,totalCount"))
+    assert answer["level"]["totalCount"][0][0] == len(values)
+    assert answer["level"]["stddev"][0][0] == (expected and pytest.approx(expected))
+
+
 async def test_a_core_change_is_in_history_at_once(client: Client) -> None:
     entity = {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", "level": 1}
     await client.post(ENTITIES, entity)

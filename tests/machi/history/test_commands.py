@@ -51,6 +51,38 @@ def bring_levels(tmp_path: Path) -> Path:
     return data
 
 
+def test_text_a_spreadsheet_would_take_for_a_formula_is_quoted_and_comes_back(
+    tmp_path: Path,
+) -> None:
+    source, formula = tmp_path / "notes.csv", '=HYPERLINK("http://evil.example")'
+    with source.open("w", newline="") as file:
+        csv.writer(file).writerows([("observedAt", "note"), ("2020-07-04T06:00:00Z", formula)])
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    done("import", "history", source, "--data", data, "--id", GAUGE, "--type", "River")
+    (row,) = table(done("export", "history", "--data", data))
+    assert row["value"] == orjson.dumps(formula).decode()
+    again = tmp_path / "again.csv"
+    done("export", "history", "--data", data, "--output", again)
+    done("import", "history", again, "--data", copy)
+    assert table(done("export", "history", "--data", copy))[0]["value"] == row["value"]
+
+
+def test_export_that_is_interrupted_leaves_the_file_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, output = bring_levels(tmp_path), tmp_path / "out.csv"
+    output.write_text("whole")
+
+    def interrupted(rows: Any, file: Any) -> int:
+        file.write("half")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("machi.history.taking.write_csv", interrupted)
+    assert run("export", "history", "--data", data, "--output", output).exit_code != 0
+    assert output.read_text() == "whole"
+    assert list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part")) == []
+
+
 def test_what_is_imported_is_exported_with_its_own_times(tmp_path: Path) -> None:
     data = bring_levels(tmp_path)
     rows = table(done("export", "history", "--data", data))
