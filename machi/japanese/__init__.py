@@ -5,49 +5,11 @@ A module has the words of the commands in the module of its name, `shared` those
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Final
 
-from machi.japanese import (
-    accounts,
-    audit,
-    box,
-    broker,
-    data,
-    dead_letters,
-    doctor,
-    explain_subscription,
-    history,
-    keys,
-    leader,
-    ledger,
-    migrate,
-    replay,
-    shared,
-    subscriptions,
-    tail,
-    up,
-)
-
-MODULES: Final = (
-    accounts,
-    audit,
-    box,
-    broker,
-    data,
-    dead_letters,
-    doctor,
-    explain_subscription,
-    history,
-    keys,
-    leader,
-    ledger,
-    migrate,
-    replay,
-    shared,
-    subscriptions,
-    tail,
-    up,
-)
+MODULES: Final = tuple(import_module(f"{__name__}.{one.name}") for one in iter_modules(__path__))
 
 JAPANESE: Final[dict[str, str]] = {
     english: words for module in MODULES for english, words in module.WORDS.items()

@@ -106,7 +106,7 @@ async def test_places_are_called_as_their_detectors_notices_and_counts_as_their_
     async with page.get(f"/counts?day={DAY}&lang={language}") as answer:
         shown = await answer.text()
     assert re.findall('<th scope="row">(.*?)</th>', shown) == ["bridge", place]
-    assert f">{purpose}, {DAY}</h2>" in shown
+    assert f">{purpose} – {DAY}</h2>" in shown
     assert f">{purpose}</option>" in shown
 
 
