@@ -169,8 +169,14 @@ class Replay:
         )
 
     async def _end(self, state: str, begun: datetime) -> None:
+        """Show the drill as ended, unless another play has begun in its place."""
         with contextlib.suppress(ClientError):
-            await self.drill.upsert([self._drill_entity(state, begun)])
+            shown, version = await self.drill.retrieve_with_version(DRILL_ID)
+            if value(shown, "run") != self.run:
+                self.say(f"{MARK} Another play has begun; this one is over.")
+                return
+            entity = self._drill_entity(state, begun)
+            await self.drill.transactions([{"op": "replace", "entity": entity, "ifMatch": version}])
 
     def _drill_entity(self, state: str, begun: datetime) -> Entity:
         first, last = self.samples[0].at, self.samples[-1].at

@@ -48,7 +48,7 @@ def draft_operations(change: Change, known: Sequence[Known], place: int) -> list
     content = _content(change, kind, force)
     if kept:
         entity, version = kept[0]
-        content["textVersion"] = _property(int(value(entity, "textVersion", 1)) + 1)
+        content["textVersion"] = _property(text_version(entity) + 1)
         operations.append(
             {"op": "append", "id": entity["id"], "attrs": content, "ifMatch": version}
         )
@@ -59,6 +59,12 @@ def draft_operations(change: Change, known: Sequence[Known], place: int) -> list
         created = {"id": entity_id, "type": TYPE, **content}
         operations.append({"op": "create", "entity": created, "ifNoneMatch": "*"})
     return operations
+
+
+def text_version(entity: Entity) -> int:
+    """Return how often an information's text was written, once where it does not say."""
+    given = value(entity, "textVersion")
+    return given if type(given) is int else 1
 
 
 def in_force(known: Sequence[Entity]) -> Entity | None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from apps.alerts.cap import listed
+from apps.alerts.evacuation import text_version
 from apps.alerts.texts import DRILL_MARK, Texts
 from broker.client import Client, Entity, NotFound, PreconditionFailed, timestamp, value
 
 TRIES: Final = 8
 TWO_PERSONS_FROM: Final = 3
 """The alert level from which two persons must approve."""
+HIGHEST: Final = 5
 LONGEST: Final = 240
 """Minutes a person may run a light by hand."""
 REASONS: Final = ("maintenance", "wrongColour", "emergency", "test", "event")
@@ -52,6 +55,17 @@ class Override:
     reason: str
 
 
+def level_of(entity: Entity) -> int:
+    """Return the alert level of an evacuation information, the highest where it says none."""
+    given = value(entity, "alertLevel")
+    return given if type(given) is int and 1 <= given <= HIGHEST else HIGHEST
+
+
+def needed_for(level: int) -> int:
+    """Return how many persons must approve what is of a level."""
+    return 2 if level >= TWO_PERSONS_FROM else 1
+
+
 async def approve(client: Client, entity_id: str, version: str, staff: str, now: datetime) -> str:
     """Approve a draft as seen at a version; return what became of it: `published`, `approved`.
 
@@ -59,11 +73,11 @@ async def approve(client: Client, entity_id: str, version: str, staff: str, now:
     """
     entity = await _draft(client, entity_id)
     person = _person(staff)
-    approvals = [str(one) for one in value(entity, "approvals", [])]
+    approvals = [str(one) for one in listed(entity, "approvals")]
     if person in approvals:
         raise ActRefused("same_person")
     approvals.append(person)
-    needed = 2 if int(value(entity, "alertLevel", 5)) >= TWO_PERSONS_FROM else 1
+    needed = needed_for(level_of(entity))
     attributes: Attributes = {"approvals": _property(approvals)}
     outcome = "approved"
     if len(approvals) >= needed:
@@ -84,7 +98,7 @@ async def reword(client: Client, entity_id: str, version: str, wording: Wording,
     entity = await _draft(client, entity_id)
     drill = value(entity, "operationStatus", "normal") != "normal"
     attributes: Attributes = {
-        "textVersion": _property(int(value(entity, "textVersion", 1)) + 1),
+        "textVersion": _property(text_version(entity) + 1),
         "textBy": _property(_person(staff)),
         "approvals": _property([]),
     }

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from apps.alerts import cap
+from apps.alerts.current import NEVER, sent_at
 from apps.keys.doors import Doors
 from apps.keys.page import EMERGENCY, KeysPage
 from apps.shell.application import Outside, application, at_home
@@ -139,13 +140,14 @@ class Staff:
     async def documents(self, request: Request) -> Response:
         """Return the list of CAP documents of a tenant, newest first."""
         tenant = request.path_params["tenant"]
-        entities = [one for one in await self._published(tenant) if cap.is_public(one)]
+        told = [one for one in await self._published(tenant) if _is_document(one)]
+        entities = sorted(told, key=sent_at, reverse=True)
         listed = [
             {
                 "identifier": cap.identifier(one),
                 "href": f"/cap/{tenant}/{quote(one['id'], safe=':')}",
             }
-            for one in reversed(entities)
+            for one in entities
         ]
         return Response(orjson.dumps(listed), media_type="application/json")
 
@@ -153,7 +155,7 @@ class Staff:
         """Return one CAP document."""
         wanted = request.path_params["id"]
         for one in await self._published(request.path_params["tenant"]):
-            if one["id"] == wanted and cap.is_public(one):
+            if one["id"] == wanted and _is_document(one):
                 return Response(cap.document(one), media_type=cap.MEDIA_TYPE)
         return problem(404, "There is no such document.", "See the list at /cap/real.")
 
@@ -165,6 +167,10 @@ class Staff:
             return await client.acting_for(None).query(type="Alert,EvacuationInformation")
         except NotFound:
             return []
+
+
+def _is_document(entity: Entity) -> bool:
+    return cap.is_public(entity) and sent_at(entity) != NEVER
 
 
 def staff(settings: StaffSettings) -> FastAPI:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from apps.alerts.cap import listed
 from apps.alerts.lights import overridden
+from apps.alerts.moments import moment_of
 from apps.alerts.schedule import JST
 from apps.alerts.texts import FAULTS
+from apps.portal.each import each
 from apps.portal.texts import light_words
-from apps.staff.acts import TWO_PERSONS_FROM
+from apps.staff.acts import level_of, needed_for
 from broker.client import Entity, observed_at, value
 
 View = dict[str, Any]
@@ -44,14 +47,14 @@ def tenant_view(
             if value(entity, "publicationState") == "published"
         ],
         "technical": [_text(alert, language) for alert in technical],
-        "lights": [
-            _light(entity, language, now, words) for entity, _ in _of(found, "IlluminationControl")
-        ],
-        "devices": [
-            _device(entity, by_id, faults, language, words)
-            for entity, _ in _of(found, "Device")
-            if value(entity, "adapter") is not None and "SmartLock" not in _types(entity)
-        ],
+        "lights": each(
+            (entity for entity, _ in _of(found, "IlluminationControl")),
+            lambda light: _light(light, language, now, words),
+        ),
+        "devices": each(
+            (entity for entity, _ in _of(found, "Device") if _is_plain_device(entity)),
+            lambda device: _device(device, by_id, faults, language, words),
+        ),
     }
 
 
@@ -59,23 +62,30 @@ def _of(found: Sequence[tuple[Entity, str]], kind: str) -> list[tuple[Entity, st
     return [(entity, version) for entity, version in found if kind in _types(entity)]
 
 
+def _is_plain_device(device: Entity) -> bool:
+    return value(device, "adapter") is not None and "SmartLock" not in _types(device)
+
+
 def _draft(entity: Entity, version: str, language: str) -> View:
-    level = int(value(entity, "alertLevel", 5))
-    approvals = value(entity, "approvals", [])
+    """Return a draft. Whatever it says it is shown: who cannot see it cannot decide on it."""
+    level = level_of(entity)
+    headlines = value(entity, "headline")
     return {
         "id": entity["id"],
         "version": version,
         "level": level,
         "text": _text(entity, language),
         "body": _body(entity).get(language, ""),
-        "headlines": value(entity, "headline", {}),
+        "headlines": headlines if isinstance(headlines, dict) else {},
         "bodies": _body(entity),
         "text_version": value(entity, "textVersion", 1),
         "text_by": _person(value(entity, "textBy")),
-        "areas": [area.get("name", "") for area in value(entity, "areas", [])],
+        "areas": [
+            str(area.get("name", "")) for area in listed(entity, "areas") if isinstance(area, dict)
+        ],
         "at": time_shown(value(entity, "issuedAt")),
-        "approvals": [str(one).rpartition(":")[2] for one in approvals],
-        "needed": 2 if level >= TWO_PERSONS_FROM else 1,
+        "approvals": [str(one).rpartition(":")[2] for one in listed(entity, "approvals")],
+        "needed": needed_for(level),
     }
 
 
@@ -143,9 +153,11 @@ def _text(entity: Entity, language: str, name: str = "headline") -> str:
 
 
 def time_shown(text: object) -> str:
-    if not isinstance(text, str):
+    """Return a time that an entity tells, in Japan; nothing for what is no time."""
+    try:
+        return moment_of(text).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError):
         return ""
-    return datetime.fromisoformat(text).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _types(entity: Entity) -> list[str]:

@@ -107,6 +107,22 @@ async def test_drill_is_ended_when_the_play_breaks_off(url: str):
         assert value(await drill.retrieve(DRILL_ID), "drillState") == "stopped"
 
 
+async def test_play_that_ends_leaves_alone_the_one_that_began_after_it(url: str):
+    said: list[str] = []
+    async with Client(url, tenant="drill") as drill:
+
+        async def publish(message: Message) -> None:
+            entity = {**await drill.retrieve(DRILL_ID), "run": {"type": "Property", "value": "b"}}
+            await drill.upsert([entity])
+            raise RuntimeError("broken off")
+
+        with pytest.raises(RuntimeError):
+            await Replay(drill, publish, SAMPLES, 600, said.append).play()
+        shown = await drill.retrieve(DRILL_ID)
+    assert (value(shown, "run"), value(shown, "drillState")) == ("b", "running")
+    assert "Another play" in said[-1]
+
+
 async def test_two_plays_differ_in_their_run(url: str):
     runs = set()
     for _ in range(2):

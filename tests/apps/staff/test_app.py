@@ -287,3 +287,28 @@ async def test_cap_document_that_is_not_there_is_a_problem_with_the_way_to_the_l
     async with page.get("/cap/real/urn:ngsi-ld:Alert:none") as answer:
         assert answer.status == 404
         assert "/cap/real" in (await answer.json(content_type=None))["remedy"]
+
+
+async def test_draft_can_be_decided_on_whatever_else_it_says(broker: Client, page):
+    odd = {
+        "alertLevel": "four",
+        "issuedAt": "soon",
+        "approvals": 5,
+        "areas": [5],
+        "textVersion": [],
+    }
+    await broker.append(DRAFT, {n: {"type": "Property", "value": v} for n, v in odd.items()})
+    await broker.append(LIGHT, {"overrideUntil": {"type": "Property", "value": "tomorrow"}})
+    first = await send(page, "approve", staff="17", version=await version(broker))
+    assert first == (200, "Approved. A second person must approve too.")
+    assert value(await broker.retrieve(DRAFT), "publicationState") == "draft"
+
+
+async def test_documents_are_listed_newest_first(broker: Client, page):
+    for place, hour in ((9, 1), (10, 2), (8, 3)):
+        at = {"type": "Property", "value": f"2026-07-04T0{hour}:00:00Z"}
+        await broker.create({"id": f"urn:ngsi-ld:Alert:{place}", "type": "Alert", "dateIssued": at})
+    await broker.create({"id": "urn:ngsi-ld:Alert:11", "type": "Alert"})
+    async with page.get("/cap/real") as answer:
+        listed = [one["identifier"].rpartition(":")[2] for one in await answer.json()]
+    assert listed == ["8", "10", "9"]
