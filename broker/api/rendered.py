@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from hashlib import blake2b
+from typing import Final, TypeGuard
 
 from broker.store.contract import Committed, Record
 
@@ -43,6 +44,9 @@ class Rendering(Record):
         return self._etag
 
 
+_RENDERINGS: Final[frozenset[type[Record]]] = frozenset({Rendering})
+
+
 class Picker:
     """Picks renderings while a query runs, so that it need not read those documents.
 
@@ -62,6 +66,10 @@ class Picker:
     def has(self, record: Record) -> bool:
         """Tell whether a record of the page was picked."""
         return isinstance(record, Rendering)
+
+    def has_all(self, records: Sequence[Record]) -> TypeGuard[Sequence[Rendering]]:
+        """Tell whether all records of the page were picked."""
+        return _RENDERINGS.issuperset(map(type, records))
 
 
 class Rendered:

@@ -66,7 +66,11 @@ async def many(
         parts = _parts(view, records, links)
         altered = any(view.alters(record.entity) for record in records)
     else:
-        shown = _unjoined(broker, request, view, records, generation)
+        shown: Sequence[Rendering]
+        if picker.has_all(records):
+            shown = records
+        else:
+            shown = _unjoined(broker, request, view, records, generation)
         parts = [rendering.body for rendering in shown]
         altered = view.version is not None and any(rendering.altered for rendering in shown)
     return Response(203 if altered else 200, view.whole(_list(view, parts)), view.headers())
