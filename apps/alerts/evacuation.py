@@ -8,10 +8,12 @@ the river no longer asks for it. Level 5 (緊急安全確保) is never drafted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from apps.alerts.cap import SENDER, listed, reference
 from apps.alerts.effects import Change, Operation, name_of, status_of
+from apps.alerts.moments import moment_of
 from apps.alerts.texts import Texts, marked, step_name
 from broker.client import Entity, timestamp, value
 
@@ -71,11 +73,19 @@ def in_force(known: Sequence[Entity]) -> Entity | None:
     """Return the published information that no published cancellation has ended."""
     published = sorted(
         (one for one in known if value(one, "publicationState") == "published"),
-        key=lambda one: str(value(one, "issuedAt")),
+        key=_issued,
     )
     if not published or value(published[-1], "informationKind") == CANCELLATION:
         return None
     return published[-1]
+
+
+def _issued(information: Entity) -> datetime:
+    """Return when an information was issued, in whatever form it says so; long ago without."""
+    try:
+        return moment_of(value(information, "issuedAt"))
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _content(change: Change, kind: str, force: Entity | None) -> dict[str, Any]:

@@ -78,10 +78,11 @@ def situation(
     lit = value(light, "refStation") if light else None
     main = next((s for s in stations if s["id"] == lit), stations[0] if stations else None)
     orders, alerts = orders_now(state.of_type(ORDER), real or now), state.of_type("Alert")
+    station = shown(main, lambda one: _station(one, language, now))
     return {
-        "known": main is not None,
+        "known": station is not None,
         "curve": state.levels.version,
-        "station": shown(main, lambda one: _station(one, language, now)),
+        "station": station,
         "stage": shown(main, lambda one: _stage(one, language)),
         "light": shown(light, lambda one: light_view(one, language, real or now)),
         "rules": [] if main is None or light is None else _rules(main, light, language, now),

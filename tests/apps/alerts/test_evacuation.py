@@ -109,6 +109,12 @@ def test_published_cancellation_ends_what_was_in_force():
     assert in_force([order]) == order
 
 
+def test_what_is_in_force_is_the_newest_in_time_in_whatever_zone_it_is_told():
+    (order, _), (lifted, _) = known("published"), known("published", "cancellation", number=2)
+    order["issuedAt"] = {"value": "2026-07-04T05:01:00+09:00"}
+    assert in_force([lifted, order]) is None
+
+
 @pytest.mark.parametrize("drill", [True, False])
 def test_text_of_a_drill_begins_with_the_mark(drill: bool):
     (operation,) = draft_operations(change("danger", drill=drill), [], 7)
