@@ -162,10 +162,11 @@ def page_query(
 ) -> tuple[View, EntityQuery]:
     """Return how entities are shown, and the query for one more than the page has.
 
-    Queries are alike but for `q`: what the other parameters say is remembered. Raises as
-    `view_of` and `entity_query` do.
+    Queries are alike but for `q`, ids and places: what the other parameters say is remembered
+    where there is no more. Raises as `view_of` and `entity_query` do.
     """
-    if "type" not in asked or asked.selectors is not None or b"prefer" in request.headers:
+    varied = "type" not in asked or "id" in asked or "coordinates" in asked
+    if varied or asked.selectors is not None or b"prefer" in request.headers:
         view = view_of(request, asked, context)
         found = entity_query(asked, context, view, max_limit)
         return view, replace(found, limit=found.limit + 1)
