@@ -147,6 +147,7 @@ class Health:
     ahead: int = 0
     refused: int = 0
     forgotten: int = 0
+    flooded: int = 0
     last_fault: str = ""
 
 

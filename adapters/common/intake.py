@@ -25,7 +25,7 @@ MOST_ERRORS: Final = 5
 
 
 class Intake:
-    """The way of an adapter's messages. Durable, in order, harmless to repeat.
+    """The way of an adapter's messages. Durable, in order by device, harmless to repeat.
 
     While the broker gives no answer, messages wait in the spool; what the broker refuses for
     good, what cannot be read and whose clock is ahead goes to the quarantine.
@@ -63,15 +63,23 @@ class Intake:
             for place, message in enumerate(messages)
         ]
         self._health.received += len(messages)
+        whole: list[tuple[Message, str]] = []
         for message in kept:
             if len(message.payload) > MOST_BYTES:
                 await self._too_long(message)
-        if whole := [message for message in kept if len(message.payload) <= MOST_BYTES]:
-            await self._spool.put(whole)
+                continue
+            sender = self._adapter.sender(message)
+            if self._spool.crowded(sender):
+                self._health.flooded += 1
+                self._health.last_fault = "a device sends more than can be taken; some is dropped"
+                continue
+            whole.append((message, sender))
+        if whole:
+            await self._spool.put(*zip(*whole, strict=True))
         self._health.waiting = self._spool.waiting
 
     async def drain(self) -> None:
-        """Bring message after message to its end, oldest first, until cancelled."""
+        """Bring message after message to its end, each device's oldest first, until cancelled."""
         while True:
             seq, message = await self._spool.first()
             async with self._one_at_a_time:

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.common.intake import MOST_BYTES, MOST_ERRORS, Intake
 from adapters.common.quarantine import Quarantine
-from adapters.common.spool import Spool
+from adapters.common.spool import MOST, Spool
 from adapters.contract import BadPayload, Health, Level, Manifest, Message, Reading
 from broker.client import (
     BadRequest,
@@ -73,9 +73,9 @@ class Recorder:
 class Bench:
     """The intake with its files and a recorded sleep."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most: int = MOST) -> None:
         self.adapter = Recorder()
-        self.spool = Spool(folder / "spool.db")
+        self.spool = Spool(folder / "spool.db", most=most)
         self.quarantine = Quarantine(
             folder / "quarantine", now=lambda: datetime(2026, 7, 4, tzinfo=UTC)
         )
@@ -153,6 +153,16 @@ async def test_message_that_cannot_be_read_stops_nothing(bench: Bench, text: str
     await bench.send(text, MIDNIGHT)
     assert bench.adapter.written == [MIDNIGHT]
     assert bench.adapter.health.bad == 1
+
+
+async def test_of_a_device_that_floods_what_is_too_much_is_dropped_and_counted(tmp_path: Path):
+    small = Bench(tmp_path, most=4)
+    for topic in ("noisy", "noisy", "noisy", "gauge"):
+        await small.intake.take([Message(topic, MIDNIGHT.encode())])
+    assert (small.spool.waiting, small.adapter.health.flooded) == (3, 1)
+    assert not small.spool.crowded("gauge")
+    small.spool.close()
+    small.quarantine.close()
 
 
 async def test_message_longer_than_any_device_sends_is_noted_and_not_kept(bench: Bench):

@@ -1,7 +1,9 @@
 """The spool: in order, durable, bounded, for its owner only."""
 
 import asyncio
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 from adapters.common.spool import Spool
@@ -81,4 +83,43 @@ async def test_only_the_owner_can_read_it(tmp_path: Path):
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "state").iterdir()}
     assert modes == {0o600}
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    spool.close()
+
+
+async def test_who_sends_without_end_delays_nobody_by_more_than_a_message(tmp_path: Path):
+    spool = Spool(tmp_path / "spool.db")
+    flood = [message(number) for number in range(5)]
+    await spool.put(flood, ["noisy"] * 5)
+    seq, _ = await spool.first()
+    await spool.put([message(10), message(11), message(20)], ["gauge", "gauge", "other"])
+    await spool.done(seq)
+    assert await drain(spool) == [b"20", b"10", b"1", b"11", b"2", b"3", b"4"]
+    spool.close()
+
+
+async def test_one_sender_has_no_more_than_half_of_the_room(tmp_path: Path):
+    spool = Spool(tmp_path / "spool.db", most=4)
+    await spool.put([message(1), message(2), message(3)], ["noisy", "noisy", "gauge"])
+    assert [spool.crowded(name) for name in ("noisy", "gauge", "new")] == [True, False, False]
+    spool.close()
+    again = Spool(tmp_path / "spool.db", most=4)
+    assert again.crowded("noisy")
+    await again.forget(lambda one: one.payload == b"2")
+    assert not again.crowded("noisy")
+    assert await drain(again) == [b"3", b"1"]
+    again.close()
+
+
+async def test_spool_of_an_earlier_version_goes_on(tmp_path: Path):
+    path = tmp_path / "spool.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.execute(
+            "CREATE TABLE spool (seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+            " topic TEXT, payload BLOB, received TEXT)"
+        )
+        old.execute("INSERT INTO spool (topic, payload, received) VALUES ('a/b', ?, '')", (b"1",))
+        old.commit()
+    spool = Spool(path)
+    await spool.put([message(2)], ["gauge"])
+    assert await drain(spool) == [b"2", b"1"]
     spool.close()
