@@ -10,6 +10,7 @@ from datetime import datetime
 from apps.alerts.cursor import Watch
 from apps.alerts.faults import doubts, gauge_faults, silent
 from apps.alerts.gate import FUTURE, Limits, Memory, judge, limits_from
+from apps.alerts.metres import metres_of
 from apps.alerts.stage import (
     NORMAL,
     Sample,
@@ -91,12 +92,12 @@ def why_no_thresholds(station: Entity) -> str:
 
 
 def sample_of(station: Entity) -> Sample | None:
-    """Return the measurement a station shows."""
-    at, level = observed_at(station, "waterLevel"), value(station, "waterLevel")
-    if at is None or not isinstance(level, int | float) or isinstance(level, bool):
+    """Return the measurement a station shows; none where its unit is not known."""
+    at, level = observed_at(station, "waterLevel"), metres_of(station)
+    if at is None or level is None:
         return None
     quality = str(value(station, "quality", "good"))
-    return Sample(datetime.fromisoformat(at), float(level), quality)
+    return Sample(datetime.fromisoformat(at), level, quality)
 
 
 def rising(judgement: Judgement) -> bool:

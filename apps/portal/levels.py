@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final, Protocol
 
+from apps.alerts.metres import metres_of
 from broker.client import Entity, observed_at, value
 
 KEPT: Final = 720
@@ -81,14 +82,14 @@ def stale_after_of(station: Entity) -> int:
 
 
 def _point(station: Entity) -> Point | None:
-    level, at = value(station, "waterLevel"), observed_at(station, "waterLevel")
-    if not isinstance(level, int | float) or at is None:
+    level, at = metres_of(station), observed_at(station, "waterLevel")
+    if level is None or at is None:
         return None
     instance = station.get("waterLevel")
     known = value(instance, "provenance") if isinstance(instance, dict) else None
     doubted = quality_of(station) in DOUBTED
     origin = "doubted" if doubted else str(known or MEASURED)
-    return Point(datetime.fromisoformat(at), float(level), origin)
+    return Point(datetime.fromisoformat(at), level, origin)
 
 
 def _insert(points: list[Point], point: Point) -> bool:

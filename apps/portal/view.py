@@ -12,6 +12,7 @@ from apps.alerts.current import orders_now
 from apps.alerts.drill import DrillClock, drill_clock
 from apps.alerts.evacuation import CANCELLATION
 from apps.alerts.lights import look_for
+from apps.alerts.metres import metres_of
 from apps.alerts.stage import table_at, tables_from
 from apps.alerts.texts import step_name
 from apps.portal.each import each, place_of, shown
@@ -97,8 +98,8 @@ def situation(
 
 def _station(station: Entity, language: str, now: datetime) -> View:
     text = TEXTS[language]
-    level, at = value(station, "waterLevel"), observed_at(station, "waterLevel")
-    measured = isinstance(level, int | float) and at is not None
+    at = observed_at(station, "waterLevel")
+    level = metres_of(station) if at else None
     moment = datetime.fromisoformat(at) if at else None
     stale_after = stale_after_of(station)
     age = (now - moment).total_seconds() if moment else None
@@ -107,16 +108,16 @@ def _station(station: Entity, language: str, now: datetime) -> View:
     return {
         "id": station["id"],
         "name": name_of(station, "name", language),
-        "level": level if measured else None,
-        "levelText": f"{level:.2f} m" if measured else text["no_data"],
-        "observedAt": at if measured else None,
+        "level": level,
+        "levelText": text["no_data"] if level is None else f"{level:.2f} m",
+        "observedAt": None if level is None else at,
         "observedText": told_time(at),
         "ageText": "" if age is None else age_text(age, language),
         "stale": stale,
         "staleText": text["stale"] if stale else "",
         "staleAfter": stale_after,
         "note": _note(station, quality, language),
-        "scale": gauge_scale(station, level if measured else None),
+        "scale": gauge_scale(station, level),
         "position": place_of(station),
     }
 

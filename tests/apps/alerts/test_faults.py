@@ -278,3 +278,13 @@ async def test_station_that_cannot_be_judged_harms_no_other_and_its_light_fails_
         await shows(client, other, stageStep="danger")
         await shows(client, LIGHT, mode="failSafe", colour="#0000FF")
     assert sum("cannot be judged" in record.message for record in caplog.records) == 1
+
+
+async def test_level_in_centimetres_raises_the_stage_as_one_in_metres_does(client: Client):
+    async with running(client):
+        for minute in (0, 1):
+            at = timestamp(START + timedelta(minutes=minute))
+            level = {"type": "Property", "value": 350, "unitCode": "CMT", "observedAt": at}
+            good = {"type": "Property", "value": "good", "observedAt": at}
+            await client.append(STATION, {"waterLevel": level, "quality": good})
+        await shows(client, STATION, stageStep="danger")
