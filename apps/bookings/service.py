@@ -48,6 +48,7 @@ class Service:
         self._sleep = sleep
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._taken = 0
+        self._troubles: dict[str, str] = {}
 
     async def run(self) -> None:
         """Carry bookings on until cancelled; begin again after a failure."""
@@ -139,8 +140,18 @@ class Service:
                 await self._desk.sweep(space.id)
 
     async def _settle(self, booking_id: str) -> None:
-        async with self._turns:
-            await self._process.settle(booking_id)
+        """Carry a booking on. One that cannot be read must not hold up the others."""
+        try:
+            async with self._turns:
+                await self._process.settle(booking_id)
+        except ClientError:
+            raise
+        except Exception as fault:
+            if self._troubles.get(booking_id) != repr(fault):
+                log.exception("%s cannot be carried on", booking_id)
+            self._troubles[booking_id] = repr(fault)
+        else:
+            self._troubles.pop(booking_id, None)
 
     async def _keep(self, seq: int) -> None:
         attributes = {"seq": {"type": "Property", "value": seq}}

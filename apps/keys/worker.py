@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -99,12 +99,7 @@ class Worker:
                 # One grant must not hold up the others; a person who was erased has no PIN.
                 log.error("%s cannot be seen to: %s", grant["id"], type(fault).__name__)
         now = self._clock()
-        due = [
-            (at - now).total_seconds()
-            for grant in grants
-            for name in ("validFrom", "validTo", "nextAttemptAt")
-            if value(grant, name) and (at := moment(value(grant, name))) > now
-        ]
+        due = [(at - now).total_seconds() for grant in grants for at in _times(grant) if at > now]
         return max(SOONEST, min([PAUSE, *due]))
 
     async def see_to(self, grant_id: str) -> None:
@@ -225,6 +220,14 @@ class Worker:
         if status in (Status.FAILED, Status.CANNOT_REVOKE):
             reason = changes.get("statusReason", {}).get("value")
             log.warning("%s is %s: %s", grant["id"], status, reason)
+
+
+def _times(grant: Entity) -> Iterator[datetime]:
+    """Yield when something of a grant is due; what is no time is due never."""
+    for name in ("validFrom", "validTo", "nextAttemptAt"):
+        with contextlib.suppress(OverflowError, ValueError):
+            if value(grant, name):
+                yield moment(value(grant, name))
 
 
 def _unused(grant: Entity, now: datetime) -> bool:

@@ -346,6 +346,24 @@ async def test_service_carries_on_what_has_become_due(pages: Pages):
     assert (await pages.town.case(held)).booking.status is Status.CANCELLED
 
 
+async def test_booking_that_cannot_be_read_holds_up_no_other(
+    pages: Pages, caplog: pytest.LogCaptureFixture
+):
+    held = await pages.town.desk.hold(wish())
+    odd = {
+        **await pages.town.client.retrieve(held.booking.id),
+        "id": f"{held.booking.id}-odd",
+        "startAt": {"type": "Property", "value": "soon"},
+    }
+    await pages.town.client.create(odd)
+    pages.town.clock.now += timedelta(minutes=15)
+    service = Service(pages.town.process)
+    for _ in range(2):
+        await service.tick()
+    assert (await pages.town.case(held)).booking.status is Status.CANCELLED
+    assert sum("cannot be carried on" in one.message for one in caplog.records) == 1
+
+
 async def test_page_says_that_the_broker_is_away(pages: Pages):
     async with Client("http://127.0.0.1:9") as nobody:
         process = replace(pages.town.process, client=nobody)

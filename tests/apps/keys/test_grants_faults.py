@@ -194,3 +194,13 @@ async def test_door_that_cannot_be_opened_from_afar_says_why(tmp_path: Path):
         made.cloud.locks["lock-1"].deaf = True
         told = await made.locks.open_now(lock_id("remotelock"), "x", "7")
         assert (told.done, told.reason) == (False, "locked")
+
+
+async def test_grant_that_names_no_time_holds_up_no_other(tmp_path: Path):
+    async with town(tmp_path, "remotelock") as made:
+        grant = await made.book("remotelock")
+        odd = {**await made.client.retrieve(grant.id), "id": f"{grant.id}-odd"}
+        odd["validTo"] = {"type": "Property", "value": "later"}
+        await made.client.create(odd)
+        await made.at(made.now)
+        assert (await made.stands(grant)).status is Status.SENT
