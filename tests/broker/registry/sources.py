@@ -1,6 +1,7 @@
 """Registrations that the tests of the registry share."""
 
 from typing import Any
+from urllib.parse import quote
 
 from tests.broker.api.data import V1
 from tests.support.asgi import Client
@@ -41,3 +42,18 @@ async def register(client: Client, *sources: dict[str, Any]) -> None:
     for each in sources:
         answer = await client.post(REGISTRATIONS, each)
         assert answer.status == 201, answer.body
+
+
+POINT = {"type": "Point", "coordinates": [130.75, 32.2]}
+TOWN = {
+    "type": "Polygon",
+    "coordinates": [[[130, 32], [131, 32], [131, 33], [130, 33], [130, 32]]],
+}
+
+
+async def found(client: Client, **parameters: str) -> list[str]:
+    """Return the numbers of the registrations that a query finds."""
+    query = "&".join(f"{name}={quote(value)}" for name, value in parameters.items())
+    answer = await client.get(f"{REGISTRATIONS}?{query}")
+    assert answer.status == 200, answer.body
+    return [one["id"].rpartition(":")[2] for one in answer.json()]
