@@ -17,6 +17,13 @@ DATA_FILE: Final = "machi.sqlite"
 PAGE_SIZE: Final = 8192
 JOURNAL_BYTES: Final = 64 << 20
 
+WRITING = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOMUTEX
+"""How the writing connection is opened: without a mutex around each call.
+
+Two threads take turns with it: nobody uses it while the writer waits for a COMMIT. Tests of the
+store set the mutex again, with which apsw reports a use by two threads at once.
+"""
+
 Run: TypeAlias = Callable[..., Any]
 """`run(statement, bindings)` of one cursor; each call ends the one before.
 
@@ -54,7 +61,7 @@ def connect(
         make_private(path)
     # The cache of statements is searched from end to end, and the writer has few of them.
     statements = 60 if write else 400
-    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if write else 0)
+    flags = WRITING if write else apsw.SQLITE_OPEN_READWRITE
     connection = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=statements)
     connection.set_busy_timeout(2000)
     try:

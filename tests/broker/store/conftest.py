@@ -4,14 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
 from broker.store.mongodb.store import MongoStore
-from broker.store.sqlite import SqliteStore
+from broker.store.sqlite import SqliteStore, connection
 from tests.broker.store.helpers import HandClock
 from tests.support.mongodb import database_name, mongodb
+
+
+@pytest.fixture(scope="package", autouse=True)
+def mutex() -> Iterator[None]:
+    """Have apsw report where two threads use a writing connection at once."""
+    without = connection.WRITING & ~apsw.SQLITE_OPEN_NOMUTEX
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "WRITING", without | apsw.SQLITE_OPEN_FULLMUTEX)
+        yield
 
 
 @pytest.fixture
