@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from broker.api import params, show
@@ -21,6 +22,9 @@ from broker.model.parse import parse_entity, parse_fragment
 from broker.model.times import check_datetime
 
 ENTITIES = "/ngsi-ld/v1/entities/"
+
+_SAFE = ":@!$&'()*+,;=~"
+_UNQUOTED = re.compile(f"[A-Za-z0-9_.{_SAFE}-]*")
 
 _NAMING = ("attrs", "pick", "omit")
 """Parameters that say of what anything has to be there."""
@@ -64,7 +68,9 @@ async def create(broker: Broker, request: Request) -> Response:
 
 def location(entity_id: str) -> bytes:
     """Return the relative URL of an entity, percent-encoded where it must be."""
-    return (ENTITIES + quote(entity_id, safe=":@!$&'()*+,;=~")).encode()
+    if _UNQUOTED.fullmatch(entity_id):
+        return (ENTITIES + entity_id).encode()
+    return (ENTITIES + quote(entity_id, safe=_SAFE)).encode()
 
 
 async def replace_entity(broker: Broker, request: Request) -> Response:

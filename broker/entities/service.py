@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from broker.clock import Clock
 from broker.entities.hidden import restored
@@ -28,6 +28,10 @@ from broker.validation import Fit
 R = TypeVar("R")
 Edit = Callable[[Entity, str], tuple[Entity, R]]
 Matches = Callable[[Entity], bool]
+
+_CREATE: Final = Action.CREATE
+_UPDATE: Final = Action.UPDATE
+"""As they are: to look for a member of an enumeration takes its time."""
 
 
 @dataclass(slots=True)
@@ -125,7 +129,7 @@ class Entities:
 
     def create(self, caller: Caller, tenant: str, fragment: Entity) -> Awaitable[Record]:
         """Create an entity; raises AlreadyExists."""
-        self.guard.allow(caller, tenant, Action.CREATE, fragment["id"])
+        self.guard.allow(caller, tenant, _CREATE, fragment["id"])
 
         def work(tx: Tx) -> Awaitable[Record]:
             return self.create_in(tx, caller, fragment)
@@ -160,7 +164,7 @@ class Entities:
         plain = self.guard.transparent and self._fit is None
         if one is None or not plain or target.guarded or target.matches is not None:
             return self.change(caller, tenant, target, edit)
-        self.guard.allow(caller, tenant, Action.UPDATE, target.entity_id)
+        self.guard.allow(caller, tenant, _UPDATE, target.entity_id)
 
         def work(tx: Tx) -> Awaitable[tuple[Record, UpdateResult]]:
             return self.change_in(tx, caller, target, edit)

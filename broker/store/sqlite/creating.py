@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import apsw
 
@@ -17,6 +18,9 @@ from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.entering import Entering, numbers
 from broker.store.sqlite.session import CHANGE, EXPIRES, Feed
 from broker.store.sqlite.town import Town
+
+_CREATE: Final = Kind.CREATE
+"""As it is: to look for a member of an enumeration takes its time."""
 
 
 class Creating:
@@ -64,8 +68,8 @@ class Creating:
             eid = self._entering.enter(entity, types, document, (version, seq), town, effects)
         except apsw.ConstraintError:
             return None
-        values = (seq, tid, entity_id, version, Kind.CREATE, now, last, eid, document, None)
+        values = (seq, tid, entity_id, version, _CREATE, now, last, eid, document, None)
         self._run(CHANGE, values)
-        change = Change(seq, town.name, entity_id, version, Kind.CREATE, now, entity, None)
+        change = Change(seq, town.name, entity_id, version, _CREATE, now, entity, None)
         effects.committed.append(Committed(change, None, entity))
         return Record(entity, version)

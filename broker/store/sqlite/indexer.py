@@ -146,17 +146,20 @@ class Indexer:
         for iri, instances in whole(entity["attrs"]).items():
             column = columns.get(iri) or self._column(columns, types, iri, names)
             path, type_ids, singles, key, texts = column
-            value = single(instances)
-            kind = value.__class__
-            if kind is not float and kind is not int:
+            value: Any = SEVERAL
+            if len(instances) == 1 and DEFAULT in instances:
+                value = instances[DEFAULT].get("value")
+            if value.__class__ is not float:
+                value = single(instances)
                 if value is SEVERAL:
                     rows += self._side(eid, column, instances, added, names, seq)
                     continue
-                if singles and added:
-                    self._lower(singles, path, Exact.ORDER, singles, names)
-                if value is None:
-                    continue
-                key = texts
+                if value.__class__ is not int and value.__class__ is not float:
+                    if singles and added:
+                        self._lower(singles, path, Exact.ORDER, singles, names)
+                    if value is None:
+                        continue
+                    key = texts
             for nid in type_ids:
                 rows.append((key, (value, eid, nid, added, seq)))
         return rows
