@@ -146,6 +146,8 @@ class Matching:
 
     def match(self, committed: Sequence[Committed], find: Find = _nobody) -> Matched:
         """Return what a group of changes is due to."""
+        if not self._tenants:
+            return Matched([])
         self._far.begin(committed, find)
         try:
             return self._match(committed)
