@@ -76,6 +76,6 @@ async def _town(client: Client, present: TenantState, at: datetime) -> TenantSta
 def _chosen(asked: Mapping[str, str], now: datetime) -> datetime:
     """Return the moment of a day and a minute of it; raises UnclearPeriod."""
     minute = asked.get("minute", "0")
-    if not minute.isdecimal() or int(minute) >= 24 * 60:
+    if not minute.isdecimal() or len(minute) > 4 or int(minute) >= 24 * 60:
         raise UnclearPeriod("period_no_time")
     return moment_of(f"{asked['day']}T{int(minute) // 60:02}:{int(minute) % 60:02}", now)

@@ -174,7 +174,11 @@ async def test_moment_to_come_leads_to_now(page: Page):
 
 
 @pytest.mark.parametrize(
-    "query", ["at=noon", "day=2020-07-04&minute=1440", "day=2020-07-04&minute=x", "day=x"]
+    "query",
+    [
+        *("at=noon", "day=2020-07-04&minute=1440", "day=2020-07-04&minute=x", "day=x"),
+        pytest.param(f"day=2020-07-04&minute={'9' * 4301}", id="more digits than Python reads"),
+    ],
 )
 async def test_what_is_no_moment_is_refused(page: Page, query: str):
     async with page.session.get(f"/?{query}") as answer:
