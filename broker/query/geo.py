@@ -14,6 +14,7 @@ from functools import lru_cache
 from math import asin, cos, degrees, inf, radians, sin
 from typing import Any, Final, NoReturn, TypeAlias
 
+import numpy as np
 import orjson
 import shapely
 from shapely import errors as shapely_errors
@@ -31,6 +32,10 @@ Box: TypeAlias = tuple[float, float, float, float]
 RELATIONS: Final = ("within", "contains", "intersects", "equals", "disjoint", "overlaps")
 MAX_COORDINATES: Final = 200_000
 """Characters of `coordinates`."""
+_ASKED: Final = 256
+_TANGLED: Final = 20_000
+_MEETING: Final = 20
+"""Edges of a polygon that are looked at, and boxes of edges that may meet: in all, and by edge."""
 MAX_POSITIONS: Final = 2_000
 
 _NEAR = re.compile(r"near;(maxDistance|minDistance)==([0-9.eE+\-]+)")
@@ -128,6 +133,14 @@ def parse_reference(kind: str, coordinates: Any, place: str) -> dict[str, Any]:
         raise
     if _count(geometry["coordinates"]) > MAX_POSITIONS:
         _too_complex(place)
+    try:
+        _shape(geometry)
+    except Tangled:
+        refuse(
+            "the rings of the polygon cross each other, or themselves, too often.",
+            place=place,
+            remedy="Give the outline in order, corner after corner.",
+        )
     return geometry
 
 
@@ -188,11 +201,14 @@ def _near(node: Geo) -> Callable[[Json], bool]:
     metres_to = metres_from(node.geometry)
     if node.maximum:
         return lambda value: metres_to(value) <= metres
-    return lambda value: metres_to(value) > metres
+    return lambda value: metres < metres_to(value) < inf
 
 
 def metres_from(reference: Json) -> Callable[[Json], float]:
-    """Return the function that measures from `reference` to a geometry in metres."""
+    """Return the function that measures from `reference` to a geometry in metres.
+
+    What is tangled is infinitely far.
+    """
     centre = reference["coordinates"] if reference["type"] == "Point" else None
     shape = _shape(reference)
     shapely.prepare(shape)
@@ -202,7 +218,10 @@ def metres_from(reference: Json) -> Callable[[Json], float]:
         if centre is not None and value["type"] == "Point":
             position = value["coordinates"]
             return haversine(centre[0], centre[1], position[0], position[1])
-        other = _shape(value)
+        try:
+            other = _shape(value)
+        except Tangled:
+            return inf
         return 0.0 if shape.intersects(other) else distance(line, outline(other))
 
     return measure
@@ -235,8 +254,28 @@ def _polygon(rings: list[list[list[float]]]) -> Any:
     return shapely.Polygon(_flat(rings[0]), [_flat(ring) for ring in rings[1:]])
 
 
+class Tangled(ValueError):
+    """The rings of a polygon cross so often that it would take very long to make it valid."""
+
+
 def _valid(geometry: Any) -> Any:
-    return geometry if geometry.is_valid else shapely.make_valid(geometry)
+    if geometry.is_valid:
+        return geometry
+    if _is_tangled(geometry):
+        raise Tangled
+    return shapely.make_valid(geometry, method="structure", keep_collapsed=True)
+
+
+def _is_tangled(geometry: Any) -> bool:
+    """Tell whether many edges may cross others, by the boxes around some of them."""
+    rings = map(shapely.get_coordinates, shapely.get_rings(shapely.get_parts(geometry)))
+    ends = [np.stack([ring[:-1], ring[1:]], axis=1) for ring in rings]
+    if not ends:
+        return False
+    edges: Any = shapely.linestrings(np.concatenate(ends))
+    asked = edges[:: max(1, len(edges) // _ASKED)]
+    met = shapely.STRtree(edges).query(asked).shape[1] * len(edges) / len(asked)
+    return bool(met > _TANGLED + _MEETING * len(edges))
 
 
 @lru_cache(maxsize=64)

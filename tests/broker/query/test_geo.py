@@ -1,5 +1,7 @@
 """Geographic queries: parameters, relations, metric distance, boxes (§4.10)."""
 
+from itertools import product
+from math import cos, sin
 from typing import Any
 
 import pytest
@@ -168,6 +170,33 @@ def test_hole_of_a_polygon_is_outside() -> None:
 def test_polygon_that_crosses_itself_works(relation: str) -> None:
     expected = relation in ("within", "contains", "intersects", "equals")
     assert geo_holds(Geo("a", relation, BOW), BOW) is expected
+
+
+def tangle(corners: int) -> dict[str, Any]:
+    """Return a polygon of which nearly every edge crosses nearly all others."""
+    places = [[n * 7919 % corners / corners, n * n % corners / corners] for n in range(corners)]
+    return {"type": "Polygon", "coordinates": [[*places, places[0]]]}
+
+
+def test_a_polygon_that_crosses_itself_at_every_turn_is_no_reference() -> None:
+    with pytest.raises(BadRequestData) as caught:
+        parse_geo("within", "Polygon", tangle(1009)["coordinates"], None, expand)
+    assert caught.value.place == "query:coordinates"
+
+
+@pytest.mark.parametrize("relation", [*RELATIONS, "near"])
+def test_a_polygon_that_crosses_itself_at_every_turn_satisfies_nothing(relation: str) -> None:
+    one = tangle(1009)
+    several: dict[str, Any] = {"type": "MultiPolygon", "coordinates": [one["coordinates"]]}
+    for maximum, value in product((True, False), (one, several)):
+        assert not geo_holds(Geo("a", relation, SQUARE, 5.0, maximum), value)
+
+
+def test_a_long_outline_that_crosses_itself_once_is_made_valid() -> None:
+    ring = [[2 + cos(turn / 800), 2 + sin(turn / 800)] for turn in range(5_026)]
+    ring[5], ring[7] = ring[7], ring[5]
+    target = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    assert geo_holds(Geo("a", "within", SQUARE), target)
 
 
 @pytest.mark.parametrize(
