@@ -14,12 +14,7 @@ from broker.query.sql_order import register_order_functions
 from broker.store.sqlite.schema import verify_header
 
 DATA_FILE: Final = "machi.sqlite"
-PAGE_SIZE: Final = 4096
-"""Of new files; a file keeps the size it was made with, 8192 in those of earlier programs."""
-
-CHECKPOINT_BYTES: Final = 8 << 20
-"""Pages in the log from which on they are brought into the file."""
-
+PAGE_SIZE: Final = 8192
 JOURNAL_BYTES: Final = 64 << 20
 
 WRITING = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOMUTEX
@@ -83,8 +78,6 @@ def connect(
         connection.pragma("synchronous", "full")
         connection.pragma("secure_delete", 1)
         connection.pragma("journal_size_limit", JOURNAL_BYTES)
-        size = connection.pragma("page_size")
-        connection.pragma("wal_autocheckpoint", CHECKPOINT_BYTES // size)
     connection.pragma("mmap_size", mapped_mib << 20)
     connection.pragma("cache_size", -1024 * cache_mib)
     connection.pragma("temp_store", 2)

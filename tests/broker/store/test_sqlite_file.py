@@ -127,8 +127,7 @@ async def test_the_file_is_set_up_as_the_engine_counts_on(sqlite: SqliteStore) -
     settings = {
         "journal_mode": "wal",
         "synchronous": 2,
-        "page_size": 4096,
-        "wal_autocheckpoint": 2048,
+        "page_size": 8192,
         "auto_vacuum": 2,
         "secure_delete": 1,
         "application_id": APPLICATION_ID,

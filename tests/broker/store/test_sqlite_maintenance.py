@@ -11,7 +11,7 @@ import pytest
 
 from broker.store.contract import Store
 from broker.store.sqlite import SqliteStore
-from broker.store.sqlite.connection import DATA_FILE, PAGE_SIZE
+from broker.store.sqlite.connection import DATA_FILE
 from broker.store.sqlite.errors import (
     DamagedBackup,
     DataFolderInUse,
@@ -103,7 +103,7 @@ def test_planted_damage_is_found(folder: Path, damage: str, found: str) -> None:
 def test_a_torn_page_is_found(folder: Path) -> None:
     path = folder / DATA_FILE
     content = bytearray(path.read_bytes())
-    content[5 * PAGE_SIZE : 5 * PAGE_SIZE + 64] = b"\xff" * 64
+    content[5 * 8192 : 5 * 8192 + 64] = b"\xff" * 64
     path.write_bytes(content)
     assert check(folder) != []
 
