@@ -20,17 +20,21 @@ _MEMBERS: Final = {
     "the subscription itself": "id type subscriptionName description entities watchedAttributes "
     "notificationTrigger timeInterval q geoQ temporalQ csf scopeQ lang datasetId expandValues "
     "jsonKeys isActive expiresAt throttling jsonldContext localOnly splitEntities "
-    "ngsildConformance notification status createdAt modifiedAt deletedAt @context",
+    "ngsildConformance notification",
     "entities": "id type idPattern",
     "geoQ": "georel geometry coordinates geoproperty",
     "temporalQ": "timerel timeAt endTimeAt timeproperty",
-    "notification": "attributes pick omit format showChanges sysAttrs join joinLevel endpoint "
-    "status timesSent timesFailed lastNotification lastSuccess lastFailure",
+    "notification": "attributes pick omit format showChanges sysAttrs join joinLevel endpoint",
     "endpoint": "uri accept timeout cooldown receiverInfo notifierInfo",
 }
-"""Members by where they belong, with those that only the broker sets."""
+"""Members that clients set, by where they belong."""
 
 _KNOWN: Final = {where: frozenset(members.split()) for where, members in _MEMBERS.items()}
+_ONLY_SHOWN: Final = (
+    "@context status createdAt modifiedAt deletedAt timesSent timesFailed lastNotification "
+    "lastSuccess lastFailure"
+)
+_PASSED_OVER: Final = frozenset(_ONLY_SHOWN.split())
 
 
 def check_spelling(given: Mapping[str, Any], at: At, where: str) -> None:
@@ -40,7 +44,7 @@ def check_spelling(given: Mapping[str, Any], at: At, where: str) -> None:
     """
     known = _KNOWN[where]
     for name in given:
-        if name in known or ":" in name:
+        if name in known or name in _PASSED_OVER or ":" in name:
             continue
         meant = _meant(name, known)
         home = next((part for part, members in _KNOWN.items() if name in members), None)

@@ -149,7 +149,8 @@ async def test_a_slip_in_a_change_of_a_subscription_is_not_passed_over(quick: Cl
 
 
 async def test_a_subscription_can_be_sent_back_as_it_was_shown(quick: Client) -> None:
-    body = {**SUBSCRIPTION, "notification": {"endpoint": ENDPOINT}, "ofALaterVersion": 1}
+    more = {"ofALaterVersion": 1, "__context": "http://x.example"}
+    body = {**SUBSCRIPTION, "notification": {"endpoint": ENDPOINT, "timesSent": 1}, **more}
     path = await made(quick, body)
     shown = (await quick.get(f"{path}?options=sysAttrs")).json()
     assert (await quick.patch(path, shown)).status == 204
