@@ -115,7 +115,7 @@ def questions(draw: st.DrawFn) -> tuple[list[Life], Node, Window]:
             **life.entity,
             "createdAt": NOW,
             "modifiedAt": NOW,
-            "attrs": {one.attribute: {one.dataset: one.instance}},
+            "attrs": {one.attribute: {one.dataset: one.fact.instance}},
         }
         for life in town
         for one in life.told
@@ -170,7 +170,7 @@ def holds(node: Node, life: Life, told: list[Report]) -> bool:
         return test(whole)
     assert isinstance(node, Compare | Exists | Geo)
     return any(
-        test({**whole, "attrs": {one.attribute: {one.dataset: one.instance}}})
+        test({**whole, "attrs": {one.attribute: {one.dataset: one.fact.instance}}})
         for one in told
         if not one.deleted
     )
