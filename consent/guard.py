@@ -312,7 +312,9 @@ class PolicyGuard:
 
     def _looked_up(self, caller: Caller, tenant: str, action: Action) -> Sight:
         now = self.clock()
-        self._until = next((moment for moment in self._moments if moment > now), None)
+        if self._until is None:
+            # Else it stays: it may have come since it was looked at, with sights kept from before.
+            self._until = next((moment for moment in self._moments if moment > now), None)
         for kept in (self._sights, self._public):
             if len(kept) >= _MOST_SIGHTS:
                 kept.clear()

@@ -55,7 +55,7 @@ async def retrieve(broker: Broker, request: Request) -> Response:
             place="query:" + next(name for name in _NAMING if name in request.query),
             remedy="Check the names and the @context they are expanded with.",
         )
-    return await show.one(broker, request, view, record, generation)
+    return await show.one(broker, request, view, record, lens, generation)
 
 
 async def create(broker: Broker, request: Request) -> Response:

@@ -53,15 +53,15 @@ class Picker:
     Called by the store with what it has found, as `broker.store.contract.Kept`.
     """
 
-    __slots__ = ("_form", "_rendered", "_tenant")
+    __slots__ = ("_rendered", "_tenant", "form")
 
     def __init__(self, rendered: Rendered, tenant: str, form: Hashable) -> None:
         self._rendered = rendered
         self._tenant = tenant
-        self._form = form
+        self.form = form
 
     def __call__(self, found: Sequence[tuple[str, int, int]]) -> Mapping[str, Rendering]:
-        return self._rendered.among(self._tenant, found, self._form)
+        return self._rendered.among(self._tenant, found, self.form)
 
     def has(self, record: Record) -> bool:
         """Tell whether a record of the page was picked."""

@@ -17,15 +17,22 @@ _FEATURES = (b'{"type":"FeatureCollection","features":[', b"]}")
 
 
 async def one(
-    broker: Broker, request: Request, view: View, record: Record, generation: int
+    broker: Broker,
+    request: Request,
+    view: View,
+    record: Record,
+    lens: str | None,
+    generation: int,
 ) -> Response:
-    """Return 200 with one entity, or 304 where the client has this representation."""
+    """Return 200 with one entity, or 304 where the client has this representation.
+
+    `lens` is the caller's before the entity was seen: it is kept only for who has it still.
+    """
     if view.join is not None:
         body = await _joined_one(broker, request, view, record)
         return kept(request, view, _rendering(view, record, body))
     rendering = _rendering(view, record, view.whole(view.dump(record.entity)))
-    lens = broker.guard.lens(request.caller, request.tenant)
-    if lens is not None:
+    if lens is not None and lens == broker.guard.lens(request.caller, request.tenant):
         key = view.through(lens)
         broker.rendered.put(request.tenant, record.entity["id"], key, rendering, generation)
     return kept(request, view, rendering)
@@ -70,7 +77,7 @@ async def many(
         if picker.has_all(records):
             shown = records
         else:
-            shown = _unjoined(broker, request, view, records, generation)
+            shown = _unjoined(broker, request, view, records, picker, generation)
         parts = [rendering.body for rendering in shown]
         altered = view.version is not None and any(rendering.altered for rendering in shown)
     return Response(203 if altered else 200, view.whole(_list(view, parts)), view.headers())
@@ -81,15 +88,17 @@ def _unjoined(
     request: Request,
     view: View,
     records: Sequence[Record],
+    picker: Picker,
     generation: int,
 ) -> list[Rendering]:
+    """Return renderings of a page; they are kept only for who has still the picker's lens."""
     shown = []
     lens = broker.guard.lens(request.caller, request.tenant)
+    key = None if lens is None else view.list_key + lens
     for record in records:
         if not isinstance(record, Rendering):
             record = _rendering(view, record, view.dump(record.entity))
-            if lens is not None:
-                key = view.list_key + lens
+            if key is not None and key == picker.form:
                 broker.rendered.put(request.tenant, record.id, key, record, generation)
         shown.append(record)
     return shown
