@@ -87,6 +87,9 @@ class Direct:
         ).fetchall()
         if len(rows) > probing.FEW:
             return None
+        if not self.single:
+            # An entity is found by each value that the comparison holds for.
+            rows = list(set(rows))
         newest = self.pending.newest(table_of(self.term), self.path)
         if not newest:
             return rows

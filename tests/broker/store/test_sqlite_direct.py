@@ -188,7 +188,9 @@ STEPS = st.lists(
     max_size=12,
 )
 ORDERED = [having(op, value) for op in (Op.GT, Op.GE, Op.LT, Op.LE) for value in (0, 1, 1.5, "1")]
-EQUAL = [having(Op.EQ, *each) for each in ((1,), (0, 2), (Range(0, 1),), ("1", "a"), (True,))]
+EQUAL = [
+    having(Op.EQ, *each) for each in ((1,), (0, 2), (1, 2), (Range(0, 2),), ("1", "a"), (True,))
+]
 TENANTS = itertools.count()
 
 
