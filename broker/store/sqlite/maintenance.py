@@ -41,19 +41,7 @@ def backup(data_dir: Path, target: Path, progress: Progress | None = None) -> No
     source_path = _existing(data_dir)
     if target.exists():
         raise TargetExists(f"{target} exists: choose another name, or remove it first.")
-    partial = target.with_name(target.name + ".partial")
-    remove_file(partial)
-    source = apsw.Connection(str(source_path), flags=apsw.SQLITE_OPEN_READWRITE)
-    try:
-        source.set_busy_timeout(5000)
-        verify_header(source)
-        _copy(source, partial, progress)
-        publish(partial, target)
-    except BaseException:
-        remove_file(partial)
-        raise
-    finally:
-        source.close(force=True)
+    _copy_into_place(source_path, target, progress)
 
 
 def restore(backup: Path, data_dir: Path, *, force: bool = False) -> None:
@@ -79,17 +67,20 @@ def restore(backup: Path, data_dir: Path, *, force: bool = False) -> None:
             raise TargetExists(
                 f"{data_dir} has data already: restore into another one, or replace it by --force."
             )
-        _put_in_place(backup, target)
+        _copy_into_place(backup, target, None)
     finally:
         lock.release()
 
 
-def _put_in_place(backup: Path, target: Path) -> None:
+def _copy_into_place(source_path: Path, target: Path, progress: Progress | None) -> None:
+    """Copy one state of a file under another name, and give it `target` once it is whole."""
     partial = target.with_name(target.name + ".partial")
     remove_file(partial)
-    source = apsw.Connection(str(backup), flags=apsw.SQLITE_OPEN_READWRITE)
+    source = apsw.Connection(str(source_path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        _copy(source, partial, None)
+        source.set_busy_timeout(5000)
+        verify_header(source)
+        _copy(source, partial, progress)
         publish(partial, target)
     except BaseException:
         remove_file(partial)
