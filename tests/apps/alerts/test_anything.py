@@ -54,8 +54,8 @@ NAMES = {
 }
 
 
-def three_minutes(station: Entity, light: Entity) -> None:
-    """Let a minute pass three times, with all that the app makes of it."""
+def three_minutes(station: Entity, light: Entity) -> Watch | None:
+    """Let a minute pass three times, and all that the app makes of it; return what it keeps."""
     watch: Watch | None = None
     mirror = Mirror({station["id"]: (station, 1)}, {light["id"]: (light, 1)})
     for minute in range(3):
@@ -68,6 +68,7 @@ def three_minutes(station: Entity, light: Entity) -> None:
         light_operations([(light, 1)], judgement, now, commanded=set(), drill=False)
         judge_lights(mirror, Cursor(), now, drill=False)
         watch = planned.watch
+    return watch
 
 
 @given(data=st.data(), of=st.sampled_from([STATION, LIGHT]), content=ANYTHING)
@@ -75,7 +76,8 @@ def test_any_value_of_any_attribute_is_judged(data: st.DataObject, of: str, cont
     name = data.draw(st.sampled_from(NAMES[of]))
     kind = data.draw(st.sampled_from(["value", "json", "languageMap", "object"]))
     odd = {**TOWN[of], name: {"type": "Property", kind: content}}
-    three_minutes(*({**TOWN, of: odd}[entity_id] for entity_id in (STATION, LIGHT)))
+    judged = three_minutes(*({**TOWN, of: odd}[entity_id] for entity_id in (STATION, LIGHT)))
+    assert judged is not None
 
 
 @pytest.mark.parametrize(

@@ -328,6 +328,7 @@ async def test_message_queued_while_the_clock_was_ahead_goes_out_once_it_is_righ
     await client.create(alert(channels=[early]))
     async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
         await entries(client, "sent")
+    assert len(receiver.got) == 1
 
 
 async def test_alert_that_cannot_be_written_fails_and_the_next_goes_out(
@@ -337,12 +338,14 @@ async def test_alert_that_cannot_be_written_fails_and_the_next_goes_out(
         await client.create(alert(dateIssued="soon"))
         await entries(client, "failed")
         await last(client, receiver)
+    assert len(receiver.got) == 1
 
 
 async def test_alert_of_no_level_goes_out_as_one_of_the_lowest(client: Client, receiver: Receiver):
     async with running(client, Webhook("signage", PUBLIC, receiver.url, "s")):
         await client.create(alert(alertLevel=0))
         await entries(client, "sent")
+    assert len(receiver.got) == 1
 
 
 async def test_what_is_in_force_is_told_after_changes_were_missed_for_good(
