@@ -114,8 +114,9 @@ async def keep_pruned(
 def tune_collector() -> None:
     """Let the cycle collector look rarely: entities are trees, reference counts free them.
 
-    With Python's defaults it takes a third of the time of an update. A batch of 1,000 entities holds
-    some 200,000 objects while it is carried out: to look at them ten times takes a sixth of its time.
+    With Python's defaults it takes a third of the time of an update. A batch of 1,000 entities
+    holds some 200,000 objects while it is carried out; to look at them ten times takes a sixth of
+    its time.
     """
     gc.collect()
     gc.freeze()

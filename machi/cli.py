@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import click
 
-from machi.commands.accounts import accounts
-from machi.commands.audit import audit
-from machi.commands.box import box_key_command, box_simulator
-from machi.commands.broker import broker
-from machi.commands.data import backup, check, restore
-from machi.commands.dead_letters import dead_letters
-from machi.commands.doctor import doctor
-from machi.commands.history import export_group, import_group
-from machi.commands.keys import keys
-from machi.commands.leader import leader_pin
-from machi.commands.ledger import ledger
-from machi.commands.migrate import migrate
-from machi.commands.replay import replay_command
-from machi.commands.shared import Group, epilog
-from machi.commands.subscriptions import subscriptions
-from machi.commands.tail import tail
-from machi.commands.up import up
+from machi.commands.every import Every
+from machi.commands.shared import epilog
 from machi.language import t
 
 
 @click.group(
-    cls=Group,
+    cls=Every,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=epilog(
         t(
@@ -43,15 +28,3 @@ from machi.language import t
 @click.version_option(package_name="machi")
 def main() -> None:
     """Machi (町)."""
-
-
-for command in (
-    *(up, broker, replay_command, tail, subscriptions, dead_letters, doctor),
-    accounts,
-    keys,
-    audit,
-    ledger,
-    *(check, backup, restore, migrate, import_group, export_group),
-    *(leader_pin, box_key_command, box_simulator),
-):
-    main.add_command(command)

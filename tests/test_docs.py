@@ -2,11 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-import click
 import pytest
 
 from broker.api.routes import TABLE
@@ -16,8 +14,8 @@ from broker.subscriptions.endpoint import PORTS
 from broker.subscriptions.model import Trigger
 from broker.subscriptions.notification import ACCEPTED, FORMATS
 from broker.subscriptions.parse import _PARSERS as MEMBERS
-from machi.cli import main
 from machi.commands.shared import EXIT_CODES
+from tests.support.commands import commands
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -74,20 +72,13 @@ def test_every_route_has_a_summary_and_an_answer(route) -> None:
     assert all(text for text, _ in route.answers.values())
 
 
-def commands(group: click.Group = main, above: str = "machi") -> Iterator[str]:
-    """Yield every command that does something, as it is typed."""
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{above} {name}")
-        else:
-            yield f"{above} {name}"
-
-
 def test_the_page_on_the_command_line_has_every_command() -> None:
     rows = re.findall(
         r"^\| `(machi [^`]*)` \|", (ROOT / "docs" / "cli.md").read_text(), re.MULTILINE
     )
-    assert sorted(rows) == sorted(commands())
+    assert sorted(rows) == sorted(
+        " ".join(("machi", *words)) for words, grouping in commands() if not grouping
+    )
 
 
 def test_the_page_on_the_command_line_has_every_exit_code() -> None:

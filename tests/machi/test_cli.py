@@ -5,11 +5,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -17,6 +15,7 @@ from broker.client import Client
 from consent.releases.file import Place, Releases
 from machi.cli import main
 from tests.support import free_port
+from tests.support.commands import commands
 from tests.support.live import live_broker
 from tests.support.patience import PATIENCE
 
@@ -35,15 +34,7 @@ def process(*arguments: str, language: str = "C.UTF-8") -> subprocess.CompletedP
     )
 
 
-def commands(group: click.Group = main, *above: str) -> Iterator[tuple[str, ...]]:
-    """Yield every command, with the groups it is in."""
-    for name, command in group.commands.items():
-        yield (*above, name)
-        if isinstance(command, click.Group):
-            yield from commands(command, *above, name)
-
-
-@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
+@pytest.mark.parametrize("command", [words for words, _ in commands()], ids=" ".join)
 def test_help_of_every_command_shows_examples_and_exit_codes(command: tuple[str, ...]):
     done = CliRunner().invoke(main, [*command, "--help"])
     assert done.exit_code == 0
