@@ -31,6 +31,8 @@ def show(value: Any) -> str:
     """Return a value as an error message quotes it: short, on one line."""
     if isinstance(value, str):
         return repr(value) if len(value) <= 80 else repr(value[:77]) + "…"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return repr(value) if isinstance(value, (int, float)) else _KINDS.get(type(value), "no JSON")
 
 

@@ -87,7 +87,7 @@ def feature(
 
     `geometry` is the value of the attribute `geometry_property` (an IRI), whether that is shown
     or not: of its only instance among those asked for, else of the default instance; None where
-    there is none or it is no GeoProperty.
+    there is none, it is no GeoProperty, or it was just deleted.
     """
     instances = entity["attrs"].get(geometry_property, {})
     if form.datasets is not None:
@@ -95,7 +95,7 @@ def feature(
     only = next(iter(instances.values())) if len(instances) == 1 else None
     instance = instances.get(DEFAULT, only)
     geometry = None
-    if instance is not None and instance["type"] == "GeoProperty":
+    if instance is not None and instance["type"] == "GeoProperty" and instance["value"] != NULL:
         geometry = instance["value"]
     properties = render(entity, context, form)
     properties.pop("id", None)

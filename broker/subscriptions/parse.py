@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from broker.errors import BadRequestData
@@ -41,10 +42,7 @@ def parse_subscription(body: Any, context: Names, now: str) -> Members:
 
     `now` decides whether `expiresAt` has passed. An `id` may be missing.
     """
-    if type(body) is not dict or not body:
-        raise bad(
-            BODY, f"A subscription must be an object; this is {show(body)}.", "See /docs for one."
-        )
+    check.an_object(body, BODY, "A subscription")
     if body.get("type") not in (TYPE, _TYPE_IRI):
         raise bad(
             (BODY, "type"),
@@ -143,9 +141,11 @@ def _selector(value: Any, at: At, context: Names) -> Members:
         pattern = check.text(given["idPattern"], (at, "idPattern"))
         placed(lambda: parse_id_pattern(pattern), (at, "idPattern"))
         found["idPattern"] = pattern
-    found["type"] = check.type_selection(given["type"], (at, "type"), context)
-    if found["type"] != "*":
-        placed(lambda: parse_types(found["type"], _as_it_is), (at, "type"))
+    types = check.type_selection(given["type"], (at, "type"), context)
+    found["type"] = types
+    if types != "*":
+        for text, expand in ((given["type"], context.expand), (types, _as_it_is)):
+            placed(partial(parse_types, text, expand), (at, "type"))
     return found
 
 

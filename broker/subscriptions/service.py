@@ -151,7 +151,8 @@ class Subscriptions:
         old = stored.document
         members = parse_fragment(body, old["members"], context, now)
         self._check_endpoint(members)
-        kept = renewed(old, members, context, body.keys())
+        past = await self._names_before(tenant, old, body, context)
+        kept = renewed(old, members, context, body.keys(), past)
         if "notification" in body:
             refuse_masks(members)
         if "notification" in body or "sealed" not in kept:
@@ -163,6 +164,17 @@ class Subscriptions:
         )
         opening = self._opening(kept)
         return await self._outbox.replace(tenant, id, kept, cancel=cancel, opening=opening)
+
+    async def _names_before(
+        self, tenant: str, old: dict[str, Any], body: Members, context: Context
+    ) -> Context:
+        """Return the @context of a `q` that stays and is to be read again, by other expandValues.
+
+        One that was stored before its @context was kept is read with that of the change.
+        """
+        if "expandValues" not in body or "q" in body:
+            return context
+        return await self._contexts.resolve(old.get("names", context.source), tenant=tenant)
 
     async def _context(self, tenant: str, members: Members, source: Any) -> Any:
         """Return the @context of notifications, once it was seen to be usable (§5.8.1)."""

@@ -1,7 +1,8 @@
 """The subscription as the store keeps it, and back.
 
 The document has the members with full names, `q` and `csf` as syntax trees (their short names mean
-nothing without the @context they were sent with), that @context, and the owner.
+nothing without the @context they were sent with), the @context of notifications, that which `q`
+came with (`names`), and the owner.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from broker.guard import Caller
+from broker.jsonld.context import Context
 from broker.jsonld.core import CORE_URL
 from broker.model.names import Names
 from broker.model.times import sortable
@@ -33,31 +35,38 @@ TREES: Final = ("q", "csf")
 LOCATION = "https://uri.etsi.org/ngsi-ld/location"
 
 
-def document(members: Members, names: Names, context: Any, owner: Caller) -> dict[str, Any]:
+def document(members: Members, names: Context, context: Any, owner: Caller) -> dict[str, Any]:
     """Return what the store keeps. `context` is the @context of notifications, as sent."""
     kept: dict[str, Any] = {"members": members, "context": context, "owner": _dump_owner(owner)}
-    return kept | _trees(members, names)
+    if "q" in members:
+        kept["names"] = names.source
+    return kept | {name: _tree(name, members, names) for name in TREES if name in members}
 
 
 def renewed(
-    old: dict[str, Any], members: Members, names: Names, changed: Collection[str]
+    old: dict[str, Any], members: Members, names: Context, changed: Collection[str], past: Names
 ) -> dict[str, Any]:
-    """Return the document with other members, of which those `changed` came with `names`."""
+    """Return the document with other members, of which those `changed` came with `names`.
+
+    `past` are the names of a `q` that stays, which other `expandValues` make to be read again.
+    """
     kept = {name: value for name, value in old.items() if name not in TREES}
-    for name, tree in _trees(members, names).items():
-        fresh = name in changed or "expandValues" in changed
-        kept[name] = tree if fresh or name not in old else old[name]
+    if "q" in changed:
+        kept["names"] = names.source
+    for name in members.keys() & set(TREES):
+        if name in changed or name not in old:
+            kept[name] = _tree(name, members, names)
+        elif name == "q" and "expandValues" in changed:
+            kept[name] = _tree(name, members, past)
+        else:
+            kept[name] = old[name]
     return {**kept, "members": members}
 
 
-def _trees(members: Members, names: Names) -> dict[str, Any]:
+def _tree(name: str, members: Members, names: Names) -> Any:
     values = members.get("expandValues", ())
     expanded = values.split(",") if isinstance(values, str) else values
-    return {
-        name: dump_node(parse_q(members[name], names.expand, expand_values=expanded, linked=DEPTH))
-        for name in TREES
-        if name in members
-    }
+    return dump_node(parse_q(members[name], names.expand, expand_values=expanded, linked=DEPTH))
 
 
 def load(document: dict[str, Any]) -> Subscription:

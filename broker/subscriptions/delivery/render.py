@@ -102,6 +102,7 @@ def message(
 ) -> Message:
     """Return the message around `data`. `at` is when the change was committed.
 
+    What the body is, `accept` says: a Content-Type of `receiver_info` is left out.
     With a `reason` it is a notification of registrations (§5.3.2).
     """
     kind = b'"Notification"'
@@ -113,7 +114,7 @@ def message(
     fields = [("Content-Type", view.accept)]
     if view.context.link and (view.accept == JSON or (view.accept == GEO and not view.geo_context)):
         fields.append(("Link", _link(view.context.link)))
-    fields += receiver_info
+    fields += [pair for pair in receiver_info if pair[0].lower() != "content-type"]
     if tenant:
         fields.append(("NGSILD-Tenant", tenant))
     if chain:

@@ -291,6 +291,17 @@ def test_geojson_is_a_feature_collection() -> None:
     assert "@context" not in orjson.loads(plain.change(created(entity()), keep=False))
 
 
+@pytest.mark.parametrize("gone", ["attribute", "entity"])
+def test_a_place_that_was_deleted_leaves_a_feature_without_geometry(gone: str) -> None:
+    place = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [130.7, 32.2]}}
+    before = entity(location=place)
+    committed = deleted(before) if gone == "entity" else updated(before, entity(MODIFIED))
+    told = orjson.loads(View(Shape(deletions=None), TOWN, GEO).change(committed, keep=False))
+    (feature,) = told["features"]
+    assert feature["geometry"] is None
+    assert {"type": "GeoProperty", "value": NULL} in feature["properties"].values()
+
+
 def test_a_rendering_is_made_once_for_all_who_want_the_same() -> None:
     view = View(Shape(), TOWN, JSON)
     committed = created(entity(level=prop(1)))
@@ -326,6 +337,18 @@ def test_a_message_has_the_five_members_of_a_notification() -> None:
         "notifiedAt": AT,
         "data": [],
     }
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "content-type"])
+def test_a_receiver_cannot_be_told_another_content_type(name: str) -> None:
+    view = View(Shape(), TOWN, JSON)
+    made = message(
+        view, b"[]", id="urn:n:1", subscription="urn:s:1", at=AT, tenant="",
+        receiver_info=((name, "text/plain"), ("X-A", "1")),
+    )  # fmt: skip
+    told = [value for key, value in made.fields if key.lower() == "content-type"]
+    assert told == [JSON]
+    assert ("X-A", "1") in made.fields
 
 
 LINK = (

@@ -1,0 +1,55 @@
+"""What a subscription that is refused, or changed in part, says and keeps (§5.5.8, §5.8.1)."""
+
+from typing import Any
+
+import pytest
+
+from tests.broker.api.data import ENTITIES, LD, urn
+from tests.broker.api.test_subscriptions import ONE, SUBSCRIPTIONS, subscription
+from tests.support.asgi import Client
+
+HOME = {"Gauge": "https://home.example/Gauge", "level": "https://home.example/level"}
+
+
+async def detail(client: Client, body: Any) -> str:
+    """Return why a subscription is refused."""
+    answer = await client.post(SUBSCRIPTIONS, body)
+    assert answer.status == 400, answer.body
+    return str(answer.problem["detail"])
+
+
+async def test_an_empty_body_is_not_said_to_be_no_object(quick: Client) -> None:
+    assert await detail(quick, {}) == "A subscription is empty."
+
+
+@pytest.mark.parametrize(("types", "at"), [("a b", 3), ("A,B;C", 4), ("A,(B", 3)])
+async def test_a_fault_in_a_type_selection_is_counted_in_the_text_that_was_sent(
+    quick: Client, types: str, at: int
+) -> None:
+    body = subscription(entities=[{"type": types}])
+    assert (await detail(quick, body)).startswith(f"At character {at}: ")
+
+
+async def test_booleans_are_quoted_as_json_writes_them(quick: Client) -> None:
+    assert (await detail(quick, subscription(throttling=True))).endswith("it is true.")
+    assert (await detail(quick, subscription(timeInterval=False))).endswith("it is false.")
+
+
+async def test_a_query_keeps_its_names_when_other_values_are_expanded(client: Client) -> None:
+    await client.broker.delivery.close()
+    body = {**subscription(q="level>1"), "@context": HOME}
+    assert (await client.post(SUBSCRIPTIONS, body, LD)).status == 201
+    for values in (["kind"], None):
+        assert (await client.patch(ONE, {"expandValues": values})).status == 204
+    gauge = {"id": urn(1), "type": "Gauge", "level": {"type": "Property", "value": 2}}
+    assert (await client.post(ENTITIES, {**gauge, "@context": HOME}, LD)).status == 201
+    assert (await client.broker.store.outbox.books()).queued == 1
+
+
+async def test_an_update_to_the_same_value_is_a_change(client: Client) -> None:
+    await client.broker.delivery.close()
+    level = {"level": {"type": "Property", "value": 2}}
+    await client.post(ENTITIES, {"id": urn(1), "type": "Gauge", **level})
+    await client.post(SUBSCRIPTIONS, subscription(notificationTrigger=["attributeUpdated"]))
+    assert (await client.patch(f"{ENTITIES}/{urn(1)}", level)).status == 204
+    assert (await client.broker.store.outbox.books()).queued == 1
