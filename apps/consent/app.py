@@ -220,7 +220,9 @@ class Centre:
         person = await self._officer(request)
         client = self._client.acting_for(person.token)
         bonds = guardians.rows(await _all(client, guardians.KIND), self._clock())
-        return self._page(request, "guardians.html", "/guardians", person, bonds=bonds)
+        return self._page(
+            request, "guardians.html", "/guardians", person, bonds=bonds, number=guardians.NUMBER
+        )
 
     async def _officer(self, request: Request) -> Person:
         person = await self.person(request)
@@ -346,8 +348,9 @@ def _guarded(page: Page) -> Handler:
         desk: Centre = request.app.state.centre
         try:
             return await page(desk, request)
-        except FormRefused:
-            return desk.trouble(request, "form", 403)
+        except FormRefused as refused:
+            word = "number" if str(refused) == "bad_number" else "form"
+            return desk.trouble(request, word, 403)
         except NotFound:
             return desk.trouble(request, "gone", 404)
         except Refused as refused:

@@ -15,7 +15,8 @@ from broker.client import Entity, value
 KIND: Final = "Guardianship"
 ADULT: Final = 18
 """Years after which somebody is of age (Civil Code, art. 4)."""
-_NUMBER: Final = re.compile(r"(?:urn:ngsi-ld:Holder:)?([\w.-]{1,100})")
+NUMBER: Final = "(?:urn:ngsi-ld:Holder:)?((?:[uo]-)?[0-9a-f]{16,32})"
+"""A holder's number, as pages show it or whole: a name written in its place does not match."""
 
 
 def holds(bond: Entity, now: datetime) -> bool:
@@ -55,13 +56,15 @@ def checked(bond: Entity, user: str, now: datetime) -> Entity:
 
 def recorded(fields: Mapping[str, str], now: datetime, local: str) -> Entity:
     """Return the guardianship that an officer's form records. Raises FormRefused."""
-    found = [_NUMBER.fullmatch(fields.get(name, "").strip()) for name in ("guardian", "ward")]
+    found = [re.fullmatch(NUMBER, fields.get(name, "").strip()) for name in ("guardian", "ward")]
     try:
         of_age = majority(date.fromisoformat(fields.get("born", "")))
     except ValueError:
         raise FormRefused("bad_form") from None
-    if None in found or of_age <= now:
+    if of_age <= now:
         raise FormRefused("bad_form")
+    if None in found:
+        raise FormRefused("bad_number")
     guardian, ward = (holder(one[1]) for one in found if one is not None)
     return {
         "id": f"urn:ngsi-ld:{KIND}:{local}",
