@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import apsw
@@ -11,6 +12,7 @@ from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.names import Names
+from broker.store.sqlite.reader import Reader
 
 COLUMNS: Final = "c.seq, t.name, c.entity, c.version, c.kind, c.at, c.delta, c.prior"
 WINDOW: Final = 20_000
@@ -20,6 +22,28 @@ SLICE: Final = 500
 VACUUM_PAGES: Final = 200
 
 Row = tuple[Any, ...]
+
+
+async def read_changes(
+    reader: Reader,
+    after: int,
+    end: int,
+    oldest: int,
+    tid: int | None,
+    kind: Kind | None,
+    limit: int,
+) -> list[Row]:
+    """Return rows as `select_changes` does, read window by window.
+
+    So a tenant's changes may lie far apart. `oldest` is the oldest change that is kept.
+    """
+    rows: list[Row] = []
+    while after < end and len(rows) < limit:
+        until = min(end, max(after, oldest - 1) + WINDOW)
+        read = partial(select_changes, after, until, tid, kind, limit - len(rows))
+        rows += await reader.bounded(read)
+        after = until
+    return rows
 
 
 def select_changes(

@@ -46,10 +46,11 @@ from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.entering import ALL_TYPES, Entering
 from broker.store.sqlite.errors import UnusableFolder
 from broker.store.sqlite.explain import Observed
-from broker.store.sqlite.forgetting import forget_slice
+from broker.store.sqlite.forgetter import Forgetter
 from broker.store.sqlite.history import SqliteHistory
 from broker.store.sqlite.indexer import Indexer, reindex
 from broker.store.sqlite.lock import FolderLock
+from broker.store.sqlite.mover import Mover
 from broker.store.sqlite.outbox import SqliteOutbox
 from broker.store.sqlite.pairs import Indexed
 from broker.store.sqlite.pending import Pending
@@ -140,7 +141,7 @@ class SqliteStore:
         await self.history.close()
         with suppress(ServiceUnavailable):
             while self._pending.indexed < self._span[1] or len(self._writer):
-                await self._move_slice()
+                await self._mover.move()
             await self.outbox.queuing.close()
             await self._submit(self.outbox.note_settled)
         await self._writer.close()
@@ -262,7 +263,9 @@ class SqliteStore:
         newest = self._span[1]
         end = newest if until is None else min(until, newest)
         if entity_id is None:
-            rows = await self._changes(after, end, tid, kind, limit)
+            rows = await feed.read_changes(
+                self._reader, after, end, self._span[0], tid, kind, limit
+            )
         else:
             tids = [view.tid for view in self._towns.views.values()] if tid is None else [tid]
             rows = await self._reader.bounded(
@@ -293,28 +296,16 @@ class SqliteStore:
 
     async def prune(self, before: str) -> int:
         """Forget changes and remembered answers older than the time `before`; return how many."""
-        forgotten, more = 0, True
-        await self._move_until(self._span[1])
-        while more:
-            count, newest, more = await self._submit(partial(self._prune_slice, before))
-            if newest:
-                self._span = (newest + 1, self._span[1])
-            forgotten += count
-        while count := await self._submit(
-            lambda effects: feed.prune_answers(self._connection, before)
-        ):
-            forgotten += count
-        return forgotten
+
+        def pruned(newest: int) -> None:
+            self._span = (newest + 1, self._span[1])
+
+        return await self._forgetter.prune(before, self._span[1], pruned)
 
     async def forget(self, tenant: str, entity_id: str) -> int:
         """Forget what was told of an entity up to its newest deletion; return how many changes."""
         self._view(tenant)
-        await self._move_until(self._span[1])
-        forgotten, more = 0, True
-        while more:
-            count, more = await self._submit(partial(self._forget_slice, tenant, entity_id))
-            forgotten += count
-        return forgotten
+        return await self._forgetter.forget(tenant, entity_id, self._span[1])
 
     async def tenants(self) -> list[str]:
         """Return the names of all tenants, the default tenant `""` first."""
@@ -374,9 +365,10 @@ class SqliteStore:
         pruned, newest = feed.bounds(self._connection)
         self._feed = Feed(newest, feed.has_graves(self._connection), feed.has_due(self._connection))
         self._pending = Pending(newest)
-        self._moving = asyncio.Lock()
-        self._mover: asyncio.Task[None] | None = None
         self._run = runner(self._connection)
+        self._mover = Mover(
+            self._pending, self._indexer.bring, self._run, self.newest, self._submit
+        )
         self._entering = Entering(self._connection, self._run, self._indexer)
         creating = Creating(self._run, self._entering, self._feed)
         self._short: dict[type, Callable[..., Any]] = {
@@ -391,6 +383,10 @@ class SqliteStore:
         rows = Rows(self._reader.run, lambda tenant: self._view(tenant).names)
         self.outbox = SqliteOutbox(self._connection, self, rows, self._clock)
         self.history = SqliteHistory(self._connection, self, self._reader)
+        self._forgetter = Forgetter(
+            *(self._connection, self._pending, self._mover, self.outbox.queuing),
+            *(self.enter, self._submit),
+        )
 
     async def settle_down(self) -> None:
         """End what an interruption left to do, for whoever reads the file beside the store."""
@@ -420,33 +416,6 @@ class SqliteStore:
             raise closed()
         return await self._submit(job)
 
-    def _prune_slice(self, before: str, effects: Effects) -> tuple[int, int, bool]:
-        pruned = feed.prune_changes(self._connection, before, self._pending.indexed)
-        self.outbox.queuing.expire(pruned[1], before, effects)
-        return pruned
-
-    def _forget_slice(self, tenant: str, entity_id: str, effects: Effects) -> tuple[int, bool]:
-        town = self.enter(tenant, False, effects)
-        found = forget_slice(self._run, town.tid, entity_id, self._pending.indexed)
-        if found is None:
-            return 0, False
-        seqs, more = found
-        self.outbox.queuing.forget(tenant, None if more else entity_id, seqs, effects)
-        feed.vacuum(self._connection)
-        return len(seqs), more
-
-    async def _changes(
-        self, after: int, end: int, tid: int | None, kind: Kind | None, limit: int
-    ) -> list[feed.Row]:
-        """Read the feed window by window, so that a quiet tenant's changes may lie far apart."""
-        rows: list[feed.Row] = []
-        while after < end and len(rows) < limit:
-            until = min(end, max(after, self._span[0] - 1) + feed.WINDOW)
-            read = partial(feed.select_changes, after, until, tid, kind, limit - len(rows))
-            rows += await self._reader.bounded(read)
-            after = until
-        return rows
-
     def _view(self, tenant: str) -> View:
         if not self._open:
             raise closed()
@@ -462,27 +431,8 @@ class SqliteStore:
             for town in towns:
                 await self._drop(town)
 
-    async def _move_until(self, seq: int) -> None:
-        """Move the index rows of all changes up to `seq` into the file."""
-        while self._pending.indexed < seq:
-            await self._move_slice()
-
-    async def _move_slice(self) -> None:
-        def move(effects: Effects) -> None:
-            indexed, forget = self._pending.move(self._indexer.bring, self._span[1])
-            self._run("UPDATE meta SET value = ? WHERE key = 'indexed'", (indexed,))
-            effects.publish.append(forget)
-
-        async with self._moving:
-            await self._submit(move)
-
-    async def _move_overdue(self) -> None:
-        with suppress(ServiceUnavailable):
-            while self._pending.overdue(self._span[1]):
-                await self._move_slice()
-
     async def _drop(self, town: Town) -> None:
-        await self._move_until(self._span[1])
+        await self._mover.until(self._span[1])
         while await self._submit(lambda effects: self.history.drop_slice(town.tid)):
             pass
         while await self._submit(
@@ -519,7 +469,6 @@ class SqliteStore:
                 self._entities += difference
         if not effects.committed:
             return
-        if self._pending.overdue(self._span[1]) and (self._mover is None or self._mover.done()):
-            self._mover = asyncio.get_running_loop().create_task(self._move_overdue())
+        self._mover.look()
         self._span = (self._span[0], effects.committed[-1].change.seq)
         self._audience.tell(effects.committed)

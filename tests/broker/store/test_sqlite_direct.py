@@ -46,7 +46,7 @@ def found(page: Page) -> tuple[list[tuple[str, int, Any]], int | None]:
 
 async def settle(store: SqliteStore) -> None:
     """Move all index rows into the file."""
-    await store._move_until(store.span()[1])
+    await store._mover.until(store.span()[1])
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ async def having(store: Store, op: Op, *operands: object, tenant: str = "") -> l
 
 async def settle(store: SqliteStore) -> None:
     """Move all index rows into the file."""
-    await store._move_until(store.span()[1])
+    await store._mover.until(store.span()[1])
 
 
 async def test_a_plain_value_is_not_tested_again(

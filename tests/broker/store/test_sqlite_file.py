@@ -202,7 +202,7 @@ async def test_what_is_indexed_follows_the_operator_at_the_next_start(tmp_path: 
         )
         page = await store.query("", EntityQuery(where, count=True))
         assert page.total == max(0, number - 5)
-        await store._move_until(number + 1)
+        await store._mover.until(number + 1)
         counted = {
             table: store._connection.execute(f"SELECT count(*) FROM {table}").get
             for table in ("anum", "atxt", "box", "boxkey")
@@ -223,7 +223,7 @@ async def test_index_rows_that_waited_at_a_crash_are_made_again(tmp_path: Path) 
     await store.open()
     place = point(130.7, 32.2)
     await create(store, *(entity(f"urn:{n}", level=prop(n), place=place) for n in range(9)))
-    await store._move_until(9)
+    await store._mover.until(9)
     await replace(store, entity("urn:1", level=prop([1, 2.5])))
     await replace(store, entity("urn:1", RIVER, SHELTER, level=prop(3), name=prop("x")))
     await replace(store, entity("urn:3", level=prop(3), place=point(140.7, 42.2)))

@@ -118,8 +118,8 @@ async def test_rows_come_into_the_file_once_they_are_many(
     monkeypatch.setattr(pending, "MOST", 40)
     for n in range(50):
         await create(sqlite, entity(f"urn:{n}", level=prop(n)))
-    assert sqlite._mover is not None
-    await sqlite._mover
+    assert sqlite._mover.task is not None
+    await sqlite._mover.task
     assert sqlite.count()["index_rows_waiting"] < 50
     assert sqlite._connection.execute("SELECT count(*) FROM anum").get > 0
 
@@ -130,8 +130,8 @@ async def test_changes_without_rows_do_not_pile_up_behind_the_index(
     monkeypatch.setattr(pending, "MOST", 20)
     for n in range(50):
         await create(sqlite, entity(f"urn:{n}"))
-    assert sqlite._mover is not None
-    await sqlite._mover
+    assert sqlite._mover.task is not None
+    await sqlite._mover.task
     assert sqlite.span()[1] - sqlite._pending.indexed < 20
 
 
@@ -204,6 +204,6 @@ async def test_boxes_come_into_the_file_once_they_are_many(
     monkeypatch.setattr(pending, "MOST_BOXES", 20)
     for n in range(30):
         await create(sqlite, entity(f"urn:{n}", location=point(130 + n / 100, 32)))
-    assert sqlite._mover is not None
-    await sqlite._mover
+    assert sqlite._mover.task is not None
+    await sqlite._mover.task
     assert sqlite._connection.execute("SELECT count(*) FROM box").get >= 20

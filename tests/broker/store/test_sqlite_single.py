@@ -68,7 +68,7 @@ async def engines(sqlite: SqliteStore) -> AsyncIterator[list[Store]]:
     stores: list[Store] = [sqlite, memory]
     for store in stores:
         await create(store, *map(numbered, range(100)), *(numbered(n, RIVER) for n in (200, 201)))
-    await sqlite._move_until(sqlite.span()[1])
+    await sqlite._mover.until(sqlite.span()[1])
     for store in stores:
         await replace(store, entity("urn:003", level=prop(7), speed=prop(99)))
         await replace(store, entity("urn:004", level=prop(7.5), speed=prop(1)))

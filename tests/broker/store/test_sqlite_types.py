@@ -32,7 +32,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sqlite
     store = SqliteStore(tmp_path_factory.mktemp("town"))
     await store.open()
     await create(store, *made)
-    await store._move_until(store.span()[1])
+    await store._mover.until(store.span()[1])
     yield store
     await store.close()
 
