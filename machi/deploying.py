@@ -43,14 +43,24 @@ class Secrets:
         self.folder = folder
         self.town = town
 
-    def make(self, name: str, content: Callable[[], bytes]) -> bytes:
-        """Return a secret, made where there is none."""
+    def make(self, name: str, content: Callable[[], bytes]) -> Path:
+        """Make a secret where there is none, whole or not at all; return its file.
+
+        One that is there is not read: it may belong to the one user that may.
+        """
         path = self.folder / name
-        if not path.exists():
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
-            with os.fdopen(file, "wb") as open_file:
-                open_file.write(content())
-        return path.read_bytes()
+        if path.exists():
+            return path
+        made = content()
+        fresh = self.folder / f".{name}.new"
+        fresh.unlink(missing_ok=True)
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
+        with os.fdopen(file, "wb") as open_file:
+            os.fchmod(file, MODE)
+            open_file.write(made)
+            open_file.flush()
+            os.fsync(file)
+        return fresh.replace(path)
 
     def all(self, data: Path) -> None:
         """Make all that is missing."""
@@ -58,12 +68,12 @@ class Secrets:
         self.make("mongo.keyfile", lambda: base64.b64encode(secrets.token_bytes(512)))
         for name in ("mongo-root.password", "mongo.password", "mqtt.password", "grafana.password"):
             self.make(name, _password)
-        password = self.make("mongo.password", _password).decode()
+        password = self.make("mongo.password", _password).read_text()
         servers = ",".join(f"mongo-{number}:27017" for number in (1, 2, 3))
         url = f"mongodb://machi:{password}@{servers}/town?replicaSet=town&authSource=town"
         self.make("mongo.url", url.encode)
         mqtt = self.make("mqtt.password", _password)
-        self.make("mqtt.accounts", lambda: b"adapters:" + _mosquitto(mqtt) + b"\n")
+        self.make("mqtt.accounts", lambda: b"adapters:" + _mosquitto(mqtt.read_bytes()) + b"\n")
         self._certificates("mqtt", ["mosquitto", "localhost"], own_authority=True)
         names = [self.town, *(f"{part}.{self.town}" for part in PARTS)]
         self._certificates("tls", names, own_authority=False)

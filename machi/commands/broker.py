@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from machi.commands import addresses
 from machi.commands.shared import data_errors, data_option, epilog, port_option
-from machi.errors import DataFaulty, PortBusy
+from machi.errors import DataFaulty, NotReachable, PortBusy
 from machi.language import t
 
 if TYPE_CHECKING:
@@ -95,12 +96,14 @@ if TYPE_CHECKING:
     "--allow-host",
     multiple=True,
     metavar="NAME",
+    callback=lambda ctx, option, given: addresses.hosts(given),
     help=t("Further name that requests may carry as Host header; repeatable."),
 )
 @click.option(
     "--allow-origin",
     multiple=True,
     metavar="ORIGIN",
+    callback=lambda ctx, option, given: addresses.origins(given),
     help=t(
         "Web page, such as https://town.example, that may call the API from a browser; repeatable."
     ),
@@ -109,6 +112,7 @@ if TYPE_CHECKING:
     "--public-url",
     default="",
     metavar="URL",
+    callback=lambda ctx, option, given: addresses.public_url(given),
     help=t("Address at which clients reach the broker, where a proxy stands before it."),
 )
 @click.option(
@@ -213,6 +217,7 @@ def broker(
     store_file: Path | None,
 ) -> None:
     """Run the broker."""
+    from broker.errors import ServiceUnavailable
     from broker.main import CannotListen, serve
     from broker.safe import KeyFaulty
     from broker.settings import Settings
@@ -229,11 +234,11 @@ def broker(
         port=port,
         data=data,
         shared=shared,
-        store=store if store_file is None else store_file.read_text().strip(),
+        store=addresses.database(store if store_file is None else store_file.read_text().strip()),
         auth=auth,
         allow_egress=allow_egress,
         allow_hosts=allow_host,
-        allow_origins=tuple(origin.lower().rstrip("/") for origin in allow_origin),
+        allow_origins=allow_origin,
         public_url=public_url,
         heartbeat=heartbeat,
         max_streams=max_streams,
@@ -265,6 +270,8 @@ def broker(
         raise click.UsageError(str(error)) from error
     except KeyFaulty as error:
         raise DataFaulty(error.detail, remedy=error.remedy) from error
+    except ServiceUnavailable as error:
+        raise NotReachable(error.detail, remedy=error.remedy) from error
     except CannotListen as error:
         raise PortBusy(
             str(error),

@@ -33,7 +33,7 @@ SECONDS = 1.0
         A store is sqlite:FOLDER or mongodb://SERVERS/DATABASE. Entities with their versions and
         times, the feed with its numbers, subscriptions, what waits for them, dead letters,
         contexts, registrations, rules, history and remembered answers of all tenants are copied;
-        keys, accounts and the vault stay in the folder --data. All brokers on both stores must be
+        keys, accounts and the vault stay in the data folder. All brokers on both stores must be
         stopped. The target must be empty. A copy that was interrupted goes on when the command is
         repeated; until it is whole, no broker opens it. The source stays as it is.
 

@@ -25,9 +25,9 @@ SERVICES: dict[str, dict[str, Any]] = compose()["services"]
 OWN = {
     name: service
     for name, service in SERVICES.items()
-    if "build" in service and "entrypoint" not in service
+    if "build" in service and not service.keys() & {"entrypoint", "profiles"}
 }
-"""The services that run a module of Machi."""
+"""The services that run a module of Machi for as long as the town runs."""
 
 
 def secret_files() -> Mapping[str, str]:

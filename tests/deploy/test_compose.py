@@ -1,7 +1,9 @@
 """compose.yaml is what the Compose specification allows, and keeps to the rules of a hard host."""
 
 import re
+import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from broker.api.routes import EX, TABLE
 from machi.access import HANDED
 from machi.deploying import Secrets
 from tests.deploy.composed import COMPOSE, OWN, ROOT, SERVICES, compose, secret_files, texts
+from tests.support.patience import PATIENCE
 from tests.support.tools import require_tool
 
 EACH = pytest.mark.parametrize("name", SERVICES)
@@ -55,7 +58,7 @@ def test_secrets_come_as_files(name: str) -> None:
 
 @EACH
 def test_what_is_mounted_from_here_is_here(name: str) -> None:
-    for volume in SERVICES[name].get("volumes", ()):
+    for volume in filter(lambda each: isinstance(each, str), SERVICES[name].get("volumes", ())):
         place = volume.partition(":")[0]
         if place.startswith("./"):
             assert (ROOT / place).exists()
@@ -83,6 +86,48 @@ def test_all_secrets_it_reads_are_made(tmp_path: Path) -> None:
     made.mkdir()
     Secrets(made, "town.example").all(tmp_path / "data")
     assert {path.name for path in made.iterdir()} >= set(secret_files().values())
+
+
+def test_nobody_needs_a_secret_before_the_secrets_are_made() -> None:
+    setup = SERVICES["setup"]
+    assert not setup.keys() & {"secrets", "depends_on"}
+    assert setup["profiles"] == ["setup"]
+    assert (setup["user"], setup["cap_drop"]) == ("10001:10001", ["ALL"])
+    assert "docker compose run --rm setup" in (ROOT / "docs" / "operate.md").read_text()
+
+
+def test_setup_makes_the_secrets_that_the_others_read(tmp_path: Path) -> None:
+    places = {"/secrets": str(tmp_path / "secrets"), "/town/data": str(tmp_path / "data")}
+    command = [places.get(word, word) for word in SERVICES["setup"]["command"]]
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, timeout=PATIENCE, check=False)
+    assert done.returncode == 0
+    made = {path.name for path in (tmp_path / "secrets").iterdir()}
+    assert made >= set(secret_files().values())
+
+
+@EACH
+def test_who_is_given_a_secret_may_read_it(name: str) -> None:
+    service = SERVICES[name]
+    if "secrets" in service:
+        assert {service["user"].partition(":")[2], *service.get("group_add", ())} >= {"10001"}
+
+
+def test_a_secret_that_is_there_is_not_read(tmp_path: Path) -> None:
+    unreadable = tmp_path / "mongo.keyfile"
+    unreadable.mkdir()
+    Secrets(tmp_path, "town.example").all(tmp_path / "data")
+    assert unreadable.is_dir()
+
+
+def test_a_secret_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    def failing() -> bytes:
+        raise OSError
+
+    secrets = Secrets(tmp_path, "town.example")
+    with pytest.raises(OSError):
+        secrets.make("master.key", failing)
+    assert not list(tmp_path.iterdir())
+    assert stat.S_IMODE(secrets.make("master.key", lambda: b"k").stat().st_mode) == 0o440
 
 
 def test_secrets_that_are_there_are_left_alone(tmp_path: Path) -> None:

@@ -94,8 +94,9 @@ async def _selects(samples: Collection, asked: Document, wanted: list[str]) -> b
 
 def unanswered(error: PyMongoError) -> ServiceUnavailable:
     """Return the error for a server that did not answer, or refused."""
+    words = str(error).partition(", Topology Description")[0]
     return ServiceUnavailable(
-        f"The database did not answer as it should: {error}.",
+        f"The database did not answer as it should: {words}.",
         place="store",
         remedy="Repeat the request later; see that the servers of --store run and may be reached.",
     )
