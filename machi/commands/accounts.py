@@ -71,7 +71,7 @@ def create(
     _check(password)
     account_id = f"u-{secrets.token_hex(8)}"
     reach = frozenset(tenants) if tenants else None
-    with identity_book(data) as book:
+    with identity_book(data, make=True) as book:
         handle, kept = _handle(name, data), Argon2().hash(password)
         book.people.add(Account(account_id, handle, kept, frozenset(roles), reach))
     if as_json:

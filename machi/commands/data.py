@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from machi.commands.shared import data_errors, data_option, epilog
+from machi.commands.shared import data_errors, data_option, epilog, file_errors
 from machi.errors import DataFaulty
 from machi.language import t
 
@@ -49,7 +49,7 @@ def backup(source: Path, target: Path) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r{done} / {pages}", err=True, nl=done == pages)
 
-    with data_errors():
+    with data_errors(), file_errors():
         backup_data(source, target, progress)
         _carry(source / FILE, beside(target))
     click.echo(t("{source} is copied to {target}", source=source, target=target))
@@ -73,7 +73,7 @@ def restore(source: Path, data: Path, force: bool) -> None:
     from broker.store.sqlite.maintenance import restore as restore_data
     from consent.releases.file import FILE
 
-    with data_errors():
+    with data_errors(), file_errors():
         restore_data(source, data, force=force)
         _carry(beside(source), data / FILE)
     click.echo(t("{source} is restored to {data}", source=source, data=data))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
-from machi.commands.shared import Group, data_option, epilog, json_option, table
-from machi.errors import MachiCommandError
+from machi.commands.shared import Group, data_option, epilog, file_errors, json_option, table
+from machi.errors import DataFaulty, MachiCommandError
 from machi.language import t
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def create(
 
     key_id, text, digest = make(secrets.token_bytes)
     expires = None if days is None else _in_days(days)
-    with identity_book(data) as book:
+    with identity_book(data, make=True) as book:
         given = (roles, purposes, tenants, own, rate, quota)
         if any(given) or all(known.name != client for known in book.clients()):
             reach = frozenset(tenants) if tenants else None
@@ -207,13 +207,19 @@ def remove(client: str, data: Path) -> None:
 
 
 @contextmanager
-def identity_book(data: Path) -> Iterator[IdentityBook]:
-    """Open the identity book of a data folder for a command."""
+def identity_book(data: Path, *, make: bool = False) -> Iterator[IdentityBook]:
+    """Open the identity book of a data folder for a command; `make` a folder that is not there."""
     from consent.identity.book import IdentityBook
     from consent.identity.file import IdentityError
 
+    if not make and not data.is_dir():
+        raise DataFaulty(
+            t("There is no folder {data}.", data=data),
+            remedy=t("Check --data: it is the folder that the broker was started with."),
+        )
     try:
-        book = IdentityBook(data)
+        with file_errors():
+            book = IdentityBook(data)
         try:
             yield book
         finally:

@@ -115,6 +115,20 @@ def data_errors() -> Iterator[None]:
         raise DataFaulty(str(error)) from error
 
 
+@contextlib.contextmanager
+def file_errors() -> Iterator[None]:
+    """Turn a file or folder that cannot be made, read or written into the command's own error."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise DataFaulty(
+            t("{path} cannot be used: {why}.", path=error.filename, why=error.strerror),
+            remedy=t("Give a place that is there, with room, and that this user may write to."),
+        ) from error
+
+
 def table(headings: list[str], rows: list[list[str]]) -> list[str]:
     """Return rows as lines of aligned columns; the last column is as wide as it likes."""
     widths = [

@@ -45,6 +45,10 @@ WORDS: Final = {
     "state": "状態",
     "Let a key open nothing from now on.": "鍵を今後無効にする。",
     "The key {id} is revoked.": "鍵 {id} を取り消しました。",
+    "There is no folder {data}.": "フォルダー {data} がありません。",
+    "Check --data: it is the folder that the broker was started with.": (
+        "--data を確かめてください。ブローカーを起動したときのフォルダーです。"
+    ),
     "Forget a client and all its keys.": "クライアントとその鍵をすべて消す。",
     "The client {name} and its keys are gone.": "クライアント {name} と鍵を消しました。",
 }

@@ -15,6 +15,10 @@ WORDS: Final = {
     "The answer is {status}, and not from a Machi broker.": (
         "応答は {status} で、Machi のブローカーのものではありません。"
     ),
+    "{path} cannot be used: {why}.": "{path} を使えません: {why}",
+    "Give a place that is there, with room, and that this user may write to.": (
+        "空きがあり、このユーザーが書き込める、実在する場所を指定してください。"
+    ),
     "Check --broker.": "--broker を確かめてください。",
     "Machi (町): an open city OS.": "Machi（町）: オープンな都市 OS。",
     "machi up                              the whole demo town, page on http://localhost:8080": (

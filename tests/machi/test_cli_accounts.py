@@ -60,6 +60,7 @@ def test_name_is_taken_once(data: Path):
 
 
 def test_account_listed_by_its_id_is_removed(data: Path):
+    data.mkdir()
     assert "no accounts yet" in machi(data, "list").output
     machi(data, "create", "hanako", "--role", "officer", "--password", LONG)
     (one,) = json.loads(machi(data, "list", "--json").stdout)
@@ -71,6 +72,7 @@ def test_account_listed_by_its_id_is_removed(data: Path):
 
 
 def test_unknown_name_has_no_password_to_change(data: Path):
+    data.mkdir()
     assert "no account" in machi(data, "password", "nobody", "--password", LONG, code=1).output
 
 
