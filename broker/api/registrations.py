@@ -15,6 +15,7 @@ from broker.api.response import JSON, LD, Headers, Response, no_content
 from broker.api.view import applied, context_link, version_asked
 from broker.errors import BadRequestData
 from broker.jsonld.context import Context
+from broker.model.reduce import PROJECTED
 from broker.query.geo import parse_geo
 from broker.query.ids import parse_id_pattern, parse_ids
 from broker.query.q import parse_q
@@ -24,7 +25,6 @@ from broker.query.types import parse_types
 from broker.registry.match import Wanted, attributes_of
 from broker.registry.model import Registration
 from broker.registry.show import shown
-from broker.subscriptions.members import PROJECTED
 from broker.subscriptions.model import Selector
 
 PATH = "/ngsi-ld/v1/csourceRegistrations/"

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from broker.errors import BadRequestData
 from broker.model.names import Names
+from broker.model.reduce import PROJECTED
 from broker.query.kept import load_node
 from broker.query.temporal import parse_temporal
 from broker.registry.match import Wanted, matches, relevant
@@ -17,7 +18,6 @@ from broker.registry.stored import KIND, load, resource
 from broker.safe import Safe
 from broker.store.contract import Resource
 from broker.store.outbox import Notice, Opening, StoredSubscription
-from broker.subscriptions.members import PROJECTED
 from broker.subscriptions.model import Status
 from broker.subscriptions.parse import Members
 from broker.subscriptions.service import Subscriptions
@@ -60,7 +60,7 @@ def wanted_of(document: dict[str, Any]) -> Wanted:
     """
     subscription = load_subscription(document)
     notification = subscription.notification
-    told = notification.attributes or notification.pick or frozenset()
+    told = notification.attributes or notification.projection.pick or frozenset()
     watched, told = subscription.watched or frozenset(), told - PROJECTED
     temporal = document["members"].get("temporalQ")
     return Wanted(

@@ -20,7 +20,6 @@ LONGEST: Final = 10 * 366 * 86_400.0
 
 _TOKEN: Final = re.compile(r'[^\s,;|()"<>\\^`{}]+')
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
-PROJECTED: Final = frozenset(("id", "type", "scope"))
 
 
 def an_object(value: Any, at: At, what: str) -> dict[str, Any]:
@@ -87,17 +86,6 @@ def attribute_names(value: Any, at: At, context: Names) -> list[str]:
     return [
         context.expand(check_attribute_name(name, (at, index))) for index, name in enumerate(names)
     ]
-
-
-def projection(value: Any, at: At, context: Names) -> list[str]:
-    """Return the IRIs of a list of names, and the members `id`, `type` and `scope` as they are."""
-    found = []
-    for index, name in enumerate(a_list(value, at, "names")):
-        if type(name) is str and name in PROJECTED:
-            found.append(name)
-        else:
-            found.append(context.expand(check_attribute_name(name, (at, index))))
-    return found
 
 
 def type_selection(value: Any, at: At, context: Names) -> str:

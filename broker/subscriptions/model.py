@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from broker.guard import ANYONE, Caller
+from broker.model.reduce import ALL, Projection
 from broker.query.ast import Geo, Node
 
 
@@ -55,13 +56,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """How notifications look. `pick` and `omit` may also name `id`, `type` and `scope`."""
+    """How notifications look. `projection` is what `pick` and `omit` say together."""
 
     endpoint: Endpoint
     format: Literal["normalized", "concise", "simplified"] = "normalized"
     attributes: frozenset[str] | None = None
-    pick: frozenset[str] | None = None
-    omit: frozenset[str] = frozenset()
+    projection: Projection = ALL
     sys_attrs: bool = False
     show_changes: bool = False
     join: Literal["flat", "inline"] | None = None

@@ -9,6 +9,7 @@ from broker.model.names import Names
 from broker.model.place import At, bad, show
 from broker.subscriptions import members as check
 from broker.subscriptions.endpoint import NotAnEndpoint, parse_endpoint
+from broker.subscriptions.projected import check_projection, parse_projection
 from broker.subscriptions.spelling import check_spelling
 
 Members: TypeAlias = dict[str, Any]
@@ -36,7 +37,7 @@ def parse_notification(value: Any, at: At, context: Names) -> Members:
         found["attributes"] = names
     for name in ("pick", "omit"):
         if name in given:
-            found[name] = check.projection(given[name], (at, name), context)
+            found[name] = parse_projection(given[name], (at, name), context)
     _check_projections(found, at)
     if "format" in given:
         found["format"] = check.one_of(given["format"], (at, "format"), FORMATS)
@@ -50,6 +51,8 @@ def parse_notification(value: Any, at: At, context: Names) -> Members:
             "Use the format normalized or concise, or leave showChanges out.",
         )
     _join(given, found, at)
+    level = 0 if found.get("join", "@none") == "@none" else found.get("joinLevel", 1)
+    check_projection(found.get("pick"), found.get("omit", []), at, level)
     found["endpoint"] = parse_receiver(given["endpoint"], (at, "endpoint"))
     return found
 

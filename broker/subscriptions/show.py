@@ -8,9 +8,10 @@ from broker.model.names import Names
 from broker.model.times import sortable
 from broker.store.outbox import History, StoredSubscription
 from broker.subscriptions.endpoint import mask
-from broker.subscriptions.members import PROJECTED, compacted_types
+from broker.subscriptions.members import compacted_types
 from broker.subscriptions.model import DEFAULT_TRIGGERS, Status
 from broker.subscriptions.parse import Members
+from broker.subscriptions.projected import compacted
 
 
 def status(members: Members, now: str) -> Status:
@@ -57,9 +58,7 @@ def _notification(
     told = dict(given)
     for name in ("attributes", "pick", "omit"):
         if name in told:
-            told[name] = [
-                each if each in PROJECTED else context.compact(each) for each in told[name]
-            ]
+            told[name] = [compacted(each, context) for each in told[name]]
     if not secrets:
         told["endpoint"] = mask(given["endpoint"])
     if not history.times_sent:

@@ -30,6 +30,7 @@ from broker.subscriptions.model import (
     Trigger,
 )
 from broker.subscriptions.parse import Members
+from broker.subscriptions.projected import load_projection
 
 TREES: Final = ("q", "csf")
 LOCATION = "https://uri.etsi.org/ngsi-ld/location"
@@ -119,13 +120,12 @@ def _geo(given: Members) -> Any:
 
 def _notification(given: Members) -> Notification:
     join, form = given.get("join", "@none"), given.get("format", "normalized")
-    attributes, pick = given.get("attributes"), given.get("pick")
+    attributes = given.get("attributes")
     return Notification(
         endpoint=_endpoint(given["endpoint"]),
         format="simplified" if form == "keyValues" else form,
         attributes=None if attributes is None else frozenset(attributes),
-        pick=None if pick is None else frozenset(pick),
-        omit=frozenset(given.get("omit", ())),
+        projection=load_projection(given.get("pick"), given.get("omit", ())),
         sys_attrs=given.get("sysAttrs", False),
         show_changes=given.get("showChanges", False),
         join=None if join == "@none" else join,

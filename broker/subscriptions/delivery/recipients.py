@@ -14,7 +14,6 @@ from broker.jsonld.context import Context
 from broker.jsonld.loader import ContextLoader
 from broker.model.entity import Entity
 from broker.model.language import parse_languages
-from broker.model.reduce import ALL, Projection
 from broker.model.render import Form
 from broker.safe import Safe, Sealed
 from broker.store.outbox import Notice, StoredSubscription
@@ -121,14 +120,11 @@ def shape_of(subscription: Subscription) -> Shape:
     """Return how a subscription wants its notifications."""
     notification = subscription.notification
     tells = not _TELL_DELETIONS.isdisjoint(subscription.triggers)
-    projection = ALL
-    if notification.pick is not None or notification.omit:
-        projection = Projection(notification.pick, notification.omit)
     form = Form(
         notification.format,
         notification.sys_attrs,
         notification.attributes,
-        projection,
+        notification.projection,
         subscription.datasets,
         () if subscription.lang is None else parse_languages(subscription.lang, "body:/lang"),
     )

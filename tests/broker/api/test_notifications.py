@@ -124,6 +124,36 @@ async def test_format_and_projection(
         assert (await one.got()).entity == told
 
 
+LINK = {"type": "Relationship", "object": urn(2)}
+
+
+@pytest.mark.parametrize(
+    ("notification", "told"),
+    [
+        (
+            {"join": "inline", "pick": ["id", "next{level}"]},
+            [{"id": urn(1), "next": {"level": 7}}],
+        ),
+        (
+            {"join": "inline", "omit": ["level", "next{id,type}"]},
+            [{"id": urn(1), "type": "Gauge", "next": {"level": 7}}],
+        ),
+        (
+            {"join": "flat", "pick": ["id", "next{id}"]},
+            [{"id": urn(1), "next": urn(2)}, {"id": urn(2)}],
+        ),
+    ],
+)
+async def test_a_projection_says_what_linked_entities_show(
+    notification: dict[str, Any], told: list[dict[str, Any]]
+) -> None:
+    async with town() as one:
+        await one.client.post(ENTITIES, gauge(2, level=7))
+        await one.subscribe(notification={**SIMPLE, **notification})
+        await one.create(next=LINK)
+        assert (await one.got()).json()["data"] == told
+
+
 async def test_dataset_and_language() -> None:
     async with town() as one:
         await one.subscribe(notification=SIMPLE, datasetId=["urn:x:2"])

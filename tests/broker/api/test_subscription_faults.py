@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.broker.api.data import ENTITIES, LD, urn
-from tests.broker.api.test_subscriptions import ONE, SUBSCRIPTIONS, subscription
+from tests.broker.api.test_subscriptions import NOTIFY, ONE, SUBSCRIPTIONS, subscription
 from tests.support.asgi import Client
 
 HOME = {"Gauge": "https://home.example/Gauge", "level": "https://home.example/level"}
@@ -53,3 +53,37 @@ async def test_an_update_to_the_same_value_is_a_change(client: Client) -> None:
     await client.post(SUBSCRIPTIONS, subscription(notificationTrigger=["attributeUpdated"]))
     assert (await client.patch(f"{ENTITIES}/{urn(1)}", level)).status == 204
     assert (await client.broker.store.outbox.books()).queued == 1
+
+
+@pytest.mark.parametrize(
+    ("notification", "place"),
+    [
+        ({"pick": ["next{level}"]}, "/pick"),
+        ({"omit": ["next{level}"]}, "/omit"),
+        ({"join": "flat", "pick": ["next{next{level}}"]}, "/pick"),
+        ({"join": "flat", "pick": ["next{level"]}, "/pick/0"),
+        ({"join": "flat", "pick": ["id{level}"]}, "/pick/0"),
+        ({"join": "flat", "pick": ["id", "level,next{level}"]}, "/pick/1"),
+        ({"join": "flat", "pick": ["next{level}", "next{name}"]}, "/pick/1"),
+        ({"join": "flat", "pick": ["next{level}"], "omit": ["next"]}, "/omit"),
+        ({"join": "flat", "pick": ["next{level}"], "omit": ["next{level}"]}, "/omit"),
+    ],
+)
+async def test_a_projection_that_cannot_be_kept_is_refused_at_its_place(
+    quick: Client, notification: dict[str, Any], place: str
+) -> None:
+    body = subscription(notification={**NOTIFY, **notification})
+    answer = await quick.post(SUBSCRIPTIONS, body)
+    assert (answer.status, answer.problem["place"]) == (400, f"body:/notification{place}")
+
+
+async def test_a_projection_of_linked_entities_is_shown_with_the_names_of_who_asks(
+    quick: Client,
+) -> None:
+    pick = ["id", "level", "next{id,level,next{level}}"]
+    told = {**NOTIFY, "join": "inline", "joinLevel": 2, "pick": pick}
+    body = {**subscription(notification=told), "@context": HOME}
+    assert (await quick.post(SUBSCRIPTIONS, body, LD)).status == 201
+    shown = (await quick.get(ONE)).json()["notification"]["pick"]
+    level = HOME["level"]
+    assert shown == ["id", level, f"next{{id,{level},next{{{level}}}}}"]
