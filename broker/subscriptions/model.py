@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from broker.guard import ANYONE, Caller
+from broker.model.older import CURRENT, Version
 from broker.model.reduce import ALL, Projection
 from broker.query.ast import Geo, Node
 
@@ -91,6 +92,7 @@ class Subscription:
     datasets: frozenset[str] | None = None
     lang: str | None = None
     local_only: bool = False
+    conformance: Version = CURRENT
     context: Any = None
     owner: Caller = ANYONE
     members: dict[str, Any] = field(default_factory=dict, compare=False)

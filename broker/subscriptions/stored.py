@@ -14,6 +14,7 @@ from broker.guard import Caller
 from broker.jsonld.context import Context
 from broker.jsonld.core import CORE_URL
 from broker.model.names import Names
+from broker.model.older import CURRENT, Version
 from broker.model.times import sortable
 from broker.query.geo import parse_geo
 from broker.query.kept import dump_node, load_node
@@ -93,6 +94,7 @@ def load(document: dict[str, Any]) -> Subscription:
         datasets=None if datasets is None else frozenset(datasets),
         lang=members.get("lang"),
         local_only=members.get("localOnly", False),
+        conformance=_version(members.get("ngsildConformance")),
         context=document.get("context", CORE_URL),
         owner=_load_owner(document["owner"]),
         members=members,
@@ -159,6 +161,13 @@ def _dump_owner(owner: Caller) -> dict[str, Any]:
 
 def _load_owner(kept: dict[str, Any]) -> Caller:
     return Caller(kept["client"], kept["user"], frozenset(kept["roles"]), kept["purpose"])
+
+
+def _version(text: str | None) -> Version:
+    if text is None:
+        return CURRENT
+    major, _, minor = text.partition(".")
+    return int(major), int(minor)
 
 
 def _as_it_is(name: str) -> str:

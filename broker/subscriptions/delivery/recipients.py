@@ -134,4 +134,5 @@ def shape_of(subscription: Subscription) -> Shape:
         show_changes=notification.show_changes,
         deletions=subscription.watched if tells else frozenset(),
         join=None if join is None else Join(join == "inline", notification.join_level),
+        version=subscription.conformance,
     )

@@ -13,6 +13,7 @@ from broker.entities.links import Links
 from broker.jsonld.context import Context
 from broker.jsonld.core import CORE_CONTEXT
 from broker.model.entity import Entity
+from broker.model.older import as_of
 from broker.model.render import Form, feature, render
 from broker.store.contract import Committed
 from broker.subscriptions.delivery.message import CHAIN, Message
@@ -75,6 +76,7 @@ class View:
 
     def _shown(self, entity: Entity, form: Form, links: Links | None) -> dict[str, Any]:
         join = self._shape.join
+        entity = as_of(entity, self._shape.version, self.context)
         if links is not None and join is not None and join.inline:
             entity = links.inlined(entity, self.context, form, join.level)
         gone = {"deletedAt": entity["deletedAt"]} if "deletedAt" in entity else {}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from broker.model.change import changed_attributes
 from broker.model.entity import DEFAULT, NULL, PRIMARY, Attributes, Entity, Instance, instance_times
+from broker.model.older import CURRENT, Version
 from broker.model.render import Form
 from broker.store.contract import Committed
 
@@ -30,12 +31,14 @@ class Shape:
     """How a subscription wants its notifications.
 
     `deletions` are the attributes whose deletion is told when their entity goes: None for all.
+    `version` of the specification is what the receiver knows (§4.3.6.8).
     """
 
     form: Form = PLAIN
     show_changes: bool = False
     deletions: frozenset[str] | None = frozenset()
     join: Join | None = None
+    version: Version = CURRENT
 
 
 def shown(committed: Committed, shape: Shape) -> Entity:

@@ -124,6 +124,33 @@ async def test_format_and_projection(
         assert (await one.got()).entity == told
 
 
+NEWER = {
+    "scope": "/a",
+    "state": {"type": "VocabProperty", "vocab": "open"},
+    "level": [{**each, "observedAt": "2026-01-01T00:00:00Z"} for each in TWO],
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("1.9", {"scope": "/a", "state": {"vocab": "open"}}),
+        ("1.7", {"scope": "/a", "state": "open"}),
+        ("1.3", {"state": "open"}),
+    ],
+)
+async def test_notifications_keep_to_the_version_that_was_asked_for(
+    version: str, told: dict[str, Any]
+) -> None:
+    async with town() as one:
+        await one.subscribe(notification=SIMPLE, ngsildConformance=version)
+        await one.create(**{**NEWER, "level": 1.5})
+        assert (await one.got()).entity == {**gauge(), **told}
+        await one.client.patch(f"{SUBSCRIPTIONS}/{S}", {"ngsildConformance": "1.0"})
+        await one.change(**{name: NEWER[name] for name in ("level", "state")})
+        assert (await one.got(2)).entity == {**gauge(), "state": "open"}
+
+
 LINK = {"type": "Relationship", "object": urn(2)}
 
 
