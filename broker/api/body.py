@@ -22,6 +22,10 @@ _SHORT = 2 * _MAX_DEPTH
 """Bytes of a body that cannot be deeper: each level takes two brackets."""
 _LONG = 16_384
 """Bytes of a body from which on brackets are not counted: to look how deep it is costs as much."""
+_BRACKETS = b'"[]{}'
+_OTHERS = bytes(set(range(256)) - set(_BRACKETS))
+_PLAIN_DEPTH = 8
+"""Levels of what is taken for flat without a look at its values."""
 _ANNOUNCED = "Send Content-Type: application/json, or application/ld+json with @context."
 _MERGE_PATCH = b"application/merge-patch+json"
 
@@ -108,9 +112,23 @@ def parse_json(raw: bytes) -> Any:
         ) from None
     if len(raw) > _SHORT:
         many = len(raw) > _LONG or raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH
-        if many and _is_deep(value):
+        if many and not _is_flat(raw) and _is_deep(value):
             raise _too_deep()
     return value
+
+
+def _is_flat(raw: bytes) -> bool:
+    """Tell by its brackets alone whether JSON is surely not deep.
+
+    Without escaped quotation marks, those that are left beside each other are around strings
+    without brackets. What remains is nothing once its innermost pairs are taken away a few times.
+    """
+    if b'\\"' in raw:
+        return False
+    left = raw.translate(None, _OTHERS).replace(b'""', b"")
+    for _ in range(_PLAIN_DEPTH):
+        left = left.replace(b"[]", b"").replace(b"{}", b"")
+    return not left
 
 
 def _is_deep(value: Any) -> bool:

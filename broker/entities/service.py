@@ -182,16 +182,17 @@ class Entities:
         Where one of the same shape is there the store may take the short way.
         """
         entity_id = new["id"]
-        self.guard.allow(caller, tenant, Action.CREATE, entity_id)
-        self.guard.allow(caller, tenant, Action.UPDATE, entity_id)
-
-        def edit(current: Entity, now: str) -> tuple[Entity, None]:
-            return replace(current, new, now), None
+        self.guard.allow(caller, tenant, _CREATE, entity_id)
+        self.guard.allow(caller, tenant, _UPDATE, entity_id)
 
         async def work(tx: Tx) -> bool:
             if await tx.get(entity_id) is None:
                 await self.create_in(tx, caller, new)
                 return True
+
+            def edit(current: Entity, now: str) -> tuple[Entity, None]:
+                return replace(current, new, now), None
+
             await self.change_in(tx, caller, Target(entity_id), edit)
             return False
 
@@ -199,7 +200,8 @@ class Entities:
             self.guard.may_write(caller, tenant, before, after)
 
         plain = self.guard.transparent and self._fit is None
-        doing: Work[bool] = Replacement(work, new, may) if plain else work
+        asked = None if refuses_nothing(self.guard) else may
+        doing: Work[bool] = Replacement(work, new, asked) if plain else work
         return self.store.write(tenant, doing, client=caller.client, create_tenant=True)
 
     def change(

@@ -8,7 +8,7 @@ beside them, so that neither the edit nor what is written because of it has to t
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, ItemsView, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from broker.model.entity import Attributes, Instance
@@ -59,6 +59,10 @@ class Lazy(Mapping[str, dict[str, Instance]]):
     @abstractmethod
     def whole(self) -> dict[str, dict[str, Instance]]:
         """Return all as a dict."""
+
+    def items(self) -> ItemsView[str, dict[str, Instance]]:
+        """Return all with their names."""
+        return self.whole().items()
 
 
 class Edited(Lazy):

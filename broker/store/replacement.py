@@ -13,8 +13,9 @@ class Replacement:
 
     It is run as any other (`work`). An engine may instead do what it would do, where there is no
     such entity, or it has the same members, types and attributes, each attribute one instance,
-    the default one, on both sides, and nothing has sub-attributes or expires. It then shows `may`
-    the entity before and after, which raises where that is refused, before it writes anything.
+    the default one, on both sides, and nothing has sub-attributes or expires. It then shows `may`,
+    where there is one, the entity before and after, which raises where that is refused, before it
+    writes anything.
     """
 
     __slots__ = ("entity", "may", "work")
@@ -23,7 +24,7 @@ class Replacement:
         self,
         work: Callable[[Tx], Awaitable[bool]],
         entity: Entity,
-        may: Callable[[Entity | None, Entity], None],
+        may: Callable[[Entity | None, Entity], None] | None,
     ) -> None:
         """Say that `work` replaces; `entity` is as parsed, without system times."""
         self.work = work

@@ -24,7 +24,8 @@ from broker.store.sqlite.conditions import Conditions
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Pairs
-from broker.store.sqlite.pending import Pending, Waits, holds, table_of
+from broker.store.sqlite.pending import Pending, holds, table_of
+from broker.store.sqlite.pending import Row as Waiting
 from broker.store.sqlite.plan import Row, documents
 from broker.store.sqlite.walk import Met
 
@@ -99,14 +100,14 @@ class Direct:
         met = [row for row in rows if row[2] not in newest]
         return met + self._waiting(run, newest, {*waiting, *(row[2] for row in rows)})
 
-    def _waiting(self, run: Run, newest: Mapping[int, Waits], eids: set[int]) -> Met:
+    def _waiting(self, run: Run, newest: Mapping[int, Waiting], eids: set[int]) -> Met:
         """Return which entities are met of those that have rows that wait."""
         sure, doubtful = [], []
         for eid in newest.keys() & eids:
-            value, _, nid, added, seq = newest[eid]
+            value, _, nid, _, seq, _ = newest[eid]
             if not self.single or nid != self.nid or seq > self.committed:
                 doubtful.append(eid)
-            elif added and holds(self.term, value):
+            elif value is not None and holds(self.term, value):
                 sure.append(eid)
         met: Met = []
         if sure:

@@ -85,13 +85,18 @@ def dump(entity: Entity, keys: Keys) -> bytes:
     return b"%b\n%b\n}}" % (document[:start], b'}},\n"'.join(lines))
 
 
-def dump_lines(attributes: Mapping[str, dict[str, Instance]]) -> bytes | None:
-    """Return the lines `dump` makes of attributes by key, None where it makes none.
+def stamped_lines(attributes: Mapping[str, dict[str, Instance]], stamp: bytes) -> bytes | None:
+    """Return the lines `dump` makes of attributes by key modified at a time, None for none.
 
-    They have instances without sub-attributes. Raises BadRequestData.
+    They have one instance each, without that time and sub-attributes. Raises BadRequestData.
     """
-    lines = encode(attributes)[1:-1].split(b'}},"')
-    return b'}},\n"'.join(lines) if len(lines) == len(attributes) else None
+    text = encode(attributes)
+    lines = text[1:-3].split(b'}},"')
+    # An object within an object before the time would end as an attribute does.
+    if len(lines) != len(attributes) or b"}}}}" in text[:-1]:
+        return None
+    end = b',"modifiedAt":"%b"}}' % stamp
+    return (end + b',\n"').join(lines) + end
 
 
 def encode_parts(parts: Entity, keys: Keys) -> bytes:
@@ -253,15 +258,15 @@ class StoredAttributes(Lazy):
         return self._known
 
 
-class KeyedAttributes(Lazy):
-    """Attributes by key, without sub-attributes, that get their names when they are asked for."""
+class StampedAttributes(Lazy):
+    """Attributes as they were sent, whose instances get the time when they are asked for."""
 
-    __slots__ = ("_iris", "_keyed", "_named")
+    __slots__ = ("_attributes", "_now", "_whole")
 
-    def __init__(self, keyed: dict[str, dict[str, Instance]], iris: Keys) -> None:
-        self._keyed = keyed
-        self._iris = iris
-        self._named: dict[str, dict[str, Instance]] | None = None
+    def __init__(self, attributes: dict[str, dict[str, Instance]], now: str) -> None:
+        self._attributes = attributes
+        self._now = now
+        self._whole: dict[str, dict[str, Instance]] | None = None
 
     def __getitem__(self, iri: str) -> dict[str, Instance]:
         return self.whole()[iri]
@@ -271,17 +276,23 @@ class KeyedAttributes(Lazy):
         return self.whole().get(iri, default)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.whole())
+        return iter(self._attributes)
 
     def __len__(self) -> int:
-        return len(self._keyed)
+        return len(self._attributes)
 
     def whole(self) -> dict[str, dict[str, Instance]]:
         """Return all as a dict."""
-        if self._named is None:
-            iris = self._iris
-            self._named = {iris[key]: instances for key, instances in self._keyed.items()}
-        return self._named
+        if self._whole is None:
+            now = self._now
+            self._whole = {
+                iri: {
+                    dataset: {**instance, "modifiedAt": now}
+                    for dataset, instance in instances.items()
+                }
+                for iri, instances in self._attributes.items()
+            }
+        return self._whole
 
 
 def _renamed(attributes: AttributeDelta, names: Keys) -> AttributeDelta:

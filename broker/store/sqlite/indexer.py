@@ -24,7 +24,7 @@ from broker.store.sqlite.index import (
 from broker.store.sqlite.moving import write_boxes, write_values
 from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
-from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, TEXTS, Key, Row, Waits
+from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, TEXTS, Key, Row
 
 Instances: TypeAlias = dict[str, Instance]
 
@@ -120,14 +120,17 @@ class Indexer:
             if one is not SEVERAL and other is not SEVERAL:
                 if singles and now is not None and other.__class__ not in _NUMBERS:
                     self._lower(singles, path, Exact.ORDER, singles, names)
-                if one != other:
-                    for nid in type_ids:
-                        if one is not None:
-                            key = texts if one.__class__ is str else numbers
-                            rows.append((key, (one, eid, nid, False, seq)))
-                        if other is not None:
-                            key = texts if other.__class__ is str else numbers
-                            rows.append((key, (other, eid, nid, True, seq)))
+                if one == other:
+                    continue
+                lost = texts if one.__class__ is str else numbers
+                key = texts if other.__class__ is str else numbers
+                for nid in type_ids:
+                    if one is None or key is lost:
+                        rows.append((other, eid, nid, one, seq, key))
+                        continue
+                    rows.append((None, eid, nid, one, seq, lost))
+                    if other is not None:
+                        rows.append((other, eid, nid, None, seq, key))
                 continue
             rows += self._several(
                 eid, (path, type_ids, singles, numbers, texts), was, now, names, seq
@@ -160,8 +163,9 @@ class Indexer:
                     if value is None:
                         continue
                     key = texts
+            now, was = (value, None) if added else (None, value)
             for nid in type_ids:
-                rows.append((key, (value, eid, nid, added, seq)))
+                rows.append((now, eid, nid, was, seq, key))
         return rows
 
     def _side(
@@ -177,17 +181,17 @@ class Indexer:
         path, type_ids, singles, _, texts = column
         if len(instances) == 1:
             (instance,) = instances.values()
-            uri, box = target(instance), point(instance)
-            if uri is not None:
+            key, exact = texts, Exact.EQUALITY
+            value: Any = target(instance)
+            if value is None:
+                key, exact, value = (BOXES, path), Exact.ORDER, point(instance)
+            if value is not None:
                 if added:
-                    self._lower(type_ids, path, Exact.EQUALITY, singles, names)
-                return [(texts, (uri, eid, nid, added, seq)) for nid in type_ids]
-            if box is not None:
-                if added:
-                    self._lower(type_ids, path, Exact.ORDER, singles, names)
-                return [((BOXES, path), (box, eid, nid, added, seq)) for nid in type_ids]
-        was, now = (None, instances) if added else (instances, None)
-        return self._several(eid, column, was, now, names, seq)
+                    self._lower(type_ids, path, exact, singles, names)
+                now, was = (value, None) if added else (None, value)
+                return [(now, eid, nid, was, seq, key) for nid in type_ids]
+        old, new = (None, instances) if added else (instances, None)
+        return self._several(eid, column, old, new, names, seq)
 
     def _several(
         self,
@@ -210,11 +214,10 @@ class Indexer:
                 (numbers, old.numbers, new.numbers),
                 (texts, old.texts, new.texts),
             ):
-                rows += [(key, (v, eid, nid, False, seq)) for v in lost if v not in gained]
-                rows += [(key, (v, eid, nid, True, seq)) for v in gained if v not in lost]
+                rows += [(None, eid, nid, v, seq, key) for v in lost if v not in gained]
+                rows += [(v, eid, nid, None, seq, key) for v in gained if v not in lost]
             if old.box != new.box:
-                box = new.box or old.box
-                rows.append(((BOXES, path), (box, eid, nid, new.box is not None, seq)))
+                rows.append((new.box, eid, nid, old.box, seq, (BOXES, path)))
         return rows
 
     def swap(
@@ -233,13 +236,9 @@ class Indexer:
             columns = names.columns.get(tuple(types))
             column = None if columns is None else columns.get(iri)
             if column is not None:
-                rows: list[Row] = []
-                if one != other:
-                    key = column[3]
-                    for nid in column[1]:
-                        rows.append((key, (one, eid, nid, False, seq)))
-                        rows.append((key, (other, eid, nid, True, seq)))
-                return rows
+                if one == other:
+                    return []
+                return [(other, eid, nid, one, seq, column[3]) for nid in column[1]]
         return self.exchange(eid, types, (iri,), (old,), (new,), names, seq)
 
     def exchange(
@@ -257,6 +256,7 @@ class Indexer:
         Where both are of a kind nothing has to be noted: the old one's rows decided no more.
         """
         rows: list[Row] = []
+        add = rows.append
         before: dict[str, Instances] = {}
         after: dict[str, Instances] = {}
         columns = names.columns.get(tuple(types))
@@ -283,8 +283,7 @@ class Indexer:
                 key = texts
             if one != other:
                 for nid in type_ids:
-                    rows.append((key, (one, eid, nid, False, seq)))
-                    rows.append((key, (other, eid, nid, True, seq)))
+                    add((other, eid, nid, one, seq, key))
         if before:
             rows += self.change(eid, types, before, after, before, names, seq)
         return rows
@@ -298,7 +297,7 @@ class Indexer:
             return False
         if one != other:
             path, type_ids, *_ = column
-            rows += [((BOXES, path), (other, eid, nid, True, seq)) for nid in type_ids]
+            rows += [(other, eid, nid, one, seq, (BOXES, path)) for nid in type_ids]
         return True
 
     def _columns(self, types: Sequence[str], names: Interning) -> Columns:
@@ -331,10 +330,10 @@ class Indexer:
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write rows into the file at once."""
-        for key, row in rows:
-            self.bring(key, (row,))
+        for row in rows:
+            self.bring(row[5], (row,))
 
-    def bring(self, key: Key, rows: Sequence[Waits]) -> None:
+    def bring(self, key: Key, rows: Sequence[Row]) -> None:
         """Bring rows of one attribute, oldest first, into their table."""
         table, path = key
         if table == BOXES:

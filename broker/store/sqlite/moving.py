@@ -1,80 +1,96 @@
 """Bringing index rows that waited into the file; the last word on each counts.
 
-Rows are (value, entity, type, whether it is added, change) of one attribute, oldest first
-(`broker.store.sqlite.pending`). To bring the same rows again changes nothing.
+Rows are of one attribute, oldest first (`broker.store.sqlite.pending.Row`). To bring the same rows
+again changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, groupby
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import orjson
 
 from broker.store.sqlite.connection import Run
-from broker.store.sqlite.pending import Waits
+from broker.store.sqlite.pending import Row
 
 Many: TypeAlias = Callable[..., Any]
 """The `executemany` of a cursor."""
 
+Pair: TypeAlias = tuple[Any, int]
+"""A value and an entity that has it."""
+
 TOGETHER: Final = 32
 """Rows that one statement adds."""
 
-_ADDED: Final = itemgetter(3)
 _VALUE: Final = itemgetter(0)
+_ENTITY: Final = itemgetter(1)
 _TYPE: Final = itemgetter(2)
+_LOST: Final = itemgetter(3)
+_LOSS: Final = itemgetter(3, 1)
+_GAIN: Final = itemgetter(0, 1)
 
-_ADD = (
-    "INSERT INTO box (west, east, south, north, bid, type, path, eid) "
+_PUT = (
+    "INSERT OR REPLACE INTO box (west, east, south, north, bid, type, path, eid) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _KEY = "INSERT INTO boxkey (bid, type, path, eid) VALUES (?, ?, ?, ?)"
-_MOVE = "UPDATE box SET west = ?, east = ?, south = ?, north = ? WHERE bid = ?"
 _KNOWN = (
     "SELECT eid, bid FROM boxkey WHERE eid IN (SELECT value FROM json_each(?)) "
     "AND type = ? AND path = ?"
 )
 
 
-def write_values(many: Many, table: str, path: int, rows: Sequence[Waits]) -> None:
-    """Bring numbers or texts into their table."""
-    there: Iterable[tuple[Any, ...]] = rows
-    if not all(map(_ADDED, rows)):
-        last = {(value, eid, nid): added for value, eid, nid, added, _ in rows}
-        gone = [row for row, added in last.items() if not added]
-        there = [row for row, added in last.items() if added]
-        for nid, pairs in _by_type(gone):
-            where = f"type = {nid} AND path = {path} AND value = ? AND eid = ?"
-            many(f"DELETE FROM {table} WHERE {where}", pairs)
-    for nid, pairs in _by_type(there):
+def write_values(many: Many, table: str, path: int, rows: Sequence[Row]) -> None:
+    """Bring numbers or texts into their table, in its order: neighbours share pages."""
+    types = set(map(_TYPE, rows))
+    for nid in sorted(types):
+        own = rows if len(types) == 1 else [row for row in rows if row[2] == nid]
+        gone, there = _last(own)
+        where = f"type = {nid} AND path = {path} AND value = ? AND eid = ?"
+        many(f"DELETE FROM {table} WHERE {where}", gone)
         insert, row = f"INSERT OR IGNORE INTO {table} VALUES ", f"({nid}, {path}, ?, ?)"
-        full = len(pairs) // TOGETHER * TOGETHER
-        flat, size = list(chain.from_iterable(pairs[:full])), 2 * TOGETHER
-        parts = [flat[start : start + size] for start in range(0, len(flat), size)]
+        flat, size = list(chain.from_iterable(there)), 2 * TOGETHER
+        full = len(flat) // size * size
+        parts = [flat[start : start + size] for start in range(0, full, size)]
         many(insert + ", ".join([row] * TOGETHER), parts)
-        many(insert + row, pairs[full:])
+        many(insert + row, [flat[start : start + 2] for start in range(full, len(flat), 2)])
 
 
-def _by_type(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, int]]]]:
-    """Yield types with their values and entities in the order of the table, which share pages.
+def _last(rows: Sequence[Row]) -> tuple[Iterable[Pair], Iterable[Pair]]:
+    """Return the values with their entities that are gone in the end, and those that are there.
 
-    Given are (value, entity, type, …). What has one value may come in any order.
+    Rows are of one type. Where each entity has one, none takes back what another did.
     """
+    if len(set(map(_ENTITY, rows))) == len(rows):
+        lost = [row for row in rows if row[3] is not None]
+        gained = [row for row in rows if row[0] is not None]
+        return map(_LOSS, _ordered(lost, _LOST)), map(_GAIN, _ordered(gained, _VALUE))
+    last: dict[Pair, bool] = {}
+    for value, eid, _, was, _, _ in rows:
+        if was is not None:
+            last[was, eid] = False
+        if value is not None:
+            last[value, eid] = True
+    gone = [pair for pair, added in last.items() if not added]
+    there = [pair for pair, added in last.items() if added]
+    return _ordered(gone, _VALUE), _ordered(there, _VALUE)
+
+
+def _ordered(rows: list[Any], value: Callable[[Any], Any]) -> list[Any]:
+    """Return rows in the order of their values. What has the same may come in any order."""
     try:
-        ordered = sorted(rows, key=_VALUE)
+        return sorted(rows, key=value)
     except TypeError:
         # The mark of many values is no number or text: nearly in order will do.
-        ordered = sorted(rows, key=lambda row: isinstance(row[0], bytes))
-    ordered.sort(key=_TYPE)
-    for nid, group in groupby(ordered, _TYPE):
-        yield nid, [row[:2] for row in group]
+        return sorted(rows, key=lambda row: isinstance(value(row), bytes))
 
 
-def write_boxes(run: Run, many: Many, path: int, rows: Sequence[Waits]) -> None:
+def write_boxes(run: Run, many: Many, path: int, rows: Sequence[Row]) -> None:
     """Bring boxes into the R*Tree, where an entity has one at most by type."""
-    last = {(eid, nid): box if added else None for box, eid, nid, added, _ in rows}
+    last = {(eid, nid): box for box, eid, nid, *_ in rows}
     # The table that the R*Tree keeps its rows in has the newest number at its end.
     newest: int = run("SELECT max(rowid) FROM box_rowid").get or 0
     for nid in {nid for _, nid in last}:
@@ -87,10 +103,10 @@ def write_boxes(run: Run, many: Many, path: int, rows: Sequence[Waits]) -> None:
             "DELETE FROM boxkey WHERE eid = ? AND type = ? AND path = ?",
             [(eid, nid, path) for eid, box in boxes.items() if box is None],
         )
-        there = [(eid, box) for eid, box in boxes.items() if box is not None]
-        many(_MOVE, [(*box, known[eid]) for eid, box in there if eid in known])
-        fresh = [(eid, box) for eid, box in there if eid not in known]
-        added = [(*box, newest + n, nid, path, eid) for n, (eid, box) in enumerate(fresh, 1)]
-        many(_ADD, added)
-        many(_KEY, [row[4:] for row in added])
+        there = {eid: box for eid, box in boxes.items() if box is not None}
+        new = [eid for eid in there if eid not in known]
+        fresh = {eid: newest + n for n, eid in enumerate(new, 1)}
+        known |= fresh
+        many(_PUT, [(*box, known[eid], nid, path, eid) for eid, box in there.items()])
+        many(_KEY, [(bid, nid, path, eid) for eid, bid in fresh.items()])
         newest += len(fresh)

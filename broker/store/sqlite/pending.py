@@ -19,17 +19,15 @@ from broker.store.sqlite.index import number_key
 Key: TypeAlias = tuple[int, int]
 """A table, by its place in `TABLES`, and a path."""
 
-Waits: TypeAlias = tuple[Any, int, int, bool, int]
-"""Value, entity, type, whether it is added (or else removed), and by which change.
+Row: TypeAlias = tuple[Any, int, int, Any, int, Key]
+"""Value that is added, entity, type, value that is removed, by which change, and where.
 
-The value of a box is the box, which takes the place of any other of its attribute.
+One of the values may be None: nothing is added, or nothing removed. The value of a box is the
+box; one that is added takes the place of any other of its attribute, which is not named.
 """
 
-Row: TypeAlias = tuple[Key, Waits]
-"""A row to be added or removed, and where."""
-
 MOST: Final = 20_000
-"""Rows, and changes behind the feed, from which on rows are moved into the file."""
+"""Rows that wait, and changes behind the feed, from which on rows are moved into the file."""
 
 MOST_BOXES: Final = 2_500
 """Boxes from which on rows are moved: a search for a place looks at each that waits."""
@@ -45,7 +43,7 @@ NUMBERS: Final = 0
 TEXTS: Final = 1
 BOXES: Final = 2
 
-_NONE: Final[Mapping[int, Waits]] = {}
+_NONE: Final[Mapping[int, Row]] = {}
 
 
 class _Waiting:
@@ -54,7 +52,7 @@ class _Waiting:
     __slots__ = ("rows",)
 
     def __init__(self) -> None:
-        self.rows: list[Waits] = []
+        self.rows: list[Row] = []
 
     def drop(self, count: int) -> None:
         """Forget the oldest rows."""
@@ -74,10 +72,10 @@ class _Path(_Waiting):
         super().__init__()
         self._ordered: list[tuple[Any, int]] = []
         self._many: set[int] = set()
-        self._newest: dict[int, Waits] = {}
+        self._newest: dict[int, Row] = {}
         self._seen = 0
 
-    def newest(self) -> dict[int, Waits]:
+    def newest(self) -> dict[int, Row]:
         """Return the newest row of each entity."""
         self._order()
         return self._newest
@@ -101,10 +99,7 @@ class _Path(_Waiting):
 
         For attributes of which an entity has one value at most.
         """
-        newest: dict[int, Any] = {}
-        for value, eid, type_, added, _ in self.rows:
-            if type_ == nid:
-                newest[eid] = value if added else None
+        newest = {eid: value for value, eid, type_, _, _, _ in self.rows if type_ == nid}
         return sum(value is not None and holds(term, value) for value in newest.values())
 
     def copy(self) -> _Path:
@@ -140,11 +135,11 @@ class _Path(_Waiting):
         if self._seen == len(self.rows):
             return
         for row in self.rows[self._seen :]:
-            value, eid, _, added, _ = row
+            value, eid, _, lost, _, _ = row
             self._newest[eid] = row
-            if isinstance(value, bytes):
+            if isinstance(value, bytes) or isinstance(lost, bytes):
                 self._many.add(eid)
-            elif added:
+            if value is not None and not isinstance(value, bytes):
                 self._ordered.append((value, eid))
         self._ordered.sort()
         self._seen = len(self.rows)
@@ -160,8 +155,12 @@ class _Boxes(_Waiting):
         return {
             eid
             for west, south, east, north in term.boxes
-            for box, eid, _, added, _ in self.rows
-            if added and box[0] <= east and box[1] >= west and box[2] <= north and box[3] >= south
+            for box, eid, *_ in self.rows
+            if box is not None
+            and box[0] <= east
+            and box[1] >= west
+            and box[2] <= north
+            and box[3] >= south
         }
 
 
@@ -176,10 +175,12 @@ class Pending:
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take in the rows of changes, in their order, before they are committed."""
-        for key, row in rows:
-            waiting = self._paths.get(key)
+        paths = self._paths
+        for row in rows:
+            key = row[5]
+            waiting = paths.get(key)
             if waiting is None:
-                waiting = self._paths[key] = _Boxes() if key[0] == BOXES else _Path()
+                waiting = paths[key] = _Boxes() if key[0] == BOXES else _Path()
             waiting.rows.append(row)
         self.rows += len(rows)
 
@@ -209,7 +210,7 @@ class Pending:
         """Return the entities of whose rows in a table some wait."""
         return self.newest(table, path).keys()
 
-    def newest(self, table: int, path: int) -> Mapping[int, Waits]:
+    def newest(self, table: int, path: int) -> Mapping[int, Row]:
         """Return the newest of the rows that wait in a table, by entity."""
         waiting = self._path((table, path))
         return _NONE if waiting is None else waiting.newest()
@@ -233,7 +234,7 @@ class Pending:
         return sum(boxes) >= MOST_BOXES
 
     def move(
-        self, bring: Callable[[Key, Sequence[Waits]], None], newest: int
+        self, bring: Callable[[Key, Sequence[Row]], None], newest: int
     ) -> tuple[int, Callable[[], None]]:
         """Let `bring` move a slice into the file, of the path that waits longest.
 

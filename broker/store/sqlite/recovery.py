@@ -78,4 +78,4 @@ def _chain(
 
 
 def _seq(row: Row) -> int:
-    return row[1][4]
+    return row[4]

@@ -19,7 +19,13 @@ from broker.store.contract import Change, Committed, Kind
 from broker.store.replacement import Replacement
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.creating import Creating
-from broker.store.sqlite.documents import LINES, KeyedAttributes, dump_lines
+from broker.store.sqlite.documents import (
+    LINES,
+    OPEN,
+    StampedAttributes,
+    StoredAttributes,
+    stamped_lines,
+)
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.names import WriterNames
@@ -30,11 +36,16 @@ MEMBERS: Final = ["id", "type", "createdAt", "modifiedAt", "attrs"]
 """Of an entity without scope and expiry, in the order of its document."""
 
 
-class _Exchange(NamedTuple):
-    """An entity before and after, the lines of its new document, and its instances in order."""
+_UPDATE: Final = Kind.UPDATE
+"""As it is: to look for a member of an enumeration takes its time."""
 
-    before: Entity
-    after: Entity
+_TELLING: Final = frozenset(("attrs", "createdAt", "expiresAt"))
+"""What an instance that is not plain has."""
+
+
+class _Exchange(NamedTuple):
+    """The lines of the new document, and the instances before and after, in its order."""
+
     lines: bytes
     old: list[Instance]
     new: list[Instance]
@@ -60,45 +71,50 @@ class Replacing:
         entity_id: str = entity["id"]
         row = self._run(LOAD, (town.tid, entity_id)).get
         if row is None:
-            may = partial(replacement.may, None)
+            may = None if replacement.may is None else partial(replacement.may, None)
             created = self._creating.create(entity, may, town, now, effects)
             return None if created is None else True
         eid, last, version, document = row
         head = document.find(LINES)
-        if head < 0 or town.rules or now.encode() in document:
+        stamp = now.encode()
+        if head < 0 or town.rules or stamp in document:
             return None
-        exchange = _exchanged(orjson.loads(document), entity, names, now)
+        before = orjson.loads(document)
+        exchange = _exchanged(before, entity, names, stamp)
         if exchange is None:
             return None
-        before, after, lines, old, new = exchange
-        replacement.may(before, after)
-        then = before["modifiedAt"]
-        was, stamp = b'"modifiedAt":"%b",' % then.encode(), b'"modifiedAt":"%b",' % now.encode()
-        attrs = b'"attrs":{\n%b\n}}' % lines
+        lines, old, new = exchange
+        attrs, then = entity["attrs"], before["modifiedAt"]
+        before["attrs"] = lost = StoredAttributes(document, head + len(OPEN), names)
+        gained = StampedAttributes(attrs, now)
+        after = {**before, "modifiedAt": now, "attrs": gained}
+        if replacement.may is not None:
+            replacement.may(before, after)
         seq, version = effects.seq + 1, version + 1
-        prior, delta = b"{" + was + document[head:], b"{" + stamp + attrs
-        document = document[:head].replace(was, stamp) + attrs
-        self._run(UPDATE, (version, seq, document, eid))
-        about = (version, Kind.UPDATE, now)
-        self._run(CHANGE, (seq, town.tid, entity_id, *about, last, eid, delta, prior))
-        effects.documents[seq] = document
+        was, is_ = b'"modifiedAt":"%b",' % then.encode(), b'"modifiedAt":"%b",' % stamp
+        body = b'"attrs":{\n%b\n}}' % lines
+        written = document[:head].replace(was, is_) + body
+        self._run(UPDATE, (version, seq, written, eid))
+        about = seq, town.tid, entity_id, version, _UPDATE, now, last, eid
+        self._run(CHANGE, (*about, b"{%b%b" % (is_, body), b"{%b%b" % (was, document[head:])))
+        effects.documents[seq] = written
         names.undo = effects.undo
-        effects.rows += self._indexer.exchange(
-            eid, entity["type"], entity["attrs"], old, new, names, seq
-        )
+        effects.rows += self._indexer.exchange(eid, entity["type"], attrs, old, new, names, seq)
         change = Change(
-            *(seq, town.name, entity_id, *about),
-            {"modifiedAt": now, "attrs": after["attrs"]},
-            {"modifiedAt": then, "attrs": before["attrs"]},
+            *(seq, town.name, entity_id, version, _UPDATE, now),
+            {"modifiedAt": now, "attrs": gained},
+            {"modifiedAt": then, "attrs": lost},
         )
         effects.committed.append(Committed(change, before, after))
         return False
 
 
-def _exchanged(stored: Entity, entity: Entity, names: WriterNames, now: str) -> _Exchange | None:
+def _exchanged(
+    stored: Entity, entity: Entity, names: WriterNames, stamp: bytes
+) -> _Exchange | None:
     """Return what takes place where both entities have the same shape, a plain one; else None.
 
-    `stored` has its attributes by key, and is given away.
+    `stored` has its attributes by key.
     """
     was, attrs = stored["attrs"], entity["attrs"]
     if stored["type"] != entity["type"] or list(stored) != MEMBERS or len(entity) != 3:
@@ -107,19 +123,11 @@ def _exchanged(stored: Entity, entity: Entity, names: WriterNames, now: str) -> 
     found = [*was.values()] if keys == list(was) else [*map(was.get, keys)]
     if len(found) != len(was) or not all(found):
         return None
-    old, sent = _only(found), _only(attrs.values())
-    if old is None or sent is None:
+    old, new = _only(found), _only(attrs.values())
+    if old is None or new is None:
         return None
-    new = [instance.copy() for instance in sent]
-    for instance in new:
-        instance["modifiedAt"] = now
-    gained = dict(zip(keys, [{DEFAULT: instance} for instance in new], strict=True))
-    lines = dump_lines(gained)
-    if lines is None:
-        return None
-    after = {**stored, "modifiedAt": now, "attrs": KeyedAttributes(gained, names.iris)}
-    stored["attrs"] = KeyedAttributes(was, names.iris)
-    return _Exchange(stored, after, lines, old, new)
+    lines = stamped_lines(dict(zip(keys, attrs.values(), strict=True)), stamp)
+    return None if lines is None else _Exchange(lines, old, new)
 
 
 def _only(attributes: Collection[dict[str, Any]]) -> list[Instance] | None:
@@ -131,6 +139,6 @@ def _only(attributes: Collection[dict[str, Any]]) -> list[Instance] | None:
     if sum(map(len, attributes)) != len(found):
         return None
     for instance in found:
-        if "attrs" in instance or "createdAt" in instance or "expiresAt" in instance:
+        if not _TELLING.isdisjoint(instance):
             return None
     return found

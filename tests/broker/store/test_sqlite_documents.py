@@ -12,7 +12,7 @@ from broker.model.attributes import edited
 from broker.model.change import diff
 from broker.model.entity import Entity
 from broker.store.contract import Change, Kind
-from broker.store.sqlite.documents import KeyedAttributes, dump, opened, parse, rewritten
+from broker.store.sqlite.documents import StampedAttributes, dump, opened, parse, rewritten
 from broker.store.sqlite.names import WriterNames
 from broker.store.sqlite.schema import migrate
 from tests.broker.store.helpers import entity, prop
@@ -149,11 +149,14 @@ def test_an_attribute_of_a_stored_entity_is_a_line_of_its_document() -> None:
     assert document.count(b"\n") == 3
 
 
-def test_attributes_by_key_are_those_by_name() -> None:
-    known = names()
-    attrs = {iri: prop(number) for number, iri in enumerate(IRIS)}
-    keyed = KeyedAttributes({known.keys[iri]: each for iri, each in attrs.items()}, known.iris)
-    assert keyed == attrs
-    assert list(keyed) == IRIS
-    assert (len(keyed), keyed[IRIS[1]], keyed.get(IRIS[0])) == (len(IRIS), prop(1), prop(0))
-    assert (keyed.get("urn:x"), "urn:x" in keyed, IRIS[0] in keyed) == (None, False, True)
+def test_attributes_that_were_sent_have_the_time_of_their_change() -> None:
+    sent = {iri: prop(number) for number, iri in enumerate(IRIS)}
+    stamped = StampedAttributes(sent, "then")
+    new = {iri: {"@none": {**each["@none"], "modifiedAt": "then"}} for iri, each in sent.items()}
+    assert stamped == new
+    assert list(stamped) == IRIS
+    assert (len(stamped), stamped[IRIS[1]], stamped.get(IRIS[0])) == (
+        *(len(IRIS), new[IRIS[1]], new[IRIS[0]]),
+    )
+    assert (stamped.get("urn:x"), "urn:x" in stamped, IRIS[0] in stamped) == (None, False, True)
+    assert sent[IRIS[0]] == prop(0)
