@@ -19,6 +19,7 @@ from broker.api.request import Request
 from broker.api.response import LD, Response, no_content
 from broker.jsonld.context import Context
 from broker.store.outbox import StoredSubscription
+from broker.subscriptions.parse import NULL
 from broker.subscriptions.service import Subscriptions, is_owner
 from broker.subscriptions.show import shown
 
@@ -73,6 +74,9 @@ class Handlers:
         """Change members of a subscription."""
         value, context = await json_and_context(broker, request)
         service = self.service(broker)
+        if _keeps_context(value):
+            await service.retrieve(request.caller, request.tenant, request.path[0])
+            context = await linked(broker, request, context)
         await service.update(request.caller, request.tenant, request.path[0], value, context)
         return no_content()
 
@@ -88,6 +92,13 @@ TO_ENTITIES = Handlers("/ngsi-ld/v1/subscriptions", lambda broker: broker.subscr
 TO_REGISTRATIONS = Handlers(
     "/ngsi-ld/v1/csourceSubscriptions", lambda broker: broker.registration_subscriptions
 )
+
+
+def _keeps_context(change: Any) -> bool:
+    """Tell whether the @context of a change is kept: as that of `q`, or of notifications."""
+    if not isinstance(change, dict):
+        return False
+    return "q" in change or change.get("jsonldContext", "") in (None, NULL)
 
 
 def _told(

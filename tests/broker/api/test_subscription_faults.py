@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.broker.api.data import ENTITIES, LD, urn
+from tests.broker.api.data import CORE, ENTITIES, LD, urn
 from tests.broker.api.test_subscriptions import NOTIFY, ONE, SUBSCRIPTIONS, subscription
 from tests.support.asgi import Client
 
@@ -87,3 +87,15 @@ async def test_a_projection_of_linked_entities_is_shown_with_the_names_of_who_as
     shown = (await quick.get(ONE)).json()["notification"]["pick"]
     level = HOME["level"]
     assert shown == ["id", level, f"next{{id,{level},next{{{level}}}}}"]
+
+
+@pytest.mark.parametrize("null", [None, "urn:ngsi-ld:null"])
+async def test_notifications_have_a_context_to_fetch_when_theirs_is_removed(
+    quick: Client, null: str | None
+) -> None:
+    await quick.post(SUBSCRIPTIONS, subscription(jsonldContext=CORE))
+    change = {"jsonldContext": null, "@context": HOME}
+    assert (await quick.patch(ONE, change, LD)).status == 204
+    hosted = (await quick.get(ONE)).json()["jsonldContext"]
+    path = hosted[hosted.index("/ngsi-ld/") :]
+    assert (await quick.get(path)).json()["@context"] == HOME
