@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import sys
 from pathlib import Path
 
@@ -35,7 +36,12 @@ def check(data: Path) -> None:
 
 @click.command(
     epilog=epilog("machi backup data town-2026-07-04.machi"),
-    help=t("Copy the data folder SOURCE of a running or stopped broker to the file TARGET."),
+    help=t("""Copy what the broker keeps in the data folder SOURCE, running or stopped, to TARGET.
+
+        That is entities, the feed, subscriptions, what waits for them, and history. Keys and
+        accounts, the vault, logs and secrets are files of their own: it says which of them are
+        there, to be copied too, and apart where they are keys.
+        """),
 )
 @click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
@@ -53,6 +59,10 @@ def backup(source: Path, target: Path) -> None:
         backup_data(source, target, progress)
         _carry(source / FILE, beside(target))
     click.echo(t("{source} is copied to {target}", source=source, target=target))
+    copies = {target.resolve(), beside(target).resolve()}
+    others = [name for name in others_of(source) if Path(name).resolve() not in copies]
+    if others:
+        click.echo(t("Not in it, copy them too: {files}", files=" ".join(others)), err=True)
     key = source / KEY_FILE
     if key.exists():
         said = t(
@@ -77,6 +87,21 @@ def restore(source: Path, data: Path, force: bool) -> None:
         restore_data(source, data, force=force)
         _carry(beside(source), data / FILE)
     click.echo(t("{source} is restored to {data}", source=source, data=data))
+
+
+def others_of(folder: Path) -> list[str]:
+    """Return the files in a data folder, and those beside it that belong to it, in no backup."""
+    from broker.safe import KEY_FILE
+    from broker.store.sqlite.connection import DATA_FILE
+    from broker.store.sqlite.lock import LOCK_FILE
+    from consent.releases.file import FILE
+
+    known = {DATA_FILE, LOCK_FILE, FILE, KEY_FILE}
+    whole = folder.resolve()
+    found = [*whole.iterdir(), *whole.parent.glob(glob.escape(whole.name) + ".*")]
+    names = (str(folder.parent / path.relative_to(whole.parent)) for path in sorted(found))
+    aside = ("-wal", "-shm", ".machi", ".releases")
+    return [name for name in names if not name.endswith(aside) and Path(name).name not in known]
 
 
 def beside(backup: Path) -> Path:

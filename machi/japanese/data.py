@@ -13,9 +13,14 @@ WORDS: Final = {
     "{key} is not in it: keep a copy apart, or tokens of receivers cannot be read.": (
         "{key} は含まれません。別に保管してください。なければ受信先のトークンを読めません。"
     ),
-    "Copy the data folder SOURCE of a running or stopped broker to the file TARGET.": (
-        "ブローカーのデータフォルダー SOURCE をファイル TARGET に写す（動作中でもよい）。"
+    "Copy what the broker keeps in the data folder SOURCE, running or stopped, to TARGET.": (
+        """ブローカーがデータフォルダー SOURCE に保存したものを TARGET に写す（動作中でもよい）。
+
+        エンティティ、変更の列、購読、その待ち行列、履歴を写す。鍵とアカウント、金庫、記録、秘密は
+        別のファイルである。どれがあるかを示すので、それらも写すこと。鍵は離して保管すること。
+"""
     ),
+    "Not in it, copy them too: {files}": "含まれないもの（別に写してください）: {files}",
     "Put the file of the same backup there.": "同じバックアップのファイルを置いてください。",
     "{source} is restored to {data}": "{source} を {data} に戻しました",
     "Put the backup file SOURCE in place as a data folder. The broker must be stopped.": (

@@ -65,3 +65,22 @@ def test_a_key_can_be_made_before_the_first_start(tmp_path: Path) -> None:
     data = tmp_path / "data"
     assert machi("keys", "create", "app", "--role", "app", "--data", str(data)).exit_code == 0
     assert "app" in machi("keys", "list", "--data", str(data)).stdout
+
+
+def test_a_backup_says_which_files_are_not_in_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    asyncio.run(write_something(data))
+    assert machi("keys", "create", "app", "--role", "app", "--data", str(data)).exit_code == 0
+    (tmp_path / "data.master").touch()
+    (tmp_path / "data2").mkdir()
+    done = machi("backup", str(data), str(tmp_path / "town.machi"))
+    said = f"copy them too: {data}/identity.sqlite {tmp_path}/data.master\n"
+    assert said in done.stderr
+
+
+def test_a_backup_of_all_there_is_names_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    asyncio.run(write_something(data))
+    for copy in ("data.machi", "data.copy"):
+        done = machi("backup", str(data), str(tmp_path / copy))
+        assert (done.exit_code, done.stderr) == (0, "")
