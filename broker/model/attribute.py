@@ -100,14 +100,20 @@ def _is_expanded(body: dict[str, Any]) -> bool:
     members = len(body) - 2
     if kind == "Property":
         value = body.get("value")
-        if type(value) not in _SCALARS or value == NULL:
+        scalar = value.__class__
+        if scalar is str:
+            if value == NULL:
+                return False
+        elif scalar not in _NUMBERS:
             return False
         if not members:
             return True
         unit = body.get("unitCode")
         if unit is not None:
-            if type(unit) is not str or not unit or unit == NULL:
+            if unit.__class__ is not str or not unit or unit == NULL:
                 return False
+            if members == 1:
+                return True
             members -= 1
     elif kind == "Relationship":
         target = body.get("object")
@@ -431,4 +437,4 @@ def given_twice(iri: str, at: At) -> Exception:
 
 
 _PROOF = frozenset(("entityIdSealed", "entityTypeSealed"))
-_SCALARS = frozenset((str, int, float, bool))
+_NUMBERS = frozenset((int, float, bool))
