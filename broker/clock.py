@@ -25,4 +25,4 @@ def now() -> str:
         second, fraction = divmod(microseconds, 1_000_000)
         _prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
         _begun = microseconds - fraction
-    return f"{_prefix}{fraction:06}Z"
+    return f"{_prefix}{str(1_000_000 + fraction)[1:]}Z"

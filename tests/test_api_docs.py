@@ -62,7 +62,7 @@ def shown(route: Route) -> list[Example]:
     found = []
     for one in examples(page):
         place = TABLE.find(one.path.partition("?")[0].encode())
-        if place is not None and place.routes.get(one.method) is route:
+        if place is not None and place[0].get(one.method) is route:
             found.append(one)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.api import params
-from broker.api.body import json_and_context, link_context
+from broker.api.body import json_and_context, link_context, plain_json
 from broker.api.broker import Broker
 from broker.api.request import Request
 from broker.api.response import Response, json_response, no_content
@@ -25,7 +25,7 @@ from broker.model.parse import parse_attribute, parse_fragment
 
 def _updated(result: UpdateResult) -> Response:
     if not result.not_updated:
-        return no_content()
+        return Response(204)
     refused = [{"attributeName": name, "reason": why} for name, why in result.not_updated]
     return json_response({"updated": list(result.updated), "notUpdated": refused}, 207)
 
@@ -52,7 +52,7 @@ async def append_attributes(broker: Broker, request: Request) -> Response:
 async def update(broker: Broker, request: Request) -> Response:
     """Update attributes: replace, append, or delete by NGSI-LD Null (§5.6.2)."""
     check_entity_id(request.path[0], "path:id")
-    value, context = await json_and_context(broker, request)
+    value, context = plain_json(broker, request) or await json_and_context(broker, request)
     fragment = parse_fragment(value, context, nulls=True)
 
     def edit(entity: Entity, now: str) -> tuple[Entity, UpdateResult]:

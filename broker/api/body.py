@@ -153,6 +153,17 @@ def _too_deep() -> BadRequestData:
     )
 
 
+def plain_json(broker: Broker, request: Request) -> tuple[Any, Context] | None:
+    """Return what `json_and_context` does of most requests, at once; None where it has to do it."""
+    headers = request.headers
+    if headers.get(b"content-type") != JSON or b"link" in headers or b"content-encoding" in headers:
+        return None
+    value = parse_json(request.body)
+    if value.__class__ is dict and "@context" in value:
+        raise context_in_plain_json("body:/@context")
+    return value, broker.default_context
+
+
 async def json_and_context(broker: Broker, request: Request) -> tuple[Any, Context]:
     """Return the body without its @context, and the context that applies."""
     kind = media(request)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from broker.api import params, show
 from broker.api.asked import Asked
-from broker.api.body import json_and_context, link_context
+from broker.api.body import json_and_context, link_context, plain_json
 from broker.api.broker import Broker
 from broker.api.request import Request
 from broker.api.response import GEO, Response, no_content
@@ -60,7 +60,7 @@ async def retrieve(broker: Broker, request: Request) -> Response:
 
 async def create(broker: Broker, request: Request) -> Response:
     """Create an entity."""
-    value, context = await json_and_context(broker, request)
+    value, context = plain_json(broker, request) or await json_and_context(broker, request)
     fragment = parse_entity(value, context)
     await broker.entities.create(request.caller, request.tenant, fragment)
     return Response(201, b"", [(b"location", location(fragment["id"]))])

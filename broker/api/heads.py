@@ -52,11 +52,14 @@ def head(
 def whole(response: Response, date: bytes, *, closes: bool, bodiless: bool) -> bytes:
     """Return a response in one piece; `bodiless` for the answer to HEAD. Raises ForgedHeader."""
     status, body = response.status, response.body
-    if status == 204 and not response.headers and not closes:
-        return b"%b%b\r\n" % (_STATUS[status], date)
     length = None if status == 204 or status == 304 else len(body)
     text = head(status, date, response.headers, length=length, closes=closes)
     return text if bodiless else text + body
+
+
+def done(date: bytes) -> bytes:
+    """Return a 204 without headers, as one piece."""
+    return b"%b%b\r\n" % (_STATUS[204], date)
 
 
 def chunk(data: bytes) -> bytes:

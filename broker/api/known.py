@@ -8,6 +8,7 @@ in its plainest form or not at all.
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple, TypeAlias
 
 from broker.api.request import Request
@@ -22,9 +23,8 @@ MOST: Final = 256
 """Sets of header lines that are remembered, of all connections together."""
 
 _METHODS: Final = {name.encode(): name for name in ("DELETE", "GET", "PATCH", "POST", "PUT")}
-_VERSION: Final = b"HTTP/1.1"
-_PLAIN: Final = bytes(code for code in range(0x21, 0x7F) if code != ord("#"))
-"""Characters of a target that no parser reads in another way."""
+_LINE: Final = re.compile(rb"(DELETE|GET|PATCH|POST|PUT) (/[!\"$-~]*) HTTP/1\.1")
+"""The plainest request line: its target has characters that no parser reads in another way."""
 
 
 class Lines(NamedTuple):
@@ -54,8 +54,11 @@ class Known(dict[bytes, Lines]):
         lines = self.get(data[begin:end])
         if lines is None or len(data) - end != lines.length or end > most:
             return None
-        line = _line(data[:begin])
-        return None if line is None else (*line, lines.headers, data[end:])
+        line = _LINE.fullmatch(data, 0, begin)
+        if line is None:
+            return None
+        name, target = line.groups()
+        return _METHODS[name], target, lines.headers, data[end:]
 
     def learn(self, data: bytes, request: Request) -> None:
         """Remember the header lines of a request that was parsed, and is all of `data`."""
@@ -64,7 +67,7 @@ class Known(dict[bytes, Lines]):
         lines, headers = data[begin:end], request.headers
         if len(lines) > LONGEST or lines.count(BREAK) != len(headers) + 2:
             return
-        if b"upgrade" in headers or not _line(data[:begin]):
+        if b"upgrade" in headers or _LINE.fullmatch(data, 0, begin) is None:
             return
         length = len(data) - end
         if length != int(headers.get(b"content-length", b"0")):
@@ -72,15 +75,3 @@ class Known(dict[bytes, Lines]):
         if len(self) >= MOST:
             self.clear()
         self[lines] = Lines(headers, length)
-
-
-def _line(line: bytes) -> tuple[str, bytes] | None:
-    """Return method and target of a request line of the plainest form, else None."""
-    parts = line.split(b" ")
-    if len(parts) != 3:
-        return None
-    name, target, version = parts
-    method = _METHODS.get(name)
-    if method is None or version != _VERSION or target[:1] != b"/":
-        return None
-    return None if target.translate(None, _PLAIN) else (method, target)

@@ -134,21 +134,27 @@ class Lane:
             )
 
     def _prepare(self, request: Request) -> None:
-        self.check_host(request)
         headers = request.headers
+        if not self._hosts.get(headers.get(b"host", b"")):
+            self.check_host(request)
         length = headers.get(b"content-length")
         found = self._table.find(request.raw_path)
         if found is None:
             if request.raw_path.startswith(b"/ngsi-ld"):
                 raise nowhere()
         else:
-            route = found.routes.get(request.method)
+            routes, values, _ = found
+            route = routes.get(request.method)
             if route is None:
                 if request.method == "OPTIONS":
                     request.answer = self._options(request, found)
                     return
                 route = _stand_in(found, request.method)
-            request.read(route, found.values, self._caller(route, headers, request.address))
+            if route.page:
+                caller = self._visitor(headers, request.address)
+            else:
+                caller = self._broker.guard.identify(headers, request.address)
+            request.read(route, values, caller)
             accept = headers.get(b"accept")
             if accept is None:
                 request.media = JSON
@@ -164,10 +170,10 @@ class Lane:
         if length is not None and (len(length) > 18 or int(length) > self.max_body):
             raise self.too_large()
 
-    def _caller(self, route: Route, headers: dict[bytes, bytes], address: str) -> Caller:
-        """Return who asks: by a key, on pages also by a session's cookie that is still good."""
+    def _visitor(self, headers: dict[bytes, bytes], address: str) -> Caller:
+        """Return who asks for a page: by a key, or by a session's cookie that is still good."""
         guard = self._broker.guard
-        if not route.page or b"authorization" in headers:
+        if b"authorization" in headers:
             return guard.identify(headers, address)
         session = session_of(headers)
         shown = {**headers, b"authorization": b"Bearer " + session.encode()} if session else headers
@@ -221,7 +227,7 @@ def nowhere() -> MachiError:
 
 def _methods(found: Found) -> list[str]:
     """Return the methods a resource answers to."""
-    methods = {*found.routes, "OPTIONS"}
+    methods = {*found[0], "OPTIONS"}
     if _has_head(found):
         methods.add("HEAD")
     return sorted(methods)
@@ -229,7 +235,7 @@ def _methods(found: Found) -> list[str]:
 
 def _has_head(found: Found) -> bool:
     """Tell whether a resource answers HEAD: where it can be got, and has an end."""
-    route = found.routes.get("GET")
+    route = found[0].get("GET")
     return route is not None and not route.tenant_parameter
 
 
@@ -239,8 +245,8 @@ def _stand_in(found: Found, method: str) -> Route:
     Raises MethodNotAllowed, BadRequestData.
     """
     if method == "HEAD" and _has_head(found):
-        return found.routes["GET"]
-    if method in found.empty_child:
+        return found[0]["GET"]
+    if method in found[2]:
         raise BadRequestData(
             "The id at the end of the path is empty.",
             place="path:id",

@@ -234,6 +234,10 @@ class Protocol(asyncio.Protocol):
         if response.stream is not None:
             self._begin(self._stream(request, response))
             return
+        if response.status == 204 and not response.headers and not request.closes:
+            self._transport.write(self._wire.done)
+            self._finish(request)
+            return
         bodiless = request.method == "HEAD"
         try:
             data = whole(response, self._wire.date, closes=request.closes, bodiless=bodiless)

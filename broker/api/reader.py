@@ -102,7 +102,17 @@ class Reader:
         request = Request(method, target, headers)
         request.address = self.address
         self._lane.prepare(request)
-        if body:
+        if not body:
+            pass
+        elif (
+            request.answer is None
+            and request.served
+            and request.route.body is not None
+            and len(body) <= self._max_body
+            and self._bodies.take(request, len(body))
+        ):
+            request.body = body
+        else:
             self.current = request
             self.on_body(body)
             self.current = None

@@ -78,7 +78,10 @@ class Request:
                 place=f"header:{name}",
                 remedy="Send it once.",
             )
-        self.path = [decode_segment(value) for value in values]
+        if len(values) == 1:
+            self.path = [decode_segment(values[0])]
+        else:
+            self.path = [decode_segment(value) for value in values]
         self.query = parse_query(self.raw_query, route) if self.raw_query else {}
         named = self.headers.get(b"ngsild-tenant")
         if named is not None:

@@ -87,17 +87,15 @@ class _Node:
         self.routes: dict[str, Route] = {}
 
 
-class Found:
-    """A path of the table: its routes by method and the raw values of its wildcards."""
+Routes: TypeAlias = dict[str, Route]
+"""By method."""
 
-    __slots__ = ("empty_child", "routes", "values")
+Found: TypeAlias = tuple[Routes, list[bytes], Routes]
+"""What is at a path: its routes, the raw values of its wildcards, and with a trailing slash the
+routes for which the id at the end is empty.
+"""
 
-    def __init__(
-        self, routes: dict[str, Route], values: list[bytes], empty_child: dict[str, Route]
-    ) -> None:
-        self.routes = routes
-        self.values = values
-        self.empty_child = empty_child
+_NO_ROUTES: Final[Routes] = {}
 
 
 class Table:
@@ -120,8 +118,7 @@ class Table:
     def find(self, raw_path: bytes) -> Found | None:
         """Return what lies at a raw (still percent-encoded) path, or None.
 
-        `/x` and `/x/` are alike. With a trailing slash, `empty_child` has the routes for which
-        the id at the end is empty.
+        `/x` and `/x/` are alike.
         """
         place = raw_path.find(b"/", _COLLECTION) + 1
         parent = self._parents.get(raw_path[:place])
@@ -129,7 +126,7 @@ class Table:
             value, slash, rest = raw_path[place:].partition(b"/")
             node = parent.wild if not slash else parent.wild.literal.get(rest)
             if value and value not in parent.literal and node is not None and node.routes:
-                return Found(node.routes, [value], {})
+                return node.routes, [value], _NO_ROUTES
         return self._walk(raw_path)
 
     def _walk(self, raw_path: bytes) -> Found | None:
@@ -150,8 +147,8 @@ class Table:
             node = following
         if not node.routes:
             return None
-        wild = node.wild.routes if trailing and node.wild and node.ids else {}
-        return Found(node.routes, values, wild)
+        wild = node.wild.routes if trailing and node.wild and node.ids else _NO_ROUTES
+        return node.routes, values, wild
 
 
 def _parents(node: _Node, path: bytes) -> Iterator[tuple[bytes, _Node]]:

@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from broker.api.bodies import Bodies
+from broker.api.heads import done
 from broker.api.known import Known
 from broker.api.lane import Lane
 from broker.api.limits import Limits
@@ -40,7 +41,7 @@ class Wire:
         self.known = Known()
         self.bodies = Bodies(max(self.limits.bodies, 2 * lane.max_body))
         self.now = 0.0
-        self.date = b""
+        self.date = self.done = b""
         self.connections: set[Protocol] = set()
         self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
@@ -82,3 +83,4 @@ class Wire:
     def _read_clock(self) -> None:
         self.now = self._clock()
         self.date = b"date: %b\r\n" % formatdate(usegmt=True).encode()
+        self.done = done(self.date)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from broker.clock import Clock
@@ -130,15 +131,13 @@ class Entities:
     def create(self, caller: Caller, tenant: str, fragment: Entity) -> Awaitable[Record]:
         """Create an entity; raises AlreadyExists."""
         self.guard.allow(caller, tenant, _CREATE, fragment["id"])
-
-        def work(tx: Tx) -> Awaitable[Record]:
-            return self.create_in(tx, caller, fragment)
-
-        def may(entity: Entity) -> None:
-            self.guard.may_write(caller, tenant, None, entity)
-
-        doing: Work[Record] = work if self._fit is not None else Birth(work, fragment, may)
+        work: Work[Record] = partial(self._create_in, caller, fragment)
+        may = partial(self.guard.may_write, caller, tenant, None)
+        doing = work if self._fit is not None else Birth(work, fragment, may)
         return self.store.write(tenant, doing, client=caller.client, create_tenant=True)
+
+    def _create_in(self, caller: Caller, fragment: Entity, tx: Tx) -> Awaitable[Record]:
+        return self.create_in(tx, caller, fragment)
 
     async def create_in(self, tx: Tx, caller: Caller, fragment: Entity) -> Record:
         """Create an entity within a unit of work."""
@@ -160,20 +159,15 @@ class Entities:
 
         Where that is one attribute in the place of another the store may take the short way.
         """
-        one = swapped(fragment)
-        plain = self.guard.transparent and self._fit is None
+        one, guard = swapped(fragment), self.guard
+        plain = guard.transparent and self._fit is None
         if one is None or not plain or target.guarded or target.matches is not None:
             return self.change(caller, tenant, target, edit)
-        self.guard.allow(caller, tenant, _UPDATE, target.entity_id)
-
-        def work(tx: Tx) -> Awaitable[tuple[Record, UpdateResult]]:
-            return self.change_in(tx, caller, target, edit)
-
-        def may(before: Entity, after: Entity) -> None:
-            self.guard.may_write(caller, tenant, before, after)
-
-        asked = None if refuses_nothing(self.guard) else may
-        swap = Swap(work, target.entity_id, *one, asked, UpdateResult([one[0]]))
+        guard.allow(caller, tenant, _UPDATE, target.entity_id)
+        iri, instance = one
+        work = partial(self._change_in, caller, target, edit)
+        may = None if refuses_nothing(guard) else partial(guard.may_write, caller, tenant)
+        swap = Swap(work, target.entity_id, iri, instance, may, UpdateResult([iri]))
         return self.store.write(tenant, swap, client=caller.client)
 
     def upsert(self, caller: Caller, tenant: str, new: Entity) -> Awaitable[bool]:
@@ -208,12 +202,14 @@ class Entities:
         self, caller: Caller, tenant: str, target: Target, edit: Edit[R]
     ) -> Awaitable[tuple[Record, R]]:
         """Apply `edit` to the entity; return its new record and what `edit` tells."""
-        self.guard.allow(caller, tenant, Action.UPDATE, target.entity_id)
-
-        def work(tx: Tx) -> Awaitable[tuple[Record, R]]:
-            return self.change_in(tx, caller, target, edit)
-
+        self.guard.allow(caller, tenant, _UPDATE, target.entity_id)
+        work = partial(self._change_in, caller, target, edit)
         return self.store.write(tenant, work, client=caller.client)
+
+    def _change_in(
+        self, caller: Caller, target: Target, edit: Edit[R], tx: Tx
+    ) -> Awaitable[tuple[Record, R]]:
+        return self.change_in(tx, caller, target, edit)
 
     async def change_in(
         self, tx: Tx, caller: Caller, target: Target, edit: Edit[R]

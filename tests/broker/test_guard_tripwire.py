@@ -43,7 +43,7 @@ async def test_no_answer_tells_what_is_hidden(pair: Pair, route: Route) -> None:
     for probe in PROBES[route.name]:
         found = TABLE.find(probe.path.partition("?")[0].encode())
         assert found is not None
-        driven += found.routes.get(probe.method) is route
+        driven += found[0].get(probe.method) is route
         await pair.compare(probe)
     assert driven or route.name == "metrics"
 

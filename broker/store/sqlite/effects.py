@@ -14,7 +14,9 @@ from broker.store.sqlite.names import Undo
 from broker.store.sqlite.pending import Row
 
 Mark: TypeAlias = tuple[int, int, int, int, int]
-"""A place in the effects of a group, between two units of work."""
+"""A place in the effects of a group, between two units of work: how many there were till then of
+`undo`, `publish`, `counts`, `committed` and `rows`.
+"""
 
 START: Final[Mark] = (0, 0, 0, 0, 0)
 
@@ -23,14 +25,15 @@ class Effects:
     """The effects of the group in the open transaction; units of work add to them in turn.
 
     `counts` are differences by (tenant, type), `rows` those of the index,
-    `documents` entities after updates as they are stored, by change.
+    `documents` entities after updates as they are stored, by change, where what was `committed`
+    does not tell; `before` the change before the group.
     """
 
-    __slots__ = ("_before", "committed", "counts", "documents", "publish", "rows", "undo")
+    __slots__ = ("before", "committed", "counts", "documents", "publish", "rows", "undo")
 
     def __init__(self, seq: int) -> None:
         """Begin a group after change `seq`."""
-        self._before = seq
+        self.before = seq
         self.undo: Undo = []
         self.publish: Undo = []
         self.counts: list[tuple[tuple[int, int], int]] = []
@@ -41,17 +44,7 @@ class Effects:
     @property
     def seq(self) -> int:
         """The newest change in the transaction."""
-        return self._before + len(self.committed)
-
-    def mark(self) -> Mark:
-        """Return the place at which the next unit of work begins."""
-        return (
-            len(self.undo),
-            len(self.publish),
-            len(self.counts),
-            len(self.committed),
-            len(self.rows),
-        )
+        return self.before + len(self.committed)
 
     def take_back(self, mark: Mark = START) -> None:
         """Undo and forget everything from `mark` on, newest first."""

@@ -229,17 +229,20 @@ class Indexer:
         new: Instance,
         names: Interning,
         seq: int,
-    ) -> list[Row]:
-        """Return what `exchange` does of one attribute."""
+        rows: list[Row],
+    ) -> None:
+        """Add what `exchange` does of one attribute to `rows`."""
         one, other = old.get("value"), new.get("value")
         if one.__class__ is float and other.__class__ is float:
             columns = names.columns.get(tuple(types))
             column = None if columns is None else columns.get(iri)
             if column is not None:
-                if one == other:
-                    return []
-                return [(other, eid, nid, one, seq, column[3]) for nid in column[1]]
-        return self.exchange(eid, types, (iri,), (old,), (new,), names, seq)
+                if one != other:
+                    for nid in column[1]:
+                        row = (other, eid, nid, one, seq, column[3])
+                        rows.append(row)
+                return
+        rows += self.exchange(eid, types, (iri,), (old,), (new,), names, seq)
 
     def exchange(
         self,

@@ -26,6 +26,7 @@ from broker.store.sqlite.documents import interned, parse
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.ledger import Ledger
 from broker.store.sqlite.queues import Line
+from broker.store.sqlite.swapped import Swapped
 from broker.store.sqlite.town import Town
 
 T = TypeVar("T")
@@ -291,13 +292,16 @@ class Queuing:
 
     def _queue(self, matched: Matched, effects: Effects) -> None:
         by_seq = {each.change.seq: each for each in effects.committed}
-        lines, documents = self._lines, effects.documents
+        lines = self._lines
         pairs: dict[int, list[bundles.Pair]] = {}
         for sid, seq in matched.due:
             pairs.setdefault(seq, []).append((sid, lines[sid].epoch_written))
         bundles.add(
             self._many,
-            [(seq, bundles.pack(some), documents.get(seq)) for seq, some in pairs.items()],
+            [
+                (seq, bundles.pack(some), _stored(by_seq[seq], effects))
+                for seq, some in pairs.items()
+            ],
         )
 
         def publish() -> None:
@@ -348,6 +352,13 @@ class Queuing:
 def _has(told: Any, entity_id: str) -> bool:
     """Tell whether an entity is among those of a period; a notice is about none."""
     return isinstance(told, list) and any(entity["id"] == entity_id for entity in told)
+
+
+def _stored(committed: Committed, effects: Effects) -> bytes | None:
+    """Return the entity after an update as it is stored."""
+    if committed.__class__ is Swapped:
+        return committed.stored
+    return effects.documents.get(committed.change.seq)
 
 
 def _row(due: Due, committed: Committed) -> Waiting:

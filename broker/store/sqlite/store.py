@@ -157,19 +157,23 @@ class SqliteStore:
         """Run `work` and commit it; return its result when it is durable (see `Store`)."""
         if not self._open:
             raise closed()
-
-        short = self._short.get(work.__class__)
-
-        def job(effects: Effects) -> T:
-            town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
-            now = self._clock()
-            if short is not None:
-                done = short(work, town, now, effects)
-                if done is not None:
-                    return work.answer(done)  # type: ignore[attr-defined,no-any-return]
-            return run(UnitOfWork(self._session(town, effects), tenant, client, now), work)
-
+        job = partial(self._do, tenant, work, client, create_tenant)
         return self._writer.submit(job, client=True)
+
+    def _do(
+        self, tenant: str, work: Work[T], client: str, create_tenant: bool, effects: Effects
+    ) -> T:
+        """Run a work in the open transaction."""
+        town = self._towns.known.get(tenant)
+        if town is None:
+            town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
+        now = self._clock()
+        short = self._short.get(work.__class__)
+        if short is not None:
+            done = short(work, town, now, effects)
+            if done is not None:
+                return work.answer(done)  # type: ignore[attr-defined,no-any-return]
+        return run(UnitOfWork(self._session(town, effects), tenant, client, now), work)
 
     async def get(self, tenant: str, entity_id: str) -> Record | None:
         """Return the committed entity. Raises NonexistentTenant."""

@@ -37,14 +37,15 @@ class Towns:
 
     def __init__(self, writing: apsw.Connection, reading: apsw.Connection, most_names: int) -> None:
         self.views: dict[str, View] = {}
+        self.known: dict[str, Town] = {}
+        """As the writing transaction sees them."""
         self._writing = writing
         self._reading = reading
         self._most_names = most_names
-        self._towns: dict[str, Town] = {}
         self._run = runner(writing)
         known = self._run("SELECT tid, name FROM tenant WHERE name IS NOT NULL").fetchall()
         for tid, name in known:
-            self._towns[name] = self.town(tid, name)
+            self.known[name] = self.town(tid, name)
             self._publish(tid, name)
 
     def view(self, tenant: str) -> View:
@@ -66,13 +67,13 @@ class Towns:
 
     def enter(self, tenant: str, create: bool, undo: Undo, publish: Undo) -> Town:
         """Return a tenant for writing, making it if `create`; raises NonexistentTenant."""
-        town = self._towns.get(tenant)
+        town = self.known.get(tenant)
         if town is None:
             if not create:
                 raise nonexistent(tenant)
             self._run("INSERT INTO tenant (name) VALUES (?)", (tenant,))
             tid = self._writing.last_insert_rowid()
-            town = self._towns[tenant] = self.town(tid, tenant)
+            town = self.known[tenant] = self.town(tid, tenant)
             undo.append(lambda: self._forget(tenant))
             publish.append(lambda: self._publish(tid, tenant))
         return town
@@ -84,8 +85,8 @@ class Towns:
         """
         town = self.enter(tenant, False, undo, publish)
         self._run("UPDATE tenant SET name = NULL WHERE tid = ?", (town.tid,))
-        del self._towns[tenant]
-        undo.append(lambda: self._towns.__setitem__(tenant, town))
+        del self.known[tenant]
+        undo.append(lambda: self.known.__setitem__(tenant, town))
         publish.append(lambda: self._withdraw(tenant))
         if tenant == "":
             self.enter("", True, undo, publish)
@@ -103,7 +104,7 @@ class Towns:
         self.views.pop(tenant, None)
 
     def _forget(self, tenant: str) -> None:
-        self._towns.pop(tenant, None)
+        self.known.pop(tenant, None)
 
 
 def dump_rules(rules: TypeRules) -> bytes:

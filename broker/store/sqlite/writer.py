@@ -21,7 +21,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final, TypeVar
@@ -54,21 +53,18 @@ VAIN: Final = 16
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
 class _Job:
-    task: Task
-    done: asyncio.Future[Any]
-    client: bool
-    result: Any = None
-    error: Exception | None = None
+    """A task with who waits for it; `result` and `error` are set when it has run."""
 
-    def settle(self) -> None:
-        if self.done.done():
-            return
-        if self.error is None:
-            self.done.set_result(self.result)
-        else:
-            self.done.set_exception(self.error)
+    __slots__ = ("client", "done", "error", "result", "task")
+
+    result: Any
+    error: Exception | None
+
+    def __init__(self, task: Task, done: asyncio.Future[Any], client: bool) -> None:
+        self.task = task
+        self.done = done
+        self.client = client
 
 
 class Writer:
@@ -190,7 +186,13 @@ class Writer:
         self._announce(effects)
         self._writers = sum(job.client for job in (*jobs, *self._queue))
         for job in jobs:
-            job.settle()
+            done = job.done
+            if done.done():
+                continue
+            if job.error is None:
+                done.set_result(job.result)
+            else:
+                done.set_exception(job.error)
 
     def _begin(self) -> int:
         """Open a transaction; return how many rows were changed before it."""
@@ -201,11 +203,12 @@ class Writer:
         """Run queued jobs in the open transaction; False where one failed half-way."""
         begun = time.monotonic()
         pause, end = begun + SLICE_SECONDS, begun + GROUP_SECONDS
-        while self._queue and len(jobs) < GROUP:
-            job = self._queue.popleft()
+        queue, changes = self._queue, self._connection.total_changes
+        while queue and len(jobs) < GROUP:
+            job = queue.popleft()
             jobs.append(job)
-            before = self._connection.total_changes()
-            if not self._attempt(job, effects) and self._connection.total_changes() != before:
+            before = changes()
+            if not self._attempt(job, effects) and changes() != before:
                 return False
             now = time.monotonic()
             if now > pause:
@@ -232,7 +235,13 @@ class Writer:
 
     def _attempt(self, job: _Job, effects: Effects) -> bool:
         """Run a job and keep its result or error; raises _TransactionLost."""
-        mark = effects.mark()
+        mark = (
+            len(effects.undo),
+            len(effects.publish),
+            len(effects.counts),
+            len(effects.committed),
+            len(effects.rows),
+        )
         try:
             job.result = job.task(effects)
         except BaseException as error:

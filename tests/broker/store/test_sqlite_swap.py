@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from broker.entities.service import Entities, Target
 from broker.errors import Conflict
 from broker.guard import ANYONE, Caller, OpenGuard
 from broker.model.entity import DEFAULT, Entity
-from broker.store.contract import Record, Tx, TypeRules
+from broker.store.contract import Committed, Record, Tx, TypeRules
 from broker.store.sqlite import SqliteStore
 from broker.store.swap import Swap
 from tests.broker.store.helpers import LEVEL, SHELTER, HandClock, create, entity, point, prop
@@ -181,6 +182,21 @@ async def test_a_plain_exchange_does_not_need_its_work(
     found = await sqlite.get("", "urn:a")
     assert found is not None
     assert found.entity["attrs"][LEVEL][DEFAULT]["value"] == 2
+    assert (record.id, record.entity) == (found.id, found.entity)
+
+
+async def test_what_a_swap_tells_is_the_change_of_the_feed(
+    sqlite: SqliteStore, clock: HandClock
+) -> None:
+    heard: list[Committed] = []
+    sqlite.listen(heard.extend)
+    await create(sqlite, entity(level=prop(1)))
+    clock.time = LATER
+    await sqlite.write("", Swap(never, "urn:a", LEVEL, prop(2)[DEFAULT], None, UpdateResult()))
+    (stored,), told = await sqlite.changes(1), heard[-1].change
+    assert told == stored == told
+    assert replace(told, version=7) == replace(stored, version=7)
+    assert told != replace(stored, before=None)
 
 
 async def test_what_the_guard_refuses_is_not_swapped(sqlite: SqliteStore, clock: HandClock) -> None:
