@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from broker.model.entity import DEFAULT, PRIMARY, Attributes, Entity, Instance
+from broker.model.entity import DEFAULT, NULL, PRIMARY, Attributes, Entity, Instance
 from broker.model.names import Names
 
 Version: TypeAlias = tuple[int, int]
@@ -76,15 +76,30 @@ def _instance(instance: Instance, version: Version, names: Names) -> Instance:
     kind = instance["type"]
     since, older = _KINDS.get(kind, ((0, 0), kind))
     if version < since:
-        value = result.pop(PRIMARY[kind])
-        if kind == "VocabProperty":
-            terms = [names.compact(iri) for iri in value] if type(value) is list else None
-            value = names.compact(value) if terms is None else terms
+        value = _plain(result.pop(PRIMARY[kind]), kind, names)
+        before = result.pop(previous(kind), None)
         result = {"type": older, PRIMARY[older]: value, **_without_type(result)}
+        if before is not None:
+            result[previous(older)] = _plain(before, kind, names)
     if "attrs" in instance:
         result["attrs"] = _attributes(instance["attrs"], version, names)
     same = version >= since and len(result) == len(instance)
     return instance if same and result.get("attrs") is instance.get("attrs") else result
+
+
+def previous(kind: str) -> str:
+    """Return the member with the value that an attribute of a kind had before (§5.8.6)."""
+    primary = PRIMARY[kind]
+    return "previous" + primary[0].upper() + primary[1:]
+
+
+def _plain(value: Any, kind: str, names: Names) -> Any:
+    """Return the value of a newer kind of attribute as one of a Property or Relationship."""
+    if kind == "VocabProperty":
+        return (
+            [names.compact(iri) for iri in value] if type(value) is list else names.compact(value)
+        )
+    return NULL if value == {"@none": NULL} else value
 
 
 def _without_type(instance: Instance) -> Instance:

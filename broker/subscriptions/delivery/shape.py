@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from broker.model.change import changed_attributes
 from broker.model.entity import DEFAULT, NULL, PRIMARY, Attributes, Entity, Instance, instance_times
-from broker.model.older import CURRENT, Version
+from broker.model.older import CURRENT, Version, previous
 from broker.model.render import Form
 from broker.store.contract import Committed
 
@@ -112,5 +112,5 @@ def _null(was: Instance, owner: Entity, at: str, shape: Shape) -> Instance:
 
 
 def _previous(was: Instance) -> dict[str, Any]:
-    primary = PRIMARY[was["type"]]
-    return {"previous" + primary[0].upper() + primary[1:]: was[primary]}
+    kind = was["type"]
+    return {previous(kind): was[PRIMARY[kind]]}

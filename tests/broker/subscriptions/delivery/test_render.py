@@ -351,6 +351,31 @@ def test_a_receiver_cannot_be_told_another_content_type(name: str) -> None:
     assert ("X-A", "1") in made.fields
 
 
+KINDS: list[tuple[str, str, Any]] = [
+    ("LanguageProperty", "languageMap", {"ja": "川"}),
+    ("JsonProperty", "json", {"a": 1}),
+    ("ListProperty", "valueList", [1]),
+]
+
+
+@pytest.mark.parametrize(("kind", "member", "value"), KINDS)
+def test_an_older_receiver_is_told_what_was_before_and_what_is_gone(
+    kind: str, member: str, value: Any
+) -> None:
+    before = entity(a={"type": kind, member: value})
+    shape = Shape(show_changes=True, version=(1, 3))
+
+    def told(after: Entity) -> Any:
+        data = View(shape, TOWN, JSON).change(updated(before, after), keep=False)
+        (attribute,) = (one for one in orjson.loads(data)[0].values() if isinstance(one, dict))
+        return attribute
+
+    other = told(entity(MODIFIED, a={"type": kind, member: "other"}))
+    assert other == {"type": "Property", "value": "other", "previousValue": value}
+    gone = told(entity(MODIFIED))
+    assert gone == {"type": "Property", "value": NULL, "previousValue": value}
+
+
 LINK = (
     "Link",
     '<https://town.example/context.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; '
