@@ -159,7 +159,7 @@ def plain_json(broker: Broker, request: Request) -> tuple[Any, Context] | None:
     if headers.get(b"content-type") != JSON or b"link" in headers or b"content-encoding" in headers:
         return None
     value = parse_json(request.body)
-    if value.__class__ is dict and "@context" in value:
+    if type(value) is dict and "@context" in value:
         raise context_in_plain_json("body:/@context")
     return value, broker.default_context
 

@@ -51,12 +51,11 @@ class UpdateResult:
 
 def created(fragment: Entity, now: str) -> Entity:
     """Return a parsed entity as it is first stored (§5.6.1)."""
-    return {
-        **{member: value for member, value in fragment.items() if member != "attrs"},
-        "createdAt": now,
-        "modifiedAt": now,
-        "attrs": fragment["attrs"],
-    }
+    entity = {**fragment}
+    attrs = entity.pop("attrs")
+    entity["createdAt"] = entity["modifiedAt"] = now
+    entity["attrs"] = attrs
+    return entity
 
 
 def replace(entity: Entity, new: Entity, now: str) -> Entity:

@@ -46,7 +46,7 @@ def candidates(before: Attributes, after: Attributes) -> Collection[str]:
 
 def whole(attrs: Attributes) -> Mapping[str, dict[str, Instance]]:
     """Return attributes of which many will be looked at, all parsed."""
-    if attrs.__class__ is not dict and isinstance(attrs, Lazy):
+    if type(attrs) is not dict and isinstance(attrs, Lazy):
         return attrs.whole()
     return attrs
 

@@ -74,10 +74,11 @@ def opened(document: bytes, names: Names) -> Entity:
 def dump(entity: Entity, keys: Keys) -> bytes:
     """Return the document of an entity; raises BadRequestData for what JSON cannot hold."""
     attributes = entity["attrs"]
-    members = {**entity}
-    del members["attrs"]
-    members["attrs"] = attributes
-    document = encode_parts(members, keys)
+    if next(reversed(entity)) != "attrs":
+        entity = {**entity}
+        del entity["attrs"]
+        entity["attrs"] = attributes
+    document = encode_parts(entity, keys)
     start = document.find(OPEN) + len(OPEN)
     lines = document[start:-2].split(b'}},"')
     if not attributes or len(lines) != len(attributes) or not all(attributes.values()):

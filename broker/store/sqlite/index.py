@@ -42,7 +42,7 @@ def terms(instances: dict[str, Instance]) -> Terms:
     if len(instances) == 1:
         (instance,) = instances.values()
         value: Any = instance.get("value")
-        kind = value.__class__
+        kind = type(value)
         if kind is float:
             return Terms((value,), exact=Exact.SINGLE)
         if kind is str:
@@ -67,9 +67,9 @@ def _all_terms(instances: dict[str, Instance]) -> Terms:
             continue
         exact = min(exact, _exactness(kind, value))
         for scalar in _scalars(value, kind == "LanguageProperty"):
-            if scalar.__class__ is str:
+            if type(scalar) is str:
                 values[scalar[:TEXT_LENGTH]] = None
-            elif scalar.__class__ is int or scalar.__class__ is float:
+            elif type(scalar) is int or type(scalar) is float:
                 values[number_key(scalar)] = None
             if len(values) > MAX_VALUES:
                 break
@@ -101,7 +101,7 @@ def _box(points: list[tuple[float, float]]) -> Box | None:
 def target(instance: Instance) -> str | None:
     """Return the term of a Relationship with one object, None for all others."""
     uri = instance.get("object")
-    if uri.__class__ is str and instance["type"] == "Relationship":
+    if type(uri) is str and instance["type"] == "Relationship":
         return uri[:TEXT_LENGTH]
     return None
 
@@ -128,13 +128,13 @@ def single(instances: dict[str, Instance]) -> Any:
         return SEVERAL
     (instance,) = instances.values()
     value = instance.get("value")
-    if value.__class__ is float:
+    if type(value) is float:
         return value
-    if value.__class__ is str:
+    if type(value) is str:
         return value[:TEXT_LENGTH]
-    if value.__class__ is int:
+    if type(value) is int:
         return number_key(value)
-    return None if value.__class__ is bool else SEVERAL
+    return None if type(value) is bool else SEVERAL
 
 
 def number_key(number: int | float) -> int | float:

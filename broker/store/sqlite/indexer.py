@@ -148,21 +148,20 @@ class Indexer:
             columns = self._columns(types, names)
         for iri, instances in whole(entity["attrs"]).items():
             column = columns.get(iri) or self._column(columns, types, iri, names)
-            path, type_ids, singles, key, texts = column
-            value: Any = SEVERAL
-            if len(instances) == 1 and DEFAULT in instances:
-                value = instances[DEFAULT].get("value")
-            if value.__class__ is not float:
+            type_ids, key = column[1], column[3]
+            instance = instances.get(DEFAULT) if len(instances) == 1 else None
+            value: Any = SEVERAL if instance is None else instance.get("value")
+            if type(value) is not float:
                 value = single(instances)
                 if value is SEVERAL:
                     rows += self._side(eid, column, instances, added, names, seq)
                     continue
-                if value.__class__ is not int and value.__class__ is not float:
+                if type(value) is not int and type(value) is not float:
+                    path, _, singles, _, key = column
                     if singles and added:
                         self._lower(singles, path, Exact.ORDER, singles, names)
                     if value is None:
                         continue
-                    key = texts
             now, was = (value, None) if added else (None, value)
             for nid in type_ids:
                 rows.append((now, eid, nid, was, seq, key))
@@ -178,10 +177,10 @@ class Indexer:
         seq: int,
     ) -> list[Row]:
         """Return the rows of an attribute that is added or removed and has no plain value."""
-        path, type_ids, singles, _, texts = column
+        path, type_ids, singles, _, key = column
         if len(instances) == 1:
             (instance,) = instances.values()
-            key, exact = texts, Exact.EQUALITY
+            exact = Exact.EQUALITY
             value: Any = target(instance)
             if value is None:
                 key, exact, value = (BOXES, path), Exact.ORDER, point(instance)
@@ -233,7 +232,7 @@ class Indexer:
     ) -> None:
         """Add what `exchange` does of one attribute to `rows`."""
         one, other = old.get("value"), new.get("value")
-        if one.__class__ is float and other.__class__ is float:
+        if type(one) is float and type(other) is float:
             columns = names.columns.get(tuple(types))
             column = None if columns is None else columns.get(iri)
             if column is not None:

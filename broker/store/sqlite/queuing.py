@@ -356,7 +356,7 @@ def _has(told: Any, entity_id: str) -> bool:
 
 def _stored(committed: Committed, effects: Effects) -> bytes | None:
     """Return the entity after an update as it is stored."""
-    if committed.__class__ is Swapped:
+    if type(committed) is Swapped:
         return committed.stored
     return effects.documents.get(committed.change.seq)
 

@@ -168,7 +168,7 @@ class SqliteStore:
         if town is None:
             town = self._towns.enter(tenant, create_tenant, effects.undo, effects.publish)
         now = self._clock()
-        short = self._short.get(work.__class__)
+        short = self._short.get(type(work))
         if short is not None:
             done = short(work, town, now, effects)
             if done is not None:
