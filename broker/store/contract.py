@@ -86,6 +86,13 @@ class Committed:
     before: Entity | None
     after: Entity | None
 
+    @property
+    def types(self) -> Sequence[str]:
+        """The entity's types after the change; those it had, where it was deleted."""
+        entity = self.after or self.before
+        assert entity is not None
+        return entity["type"]  # type: ignore[no-any-return]
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -111,7 +111,7 @@ class Follower:
 
     def _committed(self, changes: list[Committed]) -> None:
         """Note what changes tell at once: they need not be kept for it."""
-        self._ring.extend([self._told(one.change, _types_of(one)) for one in changes])
+        self._ring.extend([self._told(one.change, one.types) for one in changes])
         self._news.set()
         if len(self._ring) >= MANY and self._store.leads():
             self._hurry.set()
@@ -198,13 +198,6 @@ class Follower:
         for _, done in waiting:
             if not done.done():
                 done.set_exception(_unreadable(error))
-
-
-def _types_of(committed: Committed) -> Types:
-    entity = committed.after or committed.before
-    assert entity is not None
-    types: Types = entity["type"]
-    return types
 
 
 def _unreadable(error: Exception) -> ServiceUnavailable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -65,7 +66,17 @@ def _fields(change: Change) -> tuple[Any, ...]:
 class Swapped(Committed):
     """What a swap did, with the entity before and after made when somebody looks at it."""
 
-    __slots__ = ("_document", "_end", "_entities", "_head", "_line", "_names", "_start", "_time")
+    __slots__ = (
+        "_document",
+        "_end",
+        "_entities",
+        "_head",
+        "_line",
+        "_names",
+        "_start",
+        "_time",
+        "_types",
+    )
 
     def __init__(
         self,
@@ -76,6 +87,7 @@ class Swapped(Committed):
         start: int,
         end: int,
         line: bytes,
+        types: tuple[str, ...],
         names: Names,
     ) -> None:
         """`document` is the entity before, whose attributes begin at `head`.
@@ -90,8 +102,14 @@ class Swapped(Committed):
         self._start = start
         self._end = end
         self._line = line
+        self._types = types
         self._names = names
         self._entities: tuple[Entity, Entity] | None = None
+
+    @property
+    def types(self) -> Sequence[str]:
+        """The entity's types, which a swap leaves as they are."""
+        return self._types
 
     @property
     def before(self) -> Entity:  # type: ignore[override]

@@ -108,7 +108,11 @@ class Swapping:
         change = Exchange(
             seq, town.name, entity_id, version, _UPDATE, now, None, None, (iri, new, old, then)
         )
-        swapped = Swapped(change, document, head, place, start, end, line, names)
+        try:
+            types = _listed(document[document.find(TYPES) + len(TYPES) : begin - 1])
+        except orjson.JSONDecodeError:
+            types = tuple(orjson.loads(document[:begin] + b'"attrs":0}')["type"])
+        swapped = Swapped(change, document, head, place, start, end, line, types, names)
         if swap.may is not None:
             swap.may(swapped.before, swapped.after)
         rest = document[place + len(stamp) : start]
@@ -119,10 +123,6 @@ class Swapping:
         about = (seq, town.tid, entity_id, version, _UPDATE, now, last, eid, delta, prior)
         self._run(CHANGE, about)
         names.undo = effects.undo
-        try:
-            types = _listed(document[document.find(TYPES) + len(TYPES) : begin - 1])
-        except orjson.JSONDecodeError:
-            types = tuple(orjson.loads(document[:begin] + b'"attrs":0}')["type"])
         self._indexer.swap(eid, types, iri, old, new, names, seq, effects.rows)
         effects.committed.append(swapped)
         return SwappedRecord(swapped)

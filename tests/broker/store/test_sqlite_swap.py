@@ -199,6 +199,18 @@ async def test_what_a_swap_tells_is_the_change_of_the_feed(
     assert told != replace(stored, before=None)
 
 
+@pytest.mark.parametrize("types", [["urn:A"], ["urn:B", "urn:A"]])
+async def test_what_a_swap_tells_has_the_types_of_the_entity(
+    sqlite: SqliteStore, clock: HandClock, types: list[str]
+) -> None:
+    heard: list[Committed] = []
+    sqlite.listen(heard.extend)
+    await create(sqlite, {**entity(level=prop(1)), "type": types})
+    clock.time = LATER
+    await sqlite.write("", Swap(never, "urn:a", LEVEL, prop(2)[DEFAULT], None, UpdateResult()))
+    assert list(heard[-1].types) == types
+
+
 async def test_what_the_guard_refuses_is_not_swapped(sqlite: SqliteStore, clock: HandClock) -> None:
     await create(sqlite, entity(level=prop(1)))
     clock.time = LATER
