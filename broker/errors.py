@@ -7,7 +7,9 @@ failed (`detail`), where (`place`) and what to do next (`remedy`).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+E = TypeVar("E", bound=Exception)
 
 ETSI = "https://uri.etsi.org/ngsi-ld/errors/"
 OWN = "urn:machi:error:"
@@ -44,6 +46,17 @@ class MachiError(Exception):
             "remedy": self.remedy,
             **self.members,
         }
+
+
+def untraced(error: E) -> E:
+    """Return an error; a refusal without the way to where it was raised.
+
+    That leads through the frames to all they hold, the error among it where one keeps it: a ring
+    with what the client sent, which nothing but a rare look for cycles would free.
+    """
+    if isinstance(error, MachiError):
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 class InvalidRequest(MachiError):

@@ -31,6 +31,7 @@ from broker.errors import (
     LdContextNotAvailable,
     MachiError,
     NonexistentTenant,
+    untraced,
 )
 from broker.guard import Action
 from broker.jsonld.context import Context
@@ -150,16 +151,18 @@ async def _run(items: list[Any], prepare: Prepare, write: Write, is_new: IsNew) 
             started.append((index, given, asyncio.ensure_future(write(entity))))
         except MachiError as error:
             failures.append((index, _failed(given, index, error)))
-    missing: NonexistentTenant | None = None
+    missing: list[NonexistentTenant] = []
     for index, entity_id, future in started:
         try:
             outcome.done.append((entity_id, is_new(await future)))
         except NonexistentTenant as error:
-            missing = error
+            missing.append(untraced(error))
         except MachiError as error:
-            failures.append((index, _failed(entity_id, index, error)))
-    if missing is not None:
-        raise missing
+            failures.append((index, _failed(entity_id, index, untraced(error))))
+    if missing:
+        # What is raised leads back here, so nothing here may lead to it.
+        del started, future
+        raise missing.pop()
     outcome.errors = [error for _, error in sorted(failures, key=lambda pair: pair[0])]
     return outcome
 

@@ -25,6 +25,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from broker.clock import Clock
+from broker.errors import untraced
 from broker.store.mongodb.draft import ORDER, Writes
 from broker.store.mongodb.following import Following
 from broker.store.mongodb.server import Database
@@ -238,7 +239,7 @@ async def _attempt(job: _Job, session: AsyncClientSession, writes: Writes, newes
     except PyMongoError:
         raise
     except Exception as error:
-        job.error = error
+        job.error = untraced(error)
 
 
 async def _end(session: AsyncClientSession) -> None:

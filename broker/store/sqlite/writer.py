@@ -27,6 +27,7 @@ from typing import Any, Final, TypeVar
 
 import apsw
 
+from broker.errors import untraced
 from broker.store.refusals import closed, not_committed
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.effects import Effects
@@ -138,6 +139,8 @@ class Writer:
                 self._closing = True
                 self._fail(jobs + self._waiting(), error)
                 return
+            # What clients sent is not kept until the next group comes.
+            jobs.clear()
 
     async def _wait(self, enough: int) -> None:
         """Wait until so many jobs are queued, or the writer is to close."""
@@ -248,7 +251,9 @@ class Writer:
             effects.take_back(mark)
             if not isinstance(error, Exception):
                 raise
-            job.error = not_committed(str(error)) if isinstance(error, apsw.Error) else error
+            job.error = (
+                not_committed(str(error)) if isinstance(error, apsw.Error) else untraced(error)
+            )
         else:
             job.error = None
         if self._connection.get_autocommit():
