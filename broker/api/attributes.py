@@ -42,10 +42,9 @@ async def append_attributes(broker: Broker, request: Request) -> Response:
 
     entities, subject = broker.entities, target(request, context)
     if keep:
-        writing = entities.change(request.caller, request.tenant, subject, edit)
+        _, result = await entities.change(request.caller, request.tenant, subject, edit)
     else:
-        writing = entities.write(request.caller, request.tenant, subject, fragment, edit)
-    _, result = await writing
+        _, result = await entities.write(request.caller, request.tenant, subject, fragment, edit)
     return _updated(result)
 
 

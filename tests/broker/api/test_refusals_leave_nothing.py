@@ -24,6 +24,7 @@ def refusals() -> list[str]:
     [
         (409, "POST", ENTITIES, gauge(1), {}),
         (404, "PATCH", ABSENT_ATTRS, LEVEL, {}),
+        (404, "POST", ABSENT_ATTRS, LEVEL, {}),
         (404, "DELETE", f"{ENTITIES}/{urn(9)}", ABSENT, {}),
         (404, "PATCH", ABSENT_ATTRS, LEVEL, ELSEWHERE),
         (207, "POST", f"{OPERATIONS}/create", [gauge(1), gauge(1)], {}),
