@@ -115,6 +115,8 @@ class Run(Generic[T]):
                 self._must_cancel = False
 
     def _wake(self, future: Any = None) -> None:
+        # A refusal's traceback may lead to this frame, and the future leads to the refusal.
+        del future
         self._future = None
         if self._must_cancel:
             self._must_cancel = False
