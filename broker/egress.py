@@ -19,10 +19,12 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import aiohttp
 from yarl import URL
+
+if TYPE_CHECKING:
+    import aiohttp
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -83,6 +85,8 @@ class Egress:
 
     def connector(self, **options: Any) -> aiohttp.TCPConnector:
         """Return an aiohttp connector that opens sockets only to permitted addresses."""
+        import aiohttp
+
         return aiohttp.TCPConnector(socket_factory=self._socket, **options)
 
     def session(
@@ -92,6 +96,8 @@ class Egress:
 
         `timeout` is the total seconds of a request. Needs a running loop; the caller closes it.
         """
+        import aiohttp
+
         return aiohttp.ClientSession(
             connector=self.connector(limit=connections, limit_per_host=per_host),
             timeout=aiohttp.ClientTimeout(total=timeout),

@@ -30,7 +30,7 @@ from consent.transform.pseudonyms import PSEUDONYMS
 from consent.vault.master import derived, master_key
 from consent.vault.opening import open_vault
 from consent.vault.records import FILE
-from smart_data_models.vocabulary import pinned
+from smart_data_models.pinned import pinned
 
 log = logging.getLogger("machi.broker")
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from broker.validation import Mode, Models
-from smart_data_models.vocabulary import NAME, pinned
+from smart_data_models.pinned import NAME, pinned
 
 CONTEXT: Final = "machi-" + NAME.removeprefix("context-").removesuffix(".jsonld")
 """The pinned context's name: brokers serve it as `urn:ngsi-ld:Context:machi-1`."""

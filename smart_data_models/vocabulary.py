@@ -24,9 +24,9 @@ from smart_data_models.assets import NAMESPACE as OFFICIAL
 from smart_data_models.assets import SUBJECT
 from smart_data_models.model import Model
 from smart_data_models.own import NAMESPACE, own_models
+from smart_data_models.pinned import NAME
 from smart_data_models.registry import NoRegistry, Registry
 
-NAME: Final = "context-1.jsonld"
 PREFIX: Final = "machi"
 SUBJECT_PREFIX: Final = "sdm"
 """Before a subject's name, makes the prefix of all its terms: `sdmWeather:temperature`."""
@@ -49,11 +49,6 @@ def choices() -> Choices:
     source = files("smart_data_models").joinpath("choices.toml").read_text(encoding="utf-8")
     found = tomllib.loads(source)
     return Choices(found["official"], found["collisions"])
-
-
-def pinned() -> bytes:
-    """Return the pinned context document."""
-    return files("smart_data_models").joinpath(NAME).read_bytes()
 
 
 def chosen_models(registry: Registry, chosen: Choices) -> list[Model]:

@@ -5,26 +5,18 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import RedirectResponse
-from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.routing import WebSocketRoute
-
-from broker import __version__
 from broker.accounts import Accounts
+from broker.api.application import Application
 from broker.api.broker import Broker
 from broker.api.forms import Forms
 from broker.api.identity import own_name
-from broker.api.lane import Lane, nowhere
+from broker.api.lane import Lane
 from broker.api.limits import Limits as Bounds
 from broker.api.rendered import Rendered
-from broker.api.response import problem
-from broker.api.routes import EX, TABLE
-from broker.api.sockets import Sockets
+from broker.api.routes import TABLE
 from broker.api.wire import Wire
 from broker.clock import Clock, now
 from broker.contexts.directory import Directory
@@ -32,7 +24,6 @@ from broker.contexts.own import OwnContexts, built_in_url
 from broker.disclosures import Disclosures, NoDisclosures
 from broker.egress import Egress
 from broker.entities.service import Entities
-from broker.errors import MachiError, MethodNotAllowed
 from broker.guard import Guard, OpenGuard
 from broker.jsonld.context import Context
 from broker.jsonld.core import CORE_CONTEXT
@@ -205,46 +196,6 @@ def wire(broker: Broker, limits: Bounds | None = None) -> Wire:
     return Wire(Lane(TABLE, broker), limits=limits)
 
 
-def application(broker: Broker) -> FastAPI:
-    """Return the ASGI application behind the operations; its lifespan ends the broker."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await stop(broker)
-
-    shell = FastAPI(
-        title="Machi broker",
-        version=__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        lifespan=lifespan,
-    )
-
-    @shell.get("/", include_in_schema=False)
-    async def home() -> RedirectResponse:
-        return RedirectResponse("/docs")
-
-    shell.router.routes.append(WebSocketRoute(f"{EX}/ws", Sockets(broker)))
-    shell.add_exception_handler(StarletteHTTPException, _elsewhere)
-    return shell
-
-
-async def _elsewhere(request: Request, error: Exception) -> Response:
-    """Answer for paths the table does not know as the broker's own operations do."""
-    assert isinstance(error, StarletteHTTPException)
-    told: MachiError
-    if error.status_code == 405:
-        allow = (error.headers or {}).get("Allow", "GET").split(", ")
-        told = MethodNotAllowed(
-            f"This page has no {request.method}.",
-            place="method",
-            remedy="Use one of " + ", ".join(allow) + ".",
-            allow=allow,
-        )
-    else:
-        told = nowhere()
-    answer = problem(told)
-    headers = {name.decode(): value.decode() for name, value in answer.headers}
-    return Response(answer.body, answer.status, headers)
+def application(broker: Broker) -> Application:
+    """Return what answers where the operations do not; its lifespan ends the broker."""
+    return Application(broker, partial(stop, broker))

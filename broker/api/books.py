@@ -69,7 +69,7 @@ def servers(broker: Broker) -> list[dict[str, str]]:
 
     Each endpoint has a breaker; that of a server is the one furthest from closed.
     """
-    notes = broker.delivery.senders.mqtt.notes
+    notes = broker.delivery.senders.notes
     states = broker.delivery.breakers()
     return [
         {"server": name, "breaker": states.get(name, "closed"), "note": notes.get(name, "")}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
-
-import aiohttp
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
 
 from broker.egress import REMEDY, Egress
 from broker.errors import BadRequestData, LdContextNotAvailable
 from broker.jsonld.cache import WeightedCache
 from broker.jsonld.fetch import Document, NotAContext, Refused, Unavailable, fetch, fetch_body
 from broker.jsonld.limits import Limits
+
+if TYPE_CHECKING:
+    import aiohttp
 
 T = TypeVar("T")
 
@@ -123,6 +125,8 @@ class Documents:
         return await self._within_limits(fetch, url)
 
     async def _within_limits(self, get: Callable[..., Awaitable[T]], url: str) -> T:
+        if self._session is None:
+            await asyncio.to_thread(import_module, "aiohttp")
         if self._session is None:
             self._session = self._egress.session(timeout=self._limits.timeout)
         try:

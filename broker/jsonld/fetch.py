@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
-import aiohttp
 import orjson
 from yarl import URL
 
 from broker.egress import Egress, EgressRefused
 from broker.jsonld.core import CORE_URL, is_core
 from broker.model.entity import Json
+
+if TYPE_CHECKING:
+    import aiohttp
 
 DEFAULT_FRESH = 3600.0
 SHORTEST_FRESH = 30.0
@@ -87,6 +90,8 @@ async def fetch_body(
     session: aiohttp.ClientSession, egress: Egress, url: str, *, max_bytes: int, redirects: int
 ) -> Body:
     """Return what is at a URL, as `fetch` finds it; nothing of the core context."""
+    from aiohttp import ClientError
+
     target = url
     try:
         for _ in range(redirects + 1):
@@ -97,7 +102,7 @@ async def fetch_body(
                 target = _location(response, checked)
             if is_core(target):
                 return Body(target, b"", LONGEST_FRESH)
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+    except (ClientError, OSError, ValueError) as error:
         raise _unavailable(error) from None
     raise Unavailable(f"It redirects more than {redirects} times.")
 
@@ -145,15 +150,17 @@ def _location(response: aiohttp.ClientResponse, base: URL) -> str:
 
 
 def _unavailable(error: Exception) -> Unavailable:
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    from aiohttp import ClientConnectorDNSError, ClientConnectorError, InvalidURL
+
+    cause = error.os_error if isinstance(error, ClientConnectorError) else error
     if isinstance(cause, EgressRefused):
         return Refused(str(cause))
     if isinstance(cause, TimeoutError):
         return Unavailable("It does not answer in time.")
-    if isinstance(error, (aiohttp.InvalidURL, ValueError)):
+    if isinstance(error, (InvalidURL, ValueError)):
         return Unavailable("It is not a URL that can be fetched.")
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(error, ClientConnectorDNSError):
         return Unavailable("Its host name cannot be resolved.")
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, ClientConnectorError):
         return Unavailable("No connection can be made.")
     return Unavailable("It does not answer in proper HTTP.")

@@ -1,9 +1,10 @@
-"""Geographic conditions: parameters → AST, and the exact test (§4.10).
+"""Geographic conditions: parameters → AST, and the boxes that narrow a search (§4.10).
 
 `within`, `contains`, `intersects`, `equals`, `disjoint` and `overlaps` are the OGC relations of
 the entity's geometry to the reference, in the plane of longitude and latitude; touching the
-border is not being within. `near` measures on the sphere (`broker.query.sphere`) to the closest
-point of both geometries, zero where they meet; holes of polygons are outside.
+border is not being within. `near` measures on the sphere to the closest
+point of both geometries, zero where they meet; holes of polygons are outside. The exact test is in
+`broker.query.shapes`, which is loaded when it is first needed.
 """
 
 from __future__ import annotations
@@ -14,16 +15,13 @@ from functools import lru_cache
 from math import asin, cos, degrees, inf, radians, sin
 from typing import Any, Final, NoReturn, TypeAlias
 
-import numpy as np
 import orjson
-import shapely
-from shapely import errors as shapely_errors
 
 from broker.errors import BadRequestData, MachiError, TooComplexQuery
 from broker.model.geometry import GEOMETRIES, parse_geometry
 from broker.query.ast import Geo
 from broker.query.faults import refuse
-from broker.query.sphere import RADIUS, distance, haversine, outline
+from broker.query.great_circle import RADIUS
 
 Json: TypeAlias = Any
 Box: TypeAlias = tuple[float, float, float, float]
@@ -32,10 +30,6 @@ Box: TypeAlias = tuple[float, float, float, float]
 RELATIONS: Final = ("within", "contains", "intersects", "equals", "disjoint", "overlaps")
 MAX_COORDINATES: Final = 200_000
 """Characters of `coordinates`."""
-_ASKED: Final = 256
-_TANGLED: Final = 20_000
-_MEETING: Final = 20
-"""Edges of a polygon that are looked at, and boxes of edges that may meet: in all, and by edge."""
 MAX_POSITIONS: Final = 2_000
 
 _NEAR = re.compile(r"near;(maxDistance|minDistance)==([0-9.eE+\-]+)")
@@ -133,9 +127,7 @@ def parse_reference(kind: str, coordinates: Any, place: str) -> dict[str, Any]:
         raise
     if _count(geometry["coordinates"]) > MAX_POSITIONS:
         _too_complex(place)
-    try:
-        _shape(geometry)
-    except Tangled:
+    if _is_tangled(geometry):
         refuse(
             "the rings of the polygon cross each other, or themselves, too often.",
             place=place,
@@ -152,141 +144,36 @@ def _too_complex(place: str) -> NoReturn:
     )
 
 
+def _is_tangled(geometry: Json) -> bool:
+    """Tell whether the rings of polygons cross too often to be made valid."""
+    if "Polygon" not in geometry["type"]:
+        return False
+    from broker.query.shapes import Tangled, shape
+
+    try:
+        shape(geometry)
+    except Tangled:
+        return True
+    return False
+
+
 def _count(coordinates: Any) -> int:
     return 1 if not isinstance(coordinates[0], list) else sum(map(_count, coordinates))
-
-
-def compile_geo(node: Geo) -> Callable[[Json], bool]:
-    """Return the exact test of a geometry value against `node`.
-
-    The test is false for a value that is no geometry, and never raises.
-    """
-    test = _near(node) if node.relation == "near" else _relation(node)
-
-    def holds(value: Json) -> bool:
-        try:
-            return test(value)
-        except (shapely_errors.ShapelyError, TypeError, ValueError, KeyError, IndexError):
-            return False
-
-    return holds
-
-
-def geo_holds(node: Geo, value: Json) -> bool:
-    """Tell whether the geometry `value` satisfies `node`. See `compile_geo`."""
-    return compile_geo(node)(value)
-
-
-def _relation(node: Geo) -> Callable[[Json], bool]:
-    reference = _shape(node.geometry)
-    shapely.prepare(reference)
-    match node.relation:
-        case "within":
-            return lambda value: bool(reference.contains(_shape(value)))
-        case "contains":
-            return lambda value: bool(reference.within(_shape(value)))
-        case "intersects":
-            return lambda value: bool(reference.intersects(_shape(value)))
-        case "disjoint":
-            return lambda value: bool(reference.disjoint(_shape(value)))
-        case "overlaps":
-            return lambda value: bool(reference.overlaps(_shape(value)))
-        case "equals":
-            return lambda value: bool(reference.equals(_shape(value)))
-    raise ValueError(f"unknown relation {node.relation!r}")
-
-
-def _near(node: Geo) -> Callable[[Json], bool]:
-    metres = node.distance or 0.0
-    metres_to = metres_from(node.geometry)
-    if node.maximum:
-        return lambda value: metres_to(value) <= metres
-    return lambda value: metres < metres_to(value) < inf
-
-
-def metres_from(reference: Json) -> Callable[[Json], float]:
-    """Return the function that measures from `reference` to a geometry in metres.
-
-    What is tangled is infinitely far.
-    """
-    centre = reference["coordinates"] if reference["type"] == "Point" else None
-    shape = _shape(reference)
-    shapely.prepare(shape)
-    line = outline(shape)
-
-    def measure(value: Json) -> float:
-        if centre is not None and value["type"] == "Point":
-            position = value["coordinates"]
-            return haversine(centre[0], centre[1], position[0], position[1])
-        try:
-            other = _shape(value)
-        except Tangled:
-            return inf
-        return 0.0 if shape.intersects(other) else distance(line, outline(other))
-
-    return measure
-
-
-def _shape(geometry: Json) -> Any:
-    """Return the shapely geometry, without heights; self-crossing polygons are made valid."""
-    coordinates = geometry["coordinates"]
-    match geometry["type"]:
-        case "Point":
-            return shapely.Point(coordinates[:2])
-        case "MultiPoint":
-            return shapely.MultiPoint(_flat(coordinates))
-        case "LineString":
-            return shapely.LineString(_flat(coordinates))
-        case "MultiLineString":
-            return shapely.MultiLineString([_flat(line) for line in coordinates])
-        case "Polygon":
-            return _valid(_polygon(coordinates))
-        case "MultiPolygon":
-            return _valid(shapely.MultiPolygon([_polygon(rings) for rings in coordinates]))
-    raise ValueError(f"unknown geometry {geometry['type']!r}")
-
-
-def _flat(positions: list[list[float]]) -> list[list[float]]:
-    return [position[:2] for position in positions]
-
-
-def _polygon(rings: list[list[list[float]]]) -> Any:
-    return shapely.Polygon(_flat(rings[0]), [_flat(ring) for ring in rings[1:]])
-
-
-class Tangled(ValueError):
-    """The rings of a polygon cross so often that it would take very long to make it valid."""
-
-
-def _valid(geometry: Any) -> Any:
-    if geometry.is_valid:
-        return geometry
-    if _is_tangled(geometry):
-        raise Tangled
-    return shapely.make_valid(geometry, method="structure", keep_collapsed=True)
-
-
-def _is_tangled(geometry: Any) -> bool:
-    """Tell whether many edges may cross others, by the boxes around some of them."""
-    rings = map(shapely.get_coordinates, shapely.get_rings(shapely.get_parts(geometry)))
-    ends = [np.stack([ring[:-1], ring[1:]], axis=1) for ring in rings]
-    if not ends:
-        return False
-    edges: Any = shapely.linestrings(np.concatenate(ends))
-    asked = edges[:: max(1, len(edges) // _ASKED)]
-    met = shapely.STRtree(edges).query(asked).shape[1] * len(edges) / len(asked)
-    return bool(met > _TANGLED + _MEETING * len(edges))
 
 
 @lru_cache(maxsize=64)
 def metres_from_json(reference: bytes | str) -> Callable[[Json], float]:
     """Return what measures from a geometry, given as JSON text, in metres."""
+    from broker.query.shapes import metres_from
+
     return metres_from(orjson.loads(reference))
 
 
 @lru_cache(maxsize=256)
 def holds_json(condition: bytes | str) -> Callable[[Json], bool]:
     """Return the test of a condition written by `to_json`; remembered for the next row."""
+    from broker.query.shapes import compile_geo
+
     return compile_geo(Geo(**orjson.loads(condition)))
 
 

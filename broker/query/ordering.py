@@ -12,7 +12,6 @@ import orjson
 
 from broker.model.entity import DEFAULT, PRIMARY, Entity, Instance
 from broker.query.ast import Order
-from broker.query.geo import metres_from
 from broker.query.order import MISSING, Key, behind, group, value_key
 
 ABSENT: Any = object()
@@ -35,6 +34,8 @@ def _keys(entity: Entity, order: Order) -> tuple[int, Key]:
     if value is ABSENT:
         key: Key = MISSING
     elif distance and kind == "GeoProperty":
+        from broker.query.shapes import metres_from
+
         key = metres_from(order.reference)(value)
     else:
         key = value_key(order.collation, value)

@@ -35,7 +35,6 @@ from broker.query.ast import (
     Path,
     ScopeMatches,
 )
-from broker.query.geo import compile_geo
 from broker.query.moment import clock, instant
 from broker.query.operands import (
     INT64_MAX,
@@ -143,6 +142,8 @@ def _linked(relationship: str, test: Predicate, find: Find) -> Predicate:
 
 
 def _geo(node: Geo) -> Predicate:
+    from broker.query.shapes import compile_geo
+
     holds = compile_geo(node)
     attribute = node.attribute
 

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import asin, cos, inf, radians, sin, sqrt
+from math import asin, inf, radians, sin, sqrt
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
-RADIUS: Final = 6_371_008.8
-"""Mean radius of the Earth in metres (IUGG)."""
+from broker.query.great_circle import RADIUS
 
 _DEVIATION: Final = 0.1
 _MOST_ARCS: Final = 1024
@@ -37,17 +36,6 @@ _SLACK: Final = 1e-7
 """By how much a distance between centres, a root of a difference, may be too large."""
 
 Vectors: TypeAlias = npt.NDArray[np.float64]
-
-
-def haversine(
-    longitude: float, latitude: float, other_longitude: float, other_latitude: float
-) -> float:
-    """Return the great-circle distance of two positions (degrees) in metres."""
-    north, other_north = radians(latitude), radians(other_latitude)
-    half_north = sin((other_north - north) / 2)
-    half_east = sin(radians(other_longitude - longitude) / 2)
-    chord = half_north * half_north + cos(north) * cos(other_north) * half_east * half_east
-    return 2 * RADIUS * asin(min(1.0, sqrt(chord)))
 
 
 @dataclass(frozen=True, slots=True)

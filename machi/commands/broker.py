@@ -16,6 +16,7 @@ from machi.language import t
 
 if TYPE_CHECKING:
     from broker.settings import Settings
+    from broker.validation import Models
     from consent.town import Access
 
 
@@ -222,10 +223,6 @@ def broker(
     from broker.safe import KeyFaulty
     from broker.settings import Settings
     from broker.temporal.policy import UnusablePolicy
-    from broker.validation import Mode
-    from consent.policies.document import PolicyError
-    from smart_data_models.offer import UnknownType, offered
-    from smart_data_models.registry import NoRegistry
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
@@ -247,25 +244,14 @@ def broker(
         history=not no_history,
         history_policy=history_policy,
     )
-    try:
-        given = [(name, Mode(mode)) for name, mode in modes]
-        offer = offered(Mode(models), given, everywhere=pinned_context)
-    except (UnknownType, NoRegistry) as error:
-        raise click.UsageError(str(error)) from error
+    offer = _offer(models, modes, pinned_context)
     try:
         with data_errors():
             access = _access(settings, policies, oidc_issuer, oidc_audience, oidc_roles)
             if access is None:
                 serve(settings, offer)
             else:
-                try:
-                    serve(settings, offer, access.guard, access.accounts, access.disclosures)
-                finally:
-                    access.guard.usage.close()
-    except PolicyError as error:
-        raise DataFaulty(
-            str(error), remedy=t("Start the broker with --auth off, and mend the policy there.")
-        ) from error
+                _guarded(settings, offer, access)
     except UnusablePolicy as error:
         raise click.UsageError(str(error)) from error
     except KeyFaulty as error:
@@ -277,6 +263,34 @@ def broker(
             str(error),
             remedy=t("See machi broker --help for the options."),
         ) from error
+
+
+def _offer(models: str, modes: tuple[tuple[str, str], ...], everywhere: bool) -> Models:
+    """Return what data models give the broker. Raises UsageError."""
+    from broker.validation import Mode
+    from smart_data_models.offer import UnknownType, offered
+    from smart_data_models.registry import NoRegistry
+
+    try:
+        given = [(name, Mode(mode)) for name, mode in modes]
+        return offered(Mode(models), given, everywhere=everywhere)
+    except (UnknownType, NoRegistry) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _guarded(settings: Settings, offer: Models, access: Access) -> None:
+    """Serve with a guard, which reads the policies that are stored. Raises DataFaulty."""
+    from broker.main import serve
+    from consent.policies.document import PolicyError
+
+    try:
+        serve(settings, offer, access.guard, access.accounts, access.disclosures)
+    except PolicyError as error:
+        raise DataFaulty(
+            str(error), remedy=t("Start the broker with --auth off, and mend the policy there.")
+        ) from error
+    finally:
+        access.guard.usage.close()
 
 
 def _access(

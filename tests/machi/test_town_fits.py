@@ -36,8 +36,8 @@ from machi.seed.plant import plant
 from machi.seed.town import DRILL_TENANT
 from machi.seed.town import gauges as gauges_of_the_town
 from smart_data_models.offer import CONTEXT, offered
+from smart_data_models.pinned import pinned
 from smart_data_models.registry import Registry
-from smart_data_models.vocabulary import pinned
 from tests.adapters.river_gauge.town import gauges
 from tests.apps.alerts.chain import LIGHT, START, STATION, Wall, running
 from tests.support.live import live_broker

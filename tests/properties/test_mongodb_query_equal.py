@@ -17,8 +17,8 @@ from mongomock.filtering import _filterer_inst, filter_applies
 
 from broker.model.entity import Entity
 from broker.query.ast import Geo, Node, Not
+from broker.query.great_circle import haversine
 from broker.query.predicate import compile_predicate
-from broker.query.sphere import haversine
 from broker.store.mongodb.documents import to_document
 from broker.store.mongodb.filters import compile_filter
 from tests.broker.store.helpers import LOCATION, entity, point

@@ -8,7 +8,7 @@ import pytest
 from broker.store.memory import MemoryStore
 from broker.validation import Mode
 from smart_data_models.offer import CONTEXT, UnknownType, offered
-from smart_data_models.vocabulary import pinned
+from smart_data_models.pinned import pinned
 from tests.support.asgi import Client, running
 
 URL = f"/ngsi-ld/v1/jsonldContexts/urn:ngsi-ld:Context:{CONTEXT}"

@@ -9,8 +9,8 @@ from broker.model.parse import parse_entity
 from broker.validation import Mode
 from smart_data_models.model import Model
 from smart_data_models.own import NAMESPACE, examples, own_models
+from smart_data_models.pinned import pinned
 from smart_data_models.validator import ModelValidator
-from smart_data_models.vocabulary import pinned
 from tests.broker.jsonld.contexts import compiled
 
 MODELS = {model.iri: model for model in own_models()}

@@ -6,6 +6,7 @@ import pytest
 from broker.jsonld.core import CORE_TERMS
 from smart_data_models.model import Attribute, Model
 from smart_data_models.own import own_models
+from smart_data_models.pinned import pinned
 from smart_data_models.registry import Registry
 from smart_data_models.vocabulary import (
     Choices,
@@ -13,7 +14,6 @@ from smart_data_models.vocabulary import (
     choices,
     chosen_models,
     context,
-    pinned,
 )
 from tests.broker.jsonld.contexts import compiled
 

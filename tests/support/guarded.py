@@ -16,7 +16,7 @@ from consent.policies.load import default_policies, expander, rules
 from consent.town import town_access
 from machi.access import hand_out
 from smart_data_models.offer import offered
-from smart_data_models.vocabulary import pinned
+from smart_data_models.pinned import pinned
 from tests.support.live import live_broker
 from tests.support.policies import Known as Clients
 

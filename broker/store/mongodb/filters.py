@@ -35,8 +35,8 @@ from broker.query.ast import (
     ScopeMatches,
 )
 from broker.query.geo import Box, bounding_boxes
+from broker.query.great_circle import RADIUS, haversine
 from broker.query.operands import Family, Operands, keyed, sort_operands
-from broker.query.sphere import RADIUS, haversine
 from broker.store.mongodb.targets import path_key
 
 Document: TypeAlias = dict[str, Any]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +15,7 @@ import orjson
 from broker.subscriptions.delivery.message import Message, with_attempt
 from broker.subscriptions.delivery.mqtt_client import Client, Closed
 from broker.subscriptions.delivery.policy import OUTDATED, Fate, Tried
+from broker.subscriptions.delivery.quality import V5, V311, Quality
 from broker.subscriptions.delivery.resolve import NoConnection, Resolver
 from broker.subscriptions.endpoint import Address
 
@@ -28,8 +28,6 @@ CONNACK = 5.0
 FRAME: Final = 10
 """Bytes around topic and payload in a packet: head, two lengths, packet id, no properties."""
 
-V5: Final = "mqtt5.0"
-V311: Final = "mqtt3.1.1"
 _PROTOCOLS = {V5: aiomqtt.ProtocolVersion.V5, V311: aiomqtt.ProtocolVersion.V311}
 _BAD_VERSION = frozenset((1, 132))
 """CONNACK codes for a version the broker does not speak, of 3.1.1 and of 5."""
@@ -39,14 +37,6 @@ _UNACKNOWLEDGED = "The MQTT broker did not acknowledge the message in time."
 log = logging.getLogger("machi.broker")
 _quiet = logging.getLogger("machi.broker.mqtt")
 _quiet.setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """How a subscription wants to be told: version and QoS (Table 7.2-1)."""
-
-    version: str = V5
-    qos: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +240,6 @@ def _checking(name: str) -> _Named:
     context.load_default_certs()
     context.name = name
     return context
-
-
-def quality_of(notifier_info: Mapping[str, str]) -> Quality:
-    """Return what `notifierInfo` asks for; its values were checked with the subscription."""
-    return Quality(notifier_info.get("MQTT-Version", V5), int(notifier_info.get("MQTT-QoS", "0")))
 
 
 def envelope(message: Message, attempt: int) -> bytes:

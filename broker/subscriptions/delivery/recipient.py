@@ -11,7 +11,7 @@ from broker.guard import Caller
 from broker.model.entity import Entity
 from broker.store.contract import Committed
 from broker.store.outbox import Notice
-from broker.subscriptions.delivery.mqtt import Quality
+from broker.subscriptions.delivery.quality import Quality
 from broker.subscriptions.delivery.render import View
 from broker.subscriptions.endpoint import Address
 

@@ -18,7 +18,7 @@ from broker.model.render import Form
 from broker.safe import Safe, Sealed
 from broker.store.outbox import Notice, StoredSubscription
 from broker.subscriptions.conditions import Conditions
-from broker.subscriptions.delivery.mqtt import quality_of
+from broker.subscriptions.delivery.quality import quality_of
 from broker.subscriptions.delivery.recipient import Follow, Known, Recipient, Unready
 from broker.subscriptions.delivery.render import View
 from broker.subscriptions.delivery.shape import Join, Shape

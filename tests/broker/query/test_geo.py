@@ -8,7 +8,8 @@ import pytest
 
 from broker.errors import BadRequestData, TooComplexQuery
 from broker.query.ast import Geo
-from broker.query.geo import RELATIONS, bounding_boxes, geo_holds, parse_geo
+from broker.query.geo import RELATIONS, bounding_boxes, parse_geo
+from broker.query.shapes import geo_holds
 from tests.broker.query.conftest import VOCAB, expand
 
 POINT = {"type": "Point", "coordinates": [130.76, 32.21]}

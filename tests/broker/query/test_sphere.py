@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from broker.query import sphere
-from broker.query.sphere import RADIUS, Outline, _to_arcs, _to_points, distance, outline
+from broker.query.great_circle import RADIUS
+from broker.query.sphere import Outline, _to_arcs, _to_points, distance, outline
 
 anywhere = st.tuples(st.floats(-180, 180, width=32), st.floats(-90, 90, width=32))
 nearby = st.tuples(st.floats(130, 130.5, width=32), st.floats(32, 32.5, width=32))

@@ -15,8 +15,9 @@ import pytest
 
 from broker.egress import Egress
 from broker.subscriptions.delivery.message import Message
-from broker.subscriptions.delivery.mqtt import V5, V311, MqttSender, Quality
+from broker.subscriptions.delivery.mqtt import MqttSender
 from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.delivery.quality import V5, V311, Quality
 from broker.subscriptions.delivery.resolve import Lookup, Resolver
 from broker.subscriptions.endpoint import parse_endpoint
 from tests.support import free_port, require_tool

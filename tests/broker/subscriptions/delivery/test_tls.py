@@ -14,8 +14,9 @@ from broker.egress import Egress
 from broker.subscriptions.delivery import http as http_sender
 from broker.subscriptions.delivery.http import HttpSender
 from broker.subscriptions.delivery.message import Message
-from broker.subscriptions.delivery.mqtt import MqttSender, Quality
+from broker.subscriptions.delivery.mqtt import MqttSender
 from broker.subscriptions.delivery.policy import Fate, Tried
+from broker.subscriptions.delivery.quality import Quality
 from broker.subscriptions.delivery.resolve import Resolver
 from broker.subscriptions.endpoint import parse_endpoint
 from tests.support import free_port, require_tool

@@ -19,8 +19,8 @@ from broker.store.memory import MemoryStore
 from broker.store.outbox import Books, DeadLetter, StoredSubscription
 from broker.store.sqlite import SqliteStore
 from broker.subscriptions.delivery.loops import Chains
-from broker.subscriptions.delivery.mqtt import quality_of
 from broker.subscriptions.delivery.policy import Policy
+from broker.subscriptions.delivery.quality import quality_of
 from broker.subscriptions.delivery.recipient import Known, Recipient, Unready
 from broker.subscriptions.delivery.render import View
 from broker.subscriptions.delivery.runner import Delivery
