@@ -8,14 +8,11 @@ from typing import Any, Final
 import orjson
 
 from broker.validation import Mode, Models
+from smart_data_models.errors import UnknownType
 from smart_data_models.pinned import NAME, pinned
 
 CONTEXT: Final = "machi-" + NAME.removeprefix("context-").removesuffix(".jsonld")
 """The pinned context's name: brokers serve it as `urn:ngsi-ld:Context:machi-1`."""
-
-
-class UnknownType(ValueError):
-    """A type to be checked that no model is known of."""
 
 
 def offered(

@@ -13,6 +13,7 @@ from typing import Any, Final
 import apsw
 import orjson
 
+from smart_data_models.errors import NoRegistry
 from smart_data_models.model import Attribute, Model, joined
 
 BUILT: Final = Path(__file__).parent / "built" / "registry.sqlite"
@@ -36,10 +37,6 @@ CREATE TABLE attribute (
 
 _MODEL: Final = "subject, name, iri, version, description, licence, origin, required"
 _ATTRIBUTE: Final = "path, iri, kind, schema, description, units"
-
-
-class NoRegistry(Exception):
-    """There is no registry where it should be, or one of another format."""
 
 
 def write(models: Iterable[Model], target: Path) -> int:

@@ -22,10 +22,11 @@ import orjson
 from broker.jsonld.core import CORE_TERMS
 from smart_data_models.assets import NAMESPACE as OFFICIAL
 from smart_data_models.assets import SUBJECT
+from smart_data_models.errors import NoRegistry
 from smart_data_models.model import Model
 from smart_data_models.own import NAMESPACE, own_models
 from smart_data_models.pinned import NAME
-from smart_data_models.registry import NoRegistry, Registry
+from smart_data_models.registry import Registry
 
 PREFIX: Final = "machi"
 SUBJECT_PREFIX: Final = "sdm"

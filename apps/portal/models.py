@@ -10,8 +10,9 @@ from fastapi.responses import HTMLResponse
 from apps.portal.texts import TEXTS
 from apps.shell.language import language_of
 from apps.shell.pages import trouble
+from smart_data_models.errors import NoRegistry
 from smart_data_models.model import Attribute, Model
-from smart_data_models.registry import NoRegistry, Registry
+from smart_data_models.registry import Registry
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 
 import orjson
 
-from broker import __version__
 from broker.api import openapi as openapi_document
 from broker.api.broker import Broker
 from broker.api.request import Request
 from broker.api.response import JSON, Response
 from broker.api.styles import style_source
 from broker.api.table import Route, Table
+from broker.version import version
 
 _PAGE_HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
@@ -30,7 +30,7 @@ _PAGE_HEADERS = [
 
 @cache
 def _document(table: Table) -> bytes:
-    return orjson.dumps(openapi_document.document(table, __version__))
+    return orjson.dumps(openapi_document.document(table, version()))
 
 
 async def openapi(broker: Broker, request: Request) -> Response:
@@ -68,7 +68,7 @@ def _page(table: Table, base: str) -> bytes:
     )
     template = environment.get_template("docs.html")
     page = template.render(
-        tags=tags, base=base, curl=curl, headers=openapi_document.headers, version=__version__
+        tags=tags, base=base, curl=curl, headers=openapi_document.headers, version=version()
     )
     return page.encode()
 

@@ -7,20 +7,20 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import WebSocketRoute
 
-from broker import __version__
 from broker.api.broker import Broker
 from broker.api.lane import nowhere
 from broker.api.response import problem
 from broker.api.routes import EX
 from broker.api.sockets import Sockets
 from broker.errors import MachiError, MethodNotAllowed
+from broker.version import version
 
 
 def shell(broker: Broker) -> FastAPI:
     """Return the ASGI application of the home page, WebSockets and paths that are unknown."""
     app = FastAPI(
         title="Machi broker",
-        version=__version__,
+        version=version(),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

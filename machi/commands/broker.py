@@ -268,8 +268,8 @@ def broker(
 def _offer(models: str, modes: tuple[tuple[str, str], ...], everywhere: bool) -> Models:
     """Return what data models give the broker. Raises UsageError."""
     from broker.validation import Mode
-    from smart_data_models.offer import UnknownType, offered
-    from smart_data_models.registry import NoRegistry
+    from smart_data_models.errors import NoRegistry, UnknownType
+    from smart_data_models.offer import offered
 
     try:
         given = [(name, Mode(mode)) for name, mode in modes]

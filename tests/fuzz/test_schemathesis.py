@@ -9,10 +9,10 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS, load_all_checks
 
-from broker import __version__
 from broker.api.openapi import document, path_parameters
 from broker.api.routes import TABLE
 from broker.api.table import Route
+from broker.version import version
 from tests.fuzz.wire import Reply, check
 from tests.support import effort
 from tests.support.server import Server
@@ -24,7 +24,7 @@ CONFIG = schemathesis.Config.from_dict({"phases": {"examples": {"enabled": False
 """Without the cases made of examples, which takes a minute whenever tests are collected: the
 examples are sent as they are, by a test of their own."""
 
-SCHEMA = schemathesis.openapi.from_dict(document(TABLE, __version__), config=CONFIG).exclude(
+SCHEMA = schemathesis.openapi.from_dict(document(TABLE, version()), config=CONFIG).exclude(
     operation_id="stream"
 )
 """Without the stream: it has no end, and tests of its own."""

@@ -7,7 +7,8 @@ import pytest
 
 from broker.store.memory import MemoryStore
 from broker.validation import Mode
-from smart_data_models.offer import CONTEXT, UnknownType, offered
+from smart_data_models.errors import UnknownType
+from smart_data_models.offer import CONTEXT, offered
 from smart_data_models.pinned import pinned
 from tests.support.asgi import Client, running
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from smart_data_models.errors import NoRegistry
 from smart_data_models.model import Attribute, Model
-from smart_data_models.registry import NoRegistry, Registry, write
+from smart_data_models.registry import Registry, write
 
 LEVEL = Attribute("level", "https://x.example/level", "Property", {"type": "number"}, "Height", "m")
 WELL = Model(
