@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 MODELS := $(VENV)/models
 COVERAGE := --cov
+PACKAGES := broker adapters apps consent machi smart_data_models
 REGISTRY := smart_data_models/built/registry.sqlite
 
 # Tests start hundreds of processes: each would compile every source anew.
@@ -22,6 +23,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q -j 0 $(PACKAGES)
 	@touch $@
 
 $(REGISTRY): requirements-models.lock smart_data_models/assets.py smart_data_models/registry.py smart_data_models/own/*/schema.json | $(STAMP)

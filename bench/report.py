@@ -21,10 +21,10 @@ number to a new value. *create*: POST of an entity with 15 attributes. *query*: 
 number that selects 0.1 % of the entities, limit 20. *mix*: 60 % retrieve, 25 % update, 10 %
 query, 5 % create. Every answer of a cell must be a success. Created entities are deleted between
 the cells, outside the measured time. Batches, race and starts are wall time; a start counts from
-the command to the first 200 of `/ready`; a query's time is that of one client which waits for
-each answer, once history has caught up with the load (one type of 60,000 entities and 19 others,
-100,000 in all, limit 20); memory is read after loading, after each load with reads and writes,
-and after each start.
+the command to the first 200 of `/ready`, with modules compiled; a query's time is that of one
+client which waits for each answer, once history has caught up with the load (one type of 60,000
+entities and 19 others, 100,000 in all, limit 20); memory is read after loading, after each load
+with reads and writes, and after each start.
 
 Notifications: receivers run in a process of their own, writers and listeners in a third, all on
 the same cores. *Age* is the time from the change (taken before its commit) to the receiver, at 500

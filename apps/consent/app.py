@@ -19,9 +19,10 @@ from apps.consent import emergency, guardians, records, view
 from apps.consent.board import decide, move
 from apps.shell.application import Handler, Outside, application, at_home
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, Seal
 from apps.shell.language import language_of, words
 from apps.shell.pages import templates
+from apps.shell.refused import FormRefused
 from broker.client import Client, ClientError, Entity, NotFound, Refused, Retry, value
 from smart_data_models.notice import digest
 

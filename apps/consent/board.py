@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from apps.shell.forms import FormRefused
+from apps.shell.refused import FormRefused
 from broker.client import Client, Entity, value
 from smart_data_models.notice import FIXED, TEXTS, digest
 

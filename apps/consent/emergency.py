@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from apps.consent.view import clock_time
-from apps.shell.forms import FormRefused
+from apps.shell.refused import FormRefused
 from broker.client import Entity, value
 
 KIND: Final = "EmergencyOverride"

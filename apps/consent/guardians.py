@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from apps.consent.records import holder
 from apps.consent.view import JAPAN, clock_time
-from apps.shell.forms import FormRefused
+from apps.shell.refused import FormRefused
 from broker.client import Entity, value
 
 KIND: Final = "Guardianship"

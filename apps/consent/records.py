@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from apps.shell.forms import FormRefused
+from apps.shell.refused import FormRefused
 from broker.client import Entity, value
 from smart_data_models.notice import FIXED, TEXTS, digest, notice, term
 

@@ -29,9 +29,9 @@ from apps.keys.board import Board, board
 from apps.keys.contract import Opened
 from apps.keys.doors import Doors
 from apps.keys.locks import TownLocks
-from apps.shell.forms import FormRefused
 from apps.shell.language import LANGUAGES, language_of, words
 from apps.shell.pages import templates
+from apps.shell.refused import FormRefused
 from broker.client import Client, ClientError
 
 HERE: Final = Path(__file__).parent

@@ -12,8 +12,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from apps.portal.texts import TEXTS
 from apps.portal.times import local_time
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, Seal
 from apps.shell.language import language_of
+from apps.shell.refused import FormRefused
 from broker.client import Client, ClientError, Refused
 
 _KEYS: Final = "/ngsi-ld/ex/v1/keys"

@@ -11,9 +11,10 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from apps.shell.forms import SESSION, FormRefused, Seal, secure
+from apps.shell.forms import SESSION, Seal, secure
 from apps.shell.language import language_of
 from apps.shell.pages import FRAME, TEXTS
+from apps.shell.refused import FormRefused
 from apps.shell.tries import Tries
 from broker.client import Client, ClientError, Refused
 

@@ -10,15 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Request, Response
 
+from apps.shell.refused import FormRefused
+
 COOKIE: Final = "machi-form"
 SESSION: Final = "machi-session"
 """The cookie that holds a session's token; the broker's own page uses it too."""
 MOST_BYTES: Final = 32_768
 HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class FormRefused(Exception):
-    """A form that is not taken; the text is a key of the page's words."""
 
 
 class Seal:

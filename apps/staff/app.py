@@ -20,10 +20,11 @@ from apps.keys.doors import Doors
 from apps.keys.page import EMERGENCY, KeysPage
 from apps.shell.application import Outside, application, at_home
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, Seal
 from apps.shell.language import LANGUAGES, language_of, words
 from apps.shell.pages import templates
 from apps.shell.problems import away, problem
+from apps.shell.refused import FormRefused
 from apps.staff.acts import LONGEST, LOOKS, REASONS, ActRefused
 from apps.staff.deeds import DEEDS, LONGEST_LINE, LONGEST_TEXT, OUTCOMES, Desk
 from apps.staff.doors import HELD_REASONS, adapters

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from apps.shell.forms import FormRefused
 from apps.shell.language import LANGUAGES
+from apps.shell.refused import FormRefused
 from apps.staff.acts import (
     LONGEST,
     LOOKS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from apps.shell.forms import FormRefused
+from apps.shell.refused import FormRefused
 
 STAFF: Final = re.compile(r"[A-Za-z0-9-]{1,20}")
 

@@ -11,7 +11,8 @@ from fastapi import Request, Response
 
 from apps.keys.page import DEEDS, EMERGENCY, KeysPage, Told
 from apps.shell.entrance import Person
-from apps.shell.forms import SESSION, FormRefused
+from apps.shell.forms import SESSION
+from apps.shell.refused import FormRefused
 from apps.staff.forms import staff_number
 from broker.client import ClientError
 

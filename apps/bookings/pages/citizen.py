@@ -49,9 +49,10 @@ from apps.bookings.process.case import HOLDING, Booking, Case, Method, Status
 from apps.bookings.process.entities import BOOKING, booking_from
 from apps.bookings.process.machine import NotPossible
 from apps.bookings.wish import Wish
-from apps.shell.forms import SESSION, FormRefused, Seal, own_body
+from apps.shell.forms import SESSION, Seal, own_body
 from apps.shell.language import language_of
 from apps.shell.pages import templates, trouble
+from apps.shell.refused import FormRefused
 from broker.client import ClientError, NotFound
 
 BROWSER: Final = "machi-bookings"

@@ -58,9 +58,10 @@ from apps.keys.misuse import ended
 from apps.keys.page import FACILITY
 from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, Seal
 from apps.shell.language import language_of
 from apps.shell.pages import templates
+from apps.shell.refused import FormRefused
 from apps.staff.forms import staff_number
 from broker.client import ClientError, Entity, NotFound, value
 

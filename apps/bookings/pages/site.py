@@ -29,8 +29,8 @@ from apps.bookings.process.runner import Busy, Process
 from apps.bookings.process.runner import Taken as SlotTaken
 from apps.bookings.wish import OtherRequest
 from apps.keys.misuse import TYPE as ALERT
-from apps.shell.forms import FormRefused
 from apps.shell.language import words
+from apps.shell.refused import FormRefused
 from broker.client import ClientError, Entity, NotFound, value
 
 HERE: Final = Path(__file__).parent.parent

@@ -9,7 +9,8 @@ from typing import Final
 import zxingcpp
 from fastapi import Request, Response
 
-from apps.shell.forms import FormRefused, own_body
+from apps.shell.forms import own_body
+from apps.shell.refused import FormRefused
 
 LARGEST_SIDE: Final = 640
 AT_ONCE: Final = 2

@@ -20,8 +20,8 @@ from apps.kijiko.use.corrections import REASONS
 from apps.kijiko.use.numbers import NoNumber, wallet_local, wallet_number
 from apps.shell.disclosing import Shown, decrypted
 from apps.shell.entrance import Person
-from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
+from apps.shell.refused import FormRefused
 
 BANK = "bank"
 

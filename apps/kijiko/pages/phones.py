@@ -18,8 +18,8 @@ from apps.kijiko.pages.site import (
     text_of,
 )
 from apps.kijiko.use.phones import LONGEST_NAME, Access
-from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
+from apps.shell.refused import FormRefused
 
 PATH = "/shop/phones"
 

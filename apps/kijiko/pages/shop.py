@@ -36,9 +36,9 @@ from apps.kijiko.pages.site import (
 from apps.kijiko.use.areas import AREAS, KINDS
 from apps.kijiko.use.numbers import wallet_number
 from apps.kijiko.use.shops import Shop, ShopStatus, new_shop
-from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
 from apps.shell.pages import trouble
+from apps.shell.refused import FormRefused
 
 LINKS = (
     ("/shop", "till"),

@@ -30,9 +30,10 @@ from apps.kijiko.use.settlement import BatchRefused, Settlement
 from apps.kijiko.use.shops import BadShop, ShopAway, Shops
 from apps.kijiko.use.till import Till
 from apps.kijiko.use.town import Town
-from apps.shell.forms import SESSION, FormRefused, Seal
+from apps.shell.forms import SESSION, Seal
 from apps.shell.language import language_of, words
 from apps.shell.pages import templates
+from apps.shell.refused import FormRefused
 from broker.client import ClientError, NotFound
 
 HERE: Final = Path(__file__).parent.parent

@@ -20,8 +20,8 @@ from apps.kijiko.pages.site import (
 )
 from apps.shell.application import Outside
 from apps.shell.entrance import Entrance, Person
-from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
+from apps.shell.refused import FormRefused
 from apps.staff.forms import staff_number
 
 LINKS: Final = (("/", "counter"), ("/treasury", "treasury"), ("/analysis", "analysis"))

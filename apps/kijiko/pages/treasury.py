@@ -19,8 +19,8 @@ from apps.kijiko.use.campaigns import STEPS, VISIT, Campaign
 from apps.kijiko.use.settlement import Batch
 from apps.kijiko.use.shops import ShopStatus
 from apps.kijiko.use.town import Town
-from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
+from apps.shell.refused import FormRefused
 
 HEALTH: Final = "health-points"
 """Local id of the purpose that points by steps need consent to."""

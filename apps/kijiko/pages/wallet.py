@@ -29,9 +29,9 @@ from apps.kijiko.pages.site import (
 from apps.kijiko.use.campaigns import STEPS
 from apps.kijiko.use.numbers import wallet_number
 from apps.shell.disclosing import noted
-from apps.shell.forms import FormRefused
 from apps.shell.language import language_of
 from apps.shell.pages import trouble
+from apps.shell.refused import FormRefused
 from broker.client import NotFound
 
 LINKS = (("/", "wallet"), ("/pay", "pay"), ("/code", "my_code"), ("/shop", "for_shops"))

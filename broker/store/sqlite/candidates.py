@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from broker.query.plan import GeoTerm, IndexTerm
+from broker.store.sqlite.boxes import OWNERS
 from broker.store.sqlite.index import MANY, number_key
 from broker.store.sqlite.pending import Pending, table_of
 
@@ -78,15 +79,19 @@ def candidates(
     `waiting` are the entities whose index rows are not in the file yet. Without `many` it leaves
     out attributes of too many values for the index, where there are known to be none.
     """
+    parts: list[str] = []
+    bindings: list[Any] = []
     if isinstance(term, GeoTerm):
-        part, values = _boxes(term)
+        for nid in types:
+            for west, south, east, north in term.boxes:
+                parts.append(OWNERS)
+                bindings += [east, west, north, south, nid, nid, path, path]
     else:
         part, values = _values(term, (MANY,) if many else ())
-    parts, bindings = [], []
-    for nid in types:
-        parts += [f"{text} AND type = ? AND path = ?" for text in part]
-        for each in values:
-            bindings += [*each, nid, path]
+        for nid in types:
+            parts += [f"{text} AND type = ? AND path = ?" for text in part]
+            for each in values:
+                bindings += [*each, nid, path]
     if waiting:
         more = listed(waiting)
         parts.append(more.text)
@@ -108,12 +113,6 @@ def _values(term: IndexTerm, many: tuple[bytes, ...]) -> tuple[list[str], list[l
         bindings.append(_key(term.high))
     ranges = start + " AND value ".join(conditions)
     return [ranges, *(f"{start} = ?" for _ in many)], [bindings, *([mark] for mark in many)]
-
-
-def _boxes(term: GeoTerm) -> tuple[list[str], list[list[Any]]]:
-    text = "SELECT eid FROM box WHERE west <= ? AND east >= ? AND south <= ? AND north >= ?"
-    found = [[east, west, north, south] for west, south, east, north in term.boxes]
-    return [text] * len(found), found
 
 
 def _key(value: Any) -> Any:

@@ -12,6 +12,7 @@ import apsw
 from broker.model.entity import Entity
 from broker.model.expiry import first_expiry
 from broker.query.plan import Exact
+from broker.store.sqlite.boxes import ENTITY, REACHING
 from broker.store.sqlite.check_history import history_problems
 from broker.store.sqlite.check_outbox import outbox_problems
 from broker.store.sqlite.connection import Run, connect, runner
@@ -203,21 +204,18 @@ class _Documents:
             "SELECT bid FROM boxkey WHERE eid = ? AND type = ? AND path = ?", (eid, nid, path)
         ).get
         yield from self._row("boxkey", nid, "bid = ?", bid)
-        yield from self._row(
+        yield from self._met(
             "box",
-            nid,
-            "bid = ? AND path = ? AND eid = ? "
-            "AND west <= ? AND east >= ? AND south <= ? AND north >= ?",
-            *(bid, path, eid),
-            *found.box,
+            f"bid = ? AND {ENTITY} = ? AND {REACHING}",
+            *(bid, eid, *found.box, nid, nid, path, path),
         )
 
     def _row(self, table: str, nid: int, condition: str, *values: Any) -> Iterator[str]:
+        yield from self._met(table, f"type = ? AND {condition}", nid, *values)
+
+    def _met(self, table: str, condition: str, *values: Any) -> Iterator[str]:
         self._rows[table] += 1
-        found = self._run(
-            f"SELECT count(*) FROM {table} WHERE type = ? AND {condition}", (nid, *values)
-        ).get
-        if not found:
+        if not self._run(f"SELECT count(*) FROM {table} WHERE {condition}", values).get:
             yield table
 
     def _superfluous(self) -> Iterator[str]:
@@ -227,7 +225,8 @@ class _Documents:
             if table != "etype" and newest > self._done:
                 # The rows of later changes wait in the broker's memory, and come from the feed
                 # if it ends before they are written.
-                waiting = f"WHERE eid IN (SELECT eid FROM entity WHERE seq <= {self._done})"
+                whose = ENTITY if table == "box" else "eid"
+                waiting = f"WHERE {whose} IN (SELECT eid FROM entity WHERE seq <= {self._done})"
             rows = self._run(f"SELECT count(*) FROM {table} {waiting}").get
             if rows != self._rows[table]:
                 yield f"The index {table} has {rows} rows; the documents say {self._rows[table]}."

@@ -10,6 +10,7 @@ import apsw
 from broker.model.attributes import FEW, whole
 from broker.model.entity import DEFAULT, Attributes, Entity, Instance
 from broker.query.plan import TEXT_LENGTH, Exact
+from broker.store.sqlite.boxes import write_boxes
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.documents import parse
 from broker.store.sqlite.index import (
@@ -21,7 +22,7 @@ from broker.store.sqlite.index import (
     target,
     terms,
 )
-from broker.store.sqlite.moving import write_boxes, write_values
+from broker.store.sqlite.moving import write_values
 from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
 from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, TEXTS, Key, Row
@@ -384,5 +385,9 @@ def _add(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> 
 
 
 def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> None:
-    for table in ("anum", "atxt", "box", "boxkey"):
-        connection.execute(f"DELETE FROM {table} WHERE type = ? AND path = ?", (nid, path))
+    whose = "WHERE type = ? AND path = ?"
+    connection.execute(
+        f"DELETE FROM box WHERE bid IN (SELECT bid FROM boxkey {whose})", (nid, path)
+    )
+    for table in ("anum", "atxt", "boxkey"):
+        connection.execute(f"DELETE FROM {table} {whose}", (nid, path))

@@ -11,9 +11,6 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
-import orjson
-
-from broker.store.sqlite.connection import Run
 from broker.store.sqlite.pending import Row
 
 Many: TypeAlias = Callable[..., Any]
@@ -31,16 +28,6 @@ _TYPE: Final = itemgetter(2)
 _LOST: Final = itemgetter(3)
 _LOSS: Final = itemgetter(3, 1)
 _GAIN: Final = itemgetter(0, 1)
-
-_PUT = (
-    "INSERT OR REPLACE INTO box (west, east, south, north, bid, type, path, eid) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_KEY = "INSERT INTO boxkey (bid, type, path, eid) VALUES (?, ?, ?, ?)"
-_KNOWN = (
-    "SELECT eid, bid FROM boxkey WHERE eid IN (SELECT value FROM json_each(?)) "
-    "AND type = ? AND path = ?"
-)
 
 
 def write_values(many: Many, table: str, path: int, rows: Sequence[Row]) -> None:
@@ -86,27 +73,3 @@ def _ordered(rows: list[Any], value: Callable[[Any], Any]) -> list[Any]:
     except TypeError:
         # The mark of many values is no number or text: nearly in order will do.
         return sorted(rows, key=lambda row: isinstance(value(row), bytes))
-
-
-def write_boxes(run: Run, many: Many, path: int, rows: Sequence[Row]) -> None:
-    """Bring boxes into the R*Tree, where an entity has one at most by type."""
-    last = {(eid, nid): box for box, eid, nid, *_ in rows}
-    # The table that the R*Tree keeps its rows in has the newest number at its end.
-    newest: int = run("SELECT max(rowid) FROM box_rowid").get or 0
-    for nid in {nid for _, nid in last}:
-        boxes = {eid: box for (eid, type_), box in last.items() if type_ == nid}
-        eids = orjson.dumps(list(boxes)).decode()
-        known: dict[int, int] = dict(run(_KNOWN, (eids, nid, path)).fetchall())
-        gone = [(known[eid],) for eid, box in boxes.items() if box is None and eid in known]
-        many("DELETE FROM box WHERE bid = ?", gone)
-        many(
-            "DELETE FROM boxkey WHERE eid = ? AND type = ? AND path = ?",
-            [(eid, nid, path) for eid, box in boxes.items() if box is None],
-        )
-        there = {eid: box for eid, box in boxes.items() if box is not None}
-        new = [eid for eid in there if eid not in known]
-        fresh = {eid: newest + n for n, eid in enumerate(new, 1)}
-        known |= fresh
-        many(_PUT, [(*box, known[eid], nid, path, eid) for eid, box in there.items()])
-        many(_KEY, [(bid, nid, path, eid) for eid, bid in fresh.items()])
-        newest += len(fresh)

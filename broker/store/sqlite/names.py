@@ -8,7 +8,7 @@ is committed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import apsw
 
@@ -16,6 +16,9 @@ from broker.errors import BadRequestData
 from broker.store.refusals import nonexistent
 from broker.store.sqlite.connection import runner
 from broker.store.sqlite.pending import Key
+
+MOST_NAMES: Final = 1 << 22
+"""Names in a data file: more could not be told apart in the tree of boxes."""
 
 Undo = list[Callable[[], None]]
 
@@ -86,6 +89,8 @@ class WriterNames(Names):
                 raise self._too_many(iri)
             self._run("INSERT INTO name (tid, iri) VALUES (?, ?)", (self._tid, iri))
             nid = self._connection.last_insert_rowid()
+            if nid > MOST_NAMES:
+                raise self._file_full(iri)
             self._know(iri, nid)
             self.undo.append(lambda: self._forget(iri, str(nid)))
         return nid
@@ -98,6 +103,14 @@ class WriterNames(Names):
 
     def _forget(self, iri: str, key: str) -> None:
         del self.ids[iri], self.keys[iri], self.iris[key]
+
+    def _file_full(self, iri: str) -> BadRequestData:
+        return BadRequestData(
+            f"The tenants together have {MOST_NAMES} names of types and attributes, and {iri} "
+            "would be one more than the data file may have.",
+            place="body:",
+            remedy="Use names that are known, or a broker with a data folder of its own.",
+        )
 
     def _too_many(self, iri: str) -> BadRequestData:
         return BadRequestData(

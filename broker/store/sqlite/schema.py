@@ -195,9 +195,27 @@ _BOXES_WAIT: Final = """
 -- Boxes wait in memory as other index rows do: an earlier program would not make them again.
 """
 
+_BOXES_TELL: Final = """
+-- A box's number begins with that of its entity, and the tree has type and attribute as dimensions
+-- (`broker.store.sqlite.boxes`).
+CREATE TABLE moved AS
+SELECT k.eid, k.type, k.path, b.west, b.east, b.south, b.north,
+  (k.eid << 20) + row_number() OVER (PARTITION BY k.eid ORDER BY k.bid) - 1 AS bid
+FROM boxkey k JOIN box b ON b.bid = k.bid;
+DROP TABLE box;
+CREATE VIRTUAL TABLE box USING rtree(
+  bid, west, east, south, north, types_from, types_to, paths_from, paths_to
+);
+INSERT INTO box SELECT bid, west, east, south, north, type - 0.25, type + 0.25, path - 0.25,
+  path + 0.25 FROM moved ORDER BY bid;
+DELETE FROM boxkey;
+INSERT INTO boxkey SELECT eid, type, path, bid FROM moved;
+DROP TABLE moved;
+"""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
     *(_FIRST, _DUE, _EXACT_PAIRS, _OUTBOX, _RESOURCES, _KINDS, _HISTORY, _SUPERSEDED),
-    _BOXES_WAIT,
+    *(_BOXES_WAIT, _BOXES_TELL),
 )
 """Migration n takes a file from `user_version` n to n + 1. Never change one that was released."""
 

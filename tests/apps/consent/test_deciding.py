@@ -10,7 +10,7 @@ from apps.consent.app import NOTICE
 from apps.consent.board import content, move, offer
 from apps.consent.records import decided, record, shown
 from apps.consent.view import consents, lasts, purposes, recipient, undecided
-from apps.shell.forms import FormRefused
+from apps.shell.refused import FormRefused
 from broker.client import Client, value
 from machi.seed.consent import assessment_entities, purpose_entities
 from smart_data_models.notice import digest, term

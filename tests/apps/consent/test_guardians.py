@@ -8,7 +8,7 @@ import pytest
 from apps.consent.guardians import checked, ended, majority, recorded, rows
 from apps.consent.records import holder, record
 from apps.consent.view import JAPAN, consents
-from apps.shell.forms import FormRefused
+from apps.shell.refused import FormRefused
 from broker.client import value
 from machi.seed.consent import purpose_entities
 

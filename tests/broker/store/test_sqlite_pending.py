@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from broker.query.plan import GeoTerm, IndexTerm
 from broker.store.sqlite import SqliteStore, pending
+from broker.store.sqlite.boxes import ENTITY
 from broker.store.sqlite.index import MANY
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.maintenance import check
@@ -182,8 +183,9 @@ def test_the_last_word_on_a_box_comes_into_the_file(steps: Any, size: int) -> No
         indexer.write(boxes(steps))
     expected = {(eid, nid): box if added else None for added, eid, nid, box in steps}
     stored = connection.execute(
-        "SELECT b.eid, b.type, b.west, b.east, b.south, b.north FROM box b "
-        "JOIN boxkey k ON k.bid = b.bid AND k.eid = b.eid AND k.type = b.type AND k.path = b.path"
+        f"SELECT k.eid, k.type, west, east, south, north FROM box b JOIN boxkey k USING (bid) "
+        f"WHERE k.eid = {ENTITY} AND k.type BETWEEN types_from AND types_to "
+        "AND k.path BETWEEN paths_from AND paths_to"
     ).fetchall()
     assert sorted(stored) == sorted((*key, *box) for key, box in expected.items() if box)
     for table in ("box", "boxkey"):
