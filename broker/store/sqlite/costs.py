@@ -23,7 +23,7 @@ TEST: Final = 8.0
 """To test the document of one entity."""
 GEOMETRY: Final = 500.0
 """To test as many geometries as fit on a page, where all satisfy the condition."""
-BOX: Final = 1.7
+BOX: Final = 0.5
 """To read one box."""
 SORT: Final = 4.0
 """To put one candidate of an index in the order of ids."""
