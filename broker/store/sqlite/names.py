@@ -20,6 +20,10 @@ from broker.store.sqlite.pending import Key
 MOST_NAMES: Final = 1 << 22
 """Names in a data file: more could not be told apart in the tree of boxes."""
 
+_NAME: Final = (
+    "INSERT INTO name (tid, iri) SELECT ?, ? WHERE coalesce((SELECT max(nid) FROM name), 0) < ?"
+)
+
 Undo = list[Callable[[], None]]
 
 Column: TypeAlias = tuple[int, list[int], list[int], Key, Key]
@@ -87,10 +91,10 @@ class WriterNames(Names):
         if nid is None:
             if len(self.ids) >= self._limit:
                 raise self._too_many(iri)
-            self._run("INSERT INTO name (tid, iri) VALUES (?, ?)", (self._tid, iri))
-            nid = self._connection.last_insert_rowid()
-            if nid > MOST_NAMES:
+            self._run(_NAME, (self._tid, iri, MOST_NAMES))
+            if not self._connection.changes():
                 raise self._file_full(iri)
+            nid = self._connection.last_insert_rowid()
             self._know(iri, nid)
             self.undo.append(lambda: self._forget(iri, str(nid)))
         return nid

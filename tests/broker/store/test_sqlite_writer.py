@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -10,7 +11,8 @@ import pytest
 
 from broker.errors import BadRequestData, ServiceUnavailable
 from broker.store.contract import Committed, Record, Tx
-from broker.store.sqlite import SqliteStore, writer
+from broker.store.sqlite import SqliteStore, names, writer
+from broker.store.sqlite.connection import DATA_FILE, connect
 from broker.store.sqlite.maintenance import check
 from tests.broker.store.faulty_disk import NAME, FaultyDisk
 from tests.broker.store.helpers import create, entity, prop, replace
@@ -295,6 +297,29 @@ async def test_a_caught_refusal_of_a_name_leaves_the_rest_of_the_work_whole(
     assert [change.entity_id for change in await store.changes(0)] == ["urn:a"]
     await store.close()
     assert check(tmp_path) == []
+
+
+async def test_a_name_too_many_for_the_file_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "MOST_NAMES", 3)
+    store = SqliteStore(tmp_path)
+    await store.open()
+    await create(store, entity("urn:a", one=prop(1)), tenant="town")
+
+    async def work(tx: Tx) -> None:
+        await tx.put(entity("urn:b"), None)
+        with pytest.raises(BadRequestData, match="tenants together"):
+            await tx.put(entity("urn:c", two=prop(2)), None)
+
+    await store.write("", work)
+    for _ in range(2):
+        with pytest.raises(BadRequestData, match="tenants together"):
+            await create(store, entity("urn:c", two=prop(2)))
+    await store.close()
+    assert check(tmp_path) == []
+    with closing(connect(tmp_path / DATA_FILE)) as connection:
+        assert connection.execute("SELECT count(*) FROM name").get == 3
 
 
 async def test_integers_beyond_64_bits_are_refused(sqlite: SqliteStore) -> None:
