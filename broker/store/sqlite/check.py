@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from broker.store.sqlite.documents import parse
 from broker.store.sqlite.entering import ALL_TYPES
 from broker.store.sqlite.index import Terms, terms
 from broker.store.sqlite.names import Names
+from broker.store.sqlite.schema import MIGRATIONS, migrate
 
 MOST: Final = 100
 """Problems that are reported before the check gives up on the rest."""
@@ -30,8 +32,9 @@ INDEXES: Final = ("etype", "anum", "atxt", "boxkey", "box")
 def check_file(path: Path) -> list[str]:
     """Return what is wrong with a data file, in words; empty where it is sound.
 
-    Reads one state of the file in one read transaction, beside a running broker if need be.
-    Raises NotADataFile and NewerDataFile.
+    Reads one state of the file in one read transaction, beside a running broker if need be. Of a
+    file of an older format a copy is brought up to the newest, in SQLite's temporary space, and
+    compared. Raises NotADataFile and NewerDataFile.
     """
     connection = connect(path)
     try:
@@ -56,6 +59,18 @@ def _problems(connection: apsw.Connection) -> Iterator[str]:
     if lines != ["ok"]:
         yield from (f"SQLite: {line}" for line in lines)
         return
+    if connection.pragma("user_version") == len(MIGRATIONS):
+        yield from _disagreements(connection)
+        return
+    # Without a name it is a file that SQLite removes with the connection.
+    with closing(apsw.Connection("")) as copy:
+        with copy.backup("main", connection, "main") as copying:
+            copying.step()
+        migrate(copy)
+        yield from _disagreements(copy)
+
+
+def _disagreements(connection: apsw.Connection) -> Iterator[str]:
     yield from _feed(connection)
     yield from _Documents(connection).problems()
     yield from outbox_problems(runner(connection))

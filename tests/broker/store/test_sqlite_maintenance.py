@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -19,6 +20,7 @@ from broker.store.sqlite.errors import (
     TargetExists,
 )
 from broker.store.sqlite.maintenance import backup, check, restore
+from broker.store.sqlite.schema import MIGRATIONS, migrate
 from tests.broker.store.helpers import (
     RIVER,
     SHELTER,
@@ -122,6 +124,50 @@ async def test_a_restored_backup_holds_the_same(folder: Path, tmp_path: Path) ->
     await create(again, entity("urn:new", level=prop(1)))
     await again.close()
     assert check(tmp_path / "restored") == []
+
+
+def to_the_format_before_boxes_told_their_entity(file: Path) -> None:
+    """Give a file the tree of boxes it had in format 9."""
+    with closing(apsw.Connection(str(file))) as connection:
+        connection.execute(
+            "CREATE TABLE told AS SELECT b.*, k.type, k.path, k.eid FROM box b "
+            "JOIN boxkey k ON k.bid = b.bid; DROP TABLE box; CREATE VIRTUAL TABLE box USING "
+            "rtree(bid, west, east, south, north, +type INTEGER, +path INTEGER, +eid INTEGER); "
+            "INSERT INTO box SELECT bid, west, east, south, north, type, path, eid FROM told; "
+            "DROP TABLE told; PRAGMA user_version = 9"
+        )
+
+
+async def test_a_backup_of_an_older_format_is_checked_and_restored(
+    folder: Path, tmp_path: Path
+) -> None:
+    store = SqliteStore(folder)
+    await store.open()
+    before = await everything(store)
+    await store.close()
+    to_the_format_before_boxes_told_their_entity(folder / DATA_FILE)
+    backup(folder, tmp_path / "copy")
+    assert check(folder) == []
+    restore(tmp_path / "copy", tmp_path / "restored")
+    again = SqliteStore(tmp_path / "restored")
+    await again.open()
+    assert await everything(again) == before
+    await again.close()
+    assert check(tmp_path / "restored") == []
+
+
+def test_damage_in_a_backup_of_an_older_format_is_found(folder: Path, tmp_path: Path) -> None:
+    to_the_format_before_boxes_told_their_entity(folder / DATA_FILE)
+    with closing(apsw.Connection(str(folder / DATA_FILE))) as connection:
+        connection.execute("DELETE FROM box WHERE bid = (SELECT min(bid) FROM box)")
+    assert any("box" in problem for problem in check(folder))
+
+
+@pytest.mark.parametrize("format", range(1, len(MIGRATIONS)))
+def test_a_file_of_each_format_there_was_can_be_checked(tmp_path: Path, format: int) -> None:
+    with closing(apsw.Connection(str(tmp_path / DATA_FILE))) as connection:
+        migrate(connection, MIGRATIONS[:format])
+    assert check(tmp_path) == []
 
 
 async def test_a_backup_taken_under_writes_is_of_one_state(tmp_path: Path) -> None:
