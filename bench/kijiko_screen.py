@@ -61,7 +61,7 @@ def measure_kijiko_screen(folder: Path, say: Say) -> list[Figure]:
 async def _measure(url: str, say: Say) -> list[Figure]:
     pressed = Figure("kijiko: Pay pressed to the shop's screen", "ms")
     answered = Figure("kijiko: a payment's answer to the shop's screen", "ms", SECOND)
-    async with chromium() as browser, street(url, browser) as place:
+    async with chromium(whole=True) as browser, street(url, browser) as place:
         [shop] = await place.town.site.shops.all()
         till = await place.phone(place.shop, "/shop?lang=en")
         await expect(till.locator("#live")).not_to_be_empty(timeout=PATIENCE)

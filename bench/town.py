@@ -80,7 +80,7 @@ def _running(town: Town) -> Iterator[Town]:
 
 async def _start(town: Town) -> Figure:
     """Start a town on an empty folder and open its page as soon as there is one."""
-    async with chromium() as browser:
+    async with chromium(whole=True) as browser:
         page = await browser.new_page()
         begun = time.perf_counter()
         town.server.spawn()
@@ -107,7 +107,7 @@ async def _messages(town: Town, port: int, rounds: int, say: Say) -> list[Figure
         "pixel": Figure(f"MQTT message to pixel, {PAGES} open pages, p95", "ms",
                         Target(150, at_least=False)),
     }  # fmt: skip
-    async with chromium() as browser, asyncio.TaskGroup() as tasks:
+    async with chromium(whole=True) as browser, asyncio.TaskGroup() as tasks:
         listeners = [
             tasks.create_task(_listen_to_broker(town, reached["broker"])),
             tasks.create_task(_listen_to_portal(town, reached["event"])),

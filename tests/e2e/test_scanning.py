@@ -74,7 +74,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={film.path}",
     )
-    async with chromium(*camera) as browser, plain_broker(folder) as url:
+    async with chromium(*camera, whole=True) as browser, plain_broker(folder) as url:
         yield Place(url, browser, film)
 
 

@@ -7,7 +7,11 @@ from typing import Any
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests.support.patience import PATIENCE
-from tests.support.tools import require_tool
+from tests.support.tools import find_tool, require_tool
+
+WHOLE = "chromium"
+HEADLESS = "chromium-headless-shell"
+"""The same engine without a window, its frame and a profile: a third of the processor time."""
 
 OPTIONS = [
     "--no-sandbox",
@@ -25,9 +29,12 @@ expect.set_options(timeout=LIMIT)
 
 
 @contextlib.asynccontextmanager
-async def chromium(*more: str) -> AsyncIterator[Browser]:
-    """Run Chromium; `more` are options besides."""
-    path = require_tool("chromium")
+async def chromium(*more: str, whole: bool = False) -> AsyncIterator[Browser]:
+    """Run Chromium without a window; `more` are options besides.
+
+    `whole` asks for the one with a user interface, without which no page has a camera.
+    """
+    path = (None if whole else find_tool(HEADLESS)) or require_tool(WHOLE)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=[*OPTIONS, *more])
         for name in ("new_context", "new_page"):
