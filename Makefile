@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 MODELS := $(VENV)/models
-COVERAGE := --cov
+COVERAGE := --cov --cov-branch
 PACKAGES := broker adapters apps consent machi smart_data_models
 REGISTRY := smart_data_models/built/registry.sqlite
 
