@@ -4,7 +4,7 @@
 the entity's geometry to the reference, in the plane of longitude and latitude; touching the
 border is not being within. `near` measures on the sphere to the closest
 point of both geometries, zero where they meet; holes of polygons are outside. The exact test is in
-`broker.query.shapes`, which is loaded when it is first needed.
+`broker.query.shapes`, which is loaded when the first reference is read.
 """
 
 from __future__ import annotations
@@ -146,10 +146,11 @@ def _too_complex(place: str) -> NoReturn:
 
 def _is_tangled(geometry: Json) -> bool:
     """Tell whether the rings of polygons cross too often to be made valid."""
-    if "Polygon" not in geometry["type"]:
-        return False
+    # Loaded for all references: it may not count as a part of the time of the query that is read.
     from broker.query.shapes import Tangled, shape
 
+    if "Polygon" not in geometry["type"]:
+        return False
     try:
         shape(geometry)
     except Tangled:

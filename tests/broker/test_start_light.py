@@ -6,13 +6,25 @@ import sys
 LATER = ("aiohttp", "aiomqtt", "fastapi", "jinja2", "numpy", "pydantic", "pymongo", "shapely")
 
 
-def test_a_broker_starts_without_what_it_may_never_need() -> None:
-    code = (
-        "import sys; import machi.commands.broker as command; import broker.main; "
-        "command._offer('off', (), False); print(*sys.modules)"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+def loaded_by(code: str) -> list[str]:
+    """Return the modules that a process of its own has loaded once it has run `code`."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
+
+
+def test_a_broker_starts_without_what_it_may_never_need() -> None:
+    loaded = loaded_by(
+        "import machi.commands.broker as command; import broker.main; "
+        "command._offer('off', (), False)"
+    )
     assert "broker.main" in loaded
     assert not [name for name in LATER if name in loaded]
+
+
+def test_what_tests_geometries_is_loaded_before_the_time_of_a_query_begins() -> None:
+    read = "from broker.query.geo import parse_reference; parse_reference('Point', [8, 40], '')"
+    assert "broker.query.shapes" in loaded_by(read)
