@@ -32,12 +32,15 @@ which change history has `followed`, and which number was given to the newest `m
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
 import apsw
 
 from broker.store.sqlite.errors import NewerDataFile, NotADataFile
+
+log = logging.getLogger("machi.broker")
 
 APPLICATION_ID: Final = 0x4D616368
 
@@ -222,7 +225,13 @@ MIGRATIONS: Final[tuple[str, ...]] = (
 
 def migrate(connection: apsw.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
     """Bring a file that `verify_header` accepts to the newest version, a transaction a step."""
-    for number in range(connection.pragma("user_version"), len(migrations)):
+    version = connection.pragma("user_version")
+    if 0 < version < len(migrations):
+        log.info(
+            "bringing the data file from format %d to %d, which takes minutes where it is large",
+            version, len(migrations),
+        )  # fmt: skip
+    for number in range(version, len(migrations)):
         with connection:
             connection.execute(migrations[number])
             connection.pragma("application_id", APPLICATION_ID)

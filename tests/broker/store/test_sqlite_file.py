@@ -1,5 +1,6 @@
 """The data folder of the SQLite engine: ownership, format, migrations, what is indexed."""
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -158,6 +159,20 @@ def test_entities_stored_before_there_were_due_times_have_them_looked_up() -> No
         )
     migrate(connection)
     assert connection.execute("SELECT tid, id, at FROM due").fetchall() == [(1, "urn:b", "")]
+
+
+def test_only_a_file_that_has_to_be_brought_up_is_said_to_take_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "machi.broker")
+    connection = apsw.Connection("")
+    migrate(connection, MIGRATIONS[:9])
+    assert not caplog.messages
+    migrate(connection)
+    assert "from format 9 to" in caplog.text
+    caplog.clear()
+    migrate(connection)
+    assert not caplog.messages
 
 
 async def test_a_due_time_is_looked_up_in_the_document_where_it_is_not_known(
