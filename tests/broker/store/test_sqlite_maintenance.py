@@ -12,7 +12,7 @@ import pytest
 
 from broker.store.contract import Store
 from broker.store.sqlite import SqliteStore
-from broker.store.sqlite.connection import DATA_FILE
+from broker.store.sqlite.connection import DATA_FILE, connect
 from broker.store.sqlite.errors import (
     DamagedBackup,
     DataFolderInUse,
@@ -100,6 +100,33 @@ def test_planted_damage_is_found(folder: Path, damage: str, found: str) -> None:
     connection.close()
     problems = check(folder)
     assert any(found in problem for problem in problems), problems
+
+
+async def test_twice_as_many_places_take_about_twice_as_long_to_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+
+    def step() -> bool:
+        steps.append(1)
+        return False
+
+    def counted(path: Path) -> apsw.Connection:
+        connection = connect(path)
+        connection.set_progress_handler(step, 100)
+        return connection
+
+    monkeypatch.setattr("broker.store.sqlite.check.connect", counted)
+    taken = []
+    for name, places in (("few", 200), ("twice", 400)):
+        store = SqliteStore(tmp_path / name)
+        await store.open()
+        await create(store, *(entity(f"urn:{n}", at=point(n / 10, 0)) for n in range(places)))
+        await store.close()
+        steps.clear()
+        assert check(tmp_path / name) == []
+        taken.append(len(steps))
+    assert taken[1] < 2.5 * taken[0]
 
 
 def test_a_torn_page_is_found(folder: Path) -> None:
