@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 MODELS := $(VENV)/models
+WORKERS ?= logical
 COVERAGE := --cov --cov-branch
 PACKAGES := broker adapters apps consent machi smart_data_models
 REGISTRY := smart_data_models/built/registry.sqlite
@@ -35,7 +36,7 @@ run: setup ## start the town: broker on 1026, MQTT on 1883, page on http://local
 	$(BIN)/machi up
 
 test: setup ## run every check of behaviour, with coverage (ARGS="-k name" narrows it)
-	$(BIN)/python -m pytest $(COVERAGE) --numprocesses logical --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest $(COVERAGE) --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 lint: setup ## check style, format, types, import directions and licences
 	$(BIN)/ruff check .
