@@ -98,7 +98,7 @@ async def test_history_is_as_coarse(coarse_town: Town):
     path = PATH.replace("/entities/", "/temporal/entities/")
     answer = await coarse_town.ask("GET", path, "rescue", machi_purpose=RESCUE)
     assert answer.status == 200
-    for exact in ("130.757312", "03:04:05Z", holder("hana"), "-71"):
+    for exact in ("130.757312", "03:04:05Z", holder("hana"), RSSI, '"value":-71'):
         assert exact not in answer.body.decode()
 
 
