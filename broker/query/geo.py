@@ -2,9 +2,9 @@
 
 `within`, `contains`, `intersects`, `equals`, `disjoint` and `overlaps` are the OGC relations of
 the entity's geometry to the reference, in the plane of longitude and latitude; touching the
-border is not being within. `near` measures on the sphere to the closest
-point of both geometries, zero where they meet; holes of polygons are outside. The exact test is in
-`broker.query.shapes`, which is loaded when the first reference is read.
+border is not being within. `near` measures on the sphere to the closest point of both geometries,
+zero where they meet; holes of polygons are outside. The exact test is in `broker.query.shapes`,
+which is loaded when the first reference is read.
 """
 
 from __future__ import annotations

@@ -7,16 +7,14 @@ alone; a row of another table for each box, which an additional column is, takes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final
 
 import orjson
 
 from broker.store.sqlite.connection import Run
+from broker.store.sqlite.moving import Many
 from broker.store.sqlite.pending import Row
-
-Many: TypeAlias = Callable[..., Any]
-"""The `executemany` of a cursor."""
 
 BITS: Final = 20
 """Of a box's number, those that are its own."""
