@@ -12,6 +12,9 @@ Savepoints make SQLite copy each page once for every unit of work that changes i
 all units that fail do so before they write. So a group first runs without: only where one fails
 after it has written is the group rolled back and run again, each unit within its own savepoint.
 Nobody is answered, refusals included, before what the answer rests on is durable.
+
+The log of a commit is carried into the file in that thread as well, once those who waited for the
+commit are answered: what is durable needs no more for that.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ import apsw
 
 from broker.errors import untraced
 from broker.store.refusals import closed, not_committed
-from broker.store.sqlite.connection import Run, runner
+from broker.store.sqlite.connection import runner
 from broker.store.sqlite.effects import Effects
 
 T = TypeVar("T")
@@ -50,6 +53,9 @@ at any time.
 
 VAIN: Final = 16
 """Groups that wait for nobody after one that did so in vain."""
+
+LOG_PAGES: Final = 1000
+"""Pages of the log from which on it is carried into the file, as SQLite does by itself."""
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +92,7 @@ class Writer:
         self._queue: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._closing = False
-        self._disk = _Disk(self._run)
+        self._disk = _Disk(connection)
         self._task: asyncio.Task[None] | None = None
         self._enough = 1
         self._writers = 0
@@ -130,6 +136,7 @@ class Writer:
                     return
                 await self._wait(1)
                 continue
+            await self._disk.idle()
             await self._gather()
             jobs: list[_Job] = []
             try:
@@ -277,33 +284,66 @@ class Writer:
 
 
 class _Disk:
-    """A thread that does nothing but COMMIT: syncing the disk leaves the loop free."""
+    """A thread that commits, and carries the log into the file: the loop is left free.
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._asked: SimpleQueue[asyncio.Future[None] | None] = SimpleQueue()
+    While it is not idle nobody else may use the connection.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._run = runner(connection)
+        self._logged = 0
+        self._idle: asyncio.Future[None] | None = None
+        self._asked: SimpleQueue[tuple[asyncio.Future[None], ...]] = SimpleQueue()
+        # In the place of SQLite's own hook, which carries the log over before COMMIT returns.
+        connection.set_wal_hook(self._log)
         self._thread = Thread(target=self._serve, name="machi-commit", daemon=True)
         self._thread.start()
 
     async def commit(self) -> None:
         """Commit the open transaction; raises what SQLite raises."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._asked.put(done)
+        loop = asyncio.get_running_loop()
+        done, self._idle = loop.create_future(), loop.create_future()
+        self._asked.put((done, self._idle))
         await done
+
+    async def idle(self) -> None:
+        """Wait until the connection may be used again."""
+        if self._idle is not None:
+            await self._idle
+            self._idle = None
 
     def close(self) -> None:
         """End the thread."""
-        self._asked.put(None)
+        self._asked.put(())
         self._thread.join()
 
     def _serve(self) -> None:
-        while (done := self._asked.get()) is not None:
+        while asked := self._asked.get():
+            done, idle = asked
             error: Exception | None = None
+            self._logged = 0
             try:
                 self._run("COMMIT")
             except Exception as raised:
                 error = raised
-            done.get_loop().call_soon_threadsafe(_tell, done, error)
+            tell = done.get_loop().call_soon_threadsafe
+            tell(_tell, done, error)
+            if self._logged >= LOG_PAGES:
+                self._carry()
+            tell(_tell, idle, None)
+
+    def _log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self._logged = pages
+        return apsw.SQLITE_OK
+
+    def _carry(self) -> None:
+        """Carry the log into the file as far as no reader needs it; what is left comes later."""
+        try:
+            self._connection.wal_checkpoint()
+        except apsw.Error as error:
+            if not isinstance(error, apsw.BusyError):
+                log.warning("the log was not carried into the file: %s", error)
 
 
 def _tell(done: asyncio.Future[None], error: Exception | None) -> None:

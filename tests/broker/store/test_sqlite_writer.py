@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import apsw
 import pytest
@@ -195,6 +196,54 @@ async def test_a_commit_that_fails_fails_its_group_and_leaves_a_usable_engine(
     await create(store, entity("urn:after", new_name=prop(1)), tenant="t")
     assert [each.change.seq for each in heard] == [1, 2]
     assert [change.entity_id for change in await store.changes(0)] == ["urn:before", "urn:after"]
+    await store.close()
+    assert check(tmp_path) == []
+
+
+async def test_a_write_is_answered_before_its_log_is_carried_into_the_file_and_the_next_after_it(
+    tmp_path: Path, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LOG_PAGES", 1)
+    store = SqliteStore(tmp_path, vfs=NAME)
+    await store.open()
+    carried = Event()
+    disk.before_file = carried.wait
+    await create(store, entity("urn:a"))
+    following = asyncio.create_task(create(store, entity("urn:b")))
+    while not store.count()["queue"]:
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert await store.get("", "urn:a") is not None
+    assert not following.done()
+    carried.set()
+    await following
+    await store.close()
+    assert check(tmp_path) == []
+
+
+async def test_a_log_that_cannot_be_carried_into_the_file_is_told_and_carried_later(
+    tmp_path: Path,
+    disk: FaultyDisk,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(writer, "LOG_PAGES", 1)
+    store = SqliteStore(tmp_path, vfs=NAME)
+    await store.open()
+
+    def full() -> None:
+        raise apsw.FullError("on purpose")
+
+    disk.before_file = full
+    for n in range(3):
+        await create(store, entity(f"urn:{n}"))
+    written = (tmp_path / DATA_FILE).stat().st_size
+    disk.before_file = lambda: None
+    await create(store, entity("urn:after"))
+    await create(store, entity("urn:last"))
+    assert (tmp_path / DATA_FILE).stat().st_size > written
+    assert "the log was not carried into the file" in caplog.text
     await store.close()
     assert check(tmp_path) == []
 
