@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from bench import machine
+from bench.batches import TARGET
 from bench.bookings import measure_bookings
 from bench.consent_bound import measure_consent_bound
 from bench.delivery import measure_delivery
@@ -219,6 +220,7 @@ def main() -> int:
             seconds=seconds,
             rounds=rounds,
             count=COUNT,
+            batch_target=TARGET.value,
         )
         where.write_text(text + "\n" if not text.endswith("\n") else text, encoding="utf-8")
     return int(failed)

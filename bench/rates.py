@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from bench import data
+from bench.batches import WANTED, Batches
 from bench.figures import Figure, Rate, Target
 from bench.requests import API, BATCH, RequestFailed, Requests
 from bench.wrk import load
@@ -16,7 +17,6 @@ from tests.support import free_port
 from tests.support.server import Server, broker
 
 COUNT = 20_000
-SETTLE = 0.3
 TARGETS = {
     "retrieve": Target(0.45),
     "update": Target(0.20),
@@ -24,7 +24,7 @@ TARGETS = {
     "query": Target(0.08),
     "mix": None,
 }
-BATCH_TARGET = Target(5000)
+BATCH_TARGET = Target(WANTED)
 
 Say = Callable[[str], None]
 
@@ -93,10 +93,11 @@ def check_answers(requests: Requests, count: int) -> None:
 def measure_rates(
     folder: Path, operations: list[str], rounds: int, seconds: int, say: Say
 ) -> tuple[list[Rate], list[Figure]]:
-    """Measure `operations` and batch upsert; return rates and the batch figures."""
+    """Measure `operations` and, with creations, batches; return rates and the batches' speed."""
     rates = [Rate(name, TARGETS[name]) for name in operations]
     with seeded_broker(folder, COUNT) as (server, requests, bodies, created), bare(folder) as idle:
         check_answers(requests, COUNT)
+        batches = Batches(server, requests, COUNT)
         cell = 0
         for turn in range(rounds):
             for rate in rates[turn % len(rates) :] + rates[: turn % len(rates)]:
@@ -113,7 +114,11 @@ def measure_rates(
                         )
                     )
                 forget_created(requests, rate, cell)
+                if rate.name == "create":
+                    batches.measure(turn, rate.bare[-1])
             say(f"round {turn + 1}/{rounds}  " + "  ".join(map(last_ratio, rates)))
+        if batches.new.broker:
+            rates += [batches.new, batches.existing]
         return rates, [created, replaced(requests, bodies)]
 
 
