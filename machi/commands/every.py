@@ -51,3 +51,14 @@ class Every(Group):
         return next(
             each for each in found if isinstance(each, click.Command) and each.name == cmd_name
         )
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command the arguments begin with; of one that is unknown tell those like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=COMMANDS, ctx=ctx
+            ) from None

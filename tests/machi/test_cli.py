@@ -53,6 +53,12 @@ def test_help_is_in_japanese_where_the_terminal_is():
     assert "例:" in done.stdout
 
 
+def test_a_command_that_is_not_there_is_answered_with_one_like_it():
+    done = machi("brokr")
+    assert done.exit_code == 2
+    assert "Did you mean 'broker'?" in done.stderr
+
+
 def test_wrong_usage_is_exit_code_2():
     assert machi("replay", "noah").exit_code == 2
     assert machi("replay", "kuma-2020", "--from", "five").exit_code == 2
