@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from apps.bookings.pages.citizen import Citizen
 from apps.bookings.pages.counter import Counter
@@ -15,10 +15,10 @@ from apps.shell.application import answering, application, at_home
 STATIC: Final = Path(__file__).parent / "static"
 
 
-def citizens(site: Site) -> FastAPI:
+def citizens(site: Site) -> Starlette:
     """Return the application for citizens."""
     pages = Citizen(site)
-    app = application("Machi bookings", "bookings", STATIC)
+    app = application("bookings", STATIC)
     for path, handler, method in (
         ("/", pages.find, "GET"),
         ("/spaces/{local}", pages.space, "GET"),
@@ -38,10 +38,10 @@ def citizens(site: Site) -> FastAPI:
     return app
 
 
-def counter(site: Site) -> FastAPI:
+def counter(site: Site) -> Starlette:
     """Return the application for the counter; it answers to names of this machine only."""
     pages = Counter(site)
-    app = application("Machi bookings: counter", "bookings", STATIC)
+    app = application("bookings", STATIC)
     app.add_route("/", at_home(answering(pages.page)), methods=["GET"])
     app.add_route("/act/{deed}", at_home(answering(pages.act)), methods=["POST"])
     app.add_route("/sign-in", at_home(answering(pages.enter)), methods=["GET", "POST"])

@@ -12,8 +12,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import orjson
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from apps.consent import emergency, guardians, records, view
 from apps.consent.board import decide, move
@@ -311,17 +312,17 @@ class Centre:
         return HTMLResponse(content, status, headers={"Content-Language": language})
 
 
-def centre(settings: ConsentSettings) -> FastAPI:
+def centre(settings: ConsentSettings) -> Starlette:
     """Return the application of the consent centre."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with Client(settings.broker, name="consent", retry=SOON) as client:
             app.state.centre = Centre(settings, client)
             settings.ready()
             yield
 
-    app = application("Machi consent", "consent", HERE / "static", lifespan=lifespan)
+    app = application("consent", HERE / "static", lifespan=lifespan)
     gets = {
         "/": Centre.home,
         "/notice": Centre.notice,

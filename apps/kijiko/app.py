@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI, Request, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 
 from apps.kijiko.pages.camera import Camera
 from apps.kijiko.pages.counter import CounterPages
@@ -21,12 +23,12 @@ from apps.shell.language import language_of
 STATIC: Final = Path(__file__).parent / "static"
 
 
-def phones(site: Site) -> FastAPI:
+def phones(site: Site) -> Starlette:
     """Return the application for citizens and shops."""
     wallet = WalletPages(site)
     shop = ShopPages(site, wallet.frame)
     phone = PhonePages(site, shop.frame)
-    app = application("Kijiko", "kijiko", STATIC, camera=True)
+    app = application("kijiko", STATIC, camera=True)
     for path, handler, method in (
         ("/", wallet.home, "GET"),
         ("/open", wallet.open, "POST"),
@@ -59,11 +61,11 @@ def phones(site: Site) -> FastAPI:
     return app
 
 
-def staff(site: Site, verify: Verify) -> FastAPI:
+def staff(site: Site, verify: Verify) -> Starlette:
     """Return the application for staff; it answers to names of this machine only."""
     door = Door(site)
     counter, treasury = CounterPages(site, door), TreasuryPages(site, door, verify)
-    app = application("Kijiko: staff", "kijiko", STATIC)
+    app = application("kijiko", STATIC)
     for path, handler, methods in (
         ("/", counter.page, ["GET"]),
         ("/act/{deed}", counter.act, ["POST"]),

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import orjson
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, StreamingResponse
-from fastapi.staticfiles import StaticFiles
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.staticfiles import StaticFiles
 
 from apps.portal.counts import counts_file, counts_page
 from apps.portal.developers import developers_page, download
@@ -52,11 +53,11 @@ class PortalSettings:
     key: str | None = field(default=None, repr=False)
 
 
-def portal(settings: PortalSettings) -> FastAPI:
+def portal(settings: PortalSettings) -> Starlette:
     """Return the portal application."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with (
             Client(settings.broker, name="portal", key=settings.key, retry=AGAIN) as real,
             Client(
@@ -80,8 +81,7 @@ def portal(settings: PortalSettings) -> FastAPI:
             with contextlib.suppress(asyncio.CancelledError):
                 await following
 
-    app = FastAPI(title="Machi portal", docs_url=None, redoc_url=None, openapi_url=None,
-                  lifespan=lifespan)  # fmt: skip
+    app = Starlette(lifespan=lifespan)
     app.add_route("/", _page, methods=["GET", "HEAD"])
     app.add_route("/levels", levels_page, methods=["GET", "HEAD"])
     app.add_route("/snapshot", _snapshot, methods=["GET", "HEAD"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from apps.portal.catalogue import TownType, catalogue
 from apps.portal.downloads import FORMATS, begun, file_name

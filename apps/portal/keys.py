@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from apps.portal.texts import TEXTS
 from apps.portal.times import local_time

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeVar
 
-from fastapi import Request, Response
-from fastapi.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 
 from apps.portal.texts import TEXTS
 from apps.shell.language import language_of

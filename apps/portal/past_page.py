@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlencode
 
-from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from apps.portal.past import town_at
 from apps.portal.past_view import past_view

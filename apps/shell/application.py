@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fastapi import FastAPI, Request, Response
-from fastapi.staticfiles import StaticFiles
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 
 from apps.shell.forms import host_allowed
 from apps.shell.headers import SecurityHeaders
@@ -26,14 +28,12 @@ class Outside(Exception):
         self.answer = answer
 
 
-def application(
-    title: str, area: str, static: Path, *, camera: bool = False, **options: Any
-) -> FastAPI:
+def application(area: str, static: Path, *, camera: bool = False, **options: Any) -> Starlette:
     """Return an app with the frame, `/health`, and the files of `static` at `/static/<area>`.
 
     Its pages may ask for the camera where `camera` says so.
     """
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, **options)
+    app = Starlette(**options)
     app.add_route("/health", _health, methods=["GET"])
     app.mount(f"/static/{area}", StaticFiles(directory=static))
     equip(app)

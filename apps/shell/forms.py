@@ -8,7 +8,8 @@ import secrets
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from apps.shell.refused import FormRefused
 

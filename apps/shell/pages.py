@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
 
 from apps.shell.headers import HEADERS
 from apps.shell.language import language_of, other, words
@@ -47,7 +48,7 @@ def trouble(status: int, language: str) -> HTMLResponse:
     return HTMLResponse(page, status, headers={"Content-Language": language})
 
 
-def equip(app: FastAPI) -> None:
+def equip(app: Starlette) -> None:
     """Give an app the frame's files and its pages for what goes wrong."""
     app.mount("/static/shell", StaticFiles(directory=HERE / "static"))
     app.add_exception_handler(HTTPException, _refused)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import orjson
-from fastapi import Response
+from starlette.responses import Response
 
 
 def problem(status: int, detail: str, remedy: str) -> Response:

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from apps.alerts import cap
 from apps.alerts.current import NEVER, sent_at
@@ -174,11 +175,11 @@ def _is_document(entity: Entity) -> bool:
     return cap.is_public(entity) and sent_at(entity) != NEVER
 
 
-def staff(settings: StaffSettings) -> FastAPI:
+def staff(settings: StaffSettings) -> Starlette:
     """Return the staff application."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with (
             Client(settings.broker, name="staff", key=settings.key, retry=SOON) as real,
             Client(
@@ -195,7 +196,7 @@ def staff(settings: StaffSettings) -> FastAPI:
             settings.ready()
             yield
 
-    app = application("Machi staff", "staff", HERE / "static", lifespan=lifespan)
+    app = application("staff", HERE / "static", lifespan=lifespan)
     app.add_route("/", at_home(_page), methods=["GET", "HEAD"])
     app.add_route("/sign-in", at_home(_entrance), methods=["GET", "HEAD", "POST"])
     app.add_route("/sign-out", at_home(_leave), methods=["POST"])

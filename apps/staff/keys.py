@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from apps.keys.page import DEEDS, EMERGENCY, KeysPage, Told
 from apps.shell.entrance import Person

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from fastapi import FastAPI, Request, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 
 from apps.shell.headers import SecurityHeaders
 from apps.shell.pages import HERE, TEXTS, equip
@@ -22,7 +24,7 @@ async def _fail(request: Request) -> Response:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    app = FastAPI(openapi_url=None)
+    app = Starlette()
     app.add_route("/fails", _fail, methods=["GET"])
     equip(app)
     app.add_middleware(SecurityHeaders)

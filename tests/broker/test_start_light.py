@@ -1,19 +1,8 @@
 """A broker starts without the libraries it may never need (decision 0390)."""
 
-import subprocess
-import sys
+from tests.support.loaded import loaded_by
 
 LATER = ("aiohttp", "aiomqtt", "fastapi", "jinja2", "numpy", "pydantic", "pymongo", "shapely")
-
-
-def loaded_by(code: str) -> list[str]:
-    """Return the modules that a process of its own has loaded once it has run `code`."""
-    return subprocess.run(
-        [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
 
 
 def test_a_broker_starts_without_what_it_may_never_need() -> None:

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from apps.bookings.core.when import Span, local
 from apps.bookings.edge.holders import Contact

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from apps.bookings import ledger
 from apps.bookings.core.recurring import Occurrence, Series, occurrences

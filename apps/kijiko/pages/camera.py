@@ -7,7 +7,8 @@ import re
 from typing import Final
 
 import zxingcpp
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from apps.shell.forms import own_body
 from apps.shell.refused import FormRefused

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from apps.bookings.edge.holders import Contact
 from apps.kijiko.bank.zengin import Account

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
-from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from apps.bookings.edge.holders import BadContact
 from apps.kijiko.bank.deposits import BadDeposits

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from apps.kijiko.ledger.lots import TOKYO, today
 from apps.kijiko.pages.circulation import area_map, bars

@@ -6,7 +6,8 @@ import contextlib
 import secrets
 from typing import Any
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from apps.bookings.edge.holders import Contact
 from apps.kijiko.codes.link import code_in

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 import segno
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from apps.kijiko.app import STATIC, answered
 from apps.kijiko.pages import camera
@@ -25,7 +25,7 @@ READ = {"height": "20", "width": "20"}
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def phone() -> AsyncIterator[aiohttp.ClientSession]:
-    app: FastAPI = application("Camera", "kijiko", STATIC)
+    app: Starlette = application("kijiko", STATIC)
     app.add_route("/read", answered(Camera().read), methods=["POST"])
     async with serve(app) as url, aiohttp.ClientSession(url) as session:
         yield session
