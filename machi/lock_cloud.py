@@ -1,44 +1,19 @@
-"""The demo's simulated RemoteLOCK: the vendor's cloud, its locks, the town's account there."""
+"""The demo's simulated RemoteLOCK: the vendor's cloud and its locks."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 import time
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from adapters.remotelock.account import read
 from adapters.remotelock.fake import FakeCloud
 from machi.seed.facilities import simulated_locks
-from machi.settings import HOST
 
-FILE: Final = "remotelock.json"
-"""File in the data folder with the account at the simulated cloud, made anew at each start."""
 ADAPTER: Final = "remotelock"
 AWAKE: Final = 3.0
 """Seconds between two times at which the locks ask their cloud for what is new."""
-
-
-def write_account(data: Path, port: int) -> Path:
-    """Write the account at a cloud on a port of this machine; return its file, for its owner only.
-
-    Raises OSError.
-    """
-    path, url = data / FILE, f"http://{HOST}:{port}"
-    told = {
-        "clientId": "demo",
-        "clientSecret": secrets.token_urlsafe(24),
-        "api": url,
-        "oauth": url,
-    }
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(orjson.dumps({"remotelock": told}))
-    return path
 
 
 async def run_cloud(account: Path, port: int) -> None:

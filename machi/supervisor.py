@@ -8,15 +8,13 @@ import signal
 import time
 from collections.abc import Callable
 
-from broker.client import Client, ClientError
 from consent.identity.file import IdentityError
 from machi.access import Handed, hand_out, settle
 from machi.errors import ChildFailed, DataFaulty
-from machi.lock_cloud import FILE, write_account
+from machi.lock_account import FILE, write_account
 from machi.ports import require_free
 from machi.process import Child, Role
-from machi.seed.lights import connect_light, light_port
-from machi.seed.plant import plant
+from machi.seed.lights import light_port
 from machi.seed.town import DRILL_TENANT
 from machi.settings import HOST, TownSettings
 from machi.welcome import welcome
@@ -193,16 +191,18 @@ class Supervisor:
         settings = self._settings
         self._say("machi", f"starting the town; its data are in {settings.data.resolve()}")
         handed = await self._hand_out()
-        waiting = asyncio.create_task(self._start_all(patient(settings), handed))
-        try:
-            await self._start_all([*servers(settings), *independent(settings)], handed)
-            await self._plant(handed)
-            if settings.devices:
-                write_account(settings.data, settings.cloud_port)
-            await asyncio.gather(waiting, self._start_all(workers(settings), handed))
-            await self._start_all(services(settings), handed)
-        finally:
-            waiting.cancel()
+        first = await self._started([*servers(settings), *independent(settings)], handed)
+        waiting = await self._started(patient(settings), handed)
+        # What plants takes long to load: beside the processes, not before them (decision 0396).
+        from machi.planting import planted
+
+        await self._ready(first)
+        done = await planted(settings, None if handed is None else handed.keys["seed"])
+        self._say("machi", f"{done.created} entities planted, {done.present} were there")
+        if settings.devices:
+            write_account(settings.data, settings.cloud_port)
+        await self._ready([*waiting, *await self._started(workers(settings), handed)])
+        await self._ready(await self._started(services(settings), handed))
         took = time.monotonic() - begun
         people = await self._settle()
         for line in welcome(settings, handed, people, took):
@@ -226,38 +226,27 @@ class Supervisor:
         except IdentityError as error:
             raise DataFaulty(str(error)) from error
 
-    async def _plant(self, handed: Handed | None) -> None:
-        settings = self._settings
-        key = None if handed is None else handed.keys["seed"]
-        try:
-            async with (
-                Client(settings.broker, name="seed", key=key) as town,
-                Client(settings.broker, tenant=DRILL_TENANT, name="seed", key=key) as drill,
-            ):
-                planted = await plant(town, drill)
-                if settings.devices:
-                    await connect_light(town, settings.light_port, drill=False)
-                    await connect_light(drill, settings.light_port, drill=True)
-        except ClientError as error:
-            raise ChildFailed(
-                f"The broker does not take the town's entities: {error}",
-                remedy="The lines above marked `broker` say more.",
-            ) from error
-        self._say("machi", f"{planted.created} entities planted, {planted.present} were there")
+    async def _started(self, roles: list[Role], handed: Handed | None) -> list[Child]:
+        """Start processes, each with the keys it is handed."""
+        children = []
+        for role in roles:
+            child = Child(role if handed is None else handed.to(role), self._say)
+            self._children[role.name] = child
+            await child.start()
+            children.append(child)
+        return children
 
-    async def _start_all(self, roles: list[Role], handed: Handed | None) -> None:
-        ready = roles if handed is None else [handed.to(role) for role in roles]
-        starts = [asyncio.create_task(self._start(role)) for role in ready]
+    async def _ready(self, children: list[Child]) -> None:
+        """Wait until all are ready; from then on they are kept. Raises ChildFailed."""
+        waits = [asyncio.create_task(self._wait(child)) for child in children]
         try:
-            await asyncio.gather(*starts)
+            await asyncio.gather(*waits)
         finally:
-            for start in starts:
-                start.cancel()
+            for wait in waits:
+                wait.cancel()
 
-    async def _start(self, role: Role) -> None:
-        child = Child(role, self._say)
-        self._children[role.name] = child
-        await child.start()
+    async def _wait(self, child: Child) -> None:
+        role = child.role
         ended = asyncio.create_task(child.wait())
         ready = asyncio.create_task(child.ready.wait())
         done, _ = await asyncio.wait(

@@ -1,10 +1,9 @@
-"""The town's simulated lights: where they listen, and the entities told so."""
+"""The town's simulated lights: where they listen, and what their entities say of it."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from broker.client import Client, value
 from machi.seed.parts import urn
 
 HOST: Final = "127.0.0.1"
@@ -33,12 +32,3 @@ def addressing(first: int, *, drill: bool) -> dict[str, Any]:
         "port": port,
         "readBack": f"http://{HOST}:{port}",
     }
-
-
-async def connect_light(client: Client, first: int, *, drill: bool) -> None:
-    """Tell the bridge light's entity where its simulated fixtures are; a real one is left."""
-    present = value(await client.retrieve(LIGHT), "addressing")
-    wanted = addressing(first, drill=drill)
-    if present == wanted or (present is not None and not present.get("simulated")):
-        return
-    await client.append(LIGHT, {"addressing": {"type": "JsonProperty", "json": wanted}})

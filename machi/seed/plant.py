@@ -20,6 +20,7 @@ from broker.client import (
 )
 from machi.seed import flow
 from machi.seed.consent import assessment_entities, notice_entities, purpose_entities
+from machi.seed.lights import LIGHT, addressing
 from machi.seed.town import drill_entities, town_entities
 
 UNLISTED = ("FeedCursor", "SlotClaim")
@@ -61,6 +62,15 @@ async def plant(town: Client, drill: Client) -> Planted:
         done += [await _create_unseen(town, entities)]
     await set_rules(town)
     return Planted(sum(one.created for one in done), sum(one.present for one in done))
+
+
+async def connect_light(client: Client, first: int, *, drill: bool) -> None:
+    """Tell the bridge light's entity where its simulated fixtures are; a real one is left."""
+    present = value(await client.retrieve(LIGHT), "addressing")
+    wanted = addressing(first, drill=drill)
+    if present == wanted or (present is not None and not present.get("simulated")):
+        return
+    await client.append(LIGHT, {"addressing": {"type": "JsonProperty", "json": wanted}})
 
 
 async def reset_drill(drill: Client, run: str, extra: Sequence[Entity], now: datetime) -> None:

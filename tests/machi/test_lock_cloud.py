@@ -10,7 +10,8 @@ from adapters.common.access import GrantRefused
 from adapters.remotelock.account import read
 from adapters.remotelock.api import Cloud
 from machi import lock_cloud
-from machi.lock_cloud import ADAPTER, run_cloud, write_account
+from machi.lock_account import write_account
+from machi.lock_cloud import ADAPTER, run_cloud
 from machi.seed.facilities import simulated_locks
 from tests.support import free_port
 from tests.support.mqtt import background

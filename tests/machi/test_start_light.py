@@ -25,3 +25,9 @@ def test_a_process_starts_without_what_it_may_never_need(module: str) -> None:
 @pytest.mark.parametrize("module", OTHERS)
 def test_what_serves_no_pages_starts_without_templates(module: str) -> None:
     assert "jinja2" not in loaded_by(f"import {module}")
+
+
+def test_the_supervisor_starts_the_processes_before_it_loads_what_plants() -> None:
+    loaded = loaded_by("import machi.commands.up, machi.supervisor")
+    assert "machi.supervisor" in loaded
+    assert not [name for name in ("aiohttp", "broker.client", "starlette") if name in loaded]

@@ -30,9 +30,8 @@ from broker.jsonld.core import CORE_TERMS
 from broker.validation import Mode
 from machi.flood import flood_samples
 from machi.replay import Replay
-from machi.seed.lights import connect_light
 from machi.seed.parts import facts
-from machi.seed.plant import plant
+from machi.seed.plant import connect_light, plant
 from machi.seed.town import DRILL_TENANT
 from machi.seed.town import gauges as gauges_of_the_town
 from smart_data_models.offer import CONTEXT, offered
