@@ -60,10 +60,10 @@ class Handed:
     demo: str = field(repr=False)
 
     def to(self, process: Process) -> Process:
-        """Return a process that is handed its keys by its environment."""
+        """Return a process that is handed its keys by its environment too."""
         clients = HANDED.get(process.name, ())
         handed = {f"MACHI_KEY_{name.upper()}": self.keys[name] for name in clients}
-        return replace(process, environment=handed)
+        return replace(process, environment={**process.environment, **handed})
 
 
 def hand_out(data: Path) -> Handed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -30,6 +31,10 @@ CHANNELS = "channels.json"
 MAIL = "mail.json"
 """File in the data folder that names the mail server for bookings; without it no mail is sent."""
 
+HERE_ALONE = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+"""Environment of processes that call nobody but this machine: they trust no authority, and need not
+read the certificates of all of them (decision 0397)."""
+
 Say = Callable[[str, str], None]
 
 
@@ -53,16 +58,17 @@ def _broker_options(settings: TownSettings) -> tuple[str, ...]:
 def independent(settings: TownSettings) -> list[Role]:
     """Return the processes that ask the broker only when they are asked themselves.
 
-    They start beside the servers, while a processor would be idle.
+    They start beside the planting, while a processor would be idle.
     """
     where = ("--broker", settings.broker, "--port", str(settings.staff_port))
     doors = ("--adapters", str(settings.data / "adapters"))
     sign_in = ("--sign-in",) if settings.auth == "embedded" else ()
     drill = ("--drill-tenant", DRILL_TENANT)
-    roles = [Role("staff", "apps.staff", (*where, *drill, *doors, *sign_in))]
+    roles = [Role("staff", "apps.staff", (*where, *drill, *doors, *sign_in), HERE_ALONE)]
     if settings.auth == "embedded":
         port = ("--port", str(settings.consent_port))
-        roles.append(Role("consent", "apps.consent", ("--broker", settings.broker, *port)))
+        centre = ("--broker", settings.broker, *port)
+        roles.append(Role("consent", "apps.consent", centre, HERE_ALONE))
     return roles
 
 
@@ -73,7 +79,7 @@ def patient(settings: TownSettings) -> list[Role]:
     """
     port = ("--host", HOST, "--port", str(settings.portal_port))
     where = ("--broker", settings.broker, "--drill-tenant", DRILL_TENANT)
-    return [Role("portal", "apps.portal", (*where, *port))]
+    return [Role("portal", "apps.portal", (*where, *port), HERE_ALONE)]
 
 
 def workers(settings: TownSettings) -> list[Role]:
@@ -93,7 +99,7 @@ def workers(settings: TownSettings) -> list[Role]:
     if settings.devices:
         light = ("--light-port", str(settings.light_port))
         cloud = ("--cloud", str(account), "--cloud-port", str(settings.cloud_port))
-        roles.append(Role("devices", "machi.devices", (*mqtt, *light, *cloud)))
+        roles.append(Role("devices", "machi.devices", (*mqtt, *light, *cloud), HERE_ALONE))
     return roles
 
 
@@ -101,7 +107,7 @@ def services(settings: TownSettings) -> list[Role]:
     """Return what is started once the river is on the page."""
     return [
         Role("bookings", "machi.bookings", _bookings(settings)),
-        Role("kijiko", "machi.kijiko", _kijiko(settings)),
+        Role("kijiko", "machi.kijiko", _kijiko(settings), HERE_ALONE),
     ]
 
 
@@ -191,18 +197,19 @@ class Supervisor:
         settings = self._settings
         self._say("machi", f"starting the town; its data are in {settings.data.resolve()}")
         handed = await self._hand_out()
-        first = await self._started([*servers(settings), *independent(settings)], handed)
-        waiting = await self._started(patient(settings), handed)
+        first = await self._started(servers(settings), handed)
+        page = await self._started(patient(settings), handed)
         # What plants takes long to load: beside the processes, not before them (decision 0396).
         from machi.planting import planted
 
         await self._ready(first)
+        beside = await self._started(independent(settings), handed)
         done = await planted(settings, None if handed is None else handed.keys["seed"])
         self._say("machi", f"{done.created} entities planted, {done.present} were there")
         if settings.devices:
             write_account(settings.data, settings.cloud_port)
-        await self._ready([*waiting, *await self._started(workers(settings), handed)])
-        await self._ready(await self._started(services(settings), handed))
+        await self._ready([*page, *await self._started(workers(settings), handed)])
+        await self._ready([*beside, *await self._started(services(settings), handed)])
         took = time.monotonic() - begun
         people = await self._settle()
         for line in welcome(settings, handed, people, took):

@@ -44,20 +44,19 @@ class Planted:
 async def plant(town: Client, drill: Client) -> Planted:
     """Create what is missing of the town and of its drill tenant, and yesterday's walkers.
 
-    The apps' own memory is in no list of the town's types. The ledger's types get their rules last:
-    from then on only the Kijiko app writes them.
+    The apps' own memory is in no list of the town's types. The drill's tenant comes into being
+    after the town's entities: the portal waits for it, and then shows a town. The ledger's types
+    get their rules last: from then on only the Kijiko app writes them.
     """
-    for client in (town, drill):
-        for name in UNLISTED:
-            await client.set_type_rules(name, {"unlisted": True})
     now = datetime.now(UTC)
-    parts = [
-        (town, town_entities()),
-        (town, [*assessment_entities(now), *notice_entities()]),
-        (town, [one for one in purpose_entities() if one["id"] != flow.PURPOSE]),
-        (drill, drill_entities(FIRST_RUN)),
+    purposes = [one for one in purpose_entities() if one["id"] != flow.PURPOSE]
+    await _unlist(town)
+    done = [
+        await _create_missing(town, entities)
+        for entities in (town_entities(), [*assessment_entities(now), *notice_entities()], purposes)
     ]
-    done = [await _create_missing(client, entities) for client, entities in parts]
+    await _unlist(drill)
+    done += [await _create_missing(drill, drill_entities(FIRST_RUN))]
     for entities in flow.in_order(now):
         done += [await _create_unseen(town, entities)]
     await set_rules(town)
@@ -96,6 +95,11 @@ async def reset_drill(drill: Client, run: str, extra: Sequence[Entity], now: dat
         issued = []
     operations += [{"op": "delete", "id": entity["id"]} for entity in issued]
     await drill.transactions(operations, idempotency_key=f"drill-{run}")
+
+
+async def _unlist(client: Client) -> None:
+    for name in UNLISTED:
+        await client.set_type_rules(name, {"unlisted": True})
 
 
 async def _create_missing(client: Client, entities: list[Entity], tries: int = 3) -> Planted:

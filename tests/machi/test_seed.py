@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from broker.client import Client, Entity, value
+from broker.client import Client, Entity, NotFound, value
 from consent.transform.counts import PUBLIC
 from machi.seed import flow
 from machi.seed.parts import facts
@@ -129,6 +129,30 @@ async def test_planting_again_leaves_what_was_changed_and_looks_for_nothing_else
         assert value(await town.retrieve(LIGHT), "mode") == "manual"
         assert asked
         assert all(asked)
+
+
+async def test_drill_which_the_page_waits_for_is_there_only_when_the_town_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rules, seen = Client.set_type_rules, []
+
+    async def noted(client: Client, *given: Any, **more: Any) -> Any:
+        if client.tenant:
+            seen.append(len(await town.query(type="EvacuationShelter")))
+        return await rules(client, *given, **more)
+
+    monkeypatch.setattr(Client, "set_type_rules", noted)
+    async with (
+        live_broker(tmp_path) as url,
+        Client(url) as town,
+        Client(url, tenant="drill") as drill,
+    ):
+        with pytest.raises(NotFound):
+            await drill.types()
+        await plant(town, drill)
+        shelters = len(await town.query(type="EvacuationShelter"))
+    assert shelters
+    assert set(seen) == {shelters}
 
 
 async def test_town_planted_without_the_pinned_context_is_planted_anew_in_its_terms(
