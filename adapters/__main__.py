@@ -99,6 +99,7 @@ def main() -> None:
     """Run until stopped. Ends with code 1 and the reason where an adapter cannot run."""
     names, given = settings()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    code = 0
     with contextlib.suppress(KeyboardInterrupt):
         try:
             asyncio.run(serve(names, given))
@@ -107,7 +108,9 @@ def main() -> None:
         except* CannotRun as faults:
             for fault in _leaves(faults):
                 log.error("%s", fault)
-            sys.exit(1)
+            # Raised here, SystemExit comes out in a group of its own on Python before 3.11.3.
+            code = 1
+    sys.exit(code)
 
 
 def _leaves(group: BaseExceptionGroup[CannotRun]) -> Iterator[BaseException]:
