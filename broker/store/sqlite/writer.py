@@ -341,9 +341,11 @@ class _Disk:
         """Carry the log into the file as far as no reader needs it; what is left comes later."""
         try:
             self._connection.wal_checkpoint()
-        except apsw.Error as error:
-            if not isinstance(error, apsw.BusyError):
-                log.warning("the log was not carried into the file: %s", error)
+        except apsw.BusyError:
+            log.debug("another process carries the log into the file")
+        except Exception as error:
+            # Whatever it is: a thread that ended would leave all who write waiting.
+            log.warning("the log was not carried into the file: %s", error)
 
 
 def _tell(done: asyncio.Future[None], error: Exception | None) -> None:
