@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import time
@@ -189,8 +188,8 @@ class Supervisor:
         finally:
             up.cancel()
             stopped.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ChildFailed):
-                await up
+            # Whatever it failed of, what was started is stopped.
+            await asyncio.gather(up, return_exceptions=True)
             await self._bring_down()
 
     async def _bring_up(self, begun: float) -> None:

@@ -17,6 +17,7 @@ from broker.store.sqlite.connection import DATA_FILE, connect
 from broker.store.sqlite.maintenance import check
 from tests.broker.store.faulty_disk import NAME, FaultyDisk
 from tests.broker.store.helpers import create, entity, prop, replace
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -208,7 +209,7 @@ async def test_a_write_is_answered_before_its_log_is_carried_into_the_file_and_t
     await store.open()
     carried = Event()
     disk.before_file = carried.wait
-    await create(store, entity("urn:a"))
+    await asyncio.wait_for(create(store, entity("urn:a")), PATIENCE)
     following = asyncio.create_task(create(store, entity("urn:b")))
     while not store.count()["queue"]:
         await asyncio.sleep(0)
