@@ -206,13 +206,22 @@ class Supervisor:
         done = await planted(settings, None if handed is None else handed.keys["seed"])
         self._say("machi", f"{done.created} entities planted, {done.present} were there")
         if settings.devices:
-            write_account(settings.data, settings.cloud_port)
+            self._write_account()
         await self._ready([*page, *await self._started(workers(settings), handed)])
         await self._ready([*beside, *await self._started(services(settings), handed)])
         took = time.monotonic() - begun
         people = await self._settle()
         for line in welcome(settings, handed, people, took):
             self._say("machi", line)
+
+    def _write_account(self) -> None:
+        settings = self._settings
+        try:
+            write_account(settings.data, settings.cloud_port)
+        except OSError as error:
+            raise DataFaulty(
+                f"The account at the simulated cloud of locks cannot be written: {error}"
+            ) from error
 
     async def _hand_out(self) -> Handed | None:
         """Return the keys of the town's processes, None where nobody needs any."""

@@ -57,7 +57,9 @@ def equip(app: Starlette) -> None:
 
 async def _refused(request: Request, error: Exception) -> HTMLResponse:
     assert isinstance(error, HTTPException)
-    return trouble(error.status_code, language_of(request))
+    page = trouble(error.status_code, language_of(request))
+    page.headers.update(error.headers or {})
+    return page
 
 
 async def _failed(request: Request, error: Exception) -> HTMLResponse:

@@ -50,6 +50,13 @@ async def test_trouble_is_told_on_a_page_that_keeps_the_rules(
     assert "secret" not in text
 
 
+async def test_a_method_that_a_page_does_not_know_is_answered_with_those_it_knows(
+    session: aiohttp.ClientSession,
+):
+    async with session.delete("/fails") as answer:
+        assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+
+
 def test_both_languages_have_the_same_words():
     assert set(TEXTS["ja"]) == set(TEXTS["en"])
 

@@ -8,7 +8,10 @@ import pytest
 
 from machi import planting, supervisor
 from machi.access import Handed
+from machi.errors import DataFaulty
+from machi.lock_account import FILE
 from machi.process import Child, Role
+from machi.seed.plant import Planted
 from machi.settings import TownSettings
 from machi.supervisor import (
     HERE_ALONE,
@@ -51,22 +54,41 @@ async def test_a_process_on_its_own_knows_no_authority() -> None:
     assert said[0] == "0"
 
 
-async def test_what_was_started_is_stopped_whatever_ends_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def full(*given: Any) -> None:
-        raise OSError("on purpose")
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TownSettings:
+    """Return the settings of a town of one process, without any entities."""
 
-    said: list[tuple[str, str]] = []
+    async def none(*given: Any) -> Planted:
+        return Planted(0, 0)
+
     wait = "import signal; print('ready: it waits'); signal.pause()"
     waiting = Role("waiting", "timeit", ("-n", "1", "-r", "1", wait))
-    monkeypatch.setattr(planting, "planted", full)
+    monkeypatch.setattr(planting, "planted", none)
     monkeypatch.setattr(supervisor, "require_free", lambda *given: None)
     monkeypatch.setattr(supervisor, "servers", lambda settings: [waiting])
     monkeypatch.setattr(supervisor, "patient", lambda settings: [])
     monkeypatch.setattr(supervisor, "independent", lambda settings: [])
-    town = Supervisor(TownSettings(data=tmp_path, auth="off"), lambda *line: said.append(line))
-    with pytest.raises(OSError, match="on purpose"):
+    return TownSettings(data=tmp_path, auth="off")
+
+
+async def test_what_was_started_is_stopped_whatever_ends_the_start(
+    small: TownSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*given: Any) -> Planted:
+        raise RuntimeError("on purpose")
+
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr(planting, "planted", broken)
+    town = Supervisor(small, lambda *line: said.append(line))
+    with pytest.raises(RuntimeError, match="on purpose"):
         await asyncio.wait_for(town.run(), PATIENCE)
     assert ("waiting", "ready: it waits") in said
     assert said[-1] == ("machi", "stopped")
+
+
+async def test_an_account_that_cannot_be_written_is_told_as_a_fault_of_the_data_folder(
+    small: TownSettings,
+) -> None:
+    (small.data / FILE).mkdir()
+    with pytest.raises(DataFaulty, match=FILE):
+        await asyncio.wait_for(Supervisor(small, lambda *line: None).run(), PATIENCE)
