@@ -14,7 +14,7 @@ import orjson
 
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.moving import Many
-from broker.store.sqlite.waiting import Row
+from broker.store.sqlite.pending import Row
 
 BITS: Final = 20
 """Of a box's number, those that are its own."""

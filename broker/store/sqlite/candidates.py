@@ -11,8 +11,7 @@ import orjson
 from broker.query.plan import GeoTerm, IndexTerm
 from broker.store.sqlite.boxes import OWNERS
 from broker.store.sqlite.index import MANY, number_key
-from broker.store.sqlite.pending import Pending
-from broker.store.sqlite.waiting import table_of
+from broker.store.sqlite.pending import Pending, table_of
 
 TABLES = {"num": "anum", "txt": "atxt"}
 

@@ -24,10 +24,9 @@ from broker.store.sqlite.conditions import Conditions
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Pairs
-from broker.store.sqlite.pending import Pending
+from broker.store.sqlite.pending import Pending, holds, table_of
+from broker.store.sqlite.pending import Row as Waiting
 from broker.store.sqlite.plan import Row, documents
-from broker.store.sqlite.waiting import Row as Waiting
-from broker.store.sqlite.waiting import holds, table_of
 from broker.store.sqlite.walk import Met
 
 Read: TypeAlias = Callable[[Budget], tuple[list[Row], int | None]]

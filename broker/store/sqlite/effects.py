@@ -10,37 +10,26 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from broker.store.contract import Committed
-from broker.store.sqlite.exchanged import Exchanged
 from broker.store.sqlite.names import Undo
-from broker.store.sqlite.waiting import Row
+from broker.store.sqlite.pending import Row
 
-Mark: TypeAlias = tuple[int, int, int, int, int, int]
+Mark: TypeAlias = tuple[int, int, int, int, int]
 """A place in the effects of a group, between two units of work: how many there were till then of
-`undo`, `publish`, `counts`, `committed`, `rows` and `exchanged`.
+`undo`, `publish`, `counts`, `committed` and `rows`.
 """
 
-START: Final[Mark] = (0, 0, 0, 0, 0, 0)
+START: Final[Mark] = (0, 0, 0, 0, 0)
 
 
 class Effects:
     """The effects of the group in the open transaction; units of work add to them in turn.
 
-    `counts` are differences by (tenant, type), `rows` those of the index, `exchanged` what more
-    rows are made of,
+    `counts` are differences by (tenant, type), `rows` those of the index,
     `documents` entities after updates as they are stored, by change, where what was `committed`
     does not tell; `before` the change before the group.
     """
 
-    __slots__ = (
-        "before",
-        "committed",
-        "counts",
-        "documents",
-        "exchanged",
-        "publish",
-        "rows",
-        "undo",
-    )
+    __slots__ = ("before", "committed", "counts", "documents", "publish", "rows", "undo")
 
     def __init__(self, seq: int) -> None:
         """Begin a group after change `seq`."""
@@ -51,7 +40,6 @@ class Effects:
         self.committed: list[Committed] = []
         self.documents: dict[int, bytes] = {}
         self.rows: list[Row] = []
-        self.exchanged: list[Exchanged] = []
 
     @property
     def seq(self) -> int:
@@ -68,7 +56,6 @@ class Effects:
             self.counts,
             self.committed,
             self.rows,
-            self.exchanged,
         )
         for part, length in zip(parts, mark, strict=True):
             del part[length:]

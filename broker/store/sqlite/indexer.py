@@ -22,10 +22,10 @@ from broker.store.sqlite.index import (
     target,
     terms,
 )
-from broker.store.sqlite.moving import write_blocks, write_values
+from broker.store.sqlite.moving import write_values
 from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
-from broker.store.sqlite.waiting import BOXES, NUMBERS, TABLES, TEXTS, Block, Key, Row
+from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, TEXTS, Key, Row
 
 Instances: TypeAlias = dict[str, Instance]
 
@@ -336,13 +336,11 @@ class Indexer:
         for row in rows:
             self.bring(row[5], (row,))
 
-    def bring(self, key: Key, rows: Sequence[Row], blocks: Sequence[Block] = ()) -> None:
-        """Bring rows of one attribute, oldest first, or blocks of them into their table."""
+    def bring(self, key: Key, rows: Sequence[Row]) -> None:
+        """Bring rows of one attribute, oldest first, into their table."""
         table, path = key
         if table == BOXES:
             write_boxes(self.run, self._many, path, rows)
-        elif blocks:
-            write_blocks(self._many, TABLES[table], path, blocks)
         else:
             write_values(self._many, TABLES[table], path, rows)
 

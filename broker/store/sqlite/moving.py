@@ -1,6 +1,6 @@
 """Bringing index rows that waited into the file; the last word on each counts.
 
-Rows are of one attribute, oldest first (`broker.store.sqlite.waiting.Row`). To bring the same rows
+Rows are of one attribute, oldest first (`broker.store.sqlite.pending.Row`). To bring the same rows
 again changes nothing.
 """
 
@@ -11,7 +11,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
-from broker.store.sqlite.waiting import Block, Row
+from broker.store.sqlite.pending import Row
 
 Many: TypeAlias = Callable[..., Any]
 """The `executemany` of a cursor."""
@@ -35,35 +35,15 @@ def write_values(many: Many, table: str, path: int, rows: Sequence[Row]) -> None
     types = set(map(_TYPE, rows))
     for nid in sorted(types):
         own = rows if len(types) == 1 else [row for row in rows if row[2] == nid]
-        _write(many, table, (nid, path), *_last(own))
-
-
-def write_blocks(many: Many, table: str, path: int, blocks: Sequence[Block]) -> None:
-    """Bring blocks of one attribute, as `write_values` does their rows."""
-    nid, eids = blocks[0].nid, [*chain.from_iterable(block.eids for block in blocks)]
-    if any(block.nid != nid for block in blocks) or len(set(eids)) < len(eids):
-        write_values(many, table, path, [row for block in blocks for row in block.rows()])
-        return
-    lost = chain.from_iterable(block.lost for block in blocks)
-    gained = chain.from_iterable(block.gained for block in blocks)
-    gone = sorted(zip(lost, eids, strict=True), key=_VALUE)
-    there = sorted(zip(gained, eids, strict=True), key=_VALUE)
-    _write(many, table, (nid, path), gone, there)
-
-
-def _write(
-    many: Many, table: str, of: tuple[int, int], gone: Iterable[Pair], there: Iterable[Pair]
-) -> None:
-    """Delete and insert rows of a type and path."""
-    nid, path = of
-    where = f"type = {nid} AND path = {path} AND value = ? AND eid = ?"
-    many(f"DELETE FROM {table} WHERE {where}", gone)
-    insert, row = f"INSERT OR IGNORE INTO {table} VALUES ", f"({nid}, {path}, ?, ?)"
-    flat, size = list(chain.from_iterable(there)), 2 * TOGETHER
-    full = len(flat) // size * size
-    parts = [flat[start : start + size] for start in range(0, full, size)]
-    many(insert + ", ".join([row] * TOGETHER), parts)
-    many(insert + row, [flat[start : start + 2] for start in range(full, len(flat), 2)])
+        gone, there = _last(own)
+        where = f"type = {nid} AND path = {path} AND value = ? AND eid = ?"
+        many(f"DELETE FROM {table} WHERE {where}", gone)
+        insert, row = f"INSERT OR IGNORE INTO {table} VALUES ", f"({nid}, {path}, ?, ?)"
+        flat, size = list(chain.from_iterable(there)), 2 * TOGETHER
+        full = len(flat) // size * size
+        parts = [flat[start : start + size] for start in range(0, full, size)]
+        many(insert + ", ".join([row] * TOGETHER), parts)
+        many(insert + row, [flat[start : start + 2] for start in range(full, len(flat), 2)])
 
 
 def _last(rows: Sequence[Row]) -> tuple[Iterable[Pair], Iterable[Pair]]:

@@ -15,7 +15,7 @@ import apsw
 from broker.errors import BadRequestData
 from broker.store.refusals import nonexistent
 from broker.store.sqlite.connection import runner
-from broker.store.sqlite.waiting import Key
+from broker.store.sqlite.pending import Key
 
 MOST_NAMES: Final = 1 << 22
 """Names in a data file: more could not be told apart in the tree of boxes."""

@@ -31,9 +31,8 @@ from broker.store.sqlite.costs import (
 from broker.store.sqlite.entering import ALL_TYPES
 from broker.store.sqlite.hops import Hop, relationships
 from broker.store.sqlite.pairs import Pairs
-from broker.store.sqlite.pending import Pending
+from broker.store.sqlite.pending import NUMBERS, TEXTS, Pending, table_of
 from broker.store.sqlite.probing import Probing
-from broker.store.sqlite.waiting import NUMBERS, TEXTS, table_of
 from broker.store.sqlite.walk import Met, Walk
 
 Row: TypeAlias = tuple[str, int, bytes] | Record

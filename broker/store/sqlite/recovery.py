@@ -14,8 +14,7 @@ from broker.store.sqlite.feed import COLUMNS, to_change
 from broker.store.sqlite.indexer import Indexer, Known
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Indexed
-from broker.store.sqlite.pending import Pending
-from broker.store.sqlite.waiting import Row
+from broker.store.sqlite.pending import Pending, Row
 
 
 def recover(connection: apsw.Connection, indexed: Indexed | None) -> int:

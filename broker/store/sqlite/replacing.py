@@ -27,7 +27,6 @@ from broker.store.sqlite.documents import (
     stamped_lines,
 )
 from broker.store.sqlite.effects import Effects
-from broker.store.sqlite.exchanged import columns_of, note
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.names import WriterNames
 from broker.store.sqlite.session import CHANGE, LOAD, UPDATE
@@ -84,7 +83,7 @@ class Replacing:
         exchange = _exchanged(before, entity, names, stamp)
         if exchange is None:
             return None
-        lines = exchange.lines
+        lines, old, new = exchange
         attrs, then = entity["attrs"], before["modifiedAt"]
         before["attrs"] = lost = StoredAttributes(document, head + len(OPEN), names)
         gained = StampedAttributes(attrs, now)
@@ -100,7 +99,7 @@ class Replacing:
         self._run(CHANGE, (*about, b"{%b%b" % (is_, body), b"{%b%b" % (was, document[head:])))
         effects.documents[seq] = written
         names.undo = effects.undo
-        self._index(eid, entity["type"], [*attrs], exchange, names, seq, effects)
+        effects.rows += self._indexer.exchange(eid, entity["type"], attrs, old, new, names, seq)
         change = Change(
             *(seq, town.name, entity_id, version, _UPDATE, now),
             {"modifiedAt": now, "attrs": gained},
@@ -108,28 +107,6 @@ class Replacing:
         )
         effects.committed.append(Committed(change, before, after))
         return False
-
-    def _index(
-        self,
-        eid: int,
-        types: list[str],
-        attributes: list[str],
-        exchange: _Exchange,
-        names: WriterNames,
-        seq: int,
-        effects: Effects,
-    ) -> None:
-        """Let the index rows of an exchange wait to be made, or to be written."""
-        _, old, new = exchange
-        columns = columns_of(names.columns.get(tuple(types)), attributes)
-        if columns:
-            noted, others = note(columns, eid, seq, old, new)
-            effects.exchanged.append(noted)
-            if not others:
-                return
-            attributes = [attributes[n] for n in others]
-            old, new = [old[n] for n in others], [new[n] for n in others]
-        effects.rows += self._indexer.exchange(eid, types, attributes, old, new, names, seq)
 
 
 def _exchanged(

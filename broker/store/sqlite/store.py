@@ -45,7 +45,6 @@ from broker.store.sqlite.due import select_due
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.entering import ALL_TYPES, Entering
 from broker.store.sqlite.errors import UnusableFolder
-from broker.store.sqlite.exchanged import blocks
 from broker.store.sqlite.explain import Observed
 from broker.store.sqlite.forgetter import Forgetter
 from broker.store.sqlite.history import SqliteHistory
@@ -458,8 +457,6 @@ class SqliteStore:
         """Write the counters of a group, let its index rows wait, and foretell its changes."""
         effects.undo.append(self._pending.mark())
         self._pending.add(effects.rows)
-        for block in blocks(effects.exchanged):
-            self._pending.extend(block)
         self._connection.executemany(
             "INSERT INTO counter VALUES (?1, ?2, ?3) "
             "ON CONFLICT (tid, type) DO UPDATE SET n = n + ?3",

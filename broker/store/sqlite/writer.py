@@ -251,7 +251,6 @@ class Writer:
             len(effects.counts),
             len(effects.committed),
             len(effects.rows),
-            len(effects.exchanged),
         )
         try:
             job.result = job.task(effects)

@@ -4,8 +4,8 @@ import apsw
 import pytest
 
 from broker.store.sqlite.boxes import BITS, MOST, OWNERS, write_boxes
+from broker.store.sqlite.pending import BOXES, Row
 from broker.store.sqlite.schema import MIGRATIONS, migrate
-from broker.store.sqlite.waiting import BOXES, Row
 
 WORLD = (180, -180, 90, -90)
 BEFORE = 9

@@ -15,9 +15,8 @@ from broker.store.sqlite.index import MANY
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.maintenance import check
 from broker.store.sqlite.moving import write_values
-from broker.store.sqlite.pending import Pending
+from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, Pending, Row
 from broker.store.sqlite.schema import migrate
-from broker.store.sqlite.waiting import BOXES, NUMBERS, TABLES, Block, Key, Row
 from tests.broker.store.helpers import create, entity, point, prop
 
 TYPE, PATH = 1, 2
@@ -101,7 +100,7 @@ def test_the_last_word_on_a_row_comes_into_the_file(steps: Any, size: int) -> No
         )
         many = connection.cursor().executemany
 
-        def bring(key: Key, rows: Sequence[Row], blocks: Sequence[Block]) -> None:
+        def bring(key: pending.Key, rows: Sequence[Row]) -> None:
             write_values(many, TABLES[key[0]], key[1], rows)
 
         kept = waiting(steps)
@@ -117,88 +116,6 @@ def test_the_last_word_on_a_row_comes_into_the_file(steps: Any, size: int) -> No
         expected[value, eid] = value is not None
     stored = set(connection.execute("SELECT value, eid FROM anum"))
     assert stored == {row for row, added in expected.items() if added}
-
-
-SWAPS = st.lists(st.tuples(VALUES, VALUES, st.integers(1, 4)), min_size=1, max_size=4)
-GROUPS = st.lists(st.tuples(st.booleans(), SWAPS), max_size=6)
-"""Commits, each of rows, or of a block of them: values that entities lose and get."""
-
-
-def in_blocks(groups: Any) -> tuple[Pending, Pending]:
-    """Return the same rows twice: blocks of them where a group asks for it, and rows only."""
-    mixed, plain, seq = Pending(0), Pending(0), 0
-    for whole, swaps in groups:
-        seqs = range(seq + 1, seq + 1 + len(swaps))
-        seq += len(swaps)
-        lost, gained, eids = zip(*swaps, strict=True)
-        block = Block((NUMBERS, PATH), TYPE, eids, seqs, lost, gained)
-        plain.add(block.rows())
-        if whole:
-            mixed.extend(block)
-        else:
-            mixed.add(block.rows())
-    return mixed, plain
-
-
-@given(GROUPS, TERMS)
-def test_readers_find_in_blocks_what_they_find_in_rows(groups: Any, term: IndexTerm) -> None:
-    mixed, plain = in_blocks(groups)
-    assert mixed.rows == plain.rows
-    copied = mixed.copy([(NUMBERS, PATH)])
-    for kept in (mixed, copied):
-        assert kept.find(term, PATH) == plain.find(term, PATH)
-        assert kept.within(term, PATH, TYPE) == plain.within(term, PATH, TYPE)
-        assert kept.newest(NUMBERS, PATH) == plain.newest(NUMBERS, PATH)
-
-
-@given(GROUPS, GROUPS, TERMS, st.booleans())
-def test_blocks_that_are_taken_back_were_never_there(
-    before: Any, after: Any, term: IndexTerm, read: bool
-) -> None:
-    kept, plain = in_blocks(before)
-    if read:
-        kept.find(term, PATH)
-    take_back = kept.mark()
-    for _, swaps in after:
-        lost, gained, eids = zip(*swaps, strict=True)
-        seqs = range(1000, 1000 + len(swaps))
-        kept.extend(Block((NUMBERS, PATH), TYPE, eids, seqs, lost, gained))
-    take_back()
-    assert kept.rows == plain.rows
-    assert kept.find(term, PATH) == plain.find(term, PATH)
-
-
-@given(GROUPS, TERMS, st.integers(1, 4), st.booleans())
-def test_blocks_come_into_the_file_as_rows_do(
-    groups: Any, term: IndexTerm, size: int, read: bool
-) -> None:
-    stored = []
-    for kept in in_blocks(groups):
-        connection = apsw.Connection("")
-        migrate(connection)
-        indexer = Indexer(connection, None)
-        newest = sum(len(swaps) for _, swaps in groups)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pending, "SLICE", size)
-            while kept.rows:
-                indexed, forget = kept.move(indexer.bring, newest)
-                if read:
-                    kept.find(term, PATH)
-                forget()
-                assert kept.indexed == indexed
-        assert not groups or kept.indexed == newest
-        stored.append(sorted(connection.execute("SELECT * FROM anum").fetchall()))
-    assert stored[0] == stored[1]
-
-
-def test_a_block_joins_rows_of_its_commit_in_the_order_of_changes() -> None:
-    kept = Pending(0)
-    kept.add(rows(2, 10, 20, eid=7))
-    kept.extend(Block((NUMBERS, PATH), TYPE, (7, 8, 7), (1, 3, 4), (5, 5, 20), (10, 6, 30)))
-    brought: list[Row] = []
-    kept.move(lambda key, rows, blocks: brought.extend(rows), 4)
-    assert [row[4] for row in brought] == [1, 2, 3, 4]
-    assert kept.newest(NUMBERS, PATH)[7][0] == 30
 
 
 async def test_rows_come_into_the_file_once_they_are_many(
