@@ -220,7 +220,8 @@ class Supervisor:
             write_account(settings.data, settings.cloud_port)
         except OSError as error:
             raise DataFaulty(
-                f"The account at the simulated cloud of locks cannot be written: {error}"
+                f"The account at the simulated cloud of locks cannot be written ({error}): "
+                "make room there, and let this user write in the folder."
             ) from error
 
     async def _hand_out(self) -> Handed | None:
