@@ -94,6 +94,7 @@ examples:
   python -m bench                          everything, about 8 minutes, writes bench/REPORT.md
   python -m bench --quick                  everything in short, about 2 minutes, prints only
   python -m bench retrieve --rounds 3      one operation, prints only
+  python -m bench.in_turns ../before .     batches by the code of two checkouts, in turns
 """
 
 
