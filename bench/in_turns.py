@@ -1,8 +1,8 @@
 """Batches by the code of several checkouts: `python -m bench.in_turns BEFORE AFTER`.
 
 A machine shared with others is twice as fast in one minute as in the next. So each checkout has a
-broker of its own, they run the same batches in turns, and what is told is how they compare within
-the same minute. All run with the packages of this environment.
+broker of its own, they run the same batches in turns of some seconds, and what is told is how they
+compare within a round. All run with the packages of this environment, and know `OPTIONS`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from tests.support.server import HOST, Server, ServerFailed
 
 OPTIONS = ("--auth", "off", "--no-history")
 GENERATIONS = 2
+"""Values of the entities that take the place of each other."""
+
 PART = 5
 """Batches of new entities in a turn."""
 
@@ -121,19 +123,18 @@ def main() -> None:
         description="Upsert the same batches of 1,000 entities by the code of several checkouts.",
         epilog="example: git worktree add ../before HEAD~1 && python -m bench.in_turns ../before .",
     )
-    parser.add_argument(
-        "checkouts",
-        nargs="+",
-        type=Path,
-        help="folders with the source; the first is what others are held against",
-    )
+    parser.add_argument("before", type=Path, help="the source the others are held against")
+    parser.add_argument("after", nargs="+", type=Path, help="another folder with the source")
     parser.add_argument("--rounds", type=int, default=7, help="of existing entities (default 7)")
     options = parser.parse_args()
-    for checkout in options.checkouts:
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds} is none: name 1 or more.")
+    checkouts = [options.before, *options.after]
+    for checkout in checkouts:
         if not (checkout / "broker").is_dir():
             parser.error(f"{checkout} holds no source of Machi: name a checkout.")
     try:
-        with brokers(options.checkouts) as (arms, bodies):
+        with brokers(checkouts) as (arms, bodies):
             compare(arms, bodies, options.rounds)
             print(summary(arms))
     except (RequestFailed, ServerFailed) as error:
