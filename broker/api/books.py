@@ -24,7 +24,8 @@ async def books(broker: Broker, request: Request) -> Response:
     For administrators: counts tell of changes that a guard may hide.
     """
     broker.guard.allow(request.caller, request.tenant, Action.ADMINISTER, None)
-    limit, offset, _ = paging.window(request.query, broker.settings.max_limit, "subscriptions")
+    most = broker.settings.max_limit
+    limit, offset, counted = paging.window(request.query, most, "subscriptions")
     outbox = broker.store.outbox
     named = request.query.get("subscriptionId")
     if named is not None:
@@ -39,6 +40,8 @@ async def books(broker: Broker, request: Request) -> Response:
         "subscriptions": [account(broker, stored) for stored in found],
     }
     response = json_response(told)
+    if counted:
+        response.headers.append((b"ngsild-results-count", str(total).encode()))
     response.headers += paging.links(request, JSON, limit, offset, offset + limit < total)
     return response
 

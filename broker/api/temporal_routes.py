@@ -52,6 +52,11 @@ OPTIONS = Param(
     "options", "Comma-separated: a representation as in `format`, and `sysAttrs`.",
     example="temporalValues",
 )  # fmt: skip
+ORDER_BY = Param(
+    "orderBy",
+    "History is ordered by id only (§5.7.4.4), upwards or downwards; `collation` changes nothing.",
+    {"type": "string", "enum": ["id", "id;asc", "id;desc"]},
+)
 _MAPS = (params.ENTITY_MAP, params.ENTITY_MAP_LIFETIME)
 _RANGE = (TIMEREL, TIME_AT, END_TIME_AT, TIME_PROPERTY, LAST_N)
 _SHOWN = (
@@ -70,7 +75,7 @@ TEMPORAL = [
         query=(
             params.TYPE, params.ID, params.ID_PATTERN, params.ATTRS, params.Q, params.GEOREL,
             params.GEOMETRY, params.COORDINATES, params.GEOPROPERTY, params.SCOPE_Q, params.CSF,
-            params.EXPAND_VALUES, params.JSON_KEYS, *_RANGE, *_SHOWN, params.ORDER_BY,
+            params.EXPAND_VALUES, params.JSON_KEYS, *_RANGE, *_SHOWN, ORDER_BY,
             params.COLLATION, params.LIMIT, params.OFFSET, params.COUNT, params.SPLIT_ENTITIES,
             *_MAPS,
         ),

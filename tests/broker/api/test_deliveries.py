@@ -185,6 +185,13 @@ async def test_the_books_account_for_every_notification(town: Town) -> None:
     assert (await town.client.get(f"{BOOKS}?subscriptionId={S}")).json() == account
 
 
+async def test_the_subscriptions_of_the_books_are_counted_where_asked(town: Town) -> None:
+    await town.dead(1)
+    told = await town.client.get(f"{BOOKS}?count=true&limit=0")
+    assert (told.header("ngsild-results-count"), told.json()["subscriptions"]) == ("1", [])
+    assert (await town.client.get(BOOKS)).header("ngsild-results-count") is None
+
+
 async def test_metrics_tell_the_balance_and_the_oldest_that_waits(town: Town) -> None:
     town.receiver.reply = answer(503)
     await town.subscribe()
