@@ -3,7 +3,8 @@
 A page holds pairs of code blocks: ```http with a request line, headers and a body, then ```http
 with a status line, headers that must be there, and a body. In what is expected, `…` stands for
 any text, a member `"…"` for further members, an item `"…"` for further items, and `{{name}}` for
-a text that later requests may use.
+a text that later requests may use. The body of an event stream is what its first events are, each
+as `event:`, `id:` where that is to be compared, and `data:`.
 """
 
 from __future__ import annotations
