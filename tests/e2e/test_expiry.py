@@ -7,8 +7,12 @@ from typing import Any
 
 import requests
 
+from tests.support.crowding import crowding
 from tests.support.patience import PATIENCE
 from tests.support.server import Server, broker
+
+LONGEST = 2.0
+"""Seconds after its time that something may be there, on a machine with nothing else to do."""
 
 
 def after(seconds: float) -> str:
@@ -43,6 +47,17 @@ def test_what_expires_is_gone_and_what_does_not_is_left(tmp_path: Path) -> None:
         left = requests.get(f"{part}?format=simplified", timeout=PATIENCE).json()
         assert left.keys() == {"id", "type", "name"}
         assert requests.get(lasting, timeout=PATIENCE).status_code == 200
+
+
+def test_the_brokers_own_times_are_two_seconds_apart_at_most(tmp_path: Path) -> None:
+    with broker(tmp_path, tmp_path / "log") as server:
+        expires = after(1)
+        part = create(server, 1, level={"value": 1, "expiresAt": expires}, name="a")
+        assert gone(f"{part}?attrs=level")
+        left = requests.get(f"{part}?options=sysAttrs", timeout=PATIENCE).json()
+    taken, made = (datetime.fromisoformat(left[name]) for name in ("modifiedAt", "createdAt"))
+    due = max(datetime.fromisoformat(expires), made)
+    assert 0 <= (taken - due).total_seconds() < LONGEST * crowding()
 
 
 def test_what_expired_while_the_broker_was_down_is_gone_after_its_start(tmp_path: Path) -> None:

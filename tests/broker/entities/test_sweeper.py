@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from tests.broker.store.helpers import SHELTER, HandClock, create, entity, repla
 
 SOON = "2026-01-01T00:00:10Z"
 THEN = "2026-01-01T00:00:10.000000Z"
+END = "2026-01-01T00:10:00Z"
+LONGEST = timedelta(seconds=2)
+"""After its time nothing may be there for longer."""
 
 
 @pytest.fixture
@@ -149,6 +153,67 @@ async def test_due_times_survive_a_restart(tmp_path: Path, clock: HandClock) -> 
     await swept(store, clock)
     assert await store.get("", "urn:a") is None
     await store.close()
+
+
+def later(time: str, seconds: float) -> str:
+    """Return the time so many seconds after another."""
+    moment = datetime.fromisoformat(time) + timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+async def gone_at(store: Store, clock: HandClock) -> dict[str, str]:
+    """Keep the store swept; return when `urn:whole` was gone and the attribute of `urn:part`.
+
+    The clock goes on only while the sweeper sleeps, for as long as it asks to.
+    """
+    gone: dict[str, str] = {}
+
+    async def sleep(seconds: float) -> None:
+        if await store.get("", "urn:whole") is None:
+            gone.setdefault("entity", clock.time)
+        part = await store.get("", "urn:part")
+        assert part is not None
+        if not part.entity["attrs"]:
+            gone.setdefault("attribute", clock.time)
+        if len(gone) == 2:
+            raise asyncio.CancelledError
+        assert clock.time < END, gone
+        clock.time = later(clock.time, seconds)
+
+    with suppress(asyncio.CancelledError):
+        await keep_swept(store, clock, sleep=sleep)
+    return gone
+
+
+@pytest.mark.parametrize("lasting", [0.000001, 0.499999, 0.5, 0.500001, 7.25, 90])
+async def test_what_expires_is_gone_within_two_seconds(
+    store: Store, clock: HandClock, lasting: float
+) -> None:
+    expires = later(clock.time, lasting)
+    await create(store, transient("urn:whole", expires), entity("urn:part", level=flash(expires)))
+    gone = await gone_at(store, clock)
+    for time in gone.values():
+        after = datetime.fromisoformat(time) - datetime.fromisoformat(expires)
+        assert timedelta() <= after < LONGEST
+
+
+@pytest.mark.parametrize("lasting", [0.5, 30, 60.3])
+async def test_after_a_restart_it_is_gone_within_two_seconds_of_its_time_or_of_the_start(
+    tmp_path: Path, clock: HandClock, lasting: float
+) -> None:
+    store = SqliteStore(tmp_path / "data", clock=clock)
+    await store.open()
+    expires = later(clock.time, lasting)
+    await create(store, transient("urn:whole", expires), entity("urn:part", level=flash(expires)))
+    await store.close()
+    clock.time = started = later(clock.time, 60)
+    store = SqliteStore(tmp_path / "data", clock=clock)
+    await store.open()
+    gone = await gone_at(store, clock)
+    await store.close()
+    due = datetime.fromisoformat(max(expires, started))
+    for time in gone.values():
+        assert timedelta() <= datetime.fromisoformat(time) - due < LONGEST
 
 
 async def test_sweeping_goes_on_after_the_store_failed(clock: HandClock) -> None:
