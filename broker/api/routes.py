@@ -289,7 +289,7 @@ _EXTENSIONS = [
             Param("lastEventId", "Resume after this event, where no header can be set."),
             params.TICKET,
         ),
-        answers={200: ("The stream.", None)}, errors=(404, 429, 504), tag="Extensions",
+        answers={200: ("The stream.", None)}, errors=(404, 429, 503, 504), tag="Extensions",
         tenant_parameter=True,
     ),
     Route(
@@ -301,7 +301,7 @@ _EXTENSIONS = [
             Param("context", "URL of the @context of all streams that name none."),
             params.TICKET,
         ),
-        answers={101: ("WebSocket.", None)}, errors=(404, 426, 429, 504), tag="Extensions",
+        answers={101: ("WebSocket.", None)}, errors=(404, 426, 429, 503, 504), tag="Extensions",
         tenant_parameter=True,
     ),
     Route(
