@@ -1,10 +1,11 @@
 """`POST /entityOperations/query` (§5.2.23, §6.23)."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.broker.api.data import ENTITIES, OPERATIONS, gauge, refusal, urn
+from tests.broker.api.data import ENTITIES, LD, OPERATIONS, gauge, refusal, urn
 from tests.support.asgi import Client
 
 QUERY = f"{OPERATIONS}/query"
@@ -51,6 +52,66 @@ async def test_a_body_selects(client: Client, members: dict[str, Any], found: li
     answer = await asked(client, **members)
     assert answer.status == 200, answer.body
     assert [each["id"] for each in answer.json()] == [urn(n) for n in found]
+
+
+async def selected(client: Client, **members: Any) -> list[str]:
+    """Return the ids that a GET and a POST query of gauges select, which must be the same."""
+    given = {n: each if isinstance(each, str) else ",".join(each) for n, each in members.items()}
+    by_get = await client.get(f"{ENTITIES}?{urlencode({'type': 'Gauge', **given})}")
+    by_post = await asked(client, "", entities=[{"type": "Gauge"}], **members)
+    assert (by_get.status, by_post.status) == (200, 200), by_post.body
+    assert by_get.json() == by_post.json()
+    return [each["id"] for each in by_get.json()]
+
+
+@pytest.mark.parametrize(
+    ("q", "expanded", "found"),
+    [
+        ("use==School", ["use"], [1]),
+        ("use!=School", ["use"], [2]),
+        ("use==School,Hall", ["use", "level"], [1, 2]),
+        ("use==School", [], []),
+        ("use==School", ["level"], []),
+        ("use!=School", [], [1, 2]),
+        ("word==School", [], [3]),
+        ("word==School", ["word"], []),
+    ],
+)
+async def test_expand_values_says_whose_operands_are_names_as_a_vocab_property_keeps_them(
+    client: Client, q: str, expanded: list[str], found: list[int]
+) -> None:
+    gauges = [gauge(n, use={"vocab": use}) for n, use in ((1, "School"), (2, "Hall"))]
+    created = await client.post(f"{OPERATIONS}/create", [*gauges, gauge(3, word="School")])
+    assert created.status == 201
+    members = {"expandValues": expanded} if expanded else {}
+    assert await selected(client, q=q, **members) == [urn(n) for n in found]
+
+
+async def test_expand_values_goes_by_the_context_of_the_query(client: Client) -> None:
+    words = {"School": "https://example.org/terms/School"}
+    body = {**gauge(1, use={"vocab": "School"}), "@context": [words]}
+    assert (await client.post(ENTITIES, body, LD)).status == 201
+    query = {"type": "Query", "q": "use==School", "expandValues": ["use"]}
+    with_words = await client.post(QUERY, {**query, "@context": [words]}, LD)
+    without = await client.post(QUERY, query)
+    assert [each["id"] for each in with_words.json()] == [urn(1)]
+    assert without.json() == []
+
+
+@pytest.mark.parametrize("named", [[], ["stock"], ["stock", "level"], ["level"]])
+async def test_json_keys_changes_nothing_as_keys_in_brackets_are_never_expanded(
+    client: Client, named: list[str]
+) -> None:
+    """4.9 and docs/conformance.md; a key that is a term of the core context is no other one."""
+    raw = {"type": "JsonProperty", "json": {"water": {"litres": 800}, "unitCode": "LTR"}}
+    plain = {"water": {"litres": 900}, "unitCode": "LTR"}
+    gauges = [gauge(1, stock=raw), gauge(2, stock={"type": "Property", "value": plain}), gauge(3)]
+    assert (await client.post(f"{OPERATIONS}/create", gauges)).status == 201
+    members = {"jsonKeys": named} if named else {}
+    assert await selected(client, q="stock[water.litres]>=800", **members) == [urn(1), urn(2)]
+    assert await selected(client, q="stock[water.litres]>800", **members) == [urn(2)]
+    assert await selected(client, q='stock[unitCode]=="LTR"', **members) == [urn(1), urn(2)]
+    assert await selected(client, q="stock[air]", **members) == []
 
 
 async def test_pages_and_forms_are_parameters(client: Client) -> None:
