@@ -61,6 +61,36 @@ def of_type(kind: str) -> list[dict[str, Any]]:
     return [entity for entity in town_entities() if kind in entity["type"]]
 
 
+def named(kind: str) -> dict[str, list[float]]:
+    """Return where the town's entities of a type are, by their Japanese names."""
+    return {value(e, "name")["ja"]: value(e, "location")["coordinates"] for e in of_type(kind)}
+
+
+def test_the_town_has_the_four_stations_of_the_kuma_river():
+    """kumariver-r0207archive.jp; places to about 2 km."""
+    assert named("RiverLevelStation") == {
+        "人吉": [130.757, 32.213],
+        "渡": [130.694, 32.234],
+        "大野": [130.63, 32.27],
+        "横石": [130.66, 32.42],
+    }
+
+
+def test_the_town_has_the_lights_of_its_bridge():
+    """Bulletin of the city of Hitoyoshi on the lights of 水の手橋; place to about 2 km."""
+    assert named("IlluminationControl") == {"水の手橋": [130.766, 32.212]}
+
+
+def test_the_town_has_the_shelters_of_hitoyoshi():
+    """指定緊急避難場所・指定避難所データ, 国土地理院, as of 2025-10-27: 39 places, some by name."""
+    shelters = named("EvacuationShelter")
+    assert len(shelters) == 39
+    assert shelters["中原コミュニティセンター"] == [130.724358, 32.231716]
+    assert shelters["西瀬小学校グラウンド"] == [130.736632, 32.205572]
+    assert shelters["特別養護老人ホーム龍生園"] == [130.720161, 32.23078]
+    assert shelters["人吉城跡ふるさと歴史の広場"] == [130.762739, 32.211099]
+
+
 def test_sixteen_facilities_have_a_space_that_the_lock_of_the_building_opens():
     spaces, locks = of_type("BookableSpace"), {lock["id"]: lock for lock in of_type("SmartLock")}
     parts = [part for space in spaces for part in value(space, "refPart", [])]
