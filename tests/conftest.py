@@ -11,9 +11,11 @@ import pytest
 from tests.support.mongodb import REAL
 from tests.support.patience import be_patient
 from tests.support.runs import LONG, load_hypothesis_profile
-from tests.support.tally import TALLY
+from tests.support.tally import OWED, TALLY, is_whole
 
 REFERENCE = "MACHI_REFERENCE_DATA"
+LEFT_OUT: set[Path] = set()
+"""Files with tests that are not in this run."""
 
 load_hypothesis_profile()
 be_patient()
@@ -39,8 +41,16 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-def pytest_collection_finish() -> None:
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Note where tests are left out."""
+    LEFT_OUT.update(item.path for item in items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Keep what is loaded by now, which stays to the end, from the garbage collector's rounds."""
+    collected = {item.path for item in session.items}
+    config = session.config
+    TALLY.whole = not config.option.collectonly and is_whole(config.args, collected, LEFT_OUT)
     gc.collect()
     gc.freeze()
 
@@ -51,21 +61,27 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let a worker tell what it has counted."""
+    """Let a worker tell what it has counted; fail a run that sent too little."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["requests"] = TALLY.count
+        session.config.workeroutput["whole"] = TALLY.whole
+    elif TALLY.too_few and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add what a worker has counted."""
-    TALLY.count += getattr(node, "workeroutput", {}).get("requests", 0)
+    told = getattr(node, "workeroutput", {})
+    TALLY.count += told.get("requests", 0)
+    TALLY.whole |= told.get("whole", False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell how many requests were made up and sent."""
-    if TALLY.count:
-        terminalreporter.write_line(f"fuzzing sent {TALLY.count} requests")
+    if TALLY.count or TALLY.whole:
+        owed = f", fewer than {OWED}" if TALLY.too_few else ""
+        terminalreporter.write_line(f"fuzzing sent {TALLY.count} requests{owed}")
 
 
 @pytest.fixture(scope="session")
