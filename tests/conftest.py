@@ -14,6 +14,9 @@ from tests.support.runs import LONG, load_hypothesis_profile
 from tests.support.tally import OWED, TALLY, is_whole
 
 REFERENCE = "MACHI_REFERENCE_DATA"
+MOST_OF_LONG = 4 * 3600
+"""Seconds that a test of a long run may take, which has up to 33 times as many examples."""
+
 LEFT_OUT: set[Path] = set()
 """Files with tests that are not in this run."""
 
@@ -29,6 +32,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+    if LONG:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(MOST_OF_LONG))
 
 
 @pytest.hookimpl(wrapper=True)
