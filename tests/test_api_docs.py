@@ -13,7 +13,7 @@ from broker.api.routes import TABLE
 from broker.api.table import Route
 from broker.errors import MachiError
 from tests.support.example_runs import run
-from tests.support.examples import Example, examples
+from tests.support.examples import Example, Unlike, examples
 from tools.api_docs import COMMON_HEADERS, FOLDER, error_kinds, page_of, pages
 
 PAGES = sorted(FOLDER.glob("*.md"))
@@ -34,7 +34,24 @@ def test_the_pages_say_what_the_dispatch_table_says() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 async def test_the_examples_of_a_page_run(page: Path) -> None:
-    await run(page.read_text())
+    text = page.read_text()
+    assert await run(text) == len(examples(text))
+
+
+@pytest.mark.parametrize(
+    ("says", "says_otherwise"),
+    [
+        ("HTTP/1.1 200", "HTTP/1.1 201"),
+        ('"seconds": 60', '"seconds": 61'),
+        ("event: open", "event: x"),
+    ],
+    ids=["status", "body", "event"],
+)
+async def test_a_page_that_says_otherwise_is_refused(says: str, says_otherwise: str) -> None:
+    page = (FOLDER / "extensions.md").read_text()
+    answer = page.index(says, page.index("HTTP/1.1"))
+    with pytest.raises(Unlike):
+        await run(page[:answer] + page[answer:].replace(says, says_otherwise, 1))
 
 
 def asked(page: str) -> Iterator[tuple[Route, Example]]:

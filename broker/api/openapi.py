@@ -31,7 +31,7 @@ _ERRORS = {
     422: "It cannot be done, or the Idempotency-Key was used with another body.",
     426: "The request is no WebSocket handshake.",
     429: "The caller asks more than it may, or has too many streams open.",
-    503: "The broker stops, or serves no more listeners for now.",
+    503: "The broker is shutting down, or all its streams are taken.",
     504: "A remote @context could not be fetched.",
 }
 

@@ -24,22 +24,25 @@ LONG = "x" * 70_000
 SETTINGS = Settings(context_timeout=30, max_streams=2, max_streams_each=1)
 
 
-async def run(page: str) -> None:
-    """Run the examples of a page. Raises Unlike where an answer is not as it says."""
+async def run(page: str) -> int:
+    """Run the examples of a page; return how many answers were as it says.
+
+    Raises Unlike where one is not.
+    """
     opened, _, guarded = page.partition(GUARDED)
-    await _run(opened, None)
-    if guarded:
-        await _run(guarded, _guard())
+    alike = await _run(opened, None)
+    return alike + await _run(guarded, _guard()) if guarded else alike
 
 
-async def _run(text: str, guard: Guard | None) -> None:
+async def _run(text: str, guard: Guard | None) -> int:
     clock, names = Ticking(), {"host": HOST, "long": LONG}
     store = MemoryStore(clock=clock)
     async with (
         running(store, SETTINGS, guard=guard, clock=clock) as client,
         AsyncExitStack() as streams,
     ):
-        for one in examples(text):
+        found = examples(text)
+        for one in found:
             headers = [(name, filled(value, names)) for name, value in one.request.headers]
             path = filled(one.path, names)
             if dict(one.answer.headers).get("Content-Type", "").startswith("text/event-stream"):
@@ -47,6 +50,7 @@ async def _run(text: str, guard: Guard | None) -> None:
                 await _follow(one, stream, names)
             else:
                 await _ask(client, one, path, headers, names)
+        return len(found)
 
 
 async def _ask(
