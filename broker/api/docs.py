@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from functools import cache
+from html import escape
 from urllib.parse import urlencode
 
 import orjson
@@ -56,6 +58,11 @@ def curl(route: Route, base: str) -> str:
     return " ".join(parts)
 
 
+def marked(text: str) -> str:
+    """Return a text as HTML, with what stands between backticks as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 @cache
 def _page(table: Table, base: str) -> bytes:
     from jinja2 import Environment, PackageLoader
@@ -66,6 +73,7 @@ def _page(table: Table, base: str) -> bytes:
     environment = Environment(
         loader=PackageLoader("broker.api"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["marked"] = marked
     template = environment.get_template("docs.html")
     page = template.render(
         tags=tags, base=base, curl=curl, headers=openapi_document.headers, version=version()
