@@ -10,6 +10,7 @@ import orjson
 
 from broker.query.plan import GeoTerm, IndexTerm
 from broker.store.sqlite.boxes import OWNERS
+from broker.store.sqlite.connection import Run
 from broker.store.sqlite.index import MANY, number_key
 from broker.store.sqlite.pending import Pending, table_of
 
@@ -61,9 +62,27 @@ def probe(term: IndexTerm | GeoTerm, path: int, pending: Pending) -> Probe:
     return Probe(term, path, pending.find(term, path), pending.touched(table_of(term), path))
 
 
-def listed(eids: Sequence[int]) -> Candidates:
-    """Return the SELECT of entities that are known already."""
-    return Candidates("SELECT value FROM json_each(?)", (orjson.dumps(eids).decode(),))
+def listed(eids: str) -> Candidates:
+    """Return the SELECT of entities that are known already: a JSON array of them."""
+    return Candidates("SELECT value FROM json_each(?)", (eids,))
+
+
+def gathered(run: Run, offered: Candidates, most: int) -> tuple[str, int]:
+    """Return what an index offers, up to a bound, as a JSON array, and how many rows it is."""
+    found: tuple[str, int] = run(
+        f"SELECT json_group_array(eid), count(*) FROM (SELECT eid FROM ({offered.text}) "
+        f"LIMIT {most})",
+        offered.bindings,
+    ).fetchall()[0]
+    return found
+
+
+def counted(run: Run, offered: Candidates, most: int) -> int:
+    """Return how many rows an index offers, counted up to a bound."""
+    count: int = run(
+        f"SELECT count(*) FROM (SELECT 1 FROM ({offered.text}) LIMIT {most})", offered.bindings
+    ).get
+    return count
 
 
 def candidates(
@@ -93,7 +112,7 @@ def candidates(
             for each in values:
                 bindings += [*each, nid, path]
     if waiting:
-        more = listed(waiting)
+        more = listed(orjson.dumps(waiting).decode())
         parts.append(more.text)
         bindings += more.bindings
     return Candidates(" UNION ALL ".join(parts), tuple(bindings))

@@ -10,13 +10,16 @@ from typing import Final
 from broker.query.plan import GeoTerm, IndexTerm
 from broker.store.sqlite.candidates import Offer
 
-PROBE: Final = 2000
-BOXES: Final = 300
-"""Rows of an index, and boxes, that are read to learn how selective it is."""
+PROBE: Final = 2_000
+BOXES: Final = 2_500
+"""Rows of an index, and boxes, from which on they are not listed before a way is chosen."""
+
+COUNTED: Final = 8_000
+"""Rows of an index up to which it is counted how many it has."""
 
 WALK: Final = (500, 4_000, 15_500)
 """Entities a walk looks at, step by step, before it leaves the rest to an index."""
-FIRST: Final = 40
+FIRST: Final = 24
 """The first step of a walk that tests geometries, which take longer."""
 
 TEST: Final = 8.0
@@ -36,13 +39,19 @@ KEY: Final = 5.0
 
 
 def most_probed(term: IndexTerm | GeoTerm) -> int:
-    """Return how many rows are read of the index that serves a term."""
-    return BOXES if isinstance(term, GeoTerm) else PROBE
+    """Return up to how many rows are counted of the index that serves a term."""
+    return BOXES if isinstance(term, GeoTerm) else COUNTED
 
 
-def steps(best: Offer) -> tuple[int, ...]:
-    """Return the steps of a walk beside an index."""
-    return (FIRST, *WALK) if isinstance(best.probe.term, GeoTerm) and not best.all else WALK
+def steps(best: Offer, *, sifted: bool) -> tuple[int, ...]:
+    """Return the steps of a walk beside an index.
+
+    A sieve is made anew for each step and to pass entities costs little, so that a walk that
+    sifts takes no short ones.
+    """
+    if sifted:
+        return WALK[1:]
+    return (FIRST, *WALK) if isinstance(best.probe.term, GeoTerm) else WALK
 
 
 def boxes_are_shorter(found: int, walked: int, entities: int) -> bool:

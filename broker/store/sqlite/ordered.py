@@ -72,9 +72,8 @@ class Indexed:
     def page(self, limit: int, offset: int) -> Met | None:
         """Return the page; None where entities without the attribute may have to be on it."""
         wanted = limit + offset
-        found = self._rows(wanted)
-        if len(found) == wanted:
-            last = found[-1][0]
+        found = self._rows(wanted + 1)
+        if len(found) > wanted and found[-1][0] == (last := found[-2][0]):
             found = [row for row in found if row[0] != last] + self._rows(ALL, last)
         found += self._touched()
         if len(found) < wanted:

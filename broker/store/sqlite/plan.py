@@ -18,12 +18,14 @@ from broker.query.plan import Exact, GeoTerm, IndexTerm
 from broker.store.contract import Kept, Record
 from broker.store.sqlite import ordered
 from broker.store.sqlite.budget import Budget
-from broker.store.sqlite.candidates import Offer, Probe, candidates, listed
+from broker.store.sqlite.candidates import Offer, Probe, candidates, counted, gathered, listed
 from broker.store.sqlite.conditions import Conditions, Test
 from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.costs import (
+    COUNTED,
     boxes_are_shorter,
     index_is_shorter,
+    most_probed,
     order_index_is_shorter,
     sieve_first,
     steps,
@@ -38,11 +40,10 @@ from broker.store.sqlite.walk import Met, Walk
 Row: TypeAlias = tuple[str, int, bytes] | Record
 """Id, version, document; or the record that the caller had kept."""
 
-COUNTED: Final = 8_000
-"""Rows of an index that are counted where the choice between two ways depends on them."""
-
 SIFTED: Final = 30_000
 """Rows of an index from which on a walk is not sifted: it would take longer than the walk."""
+
+NO_BOUND: Final = -1
 
 MANY: Final = 2_000
 """Documents of which it is known that the event loop cannot wait for them."""
@@ -218,7 +219,8 @@ class Plan:
         if best is None:
             return True
         wanted = self.query.offset + self.query.limit
-        return order_index_is_shorter(self._counted(run, best), wanted, self._entities(run))
+        found = self._counted(run, best, COUNTED)
+        return order_index_is_shorter(found, wanted, self._entities(run))
 
     def _by_order_index(self, run: Run, best: Offer | None, path: int) -> Met | None:
         assert self.types is not None
@@ -235,16 +237,12 @@ class Plan:
             sorted(self.pending.touched(NUMBERS, path)),
         ).page(self.query.limit, self.query.offset)
 
-    def _counted(self, run: Run, best: Offer, most: int = COUNTED) -> int:
-        """Return how many rows an index offers, counted a little further than to probe it."""
-        if best.all:
+    def _counted(self, run: Run, best: Offer, most: int) -> int:
+        """Return how many rows an index offers, counted further where the probe ended before."""
+        probed = most_probed(best.probe.term)
+        if best.all or best.count < probed or most <= probed:
             return best.count
-        offered = best.candidates
-        counted: int = run(
-            f"SELECT count(*) FROM (SELECT 1 FROM ({offered.text}) LIMIT {most})",
-            offered.bindings,
-        ).get
-        return counted
+        return counted(run, best.candidates, most)
 
     def _entities(self, run: Run) -> int:
         """Return how many entities a walk could meet at most."""
@@ -322,7 +320,9 @@ class Plan:
         wanted, start = query.offset + query.limit, query.after or ""
         sieve = best.candidates if self._is_sieve_first(run, best, wanted) else None
         met: Met = []
-        for step in steps(best):
+        left = steps(best, sifted=sieve is not None)
+        while left:
+            step, left = left[0], left[1:]
             end = walk.end(start, step)
             test = self.conditions.exact() if sieve is None else self.conditions.of_offer(run, best)
             met += walk.tested(test, start, end, wanted - len(met), 0, sieve)
@@ -331,14 +331,14 @@ class Plan:
             start = end
             if sieve is None and self._is_worth_sifting(run, best, len(met), step):
                 self._list(run, best)
-                sieve = best.candidates
+                sieve, left = best.candidates, steps(best, sifted=True)
         met += self._by_index(run, best, 0, wanted - len(met), start)
         return met[query.offset :]
 
     def _is_sieve_first(self, run: Run, best: Offer, wanted: int) -> bool:
         if best.all or isinstance(best.probe.term, GeoTerm):
             return best.all
-        return sieve_first(self._counted(run, best), wanted, self._entities(run))
+        return sieve_first(best.count, wanted, self._entities(run))
 
     def _is_worth_sifting(self, run: Run, best: Offer, found: int, walked: int) -> bool:
         if isinstance(best.probe.term, GeoTerm):
@@ -348,9 +348,8 @@ class Plan:
     def _list(self, run: Run, best: Offer) -> None:
         """Ask for all boxes at once, which are dear: the offer has them from now on."""
         if isinstance(best.probe.term, GeoTerm) and not best.all:
-            rows = run(best.candidates.text, best.candidates.bindings).fetchall()
-            best.candidates = listed([eid for (eid,) in rows])
-            best.count, best.all = len(rows), True
+            eids, best.count = gathered(run, best.candidates, NO_BOUND)
+            best.candidates, best.all = listed(eids), True
 
 
 def documents(run: Run, met: Met, kept: Kept | None) -> list[Row]:

@@ -6,10 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from broker.query.plan import IndexTerm
-from broker.store.sqlite.candidates import Offer, Probe, candidates, listed
+import orjson
+
+from broker.query.plan import Exact, GeoTerm, IndexTerm
+from broker.store.sqlite import costs
+from broker.store.sqlite.candidates import (
+    Offer,
+    Probe,
+    candidates,
+    counted,
+    gathered,
+    listed,
+)
 from broker.store.sqlite.connection import Run
-from broker.store.sqlite.costs import PROBE, most_probed
 from broker.store.sqlite.entering import ALL_TYPES
 from broker.store.sqlite.hops import Hop, Resolver
 from broker.store.sqlite.pairs import Pairs
@@ -44,22 +53,32 @@ class Probing:
             exact = self.pairs.exactness(asked, probe.path) if asked else None
             if exact is None:
                 continue
-            term = probe.term
-            decided = isinstance(term, IndexTerm) and exact >= term.needs
-            offered = candidates(term, probe.path, asked, probe.waiting, many=not decided)
-            most = most_probed(term)
-            rows = self.run(f"{offered.text} LIMIT {most}", offered.bindings).fetchall()
-            count, few = len(rows), None
-            if count < most:
-                eids = list(dict.fromkeys(eid for (eid,) in rows))
-                offered = listed(eids)
-                few = eids if count <= FEW else None
-            offer = Offer(probe, offered, decided, count, few, count < most)
+            offer = self._offer(probe, exact, asked)
             if best is None or _rows(offer) < _rows(best):
                 best = offer
-            if few is not None:
+            if offer.few is not None:
                 break
         return best
+
+    def _offer(self, probe: Probe, exact: Exact, asked: list[int]) -> Offer:
+        """Return what one index offers, listed where that is not much."""
+        term = probe.term
+        decided = isinstance(term, IndexTerm) and exact >= term.needs
+        offered = candidates(term, probe.path, asked, probe.waiting, many=not decided)
+        if isinstance(term, GeoTerm):
+            most = costs.BOXES
+            eids, count = gathered(self.run, offered, most)
+        else:
+            most = costs.PROBE
+            eids, count = gathered(self.run, offered, FEW + 1)
+            if count > FEW:
+                count = counted(self.run, offered, costs.COUNTED)
+                if count < most:
+                    eids, count = gathered(self.run, offered, most)
+        if count >= most:
+            return Offer(probe, offered, decided, count, None, all=False)
+        few = list(dict.fromkeys(orjson.loads(eids))) if count <= FEW else None
+        return Offer(probe, listed(eids), decided, count, few, all=True)
 
     def _resolved(self, hops: Sequence[Hop]) -> Iterator[Probe]:
         """Yield the probes for conditions on linked entities."""
@@ -83,4 +102,4 @@ class Probing:
 
 def _rows(offer: Offer) -> int:
     """Return how many rows an index offers, as far as that is known."""
-    return offer.count if offer.all else PROBE
+    return offer.count if offer.all or isinstance(offer.probe.term, IndexTerm) else costs.COUNTED
