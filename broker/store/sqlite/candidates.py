@@ -41,10 +41,10 @@ class Probe:
 
 @dataclass(slots=True)
 class Offer:
-    """The most selective index: its `count` rows, counted up to a bound, and whether that is `all`.
+    """What an index offers, and how many rows, counted up to a bound.
 
-    `few` are they themselves, if they are. `exact` tells that the rows decide the term they
-    serve, wherever they are up to date.
+    It is `listed` where `candidates` are the entities themselves; `few` are they, if they are.
+    `exact` tells that the rows decide the term they serve, wherever they are up to date.
     """
 
     probe: Probe
@@ -52,7 +52,7 @@ class Offer:
     exact: bool
     count: int
     few: list[int] | None
-    all: bool
+    listed: bool
 
 
 def probe(term: IndexTerm | GeoTerm, path: int, pending: Pending) -> Probe:

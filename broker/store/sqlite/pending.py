@@ -94,13 +94,9 @@ class _Path(_Waiting):
         found.update(self._between(start, end))
         return found
 
-    def within(self, term: IndexTerm, nid: int) -> int:
-        """Return how many entities of a type have, by their newest row, what a term asks for.
-
-        For attributes of which an entity has one value at most.
-        """
-        newest = {eid: value for value, eid, type_, _, _, _ in self.rows if type_ == nid}
-        return sum(value is not None and holds(term, value) for value in newest.values())
+    def of_type(self, nid: int) -> dict[int, Row]:
+        """Return the newest row of each entity for one type."""
+        return {row[1]: row for row in self.rows if row[2] == nid}
 
     def copy(self) -> _Path:
         """Return a copy that does not change."""
@@ -215,10 +211,10 @@ class Pending:
         waiting = self._path((table, path))
         return _NONE if waiting is None else waiting.newest()
 
-    def within(self, term: IndexTerm, path: int, nid: int) -> int:
-        """Return how many entities of a type have what a term asks for by rows that wait."""
-        waiting = self._path((table_of(term), path))
-        return 0 if waiting is None else waiting.within(term, nid)
+    def of_type(self, table: int, path: int, nid: int) -> Mapping[int, Row]:
+        """Return the newest of the rows that wait in a table for one type, by entity."""
+        waiting = self._path((table, path))
+        return _NONE if waiting is None else waiting.of_type(nid)
 
     def copy(self, keys: Iterable[Key]) -> Pending:
         """Return a copy of the numbers and texts that wait under some keys, for a thread."""

@@ -33,7 +33,7 @@ from broker.store.sqlite.costs import (
 from broker.store.sqlite.entering import ALL_TYPES
 from broker.store.sqlite.hops import Hop, relationships
 from broker.store.sqlite.pairs import Pairs
-from broker.store.sqlite.pending import NUMBERS, TEXTS, Pending, table_of
+from broker.store.sqlite.pending import NUMBERS, TEXTS, Pending, holds, table_of
 from broker.store.sqlite.probing import Probing
 from broker.store.sqlite.walk import Met, Walk
 
@@ -42,8 +42,6 @@ Row: TypeAlias = tuple[str, int, bytes] | Record
 
 SIFTED: Final = 30_000
 """Rows of an index from which on a walk is not sifted: it would take longer than the walk."""
-
-NO_BOUND: Final = -1
 
 MANY: Final = 2_000
 """Documents of which it is known that the event loop cannot wait for them."""
@@ -54,7 +52,8 @@ class Plan:
     """A compiled query. `types` and `ids` are None where the query does not ask for them.
 
     `where` is what is to be tested of entities found by a single required type; `numbers` has
-    the number of every attribute in it. `pending` is a copy once the read went to a thread.
+    the number of every attribute in it. `pending` is a copy once the read went to a thread;
+    `committed` is the newest change known to be in the file.
     """
 
     tid: int
@@ -68,6 +67,7 @@ class Plan:
     pending: Pending
     pairs: Pairs
     kept: Kept | None
+    committed: int
     conditions: Conditions = field(init=False)
     _offer: Offer | None = field(default=None, init=False)
     _probed: bool = field(default=False, init=False)
@@ -119,7 +119,7 @@ class Plan:
         if best is None:
             return self._walk_whole(run), total
         wanted = query.offset + query.limit
-        if best.all and index_is_shorter(best.count, wanted, self._entities(run)):
+        if best.listed and index_is_shorter(best.count, wanted, self._entities(run)):
             return self._by_index(run, best, query.offset, query.limit), total
         return self._walk_then_index(run, best), total
 
@@ -240,7 +240,7 @@ class Plan:
     def _counted(self, run: Run, best: Offer, most: int) -> int:
         """Return how many rows an index offers, counted further where the probe ended before."""
         probed = most_probed(best.probe.term)
-        if best.all or best.count < probed or most <= probed:
+        if best.listed or best.count < probed or most <= probed:
             return best.count
         return counted(run, best.candidates, most)
 
@@ -270,13 +270,31 @@ class Plan:
         term = probe.term
         assert isinstance(term, IndexTerm)
         offered = candidates(term, probe.path, [nid], (), many=False)
-        touched = sorted(self.pending.touched(table_of(term), probe.path))
+        waiting = self.pending.of_type(table_of(term), probe.path, nid)
         text, bindings = f"SELECT count(*) FROM ({offered.text})", offered.bindings
-        if touched:
+        if waiting:
             text += " WHERE eid NOT IN (SELECT value FROM json_each(?))"
-            bindings = (*bindings, orjson.dumps(touched).decode())
-        counted: int = run(text, bindings).get
-        return counted + self.pending.within(term, probe.path, nid)
+            bindings = (*bindings, orjson.dumps(list(waiting)).decode())
+        count: int = run(text, bindings).get
+        doubtful = []
+        for eid, (value, _, _, _, seq, _) in waiting.items():
+            if seq > self.committed:
+                doubtful.append(eid)
+            elif value is not None and holds(term, value):
+                count += 1
+        return count + self._count_of(run, doubtful)
+
+    def _count_of(self, run: Run, eids: list[int]) -> int:
+        """Count which of some entities satisfy the query, by their documents."""
+        if not eids:
+            return 0
+        test, bindings = self.conditions.whole()
+        counted: int = run(
+            "SELECT count(*) FROM json_each(?) c CROSS JOIN entity e ON e.eid = c.value "
+            f"WHERE {test}",
+            (orjson.dumps(eids).decode(), *bindings),
+        ).get
+        return counted
 
     def _source(self, run: Run, best: Offer | None) -> Test:
         """Return the condition of all that is asked for, with where to begin."""
@@ -336,8 +354,8 @@ class Plan:
         return met[query.offset :]
 
     def _is_sieve_first(self, run: Run, best: Offer, wanted: int) -> bool:
-        if best.all or isinstance(best.probe.term, GeoTerm):
-            return best.all
+        if best.listed or isinstance(best.probe.term, GeoTerm):
+            return best.listed
         return sieve_first(best.count, wanted, self._entities(run))
 
     def _is_worth_sifting(self, run: Run, best: Offer, found: int, walked: int) -> bool:
@@ -347,9 +365,9 @@ class Plan:
 
     def _list(self, run: Run, best: Offer) -> None:
         """Ask for all boxes at once, which are dear: the offer has them from now on."""
-        if isinstance(best.probe.term, GeoTerm) and not best.all:
-            eids, best.count = gathered(run, best.candidates, NO_BOUND)
-            best.candidates, best.all = listed(eids), True
+        if isinstance(best.probe.term, GeoTerm) and not best.listed:
+            eids, best.count = gathered(run, best.candidates, ordered.ALL)
+            best.candidates, best.listed = listed(eids), True
 
 
 def documents(run: Run, met: Met, kept: Kept | None) -> list[Row]:

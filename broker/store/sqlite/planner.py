@@ -40,11 +40,14 @@ def plan(
     pending: Pending,
     pairs: Pairs,
     query: EntityQuery,
-    kept: Kept | None = None,
+    kept: Kept | None,
+    committed: int,
     *,
     make: Callable[..., Plan] = Plan,
 ) -> Read:
     """Return the read that answers `query` for a tenant, by a plan that `make` makes.
+
+    `committed` is the newest change known to be in the file.
 
     Names are resolved here, on the event loop, and so is what waits to be indexed; the read may
     then run anywhere.
@@ -82,4 +85,5 @@ def plan(
         pending=pending,
         pairs=pairs,
         kept=kept,
+        committed=committed,
     ).run

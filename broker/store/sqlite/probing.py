@@ -76,9 +76,9 @@ class Probing:
                 if count < most:
                     eids, count = gathered(self.run, offered, most)
         if count >= most:
-            return Offer(probe, offered, decided, count, None, all=False)
+            return Offer(probe, offered, decided, count, None, listed=False)
         few = list(dict.fromkeys(orjson.loads(eids))) if count <= FEW else None
-        return Offer(probe, listed(eids), decided, count, few, all=True)
+        return Offer(probe, listed(eids), decided, count, few, listed=True)
 
     def _resolved(self, hops: Sequence[Hop]) -> Iterator[Probe]:
         """Yield the probes for conditions on linked entities."""
@@ -102,4 +102,5 @@ class Probing:
 
 def _rows(offer: Offer) -> int:
     """Return how many rows an index offers, as far as that is known."""
-    return offer.count if offer.all or isinstance(offer.probe.term, IndexTerm) else costs.COUNTED
+    known = offer.listed or isinstance(offer.probe.term, IndexTerm)
+    return offer.count if known else costs.COUNTED

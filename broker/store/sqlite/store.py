@@ -206,8 +206,9 @@ class SqliteStore:
         """
         view = self._view(tenant)
         names, pending, pairs = view.names, self._pending, self._indexer.pairs
-        planned = partial(plan, view.tid, names, pending, pairs, query, kept)
-        short = direct(names, pending, pairs, query, kept, self._span[1], planned)
+        committed = self._span[1]
+        planned = partial(plan, view.tid, names, pending, pairs, query, kept, committed)
+        short = direct(names, pending, pairs, query, kept, committed, planned)
         rows, total = await self._reader.bounded(planned() if short is None else short.run)
         return Page(
             [row if isinstance(row, Record) else StoredRecord(*row, names) for row in rows], total
@@ -222,7 +223,8 @@ class SqliteStore:
             made.append(Observed(**parts))
             return made[0]
 
-        read = plan(view.tid, view.names, self._pending, self._indexer.pairs, query, make=make)
+        names, pending, pairs = view.names, self._pending, self._indexer.pairs
+        read = plan(view.tid, names, pending, pairs, query, None, self._span[1], make=make)
         rows, total = await self._reader.bounded(read)
         if not made:
             return Explanation("nothing", 0, 0, 0, total)

@@ -149,6 +149,7 @@ def walk_then_sift(monkeypatch: pytest.MonkeyPatch) -> None:
     walk_then_index(monkeypatch)
     monkeypatch.setattr(costs, "PROBE", 2)
     monkeypatch.setattr(costs, "BOXES", 2)
+    monkeypatch.setattr(costs, "COUNTED", 3)
     monkeypatch.setattr(plan, "sieve_first", lambda *figures: False)
     monkeypatch.setattr(plan, "boxes_are_shorter", lambda *figures: True)
 

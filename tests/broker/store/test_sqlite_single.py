@@ -9,7 +9,7 @@ import pytest_asyncio
 from broker.model.entity import DEFAULT, Entity
 from broker.query.ast import And, Compare, EntityQuery, HasType, Op, Order
 from broker.query.ast import Path as QueryPath
-from broker.store.contract import Store
+from broker.store.contract import Committed, Store
 from broker.store.memory import MemoryStore
 from broker.store.sqlite import SqliteStore, costs, plan, probing
 from broker.store.sqlite.budget import Budget
@@ -31,12 +31,12 @@ BY_LEVEL_DOWN = (Order(QueryPath((LEVEL,)), descending=True),)
 QUICK = Compare(QueryPath((SPEED,)), Op.LT, (60,))
 
 
-def numbered(n: int, kind: str = SHELTER) -> Entity:
+def numbered(n: int, *kinds: str) -> Entity:
     """Return one of the entities; some have equal levels, and a few have none."""
     attributes: dict[str, Any] = {"speed": prop(n * 31 % 97)}
     if n % 11:
         attributes["level"] = prop(n * 37 % 20 + (0.5 if n % 4 == 0 else 0))
-    return entity(f"urn:{n:03}", kind, **attributes)
+    return entity(f"urn:{n:03}", *kinds, **attributes)
 
 
 @pytest.fixture(params=["loop", "thread"])
@@ -119,6 +119,37 @@ async def test_rows_are_counted_and_those_that_wait_count_as_they_will_be(
     query = EntityQuery(And((HasType(SHELTER), level)), limit=0, count=True)
     _, total = await both(engines, query)
     assert total
+
+
+@pytest.mark.usefixtures("where_it_runs", "long_indexes")
+async def test_who_gets_a_type_and_keeps_its_value_is_still_counted(engines: list[Store]) -> None:
+    for store in engines:
+        await replace(store, numbered(50, SHELTER, RIVER))
+        await replace(store, numbered(51, RIVER))
+    for kind, least in ((SHELTER, 90), (RIVER, 4)):
+        where = And((HasType(kind), Compare(QueryPath((SPEED,)), Op.GE, (0,))))
+        _, total = await both(engines, EntityQuery(where, 0, count=True))
+        assert (total or 0) >= least
+
+
+@pytest.mark.usefixtures("long_indexes")
+async def test_what_is_not_committed_yet_is_not_counted(engines: list[Store]) -> None:
+    sqlite, query = engines[0], EntityQuery(And((HasType(SHELTER), QUICK)), 0, count=True)
+    totals: list[int | None] = []
+
+    def meanwhile(_: list[Committed]) -> None:
+        with pytest.raises(StopIteration) as ended:
+            sqlite.query("", query).send(None)
+        totals.append(ended.value.value.total)
+
+    before = (await sqlite.query("", query)).total
+    assert isinstance(sqlite, SqliteStore)
+    sqlite.foresee(meanwhile)
+    await create(sqlite, entity("urn:400", speed=prop(1)))
+    await replace(sqlite, entity("urn:400", speed=prop(99)))
+    after = (await sqlite.query("", query)).total
+    assert before is not None
+    assert (totals, after) == ([before, before + 1], before)
 
 
 async def way(store: SqliteStore, order: tuple[Order, ...]) -> str:
