@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from broker.model.times import microseconds, timestamp
-from broker.store.history import Entry, Fact
+from broker.store.history import ALL, INSTANCE, Entry, Fact, Window
 from broker.store.sqlite import SqliteStore
 from broker.store.sqlite.connection import DATA_FILE
 from broker.store.sqlite.history import merging
@@ -62,6 +62,39 @@ async def test_small_chunks_do_not_pile_up(
     assert len(sizes) <= 2 + 5
     await sqlite.history.compact()
     assert raw(tmp_path, "SELECT n FROM chunk ORDER BY first") == [(32,), (32,), (16,)]
+
+
+@pytest.mark.parametrize("turns", [[90], [40, 50], [33, 33, 24], [1] * 90])
+async def test_moments_of_one_time_keep_their_order_however_many_chunks_they_fill(
+    sqlite: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turns: list[int]
+) -> None:
+    monkeypatch.setattr(merging, "MOST", 32)
+    history, values = sqlite.history, iter(range(90))
+    for count in turns:
+        facts = (Fact(LEVEL, {"type": "Property", "value": next(values)}) for _ in range(count))
+        await history.record("", [Entry("urn:a", (SHELTER,), START, tuple(facts))])
+        await history.merge([1], whole=False)
+    await history.compact()
+    assert len(raw(tmp_path, "SELECT cid FROM chunk")) >= 3
+    for window, wanted in ((Window(), range(90)), (Window(last=7), range(83, 90))):
+        (series,) = (await history.read("", ["urn:a"], ALL, window))["urn:a"]
+        assert [moment.instance["value"] for moment in series.moments] == list(wanted)
+
+
+async def test_an_instance_of_a_given_name_takes_the_place_of_none_that_is_told_after_it(
+    sqlite: SqliteStore,
+) -> None:
+    facts = [
+        Fact(
+            LEVEL,
+            {"type": "Property", "value": n, "observedAt": timestamp(START + n * 1_000_000)},
+            instance_id=f"{INSTANCE}3" if n == 0 else None,
+        )
+        for n in range(3)
+    ]
+    await sqlite.history.record("", [Entry("urn:a", (SHELTER,), START, tuple(facts))])
+    (series,) = (await sqlite.history.read("", ["urn:a"]))["urn:a"]
+    assert [moment.instance["value"] for moment in series.moments] == [0, 1, 2]
 
 
 async def test_a_sound_history_has_no_faults(sqlite: SqliteStore, tmp_path: Path) -> None:

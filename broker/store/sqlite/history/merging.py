@@ -3,6 +3,9 @@
 Chunks of a series never overlap. What is later than the last of them begins a new one, which first
 takes in those before it while they are not much bigger: so each row is packed again only a few
 times, and small chunks do not pile up. What comes late goes into the chunk that reaches over it.
+
+One time may fill several chunks, since what is not observed has the time it was told at. Rows are
+in the order of time and number, and so are the chunks: those of one time rise by their own numbers.
 """
 
 from __future__ import annotations
@@ -96,24 +99,52 @@ def merge_series(run: Run, sid: int, *, whole: bool) -> tuple[int, bool]:
 
 
 def _into_their_chunks(run: Run, sid: int, rows: list[Row]) -> list[Row]:
-    """Put the first rows into the chunk that ends at their time or later; return the rest.
+    """Put the first rows into the chunk that reaches over them; return the rest.
 
     All are the rest where there is no such chunk.
     """
     if not rows:
         return []
-    chunk = run(
-        "SELECT cid, last, body FROM chunk WHERE sid = ? AND last >= ? ORDER BY first, cid LIMIT 1",
-        (sid, rows[0].time),
-    ).get
-    if chunk is None:
+    cids, last = _reaching(run, sid, rows[0])
+    if not cids:
         return rows
-    cid, last, blob = chunk
     count = sum(row.time <= last for row in rows)
-    merged = sorted([*unpack(blob), *rows[:count]], key=lambda row: row.key)
-    half = MOST if len(merged) <= MOST else (len(merged) + 1) // 2
-    write_chunks(run, sid, [cid], pieces(merged, half))
+    merged = sorted([*_unpacked(run, cids), *rows[:count]], key=lambda row: row.key)
+    half = (len(merged) + 1) // 2 if MOST < len(merged) <= 2 * MOST else MOST
+    write_chunks(run, sid, cids, pieces(merged, half))
     return rows[count:]
+
+
+def _reaching(run: Run, sid: int, row: Row) -> tuple[list[int], int]:
+    """Return the first chunk that may have what comes behind a row, and its last time.
+
+    With it come those that begin at the time it ends: the rows of that time are in all of them.
+    """
+    found = run(
+        "SELECT cid, last FROM chunk WHERE sid = ? AND (last > ? OR (last = ? AND high_iid > ?)) "
+        "ORDER BY first, cid LIMIT 1",
+        (sid, row.time, *row.key),
+    ).get
+    if found is None:
+        return [], row.time
+    cid, last = found
+    cids = [cid]
+    while following := run(
+        "SELECT cid, last FROM chunk WHERE sid = ? AND first = ? AND cid NOT IN "
+        f"({', '.join(map(str, cids))}) ORDER BY cid",
+        (sid, last),
+    ).fetchall():
+        cids += [cid for cid, _ in following]
+        last = max(end for _, end in following)
+    return cids, last
+
+
+def _unpacked(run: Run, cids: Iterable[int]) -> list[Row]:
+    """Return the rows of chunks."""
+    rows: list[Row] = []
+    for cid in cids:
+        rows += unpack(run("SELECT body FROM chunk WHERE cid = ?", (cid,)).get)
+    return rows
 
 
 def _behind_the_last(run: Run, sid: int, rows: list[Row], *, whole: bool) -> None:
@@ -129,15 +160,13 @@ def _behind_the_last(run: Run, sid: int, rows: list[Row], *, whole: bool) -> Non
         size += n
     if not rows and len(taken) < 2:
         return
-    before: list[Row] = []
-    for cid in reversed(taken):
-        before += unpack(run("SELECT body FROM chunk WHERE cid = ?", (cid,)).get)
+    before = _unpacked(run, reversed(taken))
     write_chunks(run, sid, taken, pieces([*before, *rows], MOST))
 
 
 def write_chunks(run: Run, sid: int, taken: list[int], parts: Iterable[list[Row]]) -> None:
-    """Write chunks in the place of others."""
-    free = list(taken)
+    """Write chunks in the place of others, with numbers that rise."""
+    free = sorted(taken, reverse=True)
     for part in parts:
         replace_chunk(run, free.pop() if free else None, sid, part)
     for cid in free:

@@ -163,9 +163,14 @@ class Writing:
         self._insert([(sid, row) for row in put.values()])
 
     def _put_named(self, sid: int, row: Row) -> None:
-        """Keep a row with an instanceId of its own, in the place of that one and of its time's."""
+        """Keep a row with an instanceId of its own, in the place of that one and of its time's.
+
+        A row told after it has the same only by chance: it got its number later.
+        """
         name = row.instance[NAME]
         named = self._named(sid, name)
+        if named is not None and named.iid > row.iid and NAME not in named.instance:
+            named = None
         old = self._of_times(sid, [row.time]).get(row.time) if row.flags & OBSERVED else None
         if old is not None and same(old, row):
             return
