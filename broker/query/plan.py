@@ -225,7 +225,9 @@ def _equality(node: Compare, operands: Operands) -> IndexTerm | None:
     if len(ends) == 1 and not singles:
         low, high = ends[0]
         if low is not None and high is not None:
-            needs = _needs(Exact.EQUALITY, low[1], high[1])
+            # That of a URI is a text in the index, and within no range.
+            exact = Exact.ORDER if low[0] == "txt" else Exact.EQUALITY
+            needs = _needs(exact, low[1], high[1])
             return IndexTerm(low[0], attribute, low=low[1], high=high[1], node=node, needs=needs)
     return None
 

@@ -41,7 +41,7 @@ def _equality(target: Target, operands: Operands) -> Sql:
     alias = target.instance
     texts = operands.keys.get(Family.TEXT, [])
     uris = FALSE
-    if texts:
+    if texts and target.uris:
         uris = exists(
             Sql(f"json_each({alias}.value, {_URIS.format(alias)}) x"),
             Sql(f"x.value IN ({marks(texts)})", tuple(texts)),

@@ -26,12 +26,14 @@ class Target:
     """What a path looks at: `rows` to select from as x, and whether it is there at all.
 
     `instance` is the alias of the instance whose kind decides which member holds the value, or
-    None where only `rows` count; `rows` then holds the plain kinds only.
+    None where only `rows` count; `rows` then holds the plain kinds only. `uris` tells that those
+    of a Relationship or VocabProperty count too.
     """
 
     rows: Sql
     present: Sql
     instance: str | None = None
+    uris: bool = True
 
 
 def on_path(path: Path, intern: Intern, entity: str, test: Callable[[Target], Sql]) -> Sql:
@@ -91,7 +93,8 @@ def _value(alias: str, keys: tuple[str, ...]) -> Target:
     if keys != ("*",):
         return target
     some = f"EXISTS (SELECT 1 FROM json_each({alias}.value, '$.languageMap'))"
-    return Target(target.rows, _by_language(alias, Sql(some), target.present), alias)
+    present = _by_language(alias, Sql(some), target.present)
+    return Target(target.rows, present, alias, uris=False)
 
 
 def _inside(document: str, path: Sql, keys: tuple[str, ...]) -> Target:

@@ -29,14 +29,16 @@ class Candidates:
 class Probe:
     """A term an index could serve, and the number of its attribute.
 
-    `waiting` are the entities that may satisfy it by index rows not in the file yet; of any in
-    `touched`, the file may hold rows that are out of date.
+    `waiting` are the entities that may satisfy it by index rows not in the file yet, of which
+    `doubtful` may only be about to; of any in `touched`, the file may hold rows that are out of
+    date.
     """
 
     term: IndexTerm | GeoTerm
     path: int
     waiting: list[int]
     touched: Set[int]
+    doubtful: list[int]
 
 
 @dataclass(slots=True)
@@ -55,11 +57,17 @@ class Offer:
     listed: bool
 
 
-def probe(term: IndexTerm | GeoTerm, path: int, pending: Pending) -> Probe:
-    """Return the probe for a term; on the event loop only."""
+def probe(term: IndexTerm | GeoTerm, path: int, pending: Pending, committed: int) -> Probe:
+    """Return the probe for a term; on the event loop only.
+
+    `committed` is the newest change known to be in the file.
+    """
+    waiting = pending.find(term, path)
     if isinstance(term, GeoTerm):
-        return Probe(term, path, pending.find(term, path), frozenset())
-    return Probe(term, path, pending.find(term, path), pending.touched(table_of(term), path))
+        return Probe(term, path, waiting, frozenset(), [])
+    newest = pending.newest(table_of(term), path)
+    doubtful = [eid for eid in waiting if newest[eid][4] > committed]
+    return Probe(term, path, waiting, newest.keys(), doubtful)
 
 
 def listed(eids: str) -> Candidates:

@@ -16,7 +16,6 @@ from broker.query.ast import Node
 from broker.query.plan import IndexTerm, without
 from broker.query.sql import compile_sql
 from broker.store.sqlite.candidates import Offer
-from broker.store.sqlite.connection import Run
 
 Test: TypeAlias = tuple[str, tuple[Any, ...]]
 """An SQL condition on an entity `e`, and its bindings."""
@@ -81,19 +80,24 @@ class Conditions:
             (orjson.dumps(doubtful).decode(), *values, *bindings),
         )
 
-    def of_offer(self, run: Run, offer: Offer) -> Test:
+    def of_offer(self, offer: Offer, indexed: int) -> Test:
         """Return the test of entities an index offers.
 
-        An exact one has decided its term of those whose newest change is all in the index.
+        An exact one has decided its term of those whose newest change is all in the index, up to
+        `indexed` when it was asked. It also offers some by a change that is not committed yet.
         """
         whole, values = self.whole()
         if not offer.exact:
             return whole, values
         test, bindings = self.rest(offer)
-        indexed: int = run("SELECT value FROM meta WHERE key = 'indexed'").get
+        doubt = "e.seq > ?"
+        given: tuple[Any, ...] = (indexed,)
+        if offer.probe.doubtful:
+            doubt += " OR e.eid IN (SELECT value FROM json_each(?))"
+            given = (indexed, orjson.dumps(offer.probe.doubtful).decode())
         return (
-            f"CASE WHEN e.seq > ? THEN {whole} ELSE {test} END",
-            (indexed, *values, *bindings),
+            f"CASE WHEN {doubt} THEN {whole} ELSE {test} END",
+            (*given, *values, *bindings),
         )
 
     def _compiled(self, where: Node) -> Test:

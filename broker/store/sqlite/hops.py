@@ -56,7 +56,7 @@ class Resolver:
         # No relationship leads to the empty text, so that nothing is found where nothing is.
         values = tuple(entity_id[:TEXT_LENGTH] for entity_id in ids) or ("",)
         term = IndexTerm("txt", hop.relationship, values)
-        return Probe(term, hop.path, self.pending.find(term, hop.path), frozenset())
+        return Probe(term, hop.path, self.pending.find(term, hop.path), frozenset(), [])
 
     def _linked(self, hop: Hop) -> list[str] | None:
         types = self.every if hop.types is None else hop.types
@@ -86,8 +86,11 @@ def relationships(hops: Sequence[Hop]) -> Iterator[int]:
         yield from relationships(hop.hops)
 
 
-def hops(node: Node, names: Names, pending: Pending) -> list[Hop]:
-    """Return the hops of the conditions that must hold; on the event loop only."""
+def hops(node: Node, names: Names, pending: Pending, committed: int) -> list[Hop]:
+    """Return the hops of the conditions that must hold; on the event loop only.
+
+    `committed` is the newest change known to be in the file.
+    """
     found = []
     for each in spine(node):
         if isinstance(each, Linked) and (path := names.nid(each.relationship)) is not None:
@@ -99,11 +102,11 @@ def hops(node: Node, names: Names, pending: Pending) -> list[Hop]:
                     path,
                     None if types is None else [nid for nid in types if nid is not None],
                     [
-                        probe(term, number, pending)
+                        probe(term, number, pending, committed)
                         for term in index_terms(each.node)
                         if (number := names.nid(term.attribute)) is not None
                     ],
-                    hops(each.node, names, pending),
+                    hops(each.node, names, pending, committed),
                 )
             )
     return found

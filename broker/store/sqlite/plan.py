@@ -72,6 +72,8 @@ class Plan:
     _offer: Offer | None = field(default=None, init=False)
     _probed: bool = field(default=False, init=False)
     """Whether the indexes were asked already: a thread goes on with what they said."""
+    _indexed: int = field(default=0, init=False)
+    """The newest change all of whose rows were in the file when they were asked."""
 
     def __post_init__(self) -> None:
         self.conditions = Conditions(self.where, self.types, self.numbers)
@@ -150,6 +152,7 @@ class Plan:
         """Return the most selective index."""
         if not self.probes and not self.hops:
             return None
+        self._indexed = run("SELECT value FROM meta WHERE key = 'indexed'").get
         probing = Probing(run, self.tid, self.pairs, self.pending)
         return probing.best(self.types, self.probes, self.hops)
 
@@ -165,7 +168,7 @@ class Plan:
             doubtful = [eid for eid in eids if eid in touched]
             test, bindings = self.conditions.of_few(best, doubtful)
         else:
-            test, bindings = self.conditions.of_offer(run, best)
+            test, bindings = self.conditions.of_offer(best, self._indexed)
         source = "FROM json_each(?) c CROSS JOIN entity e ON e.eid = c.value"
         given = (orjson.dumps(eids).decode(), *bindings)
         if query.order:
@@ -232,7 +235,7 @@ class Plan:
             self.query.order[0],
             self.numbers,
             None if best is None else best.candidates,
-            whole if best is None else self.conditions.of_offer(run, best),
+            whole if best is None else self.conditions.of_offer(best, self._indexed),
             whole,
             sorted(self.pending.touched(NUMBERS, path)),
         ).page(self.query.limit, self.query.offset)
@@ -302,7 +305,7 @@ class Plan:
         if best is not None:
             source: tuple[Any, ...] = best.candidates.bindings
             where = f"e.eid IN ({best.candidates.text})"
-            test, bindings = self.conditions.of_offer(run, best)
+            test, bindings = self.conditions.of_offer(best, self._indexed)
         elif self.types is None:
             where, source = "e.tid = ?", (self.tid,)
         else:
@@ -315,7 +318,7 @@ class Plan:
 
         The LIMIT within keeps SQLite from dropping the inner order; the CROSS JOIN follows it.
         """
-        test, bindings = self.conditions.of_offer(run, best)
+        test, bindings = self.conditions.of_offer(best, self._indexed)
         offered = best.candidates
         met: Met = run(
             "SELECT e.id, e.version, e.eid FROM (SELECT eid FROM entity "
@@ -342,7 +345,11 @@ class Plan:
         while left:
             step, left = left[0], left[1:]
             end = walk.end(start, step)
-            test = self.conditions.exact() if sieve is None else self.conditions.of_offer(run, best)
+            test = (
+                self.conditions.exact()
+                if sieve is None
+                else self.conditions.of_offer(best, self._indexed)
+            )
             met += walk.tested(test, start, end, wanted - len(met), 0, sieve)
             if end is None or len(met) == wanted:
                 return met[query.offset :]

@@ -77,11 +77,11 @@ def plan(
             )
         },
         probes=[
-            probe(term, path, pending)
+            probe(term, path, pending, committed)
             for term in index_terms(where)
             if (path := names.nid(term.attribute)) is not None
         ],
-        hops=hops(where, names, pending),
+        hops=hops(where, names, pending, committed),
         pending=pending,
         pairs=pairs,
         kept=kept,

@@ -1,15 +1,20 @@
 """Where index rows decide a condition by themselves, and where they are not taken at their word."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from broker.model.entity import DEFAULT
-from broker.query.ast import And, Compare, EntityQuery, HasType, Op
+from broker.query.ast import And, Compare, EntityQuery, HasType, Op, Order, Range
 from broker.query.ast import Path as QueryPath
-from broker.store.contract import Store, Tx
+from broker.store.contract import Committed, Store, Tx
 from broker.store.sqlite import SqliteStore, probing
+from broker.store.sqlite.budget import Budget
 from broker.store.sqlite.conditions import Conditions, Test
+from broker.store.sqlite.plan import Plan
+from broker.store.sqlite.reader import Reader
 from tests.broker.store.helpers import (
     LEVEL,
     NAME,
@@ -21,6 +26,7 @@ from tests.broker.store.helpers import (
     prop,
     replace,
 )
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture(params=[probing.FEW, -1], autouse=True)
@@ -72,6 +78,48 @@ async def test_rows_of_a_change_that_waits_are_doubted(sqlite: SqliteStore) -> N
     assert await having(sqlite, Op.GT, 3) == []
 
 
+async def test_rows_that_go_into_the_file_while_a_query_goes_on_in_a_thread_are_doubted(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_thread = Reader._in_thread
+    loop = asyncio.get_running_loop()
+
+    def settled_before(reader: Reader, read: Any) -> Any:
+        asyncio.run_coroutine_threadsafe(settle(sqlite), loop).result(PATIENCE)
+        return in_thread(reader, read)
+
+    def leave(self: Plan, run: Any, best: Any, budget: Budget) -> None:
+        budget.leave_loop()
+
+    monkeypatch.setattr(Reader, "_in_thread", settled_before)
+    monkeypatch.setattr(Plan, "_leave_loop", leave)
+    monkeypatch.setattr(probing, "FEW", -1)
+    await create(sqlite, *(entity(f"urn:{n}", level=prop(n)) for n in range(5)))
+    await create(sqlite, entity("urn:x", level=prop([1, 2])))
+    await settle(sqlite)
+    await replace(sqlite, entity("urn:1", level=prop(9)))
+    assert await having(sqlite, Op.EQ, Range(1, 3)) == ["urn:2", "urn:3", "urn:x"]
+
+
+@pytest.mark.parametrize("order", [(), (Order(QueryPath((NAME,))),)])
+async def test_what_is_not_committed_yet_leads_to_nobody(
+    sqlite: SqliteStore, order: tuple[Order, ...]
+) -> None:
+    def meanwhile(_: list[Committed]) -> None:
+        with pytest.raises(StopIteration) as ended:
+            sqlite.query("", query).send(None)
+        seen.append([record.id for record in ended.value.value.records])
+
+    seen: list[list[str]] = []
+    high = And((HasType(SHELTER), Compare(QueryPath((LEVEL,)), Op.GT, (5,))))
+    query = EntityQuery(high, 100, order=order)
+    await create(sqlite, *(entity(f"urn:{n}", level=prop(n)) for n in range(9)))
+    await settle(sqlite)
+    sqlite.foresee(meanwhile)
+    await replace(sqlite, entity("urn:0", level=prop(7)))
+    assert seen == [["urn:6", "urn:7", "urn:8"]]
+
+
 async def test_a_row_left_behind_does_not_lead_to_another_tenants_entity(
     sqlite: SqliteStore,
 ) -> None:
@@ -113,6 +161,7 @@ async def test_uris_are_equal_but_not_ordered(sqlite: SqliteStore) -> None:
     await settle(sqlite)
     assert await having(sqlite, Op.EQ, "urn:x") == ["urn:a"]
     assert await having(sqlite, Op.GT, "urn:a") == []
+    assert await having(sqlite, Op.EQ, Range("urn:a", "urn:z")) == []
 
 
 async def test_a_text_longer_than_the_index_holds_is_compared_whole(sqlite: SqliteStore) -> None:
