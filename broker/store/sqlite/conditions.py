@@ -83,8 +83,9 @@ class Conditions:
     def of_offer(self, offer: Offer, indexed: int) -> Test:
         """Return the test of entities an index offers.
 
-        An exact one has decided its term of those whose newest change is all in the index, up to
-        `indexed` when it was asked. It also offers some by a change that is not committed yet.
+        An exact one has decided its term of those whose newest change is all in the index, as it
+        was up to `indexed` when the query was planned; whatever waited then is newer. It also
+        offers some by a change that is not committed yet.
         """
         whole, values = self.whole()
         if not offer.exact:

@@ -72,11 +72,12 @@ class Plan:
     _offer: Offer | None = field(default=None, init=False)
     _probed: bool = field(default=False, init=False)
     """Whether the indexes were asked already: a thread goes on with what they said."""
-    _indexed: int = field(default=0, init=False)
-    """The newest change all of whose rows were in the file when they were asked."""
+    _indexed: int = field(init=False)
+    """The newest change all of whose rows were in the file when the query was planned."""
 
     def __post_init__(self) -> None:
         self.conditions = Conditions(self.where, self.types, self.numbers)
+        self._indexed = self.pending.indexed
 
     def run(self, budget: Budget) -> tuple[list[Row], int | None]:
         """Return the rows of the page, and the total if asked for."""
@@ -152,7 +153,6 @@ class Plan:
         """Return the most selective index."""
         if not self.probes and not self.hops:
             return None
-        self._indexed = run("SELECT value FROM meta WHERE key = 'indexed'").get
         probing = Probing(run, self.tid, self.pairs, self.pending)
         return probing.best(self.types, self.probes, self.hops)
 
