@@ -56,7 +56,8 @@ def mosquitto(port: int, folder: Path) -> Iterator[None]:
         asyncio.run(asyncio.wait_for(listening(port), PATIENCE))
         yield
     finally:
-        process.terminate()
+        # Asked to end just as it begins to serve, it forgets that.
+        process.kill()
         process.wait()
 
 

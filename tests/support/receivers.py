@@ -172,5 +172,6 @@ async def mosquitto(port: int, folder: Path, *settings: str) -> AsyncIterator[No
         await asyncio.wait_for(listening(port), PATIENCE)
         yield
     finally:
-        process.terminate()
+        # Asked to end just as it begins to serve, it forgets that.
+        process.kill()
         await process.wait()
