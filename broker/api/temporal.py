@@ -22,7 +22,7 @@ from broker.model.times import timestamp
 from broker.store.history import SCOPE, TimeProperty, Which, Window
 from broker.temporal import service
 from broker.temporal.body import parse_evolution, parse_more, parse_replacement
-from broker.temporal.evolution import Cut, Evolution, cut
+from broker.temporal.evolution import Cut, Evolution
 from broker.temporal.figures import document
 from broker.temporal.render import Format, Look, render
 
@@ -41,10 +41,11 @@ async def retrieve(broker: Broker, request: Request) -> Response:
     wanted = _wanted(broker, which, window, look)
     who = request.caller, request.tenant, entity_id
     found = await broker.past.retrieve(*who, wanted)
-    missing = attrs is not None and (found.bare or not any(found.attributes.values()))
+    part = await _part(broker, request, [found], wanted, look)
+    empty = part is None and not any(found.attributes.values())
+    missing = attrs is not None and (found.bare or empty)
     if missing and not await broker.past.has(*who, which):
         raise _nothing(entity_id, "query:attrs")
-    part = _cut(broker, [found], window, look)
     (shown,) = await _documents(broker, request, [found], wanted, context, look)
     if not shown:
         raise _nothing(entity_id, "query:pick" if "pick" in asked else "query:omit")
@@ -75,7 +76,7 @@ async def _page(broker: Broker, request: Request, asked: Asked, context: Context
     entities, (limit, offset) = temporal_asked.entities(asked, context, broker.settings.max_limit)
     page = await broker.past.query(request.caller, request.tenant, entities, wanted)
     shown = page.evolutions[:limit]
-    part = _cut(broker, shown, window, look)
+    part = await _part(broker, request, shown, wanted, look)
     view = plain_view(context, request.media)
     documents = await _documents(broker, request, shown, wanted, context, look)
     body = b"[" + b",".join(view.text(one) for one in documents if one) + b"]"
@@ -157,11 +158,18 @@ def _wanted(broker: Broker, which: Which, window: Window, look: Look) -> service
     return service.Asked(which, window, bare=bare)
 
 
-def _cut(broker: Broker, shown: Sequence[Evolution], window: Window, look: Look) -> Cut | None:
+async def _part(
+    broker: Broker,
+    request: Request,
+    shown: Sequence[Evolution],
+    wanted: service.Asked,
+    look: Look,
+) -> Cut | None:
+    """Leave of histories what fits in an answer; tell what part of time that is."""
     if look.format is Format.AGGREGATED:
         return None
     most = broker.settings.max_instances
-    return cut(shown, window.timeproperty, most, backwards=window.last is not None)
+    return await broker.past.part(request.caller, request.tenant, shown, wanted, most)
 
 
 async def _documents(

@@ -19,12 +19,15 @@ class Evolution:
     """The history of one entity: of each attribute its instances, the earliest first.
 
     `scopes` is the history of the entity's scope. A `bare` one has instances that were not read.
+    `edges` are, of each series that was not read to its end, its attribute and the time of the
+    last instance read: others of that time may be missing.
     """
 
     head: Head
     attributes: dict[str, list[Told]] = field(default_factory=dict)
     scopes: list[Moment] = field(default_factory=list)
     bare: bool = False
+    edges: list[tuple[str, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ def evolution_of(head: Head, series: Iterable[Series], window: Window, now: int)
     shown = Evolution(head)
     for one in series:
         living = [(one.dataset, m) for m in one.moments if not expired(m, now)]
+        if one.more:
+            last = one.moments[-1 if window.last is None else 0]
+            shown.edges.append((one.attribute, time_of(last, window.timeproperty) or 0))
         if one.attribute == SCOPE:
             shown.scopes = one.moments
         elif living:
@@ -120,41 +126,58 @@ def _since(moment: Moment, timeproperty: TimeProperty | None) -> int:
     return moment.time
 
 
+def edge_of(shown: Iterable[Evolution], *, backwards: bool) -> int | None:
+    """Return the time that all evolutions were read up to, None where they were read whole."""
+    edges = [at for evolution in shown for _, at in evolution.edges]
+    return (max if backwards else min)(edges, default=None)
+
+
+def begins_at(
+    shown: Iterable[Evolution], timeproperty: TimeProperty | None, *, backwards: bool
+) -> int | None:
+    """Return the earliest time of all evolutions together, or the latest; None without any."""
+    ends = [
+        time_of(told[-1 if backwards else 0][1], timeproperty) or 0
+        for evolution in shown
+        for told in evolution.attributes.values()
+        if told
+    ]
+    return (max if backwards else min)(ends, default=None)
+
+
 def cut(
     shown: Sequence[Evolution],
     timeproperty: TimeProperty | None,
     most: int,
     *,
     backwards: bool,
+    reach: int | None = None,
 ) -> Cut | None:
     """Keep about the first `most` instances in time, or the last, of all evolutions together.
 
     All instances of one time stay together, so that no attribute lacks any within what is kept,
     and a reader who goes on from there misses none. An attribute left without any stays, empty.
-    Returns None where nothing had to go.
+    `reach` is how far the evolutions are known, None where they are known whole; nothing beyond
+    it is kept. Returns None where nothing had to go.
     """
+    sign = -1 if backwards else 1
     times = sorted(
-        time_of(moment, timeproperty) or 0
+        sign * (time_of(moment, timeproperty) or 0)
         for evolution in shown
         for told in evolution.attributes.values()
         for _, moment in told
     )
-    if len(times) <= most:
-        return None
-    if backwards:
-        limit = times[-most - 1]
-        earliest = next((at for at in times[-most:] if at > limit), limit)
-        latest = times[-1]
-    else:
+    ends = [] if reach is None else [sign * reach]
+    if len(times) > most:
         limit = times[most]
-        latest = next((at for at in reversed(times[:most]) if at < limit), limit)
-        earliest = times[0]
+        ends.append(next((at for at in reversed(times[:most]) if at < limit), limit))
+    if not ends:
+        return None
+    end = min(ends)
     for evolution in shown:
         for told in evolution.attributes.values():
-            told[:] = [
-                each for each in told if earliest <= (time_of(each[1], timeproperty) or 0) <= latest
-            ]
-    return Cut(earliest, latest)
+            told[:] = [each for each in told if sign * (time_of(each[1], timeproperty) or 0) <= end]
+    return Cut(*sorted((sign * (times[0] if times else end), sign * end)))
 
 
 _BEGINNING = -(2**62)

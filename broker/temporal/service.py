@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from broker.clock import Clock
 from broker.entities.service import not_found
@@ -30,7 +31,16 @@ from broker.store.history import (
 )
 from broker.temporal.aggregation import from_store
 from broker.temporal.conditions import Conditions, restricted, split
-from broker.temporal.evolution import Evolution, evolution_of, size, take_last
+from broker.temporal.evolution import (
+    Cut,
+    Evolution,
+    begins_at,
+    cut,
+    edge_of,
+    evolution_of,
+    size,
+    take_last,
+)
 from broker.temporal.figures import Figures, of_instances
 from broker.temporal.render import Look
 from broker.temporal.state import entity_of, shown_of
@@ -40,6 +50,9 @@ SCAN = 50
 
 MOST_TESTED = 500_000
 """Instances a query may have tested, beyond which it is refused."""
+
+OF_ONE_TIME: Final = 10
+"""How many times the instances that fit in an answer are in one where all have one time."""
 
 FEW = 1_000
 """Instances that are tested at once; more are tested in a thread."""
@@ -158,6 +171,44 @@ class Past:
                 return Page(page, passed if query.count else None)
             search = replace(search, after=found.heads[-1].id)
 
+    async def part(
+        self, caller: Caller, tenant: str, shown: Sequence[Evolution], asked: Asked, most: int
+    ) -> Cut | None:
+        """Leave of histories that `retrieve` or `query` gave what fits in an answer (`cut`).
+
+        Where not even the first time was read whole, that is read.
+        Raises TooComplexQuery where that is too much for an answer.
+        """
+        timeproperty, backwards = asked.window.timeproperty, asked.window.last is not None
+        reach = edge_of(shown, backwards=backwards)
+        if reach is not None:
+            begin = begins_at(shown, timeproperty, backwards=backwards)
+            if begin is not None and (begin > reach if backwards else begin < reach):
+                reach += 1 if backwards else -1
+            else:
+                await self._take_all_of(caller, tenant, shown, asked, reach, most * OF_ONE_TIME)
+        return cut(shown, timeproperty, most, backwards=backwards, reach=reach)
+
+    async def _take_all_of(
+        self,
+        caller: Caller,
+        tenant: str,
+        shown: Sequence[Evolution],
+        asked: Asked,
+        at: int,
+        most: int,
+    ) -> None:
+        """Put all instances of one time in the place of those that were read."""
+        window = replace(asked.window, start=at, end=at + 1, last=None)
+        heads = [one.head for one in shown]
+        seen = await self._seen(caller, tenant, heads, Asked(asked.which, window, most))
+        if sum(map(size, seen)) > most or any(one.edges for one in seen):
+            raise _too_many(most, window)
+        found = {one.head.id: one.attributes for one in seen}
+        for one in shown:
+            one.attributes = {iri: [] for iri in one.attributes} | found.get(one.head.id, {})
+            take_last(one, asked.window.last)
+
     async def figures(
         self, tenant: str, evolutions: Sequence[Evolution], asked: Asked, look: Look
     ) -> list[Figures]:
@@ -248,6 +299,14 @@ def _too_much() -> TooComplexQuery:
         f"The conditions would have to be tested on more than {MOST_TESTED} instances.",
         place="query:",
         remedy="Ask for a shorter time range, fewer entities by id or type, or smaller pages.",
+    )
+
+
+def _too_many(most: int, window: Window) -> TooComplexQuery:
+    return TooComplexQuery(
+        f"More than {most} instances have the same {window.timeproperty or 'time'}.",
+        place="query:",
+        remedy="Use timeproperty=observedAt, or ask for fewer attributes, or for smaller pages.",
     )
 
 

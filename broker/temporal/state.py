@@ -75,7 +75,8 @@ def shown_of(
     seen = view(state)
     if seen is None:
         return None
-    shown = Evolution(evolution.head)
+    edges = [(iri, at) for iri, at in evolution.edges if iri in seen["attrs"]]
+    shown = Evolution(evolution.head, edges=edges)
     for iri, told in evolution.attributes.items():
         kept = []
         for dataset, moment in told:

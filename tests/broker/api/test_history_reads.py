@@ -1,60 +1,16 @@
 """Reads of the temporal API (§5.7.3, §5.7.4, §6.3.10)."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
-from broker.settings import Settings
-from broker.store.memory import MemoryStore
 from broker.temporal import service
 from tests.broker.api.data import ENTITIES, V1, refusal
-from tests.support.asgi import Answer, Client, Ticking, running
+from tests.broker.api.history import AFTER, HISTORY, ONE, ask, at, level, past, plain
+from tests.support.asgi import Answer, Client
 
-HISTORY = f"{V1}/temporal/entities"
 POSTED = f"{V1}/temporal/entityOperations/query"
-ONE = f"{HISTORY}/urn:ngsi-ld:Gauge:1"
-AFTER = {"timerel": "after", "timeAt": "2020-07-03T00:00:00Z"}
-
-
-def at(minute: int) -> str:
-    """Return a time of the night."""
-    return f"2020-07-03T{12 + minute // 60:02}:{minute % 60:02}:00Z"
-
-
-def level(value: Any, minute: int, **members: Any) -> dict[str, Any]:
-    """Return an instance of a level."""
-    return {"type": "Property", "value": value, "observedAt": at(minute), **members}
-
-
-def past(number: int, *levels: dict[str, Any], **members: Any) -> dict[str, Any]:
-    """Return an EntityTemporal."""
-    return {
-        "id": f"urn:ngsi-ld:Gauge:{number}",
-        "type": "Gauge",
-        "level": list(levels),
-        **members,
-    }
-
-
-def plain(answer: Answer) -> Any:
-    """Return the answer's JSON without ids of instances."""
-
-    def without(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: without(v) for k, v in value.items() if k != "instanceId"}
-        return [without(one) for one in value] if isinstance(value, list) else value
-
-    assert answer.status == 200, answer
-    return without(answer.json())
-
-
-async def ask(client: Client, path: str = HISTORY, **parameters: str) -> Answer:
-    """Ask with encoded parameters."""
-    query = "&".join(f"{name}={quote(value)}" for name, value in parameters.items())
-    return await client.get(f"{path}?{query}")
 
 
 @pytest.fixture
@@ -302,87 +258,6 @@ async def test_a_scope_query_sees_what_lies_in_the_time_of_the_scope(quick: Clie
         (one,) = plain(await ask(quick, **AFTER, type="Gauge", scopeQ=scope))
         assert [each["value"] for each in one["level"]] == values
     assert plain(await ask(quick, **AFTER, type="Gauge", scopeQ="/T")) == []
-
-
-@pytest.fixture
-async def paging() -> AsyncIterator[Client]:
-    """Give a broker whose answers hold four instances."""
-    settings = Settings(max_instances=4)
-    async with running(MemoryStore(clock=Ticking()), settings) as client:
-        name = [{"value": "x", "observedAt": at(minute)} for minute in (0, 20, 40)]
-        await client.post(HISTORY, past(1, *(level(i, i * 10) for i in range(6)), name=name))
-        yield client
-
-
-PARTS: list[tuple[dict[str, str], list[int], str]] = [
-    ({}, [0, 1], f"{at(0)}-{at(10)}/*"),
-    (AFTER, [0, 1], f"{AFTER['timeAt']}-{at(10)}/*"),
-    ({"timerel": "before", "timeAt": at(50)}, [0, 1], f"{at(0)}-{at(10)}/*"),
-    ({"lastN": "6"}, [3, 4, 5], f"{at(50)}-{at(30)}/6"),
-    ({**AFTER, "lastN": "6"}, [3, 4, 5], f"{at(50)}-{at(30)}/6"),
-    ({"timerel": "before", "timeAt": at(50), "lastN": "6"}, [3, 4], f"{at(50)}-{at(30)}/6"),
-]
-
-
-@pytest.mark.parametrize(("parameters", "values", "said"), PARTS)
-async def test_what_does_not_fit_is_answered_in_parts_of_time(
-    paging: Client, parameters: dict[str, str], values: list[int], said: str
-) -> None:
-    answer = await ask(paging, ONE, **parameters)
-    assert (answer.status, answer.header("content-range")) == (206, f"date-time {said}")
-    assert [one["value"] for one in answer.json()["level"]] == values
-
-
-def collected(answer: Answer, seen: list[tuple[str, str]]) -> str:
-    """Add the instances of a part to those seen; return where its time range ends."""
-    for name in ("level", "name"):
-        seen += [(name, one["observedAt"]) for one in answer.json().get(name, [])]
-    said = answer.header("content-range")
-    return "" if said is None else said.partition("Z-")[2].partition("/")[0]
-
-
-ALL_TOLD = sorted(
-    [*(("level", at(i * 10)) for i in range(6)), *(("name", at(i)) for i in (0, 20, 40))]
-)
-
-
-async def test_who_goes_on_after_each_part_has_every_instance_once(paging: Client) -> None:
-    seen: list[tuple[str, str]] = []
-    end = collected(await ask(paging, ONE), seen)
-    while end:
-        more = {"timerel": "after", "timeAt": end.replace("Z", ".000001Z")}
-        end = collected(await ask(paging, ONE, **more), seen)
-    assert sorted(seen) == ALL_TOLD
-
-
-async def test_who_goes_back_before_each_part_has_every_instance_once(paging: Client) -> None:
-    seen: list[tuple[str, str]] = []
-    end = collected(await ask(paging, ONE, lastN="9"), seen)
-    while end:
-        more = {"timerel": "before", "timeAt": end, "lastN": "9"}
-        end = collected(await ask(paging, ONE, **more), seen)
-    assert sorted(seen) == ALL_TOLD
-
-
-async def test_an_attribute_outside_of_the_part_is_there_and_empty(paging: Client) -> None:
-    answer = await ask(paging, ONE, timerel="after", timeAt=at(20), lastN="5", attrs="level,name")
-    assert answer.status == 206
-    early = {"value": 0, "observedAt": at(-60)}
-    await paging.post(f"{ONE}/attrs", {"early": [early]})
-    answer = await ask(paging, ONE, lastN="6")
-    assert answer.json()["early"] == []
-
-
-async def test_parts_of_a_query_go_over_all_its_entities(paging: Client) -> None:
-    await paging.post(HISTORY, past(2, level(7, 50), level(8, 60)))
-    answer = await ask(paging, **AFTER, type="Gauge")
-    assert answer.status == 206
-    assert [len(one["level"]) for one in answer.json()] == [2, 0]
-
-
-async def test_figures_are_never_parted(paging: Client) -> None:
-    answer = plain(await ask(paging, ONE, aggrMethods="totalCount"))
-    assert answer["level"]["totalCount"] == [[6, at(0), at(50)]]
 
 
 async def test_history_is_compacted_with_the_context_of_the_request(quick: Client) -> None:
