@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from broker.model.times import timestamp
 from broker.store.history import SCOPE, TimeProperty, Which, Window
 from broker.temporal import service
 from broker.temporal.body import parse_evolution, parse_more, parse_replacement
-from broker.temporal.evolution import Cut, Evolution
+from broker.temporal.evolution import Cut, Evolution, size
 from broker.temporal.figures import document
 from broker.temporal.render import Format, Look, render
 
@@ -180,9 +181,18 @@ async def _documents(
     context: Context,
     look: Look,
 ) -> list[dict[str, Any]]:
-    """Return each history in the representation that is asked for."""
+    """Return each history in the representation that is asked for.
+
+    More instances of one time than else fit in an answer are rendered in a thread.
+    """
     if look.format is not Format.AGGREGATED:
-        return [render(one, context, look, wanted.window) for one in shown]
+
+        def rendered() -> list[dict[str, Any]]:
+            return [render(one, context, look, wanted.window) for one in shown]
+
+        if sum(map(size, shown)) <= broker.settings.max_instances:
+            return rendered()
+        return await asyncio.to_thread(rendered)
     figures = await broker.past.figures(request.tenant, shown, wanted, look)
     return [document(one, its, context, look) for one, its in zip(shown, figures, strict=True)]
 

@@ -1,15 +1,18 @@
 """Answers that hold a part of what was asked for (§6.3.10)."""
 
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from broker.api import temporal
 from broker.model.times import microseconds, timestamp
 from broker.settings import Settings
 from broker.store.contract import Store
 from broker.store.memory import MemoryStore
 from broker.temporal import service
+from broker.temporal.render import render
 from tests.broker.api.data import refusal
 from tests.broker.api.history import AFTER, HISTORY, ONE, ask, at, level, past, plain
 from tests.support.asgi import Answer, Client, Ticking, running
@@ -174,6 +177,22 @@ async def test_more_instances_of_one_time_than_an_answer_can_hold_are_refused(
     assert refusal(answer) == (403, "TooComplexQuery", "query:")
     assert "observedAt" in answer.json()["remedy"]
     assert await all_parts(small, timeproperty="observedAt") == list(range(8))
+
+
+@pytest.mark.parametrize(("many", "elsewhere"), [(3, False), (8, True)])
+async def test_only_more_than_else_fits_in_an_answer_is_rendered_off_the_event_loop(
+    small: Client, monkeypatch: pytest.MonkeyPatch, many: int, elsewhere: bool
+) -> None:
+    await small.post(HISTORY, past(1, *(level(i, i) for i in range(many))))
+    threads = set()
+
+    def noted(*given: Any) -> dict[str, Any]:
+        threads.add(threading.get_ident())
+        return render(*given)
+
+    monkeypatch.setattr(temporal, "render", noted)
+    await ask(small, ONE, timeproperty="modifiedAt")
+    assert (threads != {threading.get_ident()}) is elsewhere
 
 
 async def test_a_series_that_is_read_to_the_last_of_a_time_is_read_once(
