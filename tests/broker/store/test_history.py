@@ -11,6 +11,7 @@ from broker.query.ast import HasType, IdIn, IdMatches, Not
 from broker.store.contract import Store
 from broker.store.history import (
     EVERYTHING,
+    INSTANCE,
     Aggregated,
     Bucket,
     Entry,
@@ -377,6 +378,21 @@ async def test_a_deleted_instance_is_gone(store: Store, name: str | None) -> Non
     assert await store.history.delete_instance("", "urn:a", LEVEL, moment.instance_id)
     assert not await store.history.delete_instance("", "urn:a", LEVEL, moment.instance_id)
     assert await values(store) == [2]
+
+
+async def test_an_instance_is_deleted_by_a_given_id_that_was_a_removed_ones_name(
+    store: Store,
+) -> None:
+    await keep(store, told(level(1, 6)))
+    (first,) = await moments(store)
+    after_next = f"{INSTANCE}{int(first.instance_id.removeprefix(INSTANCE)) + 2}"
+    await keep(store, told(level(2, 7, instance_id=after_next)))
+    assert await store.history.delete_instance("", "urn:a", LEVEL, after_next)
+    await keep(store, told(level(3, 8)))
+    (_, listed) = await moments(store)
+    assert listed.instance_id == after_next
+    assert await store.history.delete_instance("", "urn:a", LEVEL, after_next)
+    assert await values(store) == [1]
 
 
 async def test_of_two_instances_of_one_name_the_default_datasets_is_deleted_first(

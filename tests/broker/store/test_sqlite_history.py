@@ -1,5 +1,6 @@
 """History in the file: what its check finds, and how merging goes about it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 
 from broker.model.times import microseconds, timestamp
 from broker.store.history import ALL, INSTANCE, Entry, Fact, Window
+from broker.store.keeping import Keeping, Step
 from broker.store.sqlite import SqliteStore
 from broker.store.sqlite.connection import DATA_FILE
-from broker.store.sqlite.history import merging
+from broker.store.sqlite.history import merging, thinning
 from broker.store.sqlite.history import store as engine
 from broker.store.sqlite.maintenance import check
 from tests.broker.store.helpers import LEVEL, SHELTER
@@ -95,6 +97,58 @@ async def test_an_instance_of_a_given_name_takes_the_place_of_none_that_is_told_
     await sqlite.history.record("", [Entry("urn:a", (SHELTER,), START, tuple(facts))])
     (series,) = (await sqlite.history.read("", ["urn:a"]))["urn:a"]
     assert [moment.instance["value"] for moment in series.moments] == [0, 1, 2]
+
+
+def named(count: int) -> Entry:
+    """Return levels observed a second apart, each with an instanceId of the client's."""
+    entry = told(0, count)
+    facts = (replace(fact, instance_id=f"urn:mine:{n}") for n, fact in enumerate(entry.facts))
+    return replace(entry, facts=tuple(facts))
+
+
+@pytest.mark.parametrize("merged", [False, True])
+async def test_a_given_name_goes_with_its_moment(
+    sqlite: SqliteStore, tmp_path: Path, merged: bool
+) -> None:
+    await sqlite.history.record("", [named(3)])
+    if merged:
+        await sqlite.history.compact()
+    assert await sqlite.history.delete_instance("", "urn:a", LEVEL, "urn:mine:1")
+    told_anew = replace(told(0, 1).facts[0], instance_id="urn:other")
+    await sqlite.history.record("", [Entry("urn:a", (SHELTER,), START, (told_anew,))])
+    names = raw(tmp_path, "SELECT name FROM instance ORDER BY name")
+    assert names == [("urn:mine:2",), ("urn:other",)]
+
+
+@pytest.mark.parametrize(
+    ("keeping", "left"),
+    [
+        (Keeping(0, (Step(60_000_000),)), []),
+        (Keeping(0), []),
+        (Keeping(30_000_000), [(f"urn:mine:{n}",) for n in range(90, 100)]),
+    ],
+    ids=["resampled", "forgotten", "forgotten in part"],
+)
+async def test_given_names_go_with_what_retention_removes(
+    sqlite: SqliteStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    keeping: Keeping,
+    left: list[tuple[str]],
+) -> None:
+    for module in (merging, thinning):
+        monkeypatch.setattr(module, "MOST", 4)
+    await sqlite.history.record("", [named(100)])
+    await sqlite.history.retain("", lambda types, attribute: keeping, START + 120_000_000)
+    assert raw(tmp_path, "SELECT name FROM instance ORDER BY name") == left
+
+
+async def test_a_name_that_an_earlier_program_left_hides_no_moment(
+    sqlite: SqliteStore, tmp_path: Path
+) -> None:
+    await sqlite.history.record("", [told(0, 3)])
+    raw(tmp_path, f"INSERT INTO instance VALUES (1, '{INSTANCE}2', 99)")
+    assert await sqlite.history.delete_instance("", "urn:a", LEVEL, f"{INSTANCE}2")
 
 
 async def test_a_sound_history_has_no_faults(sqlite: SqliteStore, tmp_path: Path) -> None:

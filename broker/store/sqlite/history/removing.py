@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.history.chunks import HEADER, header, pack, unpack
-from broker.store.sqlite.history.rows import Row
+from broker.store.sqlite.history.rows import NAME, Row
 
 OF_SERIES = ("moment", "chunk", "instance", "series")
 HEADS = 20
@@ -21,6 +21,7 @@ def remove_rows(run: Run, sid: int, rows: Iterable[Row]) -> None:
     """Remove rows of a series: from among the hot ones, or else out of their chunks."""
     left = {}
     for row in rows:
+        forget_names(run, sid, [row])
         gone = "DELETE FROM moment WHERE sid = ? AND time = ? AND iid = ? RETURNING 1"
         if run(gone, (sid, *row.key)).get is None:
             left[row.iid] = row
@@ -37,6 +38,16 @@ def remove_rows(run: Run, sid: int, rows: Iterable[Row]) -> None:
             run("DELETE FROM chunk WHERE cid = ?", (cid,))
         elif len(kept) < len(held):
             replace_chunk(run, cid, sid, kept)
+
+
+def forget_names(run: Run, sid: int, rows: Iterable[Row]) -> None:
+    """Forget the names that clients gave to rows of a series, which are removed or lose them."""
+    for row in rows:
+        if NAME in row.instance:
+            run(
+                "DELETE FROM instance WHERE sid = ? AND name = ? AND iid = ?",
+                (sid, row.instance[NAME], row.iid),
+            )
 
 
 def replace_chunk(run: Run, cid: int | None, sid: int, rows: list[Row]) -> None:

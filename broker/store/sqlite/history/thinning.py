@@ -14,7 +14,7 @@ from broker.store.keeping import Span
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.history.chunks import MOST, pieces, unpack
 from broker.store.sqlite.history.merging import write_chunks
-from broker.store.sqlite.history.removing import replace_chunk
+from broker.store.sqlite.history.removing import forget_names, replace_chunk
 from broker.store.sqlite.history.rows import DELETED, NAME, OBSERVED, Row
 from broker.store.thinning import thin
 
@@ -57,21 +57,30 @@ def thin_slice(run: Run, sid: int, spans: Sequence[Span], after: int, scope: boo
 
 
 def _forget(run: Run, sid: int, after: int, end: int) -> Done:
-    """Remove some chunks that are before `end`, then what is in the one that reaches over it."""
+    """Remove some chunks that are before `end`, then what is in the one that reaches over it.
+
+    They are opened only where a client gave names in the series.
+    """
+    named = run("SELECT EXISTS (SELECT 1 FROM instance WHERE sid = ?)", (sid,)).get
+    most = CHUNKS if named else FORGOTTEN
     chunks = run(
         "SELECT cid, n FROM chunk WHERE sid = ? AND last < ? ORDER BY first LIMIT ?",
-        (sid, end, FORGOTTEN),
+        (sid, end, most),
     ).fetchall()
     for cid, _ in chunks:
+        if named:
+            blob = run("SELECT body FROM chunk WHERE cid = ?", (cid,)).get
+            forget_names(run, sid, unpack(blob))
         run("DELETE FROM chunk WHERE cid = ?", (cid,))
     fewer = sum(n for _, n in chunks)
-    if len(chunks) == FORGOTTEN:
+    if len(chunks) == most:
         return Done(after, fewer)
     for cid, blob in run(
         "SELECT cid, body FROM chunk WHERE sid = ? AND first < ?", (sid, end)
     ).fetchall():
         rows = unpack(blob)
         kept = [row for row in rows if row.time >= end]
+        forget_names(run, sid, (row for row in rows if row.time < end))
         replace_chunk(run, cid, sid, kept)
         fewer += len(rows) - len(kept)
     return Done(end, fewer)
@@ -97,6 +106,8 @@ def _resample(run: Run, sid: int, start: int, end: int, period: int) -> Done:
     made = thin(due, period, _is_observed, _merged)
     if any(one is not other for one, other in zip(made, due, strict=False)) or len(made) < len(due):
         kept = [row for row in rows if not start <= row.time < upto]
+        staying = {id(row) for row in made}
+        forget_names(run, sid, (row for row in due if id(row) not in staying))
         written = sorted([*kept, *made], key=lambda row: row.key)
         write_chunks(run, sid, [cid for cid, _, _ in chunks], pieces(written, MOST))
     return Done(upto, len(due) - len(made))

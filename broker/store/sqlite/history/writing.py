@@ -91,7 +91,6 @@ class Writing:
         if NAME in old.instance:
             name = row.instance[NAME] = old.instance[NAME]
             gone.append(self._named(sid, name))
-            self._run("INSERT OR REPLACE INTO instance VALUES (?, ?, ?)", (sid, name, row.iid))
         if row.flags & OBSERVED:
             gone.append(self._of_times(sid, [row.time]).get(row.time))
             self.numbers.observed(sid, max(row.time, self.numbers.newest(sid)))
@@ -167,8 +166,7 @@ class Writing:
 
         A row told after it has the same only by chance: it got its number later.
         """
-        name = row.instance[NAME]
-        named = self._named(sid, name)
+        named = self._named(sid, row.instance[NAME])
         if named is not None and named.iid > row.iid and NAME not in named.instance:
             named = None
         old = self._of_times(sid, [row.time]).get(row.time) if row.flags & OBSERVED else None
@@ -179,11 +177,12 @@ class Writing:
             row.iid, row.created = gone[0].iid, gone[0].created
         removing.remove_rows(self._run, sid, gone)
         self._insert([(sid, row)])
-        self._run("INSERT OR REPLACE INTO instance VALUES (?, ?, ?)", (sid, name, row.iid))
 
     def _insert(self, rows: list[tuple[int, Row]]) -> None:
-        """Keep rows in the order of the table, so that neighbours share its pages."""
+        """Keep rows, and their names, in the order of the table: so neighbours share its pages."""
         self._many(INSERT, sorted([row.hot(sid) for sid, row in rows]))
+        names = [(sid, row.instance[NAME], row.iid) for sid, row in rows if NAME in row.instance]
+        self._many("INSERT OR REPLACE INTO instance VALUES (?, ?, ?)", names)
 
     def _of_times(self, sid: int, times: list[int]) -> dict[int, Row]:
         """Return the observed rows of a series that have one of these times."""
@@ -208,15 +207,21 @@ class Writing:
         return found
 
     def _named(self, sid: int, instance_id: str) -> Row | None:
-        """Return the row of a series that has this instanceId."""
-        iid = self._run(
+        """Return the row of a series that has this instanceId: given by a client, or by the store.
+
+        A name may be kept of a row that is gone: earlier programs left them.
+        """
+        given: int | None = self._run(
             "SELECT iid FROM instance WHERE sid = ? AND name = ?", (sid, instance_id)
         ).get
-        if iid is None:
-            digits = instance_id.removeprefix(INSTANCE)
-            if digits == instance_id or not digits.isdecimal() or len(digits) > 18:
-                return None
-            iid = int(digits)
+        row = None if given is None else self._numbered(sid, given, instance_id)
+        digits = instance_id.removeprefix(INSTANCE)
+        if row is None and digits != instance_id and digits.isdecimal() and len(digits) <= 18:
+            row = self._numbered(sid, int(digits), instance_id)
+        return row
+
+    def _numbered(self, sid: int, iid: int, instance_id: str) -> Row | None:
+        """Return the row of this number, if it has this instanceId."""
         for values in self._run(
             f"SELECT {HOT} FROM moment WHERE sid = ? AND iid = ?", (sid, iid)
         ).fetchall():
