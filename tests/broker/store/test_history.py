@@ -160,6 +160,16 @@ async def test_what_is_told_twice_is_kept_once(store: Store) -> None:
     assert [moment.modified for moment in await moments(store)] == [START + 9 * SECOND, START]
 
 
+async def test_what_is_told_again_under_the_id_the_store_gave_changes_nothing(store: Store) -> None:
+    await keep(store, told(level(1, 6)))
+    (first,) = await moments(store)
+    await keep(store, told(level(1, 6, instance_id=first.instance_id), at=9))
+    assert await moments(store) == [first]
+    await keep(store, told(level(2, 6, instance_id=first.instance_id), at=9))
+    (changed,) = await moments(store)
+    assert (changed.instance_id, changed.number) == (first.instance_id, 2.0)
+
+
 async def test_the_same_observed_at_written_otherwise_is_the_same(store: Store) -> None:
     await keep(store, told(level(1, 6)))
     later = {"type": "Property", "value": 2, "observedAt": "2020-07-04T06:00:00.000Z"}

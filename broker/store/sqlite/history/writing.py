@@ -7,6 +7,7 @@ whose place it takes, among the hot rows and in the chunks that reach over its t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import groupby
 
 import apsw
@@ -166,12 +167,15 @@ class Writing:
 
         A row told after it has the same only by chance: it got its number later.
         """
-        named = self._named(sid, row.instance[NAME])
+        name = row.instance[NAME]
+        named = self._named(sid, name)
         if named is not None and named.iid > row.iid and NAME not in named.instance:
             named = None
         old = self._of_times(sid, [row.time]).get(row.time) if row.flags & OBSERVED else None
-        if old is not None and same(old, row):
-            return
+        if old is not None and named is not None and old.iid == named.iid:
+            called = replace(old, instance={**old.instance, NAME: name})
+            if same(called, row):
+                return
         gone = [one for one in (named, old) if one is not None]
         if gone:
             row.iid, row.created = gone[0].iid, gone[0].created
