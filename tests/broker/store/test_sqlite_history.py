@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from broker.model.times import microseconds, timestamp
-from broker.store.history import ALL, INSTANCE, Entry, Fact, Window
+from broker.store.history import ALL, INSTANCE, Entry, Fact, TimeProperty, Window
 from broker.store.keeping import Keeping, Step
 from broker.store.sqlite import SqliteStore
 from broker.store.sqlite.connection import DATA_FILE
@@ -149,6 +149,21 @@ async def test_a_name_that_an_earlier_program_left_hides_no_moment(
     await sqlite.history.record("", [told(0, 3)])
     raw(tmp_path, f"INSERT INTO instance VALUES (1, '{INSTANCE}2', 99)")
     assert await sqlite.history.delete_instance("", "urn:a", LEVEL, f"{INSTANCE}2")
+
+
+@pytest.mark.parametrize("timeproperty", [TimeProperty.CREATED, TimeProperty.MODIFIED])
+async def test_a_clock_that_was_set_back_hides_nothing_that_was_merged(
+    sqlite: SqliteStore, timeproperty: TimeProperty
+) -> None:
+    (fact,) = told(0, 1).facts
+    changed = replace(fact, instance={**fact.instance, "value": 7})
+    for at, one in ((START + 9, fact), (START + 3, changed)):
+        await sqlite.history.record("", [Entry("urn:a", (SHELTER,), at, (one,))])
+    await sqlite.history.compact()
+    at = START + (9 if timeproperty is TimeProperty.CREATED else 3)
+    window = Window(timeproperty, at, at + 1)
+    (series,) = (await sqlite.history.read("", ["urn:a"], ALL, window))["urn:a"]
+    assert [moment.number for moment in series.moments] == [7]
 
 
 async def test_a_sound_history_has_no_faults(sqlite: SqliteStore, tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ class Header:
     """What is known of a chunk without opening it.
 
     Times from `first` to `last`, numbers of rows from `low_iid` to `high_iid`, the system's times
-    from `oldest` to `newest`; `period` is the shortest that a row was resampled to, 0 where one was
-    not; `live` counts all moments but deletions, resampled ones as what
-    they stand for.
+    from `oldest` to `newest`, either of which may be a creation or a change, since clocks are set
+    back. `period` is the shortest that a row was resampled to, 0 where one was not; `live` counts
+    all moments but deletions, resampled ones as what they stand for.
     """
 
     cid: int
@@ -98,8 +98,8 @@ def header(cid: int, rows: Sequence[Row]) -> Header:
         rows[-1].time,
         min(row.iid for row in rows),
         max(row.iid for row in rows),
-        min(row.created for row in rows),
-        max(row.modified for row in rows),
+        min(min(row.created, row.modified) for row in rows),
+        max(max(row.created, row.modified) for row in rows),
         len(rows),
         ALL_OBSERVED * all(row.flags & OBSERVED for row in rows)
         | THINNED * any(row.resampled is not None for row in rows),
