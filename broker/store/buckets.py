@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from math import isfinite
+from typing import Protocol
 
 from broker.store.history import Bucket, Moment, Resampled, Window
 
@@ -32,6 +35,33 @@ def fold(timed: Iterable[tuple[int, Moment]], bounds: Sequence[int]) -> list[Buc
         if 0 <= index < len(bounds) - 1 and moment.deleted is None:
             tallies.setdefault(index, Tally()).add(moment.number, moment.resampled)
     return [tallies[i].bucket(bounds[i], bounds[i + 1]) for i in sorted(tallies)]
+
+
+class Counted(Protocol):
+    """What is needed of a moment to count it."""
+
+    @property
+    def number(self) -> float | None: ...
+    @property
+    def resampled(self) -> Resampled | None: ...
+
+
+def mean_of(moments: Iterable[Counted], tally: Tally) -> float | None:
+    """Return the mean of the numbers of moments, of which `tally` is; None without any.
+
+    It is a number even where their sum is beyond a float.
+    """
+    if not tally.numbers:
+        return None
+    mean = tally.total / tally.numbers
+    return mean if isfinite(mean) else float(sum(map(_exact, moments)) / tally.numbers)
+
+
+def _exact(moment: Counted) -> Fraction:
+    """Return the sum of the numbers a moment stands for."""
+    if moment.resampled is None:
+        return Fraction(moment.number or 0)
+    return Fraction(moment.resampled.mean or 0) * moment.resampled.numbers
 
 
 class Tally:

@@ -217,8 +217,8 @@ class Bucket:
 
     `count` are all moments but those of deletions, `numbers` those that are numbers; the rest is
     of the numbers, None where there are none. A resampled moment counts as all it stands for;
-    its `squares` are those of the mean. Where `count` and `numbers` differ, other methods than
-    these have to read the moments.
+    its `squares` are those of the mean. Sums beyond a float are not finite. Where `count` and
+    `numbers` differ, other methods than these have to read the moments.
     """
 
     start: int

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from broker.store.buckets import Tally
+from broker.store.buckets import Counted, Tally, mean_of
 from broker.store.history import Resampled
 
 
-class Thinnable(Protocol):
+class Thinnable(Counted, Protocol):
     """What is needed of a moment to thin it out."""
 
     @property
     def time(self) -> int: ...
-    @property
-    def number(self) -> float | None: ...
-    @property
-    def resampled(self) -> Resampled | None: ...
 
 
 R = TypeVar("R", bound=Thinnable)
@@ -53,9 +49,9 @@ def thin(
     return kept
 
 
-def _figures(group: Iterable[Thinnable], period: int) -> Resampled:
+def _figures(group: Sequence[Thinnable], period: int) -> Resampled:
     tally = Tally()
     for moment in group:
         tally.add(moment.number, moment.resampled)
-    mean = tally.total / tally.numbers if tally.numbers else None
+    mean = mean_of(group, tally)
     return Resampled(period, tally.count, tally.numbers, tally.minimum, mean, tally.maximum)

@@ -2,11 +2,12 @@
 
 Values of one attribute that are of several families are only counted; numbers and booleans are
 one family, and texts of which only some are times are texts. `stddev` is that of the values as the
-whole population.
+whole population. A figure beyond a float is none: JSON has null for it.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -170,7 +171,8 @@ def _distinct(family: Family, values: Sequence[Any]) -> int:
 
 
 def _mean(values: Sequence[Any]) -> float:
-    return float(sum(values) / len(values))
+    mean = float(sum(values) / len(values))
+    return mean if isfinite(mean) else float(statistics.mean(values))
 
 
 def _deviation(values: Sequence[Any]) -> float:
@@ -249,6 +251,12 @@ def tells_deviation(bucket: Bucket) -> bool:
     assert bucket.squares is not None
     mean, square = bucket.total / bucket.numbers, bucket.squares / bucket.numbers
     return isfinite(square) and square - mean * mean > _NOISE * square
+
+
+def tells_mean(bucket: Bucket) -> bool:
+    """Say whether a bucket's sum is a number that the mean can be made of."""
+    assert bucket.total is not None
+    return isfinite(bucket.total)
 
 
 def _mean_of(bucket: Bucket) -> float:

@@ -9,7 +9,7 @@ from broker.errors import InvalidRequest
 from broker.model.entity import DEFAULT
 from broker.model.names import Names
 from broker.model.times import timestamp
-from broker.store.buckets import Tally
+from broker.store.buckets import Tally, mean_of
 from broker.store.history import Aggregated, Moment, Window
 from broker.temporal.aggregates import (
     OF_NUMBERS,
@@ -19,6 +19,7 @@ from broker.temporal.aggregates import (
     eligible,
     family_of,
     tells_deviation,
+    tells_mean,
 )
 from broker.temporal.duration import LAST
 from broker.temporal.evolution import Evolution, Told, by_dataset, time_of
@@ -109,6 +110,8 @@ def _figure(method: str, family: Family, moments: Sequence[Moment]) -> Any:
     tally = Tally()
     for moment in moments:
         tally.add(moment.number, moment.resampled)
+    if method == "avg":
+        return mean_of(moments, tally)
     return OF_NUMBERS[method](tally.bucket(0, 0))
 
 
@@ -120,6 +123,8 @@ def of_buckets(series: Aggregated, periods: Periods, look: Look) -> dict[str, An
     """
     buckets = series.buckets
     if any(bucket.count != bucket.numbers for bucket in buckets):
+        return None
+    if "avg" in look.methods and not all(map(tells_mean, buckets)):
         return None
     if "stddev" in look.methods and not all(map(tells_deviation, buckets)):
         return None

@@ -228,6 +228,16 @@ async def test_deviation_is_that_of_the_values_however_far_from_zero_they_are(
     assert answer["level"]["stddev"][0][0] == (expected and pytest.approx(expected))
 
 
+@pytest.mark.parametrize("methods", ["avg,sum,sumsq", "avg,sum,sumsq,distinctCount"])
+async def test_a_figure_beyond_a_double_is_null_and_the_mean_of_such_a_sum_is_told(
+    client: Client, methods: str
+) -> None:
+    await client.post(HISTORY, past(1, level(1.7e308, 0), level(1.7e308, 1)))
+    shown = plain(await ask(client, ONE, aggrMethods=methods))["level"]
+    figures = [shown[method][0][0] for method in ("avg", "sum", "sumsq")]
+    assert figures == [1.7e308, None, None]
+
+
 async def test_a_core_change_is_in_history_at_once(client: Client) -> None:
     entity = {"id": "urn:ngsi-ld:Gauge:1", "type": "Gauge", "level": 1}
     await client.post(ENTITIES, entity)

@@ -86,6 +86,7 @@ RESULTS: list[tuple[str, list[Any], Any]] = [
     ("max", ["a", "z", "b"], "z"),
     ("min", ["B", "a"], "B"),
     ("distinctCount", ["a", "b", "a"], 2),
+    ("avg", [1.7e308, 1.7e308, True], 1.7e308 / 3 * 2),
     ("avg", [[1, 2], [3]], 1.5),
     ("sum", [[1, 2], [3], []], 3),
     ("max", [[1, 2], [3]], 2),

@@ -29,6 +29,12 @@ def test_a_resampled_instance_counts_as_all_it_stands_for() -> None:
     assert shown == {"avg": 3.0, "max": 6.0, "min": 1.0, "sum": 12.0, "totalCount": 4}
 
 
+def test_the_mean_of_resampled_instances_is_a_number_where_their_sum_is_beyond_a_float() -> None:
+    high = Resampled(period=1, count=3, numbers=3, minimum=1e308, mean=1e308, maximum=1e308)
+    low = Resampled(period=1, count=1, numbers=1, minimum=-1e308, mean=-1e308, maximum=-1e308)
+    assert figures(moment(1e308, high), moment(-1e308, low))["avg"] == 5e307
+
+
 def test_texts_that_were_resampled_are_counted_as_they_were() -> None:
     hour = Resampled(period=1, count=3, numbers=0, minimum=None, mean=None, maximum=None)
     assert figures(moment("b", hour), moment("a"))["totalCount"] == 4

@@ -1,6 +1,7 @@
 """Retention: what is due is resampled or forgotten, by type and attribute, and says so."""
 
 from collections.abc import AsyncIterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,21 @@ async def test_figures_of_what_was_resampled_are_those_of_what_was_told(
     bounds = (START, START + 24 * 60 * MINUTE)
     (series,) = (await store.history.aggregate("", ["urn:a"], bounds))["urn:a"]
     assert series.buckets == [Bucket(*bounds, 7, 7, 1.0, 9.0, 31.0, 6 * 16.0 + 49.0)]
+
+
+async def test_the_mean_is_a_number_even_where_the_sum_is_beyond_a_float(
+    store: Store, clock: HandClock
+) -> None:
+    await told(store, *facts([1.7e308] * 6 + [-1.5e308] * 6))
+    clock.time = "2020-07-06T00:00:00.000000Z"
+    await retain(store, parse_policy(HOURLY), clock)
+    assert [moment.instance["value"] for moment in await moments(store)] == [1.7e308, -1.5e308]
+    bounds = (START, START + 24 * 60 * MINUTE)
+    (series,) = (await store.history.aggregate("", ["urn:a"], bounds))["urn:a"]
+    (bucket,) = series.buckets
+    assert (bucket.count, bucket.numbers) == (12, 12)
+    assert bucket.total is not None
+    assert not isfinite(bucket.total)
 
 
 async def test_what_is_no_number_becomes_the_newest_of_its_period(

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from itertools import accumulate, pairwise
+from math import inf, isnan
 from typing import Any, Final
 
 import orjson
@@ -108,9 +109,14 @@ def header(cid: int, rows: Sequence[Row]) -> Header:
         tally.numbers,
         tally.minimum,
         tally.maximum,
-        tally.total if some else None,
+        _kept(tally.total) if some else None,
         tally.squares if some else None,
     )
+
+
+def _kept(total: float) -> float:
+    """Return a sum as the file can keep it: where sums beyond a float met, infinity again."""
+    return inf if isnan(total) else total
 
 
 def _period(row: Row) -> int:
