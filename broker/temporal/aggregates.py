@@ -80,6 +80,8 @@ def compute(method: str, family: Family, instances: Sequence[Instance]) -> Any:
     if method == "totalCount":
         return len(instances)
     values = [instance[PRIMARY[instance["type"]]] for instance in instances]
+    if family in (Family.NUMBER, Family.ARRAY):
+        values = [_plain(value) for value in values]
     if method == "distinctCount":
         return _distinct(family, values)
     if family is Family.NUMBER:
