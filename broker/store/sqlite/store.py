@@ -372,9 +372,8 @@ class SqliteStore:
         self._feed = Feed(newest, feed.has_graves(self._connection), feed.has_due(self._connection))
         self._pending = Pending(newest)
         self._run = runner(self._connection)
-        self._mover = Mover(
-            self._pending, self._indexer.bring, self._run, self.newest, self._submit
-        )
+        keep_pace = partial(self._writer.submit, first=True)
+        self._mover = Mover(self._pending, self._indexer.bring, self._run, self.newest, keep_pace)
         self._entering = Entering(self._connection, self._run, self._indexer)
         creating = Creating(self._run, self._entering, self._feed)
         self._short: dict[type, Callable[..., Any]] = {

@@ -115,16 +115,19 @@ class Writer:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def submit(self, task: Task, *, client: bool = False) -> asyncio.Future[Any]:
+    def submit(
+        self, task: Task, *, client: bool = False, first: bool = False
+    ) -> asyncio.Future[Any]:
         """Run `task` in the next group and return its result once that is durable.
 
         The task goes on if the caller is cancelled. It is of a `client` where another is likely
-        to follow as soon as it is answered.
+        to follow as soon as it is answered; it comes `first` where it must keep pace with however
+        many wait.
         """
         if self._closing:
             raise closed()
         done = self._loop.create_future()
-        self._queue.append(_Job(task, done, client))
+        (self._queue.appendleft if first else self._queue.append)(_Job(task, done, client))
         if len(self._queue) >= self._enough:
             self._wake.set()
         return done

@@ -1,5 +1,6 @@
 """Index rows that wait in memory: what readers find, and what comes into the file."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.query.plan import GeoTerm, IndexTerm
-from broker.store.sqlite import SqliteStore, pending
+from broker.store.sqlite import SqliteStore, pending, writer
 from broker.store.sqlite.boxes import ENTITY
 from broker.store.sqlite.index import MANY
 from broker.store.sqlite.indexer import Indexer
@@ -128,6 +129,21 @@ async def test_rows_come_into_the_file_once_they_are_many(
     await sqlite._mover.task
     assert sqlite.count()["index_rows_waiting"] < 50
     assert sqlite._connection.execute("SELECT count(*) FROM anum").get > 0
+
+
+async def test_rows_come_into_the_file_before_writes_that_wait_already(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "MOST", 40)
+    monkeypatch.setattr(writer, "GROUP", 20)
+    waiting = []
+
+    async def write(n: int) -> None:
+        await create(sqlite, entity(f"urn:{n}", level=prop(n)))
+        waiting.append(sqlite.count()["index_rows_waiting"])
+
+    await asyncio.gather(*map(write, range(400)))
+    assert 40 <= max(waiting) <= 100
 
 
 async def test_changes_without_rows_do_not_pile_up_behind_the_index(
