@@ -19,15 +19,15 @@ class Evolution:
     """The history of one entity: of each attribute its instances, the earliest first.
 
     `scopes` is the history of the entity's scope. A `bare` one has instances that were not read.
-    `edges` are, of each series that was not read to its end, its attribute and the time of the
-    last instance read: others of that time may be missing.
+    `edges` are, of each series that was not read to its end, its attribute, its dataset and the
+    time of the last instance read: others of that time may be missing.
     """
 
     head: Head
     attributes: dict[str, list[Told]] = field(default_factory=dict)
     scopes: list[Moment] = field(default_factory=list)
     bare: bool = False
-    edges: list[tuple[str, int]] = field(default_factory=list)
+    edges: list[tuple[str, str, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ def evolution_of(head: Head, series: Iterable[Series], window: Window, now: int)
         living = [(one.dataset, m) for m in one.moments if not expired(m, now)]
         if one.more:
             last = one.moments[-1 if window.last is None else 0]
-            shown.edges.append((one.attribute, time_of(last, window.timeproperty) or 0))
+            at = time_of(last, window.timeproperty) or 0
+            shown.edges.append((one.attribute, one.dataset, at))
         if one.attribute == SCOPE:
             shown.scopes = one.moments
         elif living:
@@ -128,7 +129,7 @@ def _since(moment: Moment, timeproperty: TimeProperty | None) -> int:
 
 def edge_of(shown: Iterable[Evolution], *, backwards: bool) -> int | None:
     """Return the time that all evolutions were read up to, None where they were read whole."""
-    edges = [at for evolution in shown for _, at in evolution.edges]
+    edges = [at for evolution in shown for _, _, at in evolution.edges]
     return (max if backwards else min)(edges, default=None)
 
 
@@ -174,6 +175,8 @@ def cut(
     if not ends:
         return None
     end = min(ends)
+    if reach is None and end == times[-1]:
+        return None
     for evolution in shown:
         for told in evolution.attributes.values():
             told[:] = [each for each in told if sign * (time_of(each[1], timeproperty) or 0) <= end]

@@ -26,6 +26,7 @@ from broker.store.history import (
     Moment,
     Search,
     Series,
+    TimeProperty,
     Which,
     Window,
 )
@@ -120,7 +121,7 @@ class Past:
     async def has(self, caller: Caller, tenant: str, entity_id: str, which: Which) -> bool:
         """Tell whether an entity that can be seen ever had any of some attributes."""
         whole = await self.retrieve(caller, tenant, entity_id, Asked(which, most=1))
-        return any(whole.attributes.values())
+        return bool(whole.edges) or any(whole.attributes.values())
 
     async def query(self, caller: Caller, tenant: str, query: Query, asked: Asked) -> Page:
         """Return a page of the entities whose history satisfies a query (§5.7.4.4)."""
@@ -187,7 +188,10 @@ class Past:
                 reach += 1 if backwards else -1
             else:
                 await self._take_all_of(caller, tenant, shown, asked, reach, most * OF_ONE_TIME)
-        return cut(shown, timeproperty, most, backwards=backwards, reach=reach)
+        part = cut(shown, timeproperty, most, backwards=backwards, reach=reach)
+        if sum(map(size, shown)) > most * OF_ONE_TIME:
+            raise _too_many(most * OF_ONE_TIME, timeproperty)
+        return part
 
     async def _take_all_of(
         self,
@@ -202,8 +206,8 @@ class Past:
         window = replace(asked.window, start=at, end=at + 1, last=None)
         heads = [one.head for one in shown]
         seen = await self._seen(caller, tenant, heads, Asked(asked.which, window, most))
-        if sum(map(size, seen)) > most or any(one.edges for one in seen):
-            raise _too_many(most, window)
+        if any(one.edges for one in seen):
+            raise _too_many(most, window.timeproperty)
         found = {one.head.id: one.attributes for one in seen}
         for one in shown:
             one.attributes = {iri: [] for iri in one.attributes} | found.get(one.head.id, {})
@@ -302,11 +306,13 @@ def _too_much() -> TooComplexQuery:
     )
 
 
-def _too_many(most: int, window: Window) -> TooComplexQuery:
+def _too_many(most: int, timeproperty: TimeProperty | None) -> TooComplexQuery:
+    fewer = "sk for fewer attributes, or for smaller pages."
+    written = timeproperty not in {None, TimeProperty.OBSERVED}
     return TooComplexQuery(
-        f"More than {most} instances have the same {window.timeproperty or 'time'}.",
+        f"More than {most} instances have the same {timeproperty or 'time'}.",
         place="query:",
-        remedy="Use timeproperty=observedAt, or ask for fewer attributes, or for smaller pages.",
+        remedy=f"Use timeproperty=observedAt, or a{fewer}" if written else f"A{fewer}",
     )
 
 

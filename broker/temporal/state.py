@@ -75,7 +75,7 @@ def shown_of(
     seen = view(state)
     if seen is None:
         return None
-    edges = [(iri, at) for iri, at in evolution.edges if iri in seen["attrs"]]
+    edges = [each for each in evolution.edges if each[1] in seen["attrs"].get(each[0], {})]
     shown = Evolution(evolution.head, edges=edges)
     for iri, told in evolution.attributes.items():
         kept = []

@@ -168,6 +168,13 @@ async def test_parts_go_on_behind_what_has_expired(
     assert await all_parts(small, **attrs) == list(range(many, 9))
 
 
+async def test_parts_end_where_all_that_is_left_has_expired(small: Client) -> None:
+    expired = {"expiresAt": "2021-01-01T00:00:00Z"}
+    over = [level(i, i, **expired) for i in range(9) if i != 1]
+    await small.post(HISTORY, past(1, *over, level(1, 1)))
+    assert await all_parts(small, attrs="level") == [1]
+
+
 async def test_more_instances_of_one_time_than_an_answer_can_hold_are_refused(
     small: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +184,34 @@ async def test_more_instances_of_one_time_than_an_answer_can_hold_are_refused(
     assert refusal(answer) == (403, "TooComplexQuery", "query:")
     assert "observedAt" in answer.json()["remedy"]
     assert await all_parts(small, timeproperty="observedAt") == list(range(8))
+
+
+async def test_nor_may_many_short_series_of_one_time_hold_more_together(
+    small: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {f"name{n}": [level(i, i) for i in range(2)] for n in range(3)}
+    await small.post(HISTORY, past(1, level(0, 0), **names))
+    monkeypatch.setattr(service, "OF_ONE_TIME", 2)
+    answer = await ask(small, ONE, timeproperty="modifiedAt")
+    assert refusal(answer) == (403, "TooComplexQuery", "query:")
+
+
+async def test_who_asks_by_observedat_is_not_told_to(
+    small: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {f"name{n}": [level(n, 0)] for n in range(3)}
+    await small.post(HISTORY, past(1, level(0, 0), **names))
+    monkeypatch.setattr(service, "OF_ONE_TIME", 1)
+    answer = await ask(small, ONE)
+    assert refusal(answer) == (403, "TooComplexQuery", "query:")
+    assert answer.json()["remedy"] == "Ask for fewer attributes, or for smaller pages."
+
+
+async def test_all_of_one_time_are_no_part_where_that_is_all_there_is(small: Client) -> None:
+    names = {f"name{n}": [level(n, 0)] for n in range(3)}
+    await small.post(HISTORY, past(1, level(0, 0), **names))
+    answer = plain(await ask(small, ONE))
+    assert all(len(answer[name]) == 1 for name in ("level", *names))
 
 
 @pytest.mark.parametrize(("many", "elsewhere"), [(3, False), (8, True)])
@@ -191,7 +226,9 @@ async def test_only_more_than_else_fits_in_an_answer_is_rendered_off_the_event_l
         return render(*given)
 
     monkeypatch.setattr(temporal, "render", noted)
-    await ask(small, ONE, timeproperty="modifiedAt")
+    answer = await ask(small, ONE, timeproperty="modifiedAt")
+    assert len(answer.json()["level"]) == many
+    assert len(threads) == 1
     assert (threads != {threading.get_ident()}) is elsewhere
 
 

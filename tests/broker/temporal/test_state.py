@@ -8,18 +8,20 @@ from broker.temporal.state import shown_of
 
 def test_what_is_hidden_does_not_say_how_far_a_history_was_read() -> None:
     shown, hidden = "https://example.org/shown", "https://example.org/hidden"
+    secret = "urn:ngsi-ld:Dataset:secret"
     value = {"type": "Property", "value": 1}
     moment = Moment("urn:i:1", 5, 5, 5, None, 1, value)
     head = Head("urn:ngsi-ld:T:1", ("https://example.org/T",), 0, 0)
     told = {iri: [(DEFAULT, moment)] for iri in (shown, hidden)}
-    evolution = Evolution(head, told, edges=[(shown, 7), (hidden, 6)])
-    attrs = {iri: {DEFAULT: value} for iri in (shown, hidden)}
+    edges = [(shown, DEFAULT, 7), (hidden, DEFAULT, 6), (shown, secret, 5)]
+    evolution = Evolution(head, told, edges=edges)
+    attrs = {shown: {DEFAULT: value, secret: value}, hidden: {DEFAULT: value}}
     state: Entity = {"id": head.id, "type": list(head.types), "attrs": attrs}
 
     def view(entity: Entity) -> Entity:
-        kept = {iri: told for iri, told in entity["attrs"].items() if iri != hidden}
-        return {**entity, "attrs": kept}
+        of_shown = {each: one for each, one in entity["attrs"][shown].items() if each != secret}
+        return {**entity, "attrs": {shown: of_shown}}
 
     seen = shown_of(evolution, state, view)
     assert seen is not None
-    assert seen.edges == [(shown, 7)]
+    assert seen.edges == [(shown, DEFAULT, 7)]

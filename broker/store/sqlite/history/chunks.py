@@ -81,9 +81,9 @@ class Header:
         if self.numbers:
             assert self.minimum is not None
             assert self.maximum is not None
-            assert self.total is not None
             assert self.squares is not None
-            tally.add_numbers(self.numbers, self.minimum, self.maximum, self.total, self.squares)
+            total = inf if self.total is None else self.total
+            tally.add_numbers(self.numbers, self.minimum, self.maximum, total, self.squares)
 
 
 def header(cid: int, rows: Sequence[Row]) -> Header:
