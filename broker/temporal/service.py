@@ -307,12 +307,13 @@ def _too_much() -> TooComplexQuery:
 
 
 def _too_many(most: int, timeproperty: TimeProperty | None) -> TooComplexQuery:
-    fewer = "sk for fewer attributes, or for smaller pages."
-    written = timeproperty not in {None, TimeProperty.OBSERVED}
+    remedy = "Ask for fewer attributes, or for smaller pages."
+    if timeproperty not in {None, TimeProperty.OBSERVED}:
+        remedy = f"Use timeproperty=observedAt where instances have one. {remedy}"
     return TooComplexQuery(
         f"More than {most} instances have the same {timeproperty or 'time'}.",
         place="query:",
-        remedy=f"Use timeproperty=observedAt, or a{fewer}" if written else f"A{fewer}",
+        remedy=remedy,
     )
 
 

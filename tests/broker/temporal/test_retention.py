@@ -194,5 +194,11 @@ async def test_retention_is_repeated_and_survives_a_store_that_cannot_write(
 
 
 async def test_nothing_runs_where_everything_is_kept(clock: HandClock) -> None:
-    store = MemoryStore(clock=clock)
-    await keep_retained(store, Policy(), clock)
+    slept = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        raise TimeoutError
+
+    await keep_retained(MemoryStore(clock=clock), Policy(), clock, sleep=sleep)
+    assert slept == []
