@@ -7,14 +7,13 @@ alone; a row of another table for each box, which an additional column is, takes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.moving import Many
-from broker.store.sqlite.pending import Row
+from broker.store.sqlite.waiting import Rows
 
 BITS: Final = 20
 """Of a box's number, those that are its own."""
@@ -57,9 +56,9 @@ _GAP: Final = (
 )
 
 
-def write_boxes(run: Run, many: Many, path: int, rows: Sequence[Row]) -> None:
+def write_boxes(run: Run, many: Many, path: int, rows: Rows) -> None:
     """Bring boxes of an attribute into the R*Tree; rows are oldest first, the last one counts."""
-    last = {(eid, nid): box for box, eid, nid, *_ in rows}
+    last = {whose[:2]: box for box, whose in zip(rows.gained, rows.whose, strict=True)}
     for nid in {nid for _, nid in last}:
         boxes = {eid: box for (eid, type_), box in last.items() if type_ == nid}
         known: dict[int, int] = dict(run(_KNOWN, (_json(boxes), nid, path)).fetchall())

@@ -66,7 +66,7 @@ def probe(term: IndexTerm | GeoTerm, path: int, pending: Pending, committed: int
     if isinstance(term, GeoTerm):
         return Probe(term, path, waiting, frozenset(), [])
     newest = pending.newest(table_of(term), path)
-    doubtful = [eid for eid in waiting if newest[eid][4] > committed]
+    doubtful = [eid for eid in waiting if newest[eid][1][2] > committed]
     return Probe(term, path, waiting, newest.keys(), doubtful)
 
 

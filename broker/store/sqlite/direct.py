@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import apsw
 import orjson
@@ -25,8 +25,8 @@ from broker.store.sqlite.connection import Run, runner
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Pairs
 from broker.store.sqlite.pending import Pending, holds, table_of
-from broker.store.sqlite.pending import Row as Waiting
 from broker.store.sqlite.plan import Row, documents
+from broker.store.sqlite.waiting import Whose
 from broker.store.sqlite.walk import Met
 
 Read: TypeAlias = Callable[[Budget], tuple[list[Row], int | None]]
@@ -100,11 +100,11 @@ class Direct:
         met = [row for row in rows if row[2] not in newest]
         return met + self._waiting(run, newest, {*waiting, *(row[2] for row in rows)})
 
-    def _waiting(self, run: Run, newest: Mapping[int, Waiting], eids: set[int]) -> Met:
+    def _waiting(self, run: Run, newest: Mapping[int, tuple[Any, Whose]], eids: set[int]) -> Met:
         """Return which entities are met of those that have rows that wait."""
         sure, doubtful = [], []
         for eid in newest.keys() & eids:
-            value, _, nid, _, seq, _ = newest[eid]
+            value, (_, nid, seq) = newest[eid]
             if not self.single or nid != self.nid or seq > self.committed:
                 doubtful.append(eid)
             elif value is not None and holds(self.term, value):

@@ -11,27 +11,27 @@ from typing import Any, Final, TypeAlias
 
 from broker.store.contract import Committed
 from broker.store.sqlite.names import Undo
-from broker.store.sqlite.pending import Row
+from broker.store.sqlite.pending import Pending
 
-Mark: TypeAlias = tuple[int, int, int, int, int]
+Mark: TypeAlias = tuple[int, int, int, int]
 """A place in the effects of a group, between two units of work: how many there were till then of
-`undo`, `publish`, `counts`, `committed` and `rows`.
+`undo`, `publish`, `counts` and `committed`.
 """
 
-START: Final[Mark] = (0, 0, 0, 0, 0)
+START: Final[Mark] = (0, 0, 0, 0)
 
 
 class Effects:
     """The effects of the group in the open transaction; units of work add to them in turn.
 
-    `counts` are differences by (tenant, type), `rows` those of the index,
+    `rows` are all those of the index that wait, `counts` differences by (tenant, type),
     `documents` entities after updates as they are stored, by change, where what was `committed`
-    does not tell; `before` the change before the group.
+    does not tell; `before` is the change before the group.
     """
 
     __slots__ = ("before", "committed", "counts", "documents", "publish", "rows", "undo")
 
-    def __init__(self, seq: int) -> None:
+    def __init__(self, seq: int, rows: Pending) -> None:
         """Begin a group after change `seq`."""
         self.before = seq
         self.undo: Undo = []
@@ -39,7 +39,7 @@ class Effects:
         self.counts: list[tuple[tuple[int, int], int]] = []
         self.committed: list[Committed] = []
         self.documents: dict[int, bytes] = {}
-        self.rows: list[Row] = []
+        self.rows = rows
 
     @property
     def seq(self) -> int:
@@ -55,10 +55,10 @@ class Effects:
             self.publish,
             self.counts,
             self.committed,
-            self.rows,
         )
         for part, length in zip(parts, mark, strict=True):
             del part[length:]
+        self.rows.take_back(self.seq)
 
     def totals(self) -> dict[tuple[int, int], int]:
         """Return the differences of `counts`, each key once."""

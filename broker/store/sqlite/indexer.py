@@ -25,7 +25,8 @@ from broker.store.sqlite.index import (
 from broker.store.sqlite.moving import write_values
 from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
-from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, TEXTS, Key, Row
+from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, TEXTS, Key, Pending
+from broker.store.sqlite.waiting import Rows
 
 Instances: TypeAlias = dict[str, Instance]
 
@@ -76,23 +77,25 @@ class Indexer:
         changed: Collection[str],
         names: Interning,
         seq: int,
-    ) -> list[Row]:
-        """Return the rows that change `seq` of an entity removes and adds.
+        rows: Pending,
+    ) -> None:
+        """Add the rows that change `seq` of an entity removes and adds.
 
         `changed` are the attributes an update changed.
         """
         if before is None or after is None:
-            return self._whole(eid, after or before or {}, before is None, names, seq)
+            self._whole(eid, after or before or {}, before is None, names, seq, rows)
+            return
         old, new, types = before["attrs"], after["attrs"], after["type"]
         if before["type"] == types:
-            return self.change(eid, types, old, new, changed, names, seq)
+            self.change(eid, types, old, new, changed, names, seq, rows)
+            return
         lost = [iri for iri in before["type"] if iri not in types]
         kept = [iri for iri in before["type"] if iri in types]
         gained = [iri for iri in types if iri not in kept]
-        rows = self.change(eid, lost, old, {}, old, names, seq)
-        rows += self.change(eid, kept, old, new, changed, names, seq)
-        rows += self.change(eid, gained, {}, new, new, names, seq)
-        return rows
+        self.change(eid, lost, old, {}, old, names, seq, rows)
+        self.change(eid, kept, old, new, changed, names, seq, rows)
+        self.change(eid, gained, {}, new, new, names, seq, rows)
 
     def change(
         self,
@@ -103,70 +106,70 @@ class Indexer:
         attributes: Collection[str],
         names: Interning,
         seq: int,
-    ) -> list[Row]:
-        """Return the rows of `attributes` that differ, for each of some types."""
-        rows: list[Row] = []
+        rows: Pending,
+    ) -> None:
+        """Add the rows of `attributes` that differ, for each of some types."""
+        add = rows.add
         if len(attributes) > FEW:
             before, after = whole(before), whole(after)
         columns = names.columns.get(tuple(types))
         if columns is None:
             columns = self._columns(types, names)
         for iri in attributes:
-            path, type_ids, singles, numbers, texts = columns.get(iri) or self._column(
-                columns, types, iri, names
-            )
+            column = columns.get(iri) or self._column(columns, types, iri, names)
+            path, type_ids, singles, numbers, texts = column
             was, now = before.get(iri), after.get(iri)
             one = None if was is None else single(was)
             other = None if now is None else single(now)
-            if one is not SEVERAL and other is not SEVERAL:
-                if singles and now is not None and other.__class__ not in _NUMBERS:
-                    self._lower(singles, path, Exact.ORDER, singles, names)
-                if one == other:
-                    continue
-                lost = texts if one.__class__ is str else numbers
-                key = texts if other.__class__ is str else numbers
-                for nid in type_ids:
-                    if one is None or key is lost:
-                        rows.append((other, eid, nid, one, seq, key))
-                        continue
-                    rows.append((None, eid, nid, one, seq, lost))
-                    if other is not None:
-                        rows.append((other, eid, nid, None, seq, key))
+            if one is SEVERAL or other is SEVERAL:
+                self._several(eid, column, was, now, names, seq, rows)
                 continue
-            rows += self._several(
-                eid, (path, type_ids, singles, numbers, texts), was, now, names, seq
-            )
-        return rows
+            if singles and now is not None and other.__class__ not in _NUMBERS:
+                self._lower(singles, path, Exact.ORDER, singles, names)
+            if one == other:
+                continue
+            lost = texts if one.__class__ is str else numbers
+            key = texts if other.__class__ is str else numbers
+            for nid in type_ids:
+                whose = eid, nid, seq
+                if one is None or key is lost:
+                    add(key, other, one, whose)
+                    continue
+                add(lost, None, one, whose)
+                if other is not None:
+                    add(key, other, None, whose)
 
     def _whole(
-        self, eid: int, entity: Entity, added: bool, names: Interning, seq: int
-    ) -> list[Row]:
-        """Return the rows of all attributes, of an entity that is added or removed."""
-        rows: list[Row] = []
+        self, eid: int, entity: Entity, added: bool, names: Interning, seq: int, rows: Pending
+    ) -> None:
+        """Add the rows of all attributes, of an entity that is added or removed."""
+        paths, whose = rows.paths, (eid, 0, seq)
         types = entity["type"]
         columns = names.columns.get(tuple(types))
         if columns is None:
             columns = self._columns(types, names)
         for iri, instances in whole(entity["attrs"]).items():
             column = columns.get(iri) or self._column(columns, types, iri, names)
-            type_ids, key = column[1], column[3]
+            _, type_ids, _, key, texts = column
             instance = instances.get(DEFAULT) if len(instances) == 1 else None
             value: Any = SEVERAL if instance is None else instance.get("value")
-            if type(value) is not float:
+            if value.__class__ is not float:
                 value = single(instances)
                 if value is SEVERAL:
-                    rows += self._side(eid, column, instances, added, names, seq)
+                    self._side(eid, column, instances, added, names, seq, rows)
                     continue
-                if type(value) is not int and type(value) is not float:
-                    path, _, singles, _, key = column
+                if value.__class__ not in _NUMBERS:
+                    path, _, singles, _, _ = column
+                    key = texts
                     if singles and added:
                         self._lower(singles, path, Exact.ORDER, singles, names)
                     if value is None:
                         continue
             now, was = (value, None) if added else (None, value)
             for nid in type_ids:
-                rows.append((now, eid, nid, was, seq, key))
-        return rows
+                if nid != whose[1]:
+                    whose = eid, nid, seq
+                (paths.get(key) or rows.begin(key)).parts.extend((now, was, whose))
 
     def _side(
         self,
@@ -176,8 +179,9 @@ class Indexer:
         added: bool,
         names: Interning,
         seq: int,
-    ) -> list[Row]:
-        """Return the rows of an attribute that is added or removed and has no plain value."""
+        rows: Pending,
+    ) -> None:
+        """Add the rows of an attribute that is added or removed and has no plain value."""
         path, type_ids, singles, _, key = column
         if len(instances) == 1:
             (instance,) = instances.values()
@@ -189,9 +193,11 @@ class Indexer:
                 if added:
                     self._lower(type_ids, path, exact, singles, names)
                 now, was = (value, None) if added else (None, value)
-                return [(now, eid, nid, was, seq, key) for nid in type_ids]
+                for nid in type_ids:
+                    rows.add(key, now, was, (eid, nid, seq))
+                return
         old, new = (None, instances) if added else (instances, None)
-        return self._several(eid, column, old, new, names, seq)
+        self._several(eid, column, old, new, names, seq, rows)
 
     def _several(
         self,
@@ -201,24 +207,28 @@ class Indexer:
         now: Instances | None,
         names: Interning,
         seq: int,
-    ) -> list[Row]:
-        """Return the rows of an attribute that may have any number of terms, or a box."""
+        rows: Pending,
+    ) -> None:
+        """Add the rows of an attribute that may have any number of terms, or a box."""
         path, type_ids, singles, numbers, texts = column
         old = NOTHING if was is None else terms(was)
         new = NOTHING if now is None else terms(now)
         if new.exact is not Exact.SINGLE:
             self._lower(type_ids, path, new.exact, singles, names)
-        rows: list[Row] = []
         for nid in type_ids:
+            whose = eid, nid, seq
             for key, lost, gained in (
                 (numbers, old.numbers, new.numbers),
                 (texts, old.texts, new.texts),
             ):
-                rows += [(None, eid, nid, v, seq, key) for v in lost if v not in gained]
-                rows += [(v, eid, nid, None, seq, key) for v in gained if v not in lost]
+                for value in lost:
+                    if value not in gained:
+                        rows.add(key, None, value, whose)
+                for value in gained:
+                    if value not in lost:
+                        rows.add(key, value, None, whose)
             if old.box != new.box:
-                rows.append((new.box, eid, nid, old.box, seq, (BOXES, path)))
-        return rows
+                rows.add((BOXES, path), new.box, old.box, whose)
 
     def swap(
         self,
@@ -229,9 +239,9 @@ class Indexer:
         new: Instance,
         names: Interning,
         seq: int,
-        rows: list[Row],
+        rows: Pending,
     ) -> None:
-        """Add what `exchange` does of one attribute to `rows`."""
+        """Do what `exchange` does of one attribute."""
         one, other = old.get("value"), new.get("value")
         if type(one) is float and type(other) is float:
             columns = names.columns.get(tuple(types))
@@ -239,10 +249,9 @@ class Indexer:
             if column is not None:
                 if one != other:
                     for nid in column[1]:
-                        row = (other, eid, nid, one, seq, column[3])
-                        rows.append(row)
+                        rows.add(column[3], other, one, (eid, nid, seq))
                 return
-        rows += self.exchange(eid, types, (iri,), (old,), (new,), names, seq)
+        self.exchange(eid, types, (iri,), (old,), (new,), names, seq, rows)
 
     def exchange(
         self,
@@ -253,13 +262,13 @@ class Indexer:
         new: Iterable[Instance],
         names: Interning,
         seq: int,
-    ) -> list[Row]:
-        """Return what `change` does of attributes that have one instance, before and after.
+        rows: Pending,
+    ) -> None:
+        """Do what `change` does of attributes that have one instance, before and after.
 
         Where both are of a kind nothing has to be noted: the old one's rows decided no more.
         """
-        rows: list[Row] = []
-        add = rows.append
+        paths, whose = rows.paths, (eid, 0, seq)
         before: dict[str, Instances] = {}
         after: dict[str, Instances] = {}
         columns = names.columns.get(tuple(types))
@@ -286,13 +295,14 @@ class Indexer:
                 key = texts
             if one != other:
                 for nid in type_ids:
-                    add((other, eid, nid, one, seq, key))
+                    if nid != whose[1]:
+                        whose = eid, nid, seq
+                    (paths.get(key) or rows.begin(key)).parts.extend((other, one, whose))
         if before:
-            rows += self.change(eid, types, before, after, before, names, seq)
-        return rows
+            self.change(eid, types, before, after, before, names, seq, rows)
 
     def _placed(
-        self, eid: int, column: Column, was: Instance, now: Instance, seq: int, rows: list[Row]
+        self, eid: int, column: Column, was: Instance, now: Instance, seq: int, rows: Pending
     ) -> bool:
         """Add the boxes of an attribute that is a point, before and after; else return False."""
         one, other = point(was), point(now)
@@ -300,7 +310,8 @@ class Indexer:
             return False
         if one != other:
             path, type_ids, *_ = column
-            rows += [(other, eid, nid, one, seq, (BOXES, path)) for nid in type_ids]
+            for nid in type_ids:
+                rows.add((BOXES, path), other, one, (eid, nid, seq))
         return True
 
     def _columns(self, types: Sequence[str], names: Interning) -> Columns:
@@ -331,12 +342,12 @@ class Indexer:
             singles.clear()
             names.undo.append(names.columns.clear)
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, rows: Pending) -> None:
         """Write rows into the file at once."""
-        for row in rows:
-            self.bring(row[5], (row,))
+        for key, waiting in rows.paths.items():
+            self.bring(key, waiting.slice())
 
-    def bring(self, key: Key, rows: Sequence[Row]) -> None:
+    def bring(self, key: Key, rows: Rows) -> None:
         """Bring rows of one attribute, oldest first, into their table."""
         table, path = key
         if table == BOXES:
@@ -381,7 +392,9 @@ def _add(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> 
         document = connection.execute("SELECT doc FROM entity WHERE eid = ?", (eid,)).get
         attributes = parse(document, names)["attrs"]
         if iri in attributes:
-            indexer.write(indexer.change(eid, [type_iri], {}, attributes, [iri], known, 0))
+            rows = Pending(0)
+            indexer.change(eid, [type_iri], {}, attributes, [iri], known, 0, rows)
+            indexer.write(rows)
 
 
 def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> None:

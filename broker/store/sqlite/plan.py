@@ -280,7 +280,7 @@ class Plan:
             bindings = (*bindings, orjson.dumps(list(waiting)).decode())
         count: int = run(text, bindings).get
         doubtful = []
-        for eid, (value, _, _, _, seq, _) in waiting.items():
+        for eid, (value, (_, _, seq)) in waiting.items():
             if seq > self.committed:
                 doubtful.append(eid)
             elif value is not None and holds(term, value):

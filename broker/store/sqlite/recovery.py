@@ -14,7 +14,7 @@ from broker.store.sqlite.feed import COLUMNS, to_change
 from broker.store.sqlite.indexer import Indexer, Known
 from broker.store.sqlite.names import Names
 from broker.store.sqlite.pairs import Indexed
-from broker.store.sqlite.pending import Pending, Row
+from broker.store.sqlite.pending import Pending
 
 
 def recover(connection: apsw.Connection, indexed: Indexed | None) -> int:
@@ -30,7 +30,8 @@ def recover(connection: apsw.Connection, indexed: Indexed | None) -> int:
     with connection:
         indexer = Indexer(connection, indexed)
         pending = Pending(done)
-        pending.add(sorted(_rows(connection, indexer, done), key=_seq))
+        _follow(connection, indexer, done, pending)
+        pending.sort()
         while pending.rows:
             _, forget = pending.move(indexer.bring, newest)
             forget()
@@ -38,7 +39,8 @@ def recover(connection: apsw.Connection, indexed: Indexed | None) -> int:
     return newest - done
 
 
-def _rows(connection: apsw.Connection, indexer: Indexer, done: int) -> Iterator[Row]:
+def _follow(connection: apsw.Connection, indexer: Indexer, done: int, pending: Pending) -> None:
+    """Add the rows of all changes after `done`, entity by entity."""
     run = runner(connection)
     names: dict[int, Names] = {}
     for tid, entity_id in run(
@@ -53,7 +55,7 @@ def _rows(connection: apsw.Connection, indexer: Indexer, done: int) -> Iterator[
         for change, before, after in reconstruct(current, (change for change, _ in chain)):
             changed = changed_attributes(change)
             eid = eids[change.seq]
-            yield from indexer.follow(eid, before, after, changed, interning, change.seq)
+            indexer.follow(eid, before, after, changed, interning, change.seq, pending)
 
 
 def _chain(
@@ -75,7 +77,3 @@ def _chain(
             (seq,),
         ).get
         yield to_change(tuple(row), names), eid
-
-
-def _seq(row: Row) -> int:
-    return row[4]

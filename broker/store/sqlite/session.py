@@ -17,6 +17,7 @@ from broker.store.sqlite.documents import dump, opened, rewritten
 from broker.store.sqlite.effects import Effects
 from broker.store.sqlite.entering import ALL_TYPES, Entering, numbers, only
 from broker.store.sqlite.indexer import Indexer
+from broker.store.sqlite.pending import Pending
 from broker.store.sqlite.resources import load_resource, load_resources
 from broker.store.sqlite.town import Town, dump_rules
 
@@ -205,7 +206,9 @@ class Session:
         """Remove an entity and its index rows from the file, leaving no trace in the feed."""
         self._remove(eid, entity)
         self._schedule(entity["id"], None)
-        self._indexer.write(self._indexer.follow(eid, entity, None, (), self._names, 0))
+        rows = Pending(0)
+        self._indexer.follow(eid, entity, None, (), self._names, 0, rows)
+        self._indexer.write(rows)
 
     def forget_pairs(self) -> None:
         """Forget what is indexed of the tenant."""
@@ -286,13 +289,14 @@ class Session:
     def _index(self, eid: int, committed: Committed) -> None:
         """Let the index rows of a change wait to be written (`broker.store.sqlite.pending`)."""
         change = committed.change
-        self.effects.rows += self._indexer.follow(
+        self._indexer.follow(
             eid,
             committed.before,
             committed.after,
             changed_attributes(change),
             self._names,
             change.seq,
+            self.effects.rows,
         )
 
     def _count(self, types: Iterable[int], difference: int) -> None:

@@ -452,12 +452,10 @@ class SqliteStore:
         )
 
     def _begin(self) -> Effects:
-        return Effects(self._feed.seq)
+        return Effects(self._feed.seq, self._pending)
 
     def _flush(self, effects: Effects) -> None:
-        """Write the counters of a group, let its index rows wait, and foretell its changes."""
-        effects.undo.append(self._pending.mark())
-        self._pending.add(effects.rows)
+        """Write the counters of a group, and foretell its changes."""
         self._connection.executemany(
             "INSERT INTO counter VALUES (?1, ?2, ?3) "
             "ON CONFLICT (tid, type) DO UPDATE SET n = n + ?3",

@@ -253,7 +253,6 @@ class Writer:
             len(effects.publish),
             len(effects.counts),
             len(effects.committed),
-            len(effects.rows),
         )
         try:
             job.result = job.task(effects)

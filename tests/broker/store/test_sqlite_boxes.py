@@ -4,8 +4,8 @@ import apsw
 import pytest
 
 from broker.store.sqlite.boxes import BITS, MOST, OWNERS, write_boxes
-from broker.store.sqlite.pending import BOXES, Row
 from broker.store.sqlite.schema import MIGRATIONS, migrate
+from broker.store.sqlite.waiting import Rows
 
 WORLD = (180, -180, 90, -90)
 BEFORE = 9
@@ -22,10 +22,9 @@ def connection() -> apsw.Connection:
 
 def put(connection: apsw.Connection, path: int, *places: tuple[int, int, float | None]) -> None:
     """Put boxes of an attribute at (entity, type, longitude); None takes one away."""
-    rows: list[Row] = [
-        (None if x is None else (x, x, 0.0, 0.0), eid, nid, None, seq, (BOXES, path))
-        for seq, (eid, nid, x) in enumerate(places, 1)
-    ]
+    boxes = [None if x is None else (x, x, 0.0, 0.0) for _, _, x in places]
+    whose = [(eid, nid, seq) for seq, (eid, nid, _) in enumerate(places, 1)]
+    rows = Rows(boxes, [None] * len(places), whose)
     cursor = connection.cursor()
     write_boxes(connection.cursor().execute, cursor.executemany, path, rows)
 

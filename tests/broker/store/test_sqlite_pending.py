@@ -1,7 +1,6 @@
 """Index rows that wait in memory: what readers find, and what comes into the file."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -16,8 +15,9 @@ from broker.store.sqlite.index import MANY
 from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.maintenance import check
 from broker.store.sqlite.moving import write_values
-from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, Pending, Row
+from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, Pending
 from broker.store.sqlite.schema import migrate
+from broker.store.sqlite.waiting import Rows
 from tests.broker.store.helpers import create, entity, point, prop
 
 TYPE, PATH = 1, 2
@@ -45,17 +45,17 @@ TERMS = st.one_of(
 )
 
 
-def rows(seq: int, lost: Any, value: Any, eid: int) -> list[Row]:
-    """Return the rows of a change that takes a number from an entity and gives it another."""
-    return [(value, eid, TYPE, lost, seq, (NUMBERS, PATH))]
-
-
 def waiting(steps: list[tuple[Any, Any, int]]) -> Pending:
     """Return the rows of changes 1, 2, …"""
     kept = Pending(0)
     for seq, step in enumerate(steps, 1):
-        kept.add(rows(seq, *step))
+        add(kept, seq, *step)
     return kept
+
+
+def add(kept: Pending, seq: int, lost: Any, value: Any, eid: int) -> None:
+    """Add the row of a change that takes a number from an entity and gives it another."""
+    kept.add((NUMBERS, PATH), value, lost, (eid, TYPE, seq))
 
 
 def asks_for(term: IndexTerm, value: Any) -> bool:
@@ -82,11 +82,10 @@ def test_all_entities_that_got_a_value_asked_for_are_found(steps: Any, term: Ind
 def test_what_is_taken_back_was_never_there(before: Any, after: Any, term: IndexTerm) -> None:
     kept = waiting(before)
     found, rows_before = kept.find(term, PATH), kept.rows
-    take_back = kept.mark()
-    for step in after:
-        kept.add(rows(99, *step))
+    for seq, step in enumerate(after, len(before) + 1):
+        add(kept, seq, *step)
     kept.find(term, PATH)
-    take_back()
+    kept.take_back(len(before))
     assert (kept.find(term, PATH), kept.rows) == (found, rows_before)
 
 
@@ -101,7 +100,7 @@ def test_the_last_word_on_a_row_comes_into_the_file(steps: Any, size: int) -> No
         )
         many = connection.cursor().executemany
 
-        def bring(key: pending.Key, rows: Sequence[Row]) -> None:
+        def bring(key: pending.Key, rows: Rows) -> None:
             write_values(many, TABLES[key[0]], key[1], rows)
 
         kept = waiting(steps)
@@ -176,12 +175,13 @@ STAYS = st.lists(
 )
 
 
-def boxes(steps: Any) -> list[Row]:
+def boxes(steps: Any) -> Pending:
     """Return the rows of boxes that are put in the place of others, or taken away."""
-    return [
-        (box if added else None, eid, nid, None if added else box, seq, (BOXES, PATH))
-        for seq, (added, eid, nid, box) in enumerate(steps, 1)
-    ]
+    kept = Pending(0)
+    for seq, (added, eid, nid, box) in enumerate(steps, 1):
+        gained, lost = (box, None) if added else (None, box)
+        kept.add((BOXES, PATH), gained, lost, (eid, nid, seq))
+    return kept
 
 
 @given(STAYS, st.integers(1, 4))
@@ -191,8 +191,7 @@ def test_the_last_word_on_a_box_comes_into_the_file(steps: Any, size: int) -> No
     indexer = Indexer(connection, None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pending, "SLICE", size * pending.ROWS_OF_BOX)
-        kept = Pending(0)
-        kept.add(boxes(steps))
+        kept = boxes(steps)
         while kept.rows:
             _, forget = kept.move(indexer.bring, len(steps))
             forget()
@@ -210,8 +209,7 @@ def test_the_last_word_on_a_box_comes_into_the_file(steps: Any, size: int) -> No
 
 @given(STAYS, PLACES)
 def test_all_entities_that_got_a_box_asked_for_are_found(steps: Any, asked: Any) -> None:
-    kept = Pending(0)
-    kept.add(boxes(steps))
+    kept = boxes(steps)
     west, east, south, north = asked
     met = {
         eid

@@ -39,6 +39,7 @@ from broker.store.sqlite.indexer import Indexer
 from broker.store.sqlite.ledger import GONE, HELD
 from broker.store.sqlite.lock import FolderLock
 from broker.store.sqlite.maintenance import publish
+from broker.store.sqlite.pending import Pending
 from broker.store.sqlite.schema import migrate
 from broker.store.sqlite.session import EXPIRES
 from broker.store.sqlite.town import Town, Towns, dump_rules
@@ -170,7 +171,9 @@ class SqliteTarget:
         )
         eid = self._connection.last_insert_rowid()
         self._indexer.add_types(eid, entity["id"], types)
-        self._indexer.write(self._indexer.follow(eid, None, entity, (), town.names, 0))
+        rows = Pending(0)
+        self._indexer.follow(eid, None, entity, (), town.names, 0, rows)
+        self._indexer.write(rows)
         for nid in (ALL_TYPES, *types):
             self._run(
                 "INSERT INTO counter VALUES (?, ?, 1) "
