@@ -143,7 +143,7 @@ class Indexer:
         self, eid: int, entity: Entity, added: bool, names: Interning, seq: int, rows: Pending
     ) -> None:
         """Add the rows of all attributes, of an entity that is added or removed."""
-        paths, whose = rows.paths, (eid, 0, seq)
+        place, whose = rows.paths.get, (eid, 0, seq)
         types = entity["type"]
         columns = names.columns.get(tuple(types))
         if columns is None:
@@ -169,7 +169,7 @@ class Indexer:
             for nid in type_ids:
                 if nid != whose[1]:
                     whose = eid, nid, seq
-                (paths.get(key) or rows.begin(key)).parts.extend((now, was, whose))
+                (place(key) or rows.begin(key)).parts.extend((now, was, whose))
 
     def _side(
         self,
@@ -268,7 +268,7 @@ class Indexer:
 
         Where both are of a kind nothing has to be noted: the old one's rows decided no more.
         """
-        paths, whose = rows.paths, (eid, 0, seq)
+        place, whose = rows.paths.get, (eid, 0, seq)
         before: dict[str, Instances] = {}
         after: dict[str, Instances] = {}
         columns = names.columns.get(tuple(types))
@@ -297,7 +297,7 @@ class Indexer:
                 for nid in type_ids:
                     if nid != whose[1]:
                         whose = eid, nid, seq
-                    (paths.get(key) or rows.begin(key)).parts.extend((other, one, whose))
+                    (place(key) or rows.begin(key)).parts.extend((other, one, whose))
         if before:
             self.change(eid, types, before, after, before, names, seq, rows)
 

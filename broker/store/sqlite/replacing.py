@@ -138,7 +138,4 @@ def _only(attributes: Collection[dict[str, Any]]) -> list[Instance] | None:
         return None
     if sum(map(len, attributes)) != len(found):
         return None
-    for instance in found:
-        if not _TELLING.isdisjoint(instance):
-            return None
-    return found
+    return found if all(map(_TELLING.isdisjoint, found)) else None

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.query.ast import And, Compare, EntityQuery, HasType, Op
+from broker.query.ast import Path as QueryPath
 from broker.query.plan import GeoTerm, IndexTerm
+from broker.store.contract import Tx
 from broker.store.sqlite import SqliteStore, pending, writer
 from broker.store.sqlite.boxes import ENTITY
 from broker.store.sqlite.index import MANY
@@ -18,7 +21,7 @@ from broker.store.sqlite.moving import write_values
 from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, Pending
 from broker.store.sqlite.schema import migrate
 from broker.store.sqlite.waiting import Rows
-from tests.broker.store.helpers import create, entity, point, prop
+from tests.broker.store.helpers import LEVEL, SHELTER, create, entity, point, prop, replace
 
 TYPE, PATH = 1, 2
 VALUES = st.one_of(st.integers(-3, 3), st.sampled_from([-0.5, 0.5, 2.5]))
@@ -143,6 +146,85 @@ async def test_rows_come_into_the_file_before_writes_that_wait_already(
 
     await asyncio.gather(*map(write, range(400)))
     assert 40 <= max(waiting) <= 100
+
+
+async def refused(store: SqliteStore, *entities: Any) -> None:
+    """Write entities in one unit of work that fails afterwards."""
+
+    async def work(tx: Tx) -> None:
+        for each in entities:
+            await tx.put(each, await tx.get(each["id"]))
+        raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        await store.write("", work)
+
+
+async def test_no_row_waits_of_a_work_that_failed_and_all_of_its_neighbours_do(
+    sqlite: SqliteStore,
+) -> None:
+    await asyncio.gather(
+        create(sqlite, entity("urn:0", level=prop(0))),
+        refused(sqlite, entity("urn:0", level=prop(7)), entity("urn:bad", level=prop(8))),
+        create(sqlite, entity("urn:1", level=prop(1))),
+    )
+    assert sqlite.count()["index_rows_waiting"] == 2
+    await sqlite._mover.until(sqlite.span()[1])
+    found = sqlite._connection.execute("SELECT value FROM anum ORDER BY 1").fetchall()
+    assert found == [(0,), (1,)]
+
+
+async def test_rows_are_moved_with_the_writes_they_are_of_though_others_of_the_group_fail(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "SLICE", 3)
+    await create(sqlite, *(entity(f"urn:{n}", level=prop(n)) for n in range(4)))
+    await asyncio.gather(
+        replace(sqlite, entity("urn:0", level=prop(10), modified=1)),
+        sqlite._mover.move(),
+        refused(sqlite, entity("urn:1", level=prop(7), modified=1)),
+        sqlite._mover.move(),
+        replace(sqlite, entity("urn:2", level=prop(12), modified=1)),
+    )
+    await sqlite._mover.until(sqlite.span()[1])
+    assert sqlite.count()["index_rows_waiting"] == 0
+    found = sqlite._connection.execute("SELECT value FROM anum ORDER BY 1").fetchall()
+    assert found == [(1,), (3,), (10,), (12,)]
+
+
+async def test_readers_meet_nothing_of_a_group_while_it_is_open(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "GROUP_SECONDS", 3600.0)
+    await create(sqlite, *(entity(f"urn:{n}", level=prop(1.5)) for n in range(40)))
+    seen = set()
+
+    async def read() -> None:
+        while True:
+            for level in (1.5, 2.5):
+                compare = Compare(QueryPath((LEVEL,)), Op.EQ, (level,))
+                where = And((HasType(SHELTER), compare))
+                page = await sqlite.query("", EntityQuery(where, count=True, limit=1000))
+                seen.add((level, page.total, len(page.records)))
+                if page.total == 0 and sqlite.count()["index_rows_waiting"] > 100:
+                    seen.add("rows of the open group")
+            await asyncio.sleep(0)
+
+    reader = asyncio.create_task(read())
+    changed = (entity(f"urn:{n}", level=prop(2.5), modified=1) for n in range(40))
+    added = (entity(f"urn:new:{n}", level=prop(2.5)) for n in range(40))
+    await asyncio.gather(
+        *(replace(sqlite, each) for each in changed), *(create(sqlite, each) for each in added)
+    )
+    for _ in range(2):
+        await asyncio.sleep(0)
+    reader.cancel()
+    assert seen == {
+        *((1.5, 40, 40), (2.5, 0, 0)),
+        "rows of the open group",
+        *((1.5, 0, 0), (2.5, 80, 80)),
+    }
 
 
 async def test_changes_without_rows_do_not_pile_up_behind_the_index(
