@@ -198,7 +198,7 @@ async def test_readers_meet_nothing_of_a_group_while_it_is_open(
     monkeypatch.setattr(writer, "SLICE_SECONDS", 0.0)
     monkeypatch.setattr(writer, "GROUP_SECONDS", 3600.0)
     await create(sqlite, *(entity(f"urn:{n}", level=prop(1.5)) for n in range(40)))
-    seen = set()
+    seen: set[object] = set()
 
     async def read() -> None:
         while True:
