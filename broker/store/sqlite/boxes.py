@@ -13,7 +13,7 @@ import orjson
 
 from broker.store.sqlite.connection import Run
 from broker.store.sqlite.moving import Many
-from broker.store.sqlite.waiting import Rows
+from broker.store.sqlite.waiting import WaitingRows
 
 BITS: Final = 20
 """Of a box's number, those that are its own."""
@@ -56,7 +56,7 @@ _GAP: Final = (
 )
 
 
-def write_boxes(run: Run, many: Many, path: int, rows: Rows) -> None:
+def write_boxes(run: Run, many: Many, path: int, rows: WaitingRows) -> None:
     """Bring boxes of an attribute into the R*Tree; rows are oldest first, the last one counts."""
     last = {whose[:2]: box for box, whose in zip(rows.gained, rows.whose, strict=True)}
     for nid in {nid for _, nid in last}:

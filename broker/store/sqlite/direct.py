@@ -2,7 +2,7 @@
 
 The rows name the entities, and that is all there is to find: no document is tested. Of entities
 with rows that wait to go into the file, the newest of them says what is so, unless it is of a
-change that is still being committed: those are tested in full.
+change that is not committed: those are tested in full.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What is kept outside the file (names, rules, pairs) is changed at once and taken back by `undo`
 where a unit of work or the commit fails; what readers may see only after the commit waits in
-`publish`.
+`publish`. Index rows wait at once, and are taken back by the changes they are of.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ START: Final[Mark] = (0, 0, 0, 0)
 class Effects:
     """The effects of the group in the open transaction; units of work add to them in turn.
 
-    `rows` are all those of the index that wait, `counts` differences by (tenant, type),
+    `pending` has all rows of the index that wait, `counts` differences by (tenant, type),
     `documents` entities after updates as they are stored, by change, where what was `committed`
     does not tell; `before` is the change before the group.
     """
 
-    __slots__ = ("before", "committed", "counts", "documents", "publish", "rows", "undo")
+    __slots__ = ("before", "committed", "counts", "documents", "pending", "publish", "undo")
 
-    def __init__(self, seq: int, rows: Pending) -> None:
+    def __init__(self, seq: int, pending: Pending) -> None:
         """Begin a group after change `seq`."""
         self.before = seq
         self.undo: Undo = []
@@ -39,15 +39,18 @@ class Effects:
         self.counts: list[tuple[tuple[int, int], int]] = []
         self.committed: list[Committed] = []
         self.documents: dict[int, bytes] = {}
-        self.rows = rows
+        self.pending = pending
 
     @property
     def seq(self) -> int:
         """The newest change in the transaction."""
         return self.before + len(self.committed)
 
-    def take_back(self, mark: Mark = START) -> None:
-        """Undo and forget everything from `mark` on, newest first."""
+    def take_back(self, mark: Mark = START, *, written: bool = True) -> None:
+        """Undo and forget everything from `mark` on, newest first.
+
+        Where nothing was `written` no index rows are looked for.
+        """
         for undo in reversed(self.undo[mark[0] :]):
             undo()
         parts: tuple[list[Any], ...] = (
@@ -58,7 +61,8 @@ class Effects:
         )
         for part, length in zip(parts, mark, strict=True):
             del part[length:]
-        self.rows.take_back(self.seq)
+        if written:
+            self.pending.take_back(self.seq)
 
     def totals(self) -> dict[tuple[int, int], int]:
         """Return the differences of `counts`, each key once."""

@@ -46,7 +46,7 @@ class Entering:
         eid = self._number()
         self._indexer.add_types(eid, entity_id, types)
         effects.counts += [((tid, nid), 1) for nid in (ALL_TYPES, *types)]
-        self._indexer.follow(eid, None, entity, (), town.names, place[1], effects.rows)
+        self._indexer.follow(eid, None, entity, (), town.names, place[1], effects.pending)
         return eid
 
     def leave_grave(self, tid: int, entity_id: str) -> tuple[int, int]:

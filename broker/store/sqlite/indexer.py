@@ -26,7 +26,7 @@ from broker.store.sqlite.moving import write_values
 from broker.store.sqlite.names import Column, Columns, Names, Undo
 from broker.store.sqlite.pairs import Indexed, Pairs, differing
 from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, TEXTS, Key, Pending
-from broker.store.sqlite.waiting import Rows
+from broker.store.sqlite.waiting import WaitingRows
 
 Instances: TypeAlias = dict[str, Instance]
 
@@ -77,25 +77,25 @@ class Indexer:
         changed: Collection[str],
         names: Interning,
         seq: int,
-        rows: Pending,
+        pending: Pending,
     ) -> None:
         """Add the rows that change `seq` of an entity removes and adds.
 
         `changed` are the attributes an update changed.
         """
         if before is None or after is None:
-            self._whole(eid, after or before or {}, before is None, names, seq, rows)
+            self._whole(eid, after or before or {}, before is None, names, seq, pending)
             return
         old, new, types = before["attrs"], after["attrs"], after["type"]
         if before["type"] == types:
-            self.change(eid, types, old, new, changed, names, seq, rows)
+            self.change(eid, types, old, new, changed, names, seq, pending)
             return
         lost = [iri for iri in before["type"] if iri not in types]
         kept = [iri for iri in before["type"] if iri in types]
         gained = [iri for iri in types if iri not in kept]
-        self.change(eid, lost, old, {}, old, names, seq, rows)
-        self.change(eid, kept, old, new, changed, names, seq, rows)
-        self.change(eid, gained, {}, new, new, names, seq, rows)
+        self.change(eid, lost, old, {}, old, names, seq, pending)
+        self.change(eid, kept, old, new, changed, names, seq, pending)
+        self.change(eid, gained, {}, new, new, names, seq, pending)
 
     def change(
         self,
@@ -106,10 +106,10 @@ class Indexer:
         attributes: Collection[str],
         names: Interning,
         seq: int,
-        rows: Pending,
+        pending: Pending,
     ) -> None:
         """Add the rows of `attributes` that differ, for each of some types."""
-        add = rows.add
+        add = pending.add
         if len(attributes) > FEW:
             before, after = whole(before), whole(after)
         columns = names.columns.get(tuple(types))
@@ -122,7 +122,7 @@ class Indexer:
             one = None if was is None else single(was)
             other = None if now is None else single(now)
             if one is SEVERAL or other is SEVERAL:
-                self._several(eid, column, was, now, names, seq, rows)
+                self._several(eid, column, was, now, names, seq, pending)
                 continue
             if singles and now is not None and other.__class__ not in _NUMBERS:
                 self._lower(singles, path, Exact.ORDER, singles, names)
@@ -140,10 +140,10 @@ class Indexer:
                     add(key, other, None, whose)
 
     def _whole(
-        self, eid: int, entity: Entity, added: bool, names: Interning, seq: int, rows: Pending
+        self, eid: int, entity: Entity, added: bool, names: Interning, seq: int, pending: Pending
     ) -> None:
         """Add the rows of all attributes, of an entity that is added or removed."""
-        place, whose = rows.paths.get, (eid, 0, seq)
+        place, whose = pending.paths.get, (eid, 0, seq)
         types = entity["type"]
         columns = names.columns.get(tuple(types))
         if columns is None:
@@ -156,7 +156,7 @@ class Indexer:
             if value.__class__ is not float:
                 value = single(instances)
                 if value is SEVERAL:
-                    self._side(eid, column, instances, added, names, seq, rows)
+                    self._side(eid, column, instances, added, names, seq, pending)
                     continue
                 if value.__class__ not in _NUMBERS:
                     path, _, singles, _, _ = column
@@ -169,7 +169,7 @@ class Indexer:
             for nid in type_ids:
                 if nid != whose[1]:
                     whose = eid, nid, seq
-                (place(key) or rows.begin(key)).parts.extend((now, was, whose))
+                (place(key) or pending.begin(key)).parts.extend((now, was, whose))
 
     def _side(
         self,
@@ -179,7 +179,7 @@ class Indexer:
         added: bool,
         names: Interning,
         seq: int,
-        rows: Pending,
+        pending: Pending,
     ) -> None:
         """Add the rows of an attribute that is added or removed and has no plain value."""
         path, type_ids, singles, _, key = column
@@ -194,10 +194,10 @@ class Indexer:
                     self._lower(type_ids, path, exact, singles, names)
                 now, was = (value, None) if added else (None, value)
                 for nid in type_ids:
-                    rows.add(key, now, was, (eid, nid, seq))
+                    pending.add(key, now, was, (eid, nid, seq))
                 return
         old, new = (None, instances) if added else (instances, None)
-        self._several(eid, column, old, new, names, seq, rows)
+        self._several(eid, column, old, new, names, seq, pending)
 
     def _several(
         self,
@@ -207,7 +207,7 @@ class Indexer:
         now: Instances | None,
         names: Interning,
         seq: int,
-        rows: Pending,
+        pending: Pending,
     ) -> None:
         """Add the rows of an attribute that may have any number of terms, or a box."""
         path, type_ids, singles, numbers, texts = column
@@ -223,12 +223,12 @@ class Indexer:
             ):
                 for value in lost:
                     if value not in gained:
-                        rows.add(key, None, value, whose)
+                        pending.add(key, None, value, whose)
                 for value in gained:
                     if value not in lost:
-                        rows.add(key, value, None, whose)
+                        pending.add(key, value, None, whose)
             if old.box != new.box:
-                rows.add((BOXES, path), new.box, old.box, whose)
+                pending.add((BOXES, path), new.box, old.box, whose)
 
     def swap(
         self,
@@ -239,7 +239,7 @@ class Indexer:
         new: Instance,
         names: Interning,
         seq: int,
-        rows: Pending,
+        pending: Pending,
     ) -> None:
         """Do what `exchange` does of one attribute."""
         one, other = old.get("value"), new.get("value")
@@ -249,9 +249,9 @@ class Indexer:
             if column is not None:
                 if one != other:
                     for nid in column[1]:
-                        rows.add(column[3], other, one, (eid, nid, seq))
+                        pending.add(column[3], other, one, (eid, nid, seq))
                 return
-        self.exchange(eid, types, (iri,), (old,), (new,), names, seq, rows)
+        self.exchange(eid, types, (iri,), (old,), (new,), names, seq, pending)
 
     def exchange(
         self,
@@ -262,13 +262,13 @@ class Indexer:
         new: Iterable[Instance],
         names: Interning,
         seq: int,
-        rows: Pending,
+        pending: Pending,
     ) -> None:
         """Do what `change` does of attributes that have one instance, before and after.
 
         Where both are of a kind nothing has to be noted: the old one's rows decided no more.
         """
-        place, whose = rows.paths.get, (eid, 0, seq)
+        place, whose = pending.paths.get, (eid, 0, seq)
         before: dict[str, Instances] = {}
         after: dict[str, Instances] = {}
         columns = names.columns.get(tuple(types))
@@ -289,7 +289,7 @@ class Indexer:
             else:
                 one, other = target(was), target(now)
                 if one is None or other is None:
-                    if not self._placed(eid, column, was, now, seq, rows):
+                    if not self._placed(eid, column, was, now, seq, pending):
                         before[iri], after[iri] = {DEFAULT: was}, {DEFAULT: now}
                     continue
                 key = texts
@@ -297,12 +297,12 @@ class Indexer:
                 for nid in type_ids:
                     if nid != whose[1]:
                         whose = eid, nid, seq
-                    (place(key) or rows.begin(key)).parts.extend((other, one, whose))
+                    (place(key) or pending.begin(key)).parts.extend((other, one, whose))
         if before:
-            self.change(eid, types, before, after, before, names, seq, rows)
+            self.change(eid, types, before, after, before, names, seq, pending)
 
     def _placed(
-        self, eid: int, column: Column, was: Instance, now: Instance, seq: int, rows: Pending
+        self, eid: int, column: Column, was: Instance, now: Instance, seq: int, pending: Pending
     ) -> bool:
         """Add the boxes of an attribute that is a point, before and after; else return False."""
         one, other = point(was), point(now)
@@ -311,7 +311,7 @@ class Indexer:
         if one != other:
             path, type_ids, *_ = column
             for nid in type_ids:
-                rows.add((BOXES, path), other, one, (eid, nid, seq))
+                pending.add((BOXES, path), other, one, (eid, nid, seq))
         return True
 
     def _columns(self, types: Sequence[str], names: Interning) -> Columns:
@@ -342,12 +342,12 @@ class Indexer:
             singles.clear()
             names.undo.append(names.columns.clear)
 
-    def write(self, rows: Pending) -> None:
+    def write(self, pending: Pending) -> None:
         """Write rows into the file at once."""
-        for key, waiting in rows.paths.items():
+        for key, waiting in pending.paths.items():
             self.bring(key, waiting.slice())
 
-    def bring(self, key: Key, rows: Rows) -> None:
+    def bring(self, key: Key, rows: WaitingRows) -> None:
         """Bring rows of one attribute, oldest first, into their table."""
         table, path = key
         if table == BOXES:
@@ -392,9 +392,9 @@ def _add(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> 
         document = connection.execute("SELECT doc FROM entity WHERE eid = ?", (eid,)).get
         attributes = parse(document, names)["attrs"]
         if iri in attributes:
-            rows = Pending(0)
-            indexer.change(eid, [type_iri], {}, attributes, [iri], known, 0, rows)
-            indexer.write(rows)
+            pending = Pending(0)
+            indexer.change(eid, [type_iri], {}, attributes, [iri], known, 0, pending)
+            indexer.write(pending)
 
 
 def _remove(connection: apsw.Connection, indexer: Indexer, nid: int, path: int) -> None:

@@ -17,8 +17,9 @@ Submit: TypeAlias = Callable[[Callable[[Effects], Any]], Awaitable[Any]]
 
 
 class Mover:
-    """Moves what waits in `pending`, in transactions of its own.
+    """Moves what waits in `pending`, in jobs of its own.
 
+    A slice may hold rows of the open transaction, with which it is committed or rolled back.
     `bring` writes rows of one attribute, `newest` is the newest committed change.
     """
 
@@ -35,7 +36,7 @@ class Mover:
         self._run = run
         self._newest = newest
         self._submit = submit
-        self._turn = asyncio.Lock()
+        self._moved = False
         self.task: asyncio.Task[None] | None = None
         """Moves what is overdue, until it has done so."""
 
@@ -45,15 +46,21 @@ class Mover:
             await self.move()
 
     async def move(self) -> None:
-        """Move one slice."""
+        """Move one slice; of those who ask at once, one does it for all."""
+        await self._submit(self._move)
 
-        def move(effects: Effects) -> None:
-            indexed, forget = self._pending.move(self._bring, self._newest())
-            self._run("UPDATE meta SET value = ? WHERE key = 'indexed'", (indexed,))
-            effects.publish.append(forget)
+    def _move(self, effects: Effects) -> None:
+        # What was moved is in `pending` until its group is committed.
+        if self._moved:
+            return
+        self._moved = True
+        effects.undo.append(self._end)
+        indexed, forget = self._pending.move(self._bring, self._newest())
+        self._run("UPDATE meta SET value = ? WHERE key = 'indexed'", (indexed,))
+        effects.publish += (forget, self._end)
 
-        async with self._turn:
-            await self._submit(move)
+    def _end(self) -> None:
+        self._moved = False
 
     def look(self) -> None:
         """Begin to move rows where too many wait, unless that goes on already."""

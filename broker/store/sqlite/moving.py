@@ -11,7 +11,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
-from broker.store.sqlite.waiting import Rows
+from broker.store.sqlite.waiting import WaitingRows
 
 Many: TypeAlias = Callable[..., Any]
 """The `executemany` of a cursor."""
@@ -27,7 +27,7 @@ _ENTITY: Final = itemgetter(0)
 _TYPE: Final = itemgetter(1)
 
 
-def write_values(many: Many, table: str, path: int, rows: Rows) -> None:
+def write_values(many: Many, table: str, path: int, rows: WaitingRows) -> None:
     """Bring numbers or texts into their table, in its order: neighbours share pages."""
     types = set(map(_TYPE, rows.whose))
     for nid in sorted(types):
@@ -42,14 +42,14 @@ def write_values(many: Many, table: str, path: int, rows: Rows) -> None:
         many(insert + row, [flat[start : start + 2] for start in range(full, len(flat), 2)])
 
 
-def _of_type(rows: Rows, nid: int) -> Rows:
+def _of_type(rows: WaitingRows, nid: int) -> WaitingRows:
     """Return those of some rows that are for one type."""
     own = [row for row in zip(*rows, strict=True) if row[2][1] == nid]
     gained, lost, whose = zip(*own, strict=True)
-    return Rows(list(gained), list(lost), list(whose))
+    return WaitingRows(list(gained), list(lost), list(whose))
 
 
-def _last(rows: Rows) -> tuple[list[Pair], list[Pair]]:
+def _last(rows: WaitingRows) -> tuple[list[Pair], list[Pair]]:
     """Return the values with their entities that are gone in the end, and those that are there.
 
     Rows are of one type. Where each entity has one, none takes back what another did.

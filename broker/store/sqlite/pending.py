@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, Final, TypeAlias
 
 from broker.query.plan import GeoTerm, IndexTerm
-from broker.store.sqlite.waiting import PARTS, Boxes, Rows, Values, Waiting, Whose, key_of
+from broker.store.sqlite.waiting import PARTS, Boxes, Values, Waiting, WaitingRows, Whose, key_of
 
 Key: TypeAlias = tuple[int, int]
 """A table, by its place in `TABLES`, and a path."""
@@ -51,7 +51,7 @@ class Pending:
     @property
     def rows(self) -> int:
         """How many rows wait."""
-        return sum(map(len, self.paths.values()))
+        return sum(len(waiting.parts) for waiting in self.paths.values()) // PARTS
 
     def begin(self, key: Key) -> Waiting:
         """Return what rows of an attribute are to be added to, the first of which is to come."""
@@ -106,26 +106,27 @@ class Pending:
         """Return whether it is time to move rows into the file."""
         if self.rows >= MOST or newest - self.indexed >= MOST:
             return True
-        boxes = [len(waiting) for key, waiting in self.paths.items() if key[0] == BOXES]
+        boxes = [waiting.rows for key, waiting in self.paths.items() if key[0] == BOXES]
         return sum(boxes) >= MOST_BOXES
 
     def move(
-        self, bring: Callable[[Key, Rows], None], newest: int
+        self, bring: Callable[[Key, WaitingRows], None], newest: int
     ) -> tuple[int, Callable[[], None]]:
         """Let `bring` move a slice into the file, of the path that waits longest.
 
         Returns what `indexed` is then, and what forgets the rows once that is committed; until
-        then readers may need them here. `newest` is the newest committed change.
+        then readers may need them here. `newest` is the newest committed change, which `indexed`
+        passes where rows of the open transaction are moved.
         """
         if not self.paths:
             return newest, self._moved(newest)
         key = min(self.paths, key=lambda key: self.paths[key].oldest)
         waiting = self.paths[key]
         most = max(SLICE, self.rows // 8)
-        count = min(most // ROWS_OF_BOX if key[0] == BOXES else most, len(waiting))
+        count = min(most // ROWS_OF_BOX if key[0] == BOXES else most, waiting.rows)
         bring(key, waiting.slice(count))
         oldest = [each.oldest for other, each in self.paths.items() if other != key]
-        if count < len(waiting):
+        if count < waiting.rows:
             oldest.append(waiting.parts[count * PARTS + 2][2])
         indexed = min(oldest, default=newest + 1) - 1
 

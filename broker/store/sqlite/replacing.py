@@ -99,7 +99,7 @@ class Replacing:
         self._run(CHANGE, (*about, b"{%b%b" % (is_, body), b"{%b%b" % (was, document[head:])))
         effects.documents[seq] = written
         names.undo = effects.undo
-        self._indexer.exchange(*(eid, entity["type"], attrs, old, new, names, seq), effects.rows)
+        self._indexer.exchange(*(eid, entity["type"], attrs, old, new, names, seq), effects.pending)
         change = Change(
             *(seq, town.name, entity_id, version, _UPDATE, now),
             {"modifiedAt": now, "attrs": gained},

@@ -296,7 +296,7 @@ class Session:
             changed_attributes(change),
             self._names,
             change.seq,
-            self.effects.rows,
+            self.effects.pending,
         )
 
     def _count(self, types: Iterable[int], difference: int) -> None:

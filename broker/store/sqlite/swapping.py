@@ -123,7 +123,7 @@ class Swapping:
         about = (seq, town.tid, entity_id, version, _UPDATE, now, last, eid, delta, prior)
         self._run(CHANGE, about)
         names.undo = effects.undo
-        self._indexer.swap(eid, types, iri, old, new, names, seq, effects.rows)
+        self._indexer.swap(eid, types, iri, old, new, names, seq, effects.pending)
         effects.committed.append(swapped)
         return SwappedRecord(swapped)
 

@@ -22,7 +22,7 @@ PARTS: Final = 3
 """Entries of a row."""
 
 
-class Rows(NamedTuple):
+class WaitingRows(NamedTuple):
     """Rows of one attribute, oldest first, part by part.
 
     What is gained or lost may be None. What is gained of a box is the box, in the place of any
@@ -46,11 +46,10 @@ class Waiting:
     def __init__(self) -> None:
         self.parts: list[Any] = []
 
-    def __len__(self) -> int:
+    @property
+    def rows(self) -> int:
+        """How many rows wait."""
         return len(self.parts) // PARTS
-
-    def __bool__(self) -> bool:
-        return True
 
     @property
     def oldest(self) -> int:
@@ -58,10 +57,10 @@ class Waiting:
         whose: Whose = self.parts[2]
         return whose[2]
 
-    def slice(self, count: int | None = None) -> Rows:
+    def slice(self, count: int | None = None) -> WaitingRows:
         """Return the oldest rows, or all."""
         parts, end = self.parts, None if count is None else count * PARTS
-        return Rows(parts[0:end:PARTS], parts[1:end:PARTS], parts[2:end:PARTS])
+        return WaitingRows(parts[0:end:PARTS], parts[1:end:PARTS], parts[2:end:PARTS])
 
     def drop(self, count: int) -> None:
         """Forget the oldest rows."""

@@ -254,10 +254,12 @@ class Writer:
             len(effects.counts),
             len(effects.committed),
         )
+        changes = self._connection.total_changes
+        before = changes()
         try:
             job.result = job.task(effects)
         except BaseException as error:
-            effects.take_back(mark)
+            effects.take_back(mark, written=changes() != before)
             if not isinstance(error, Exception):
                 raise
             job.error = (

@@ -5,7 +5,7 @@ import pytest
 
 from broker.store.sqlite.boxes import BITS, MOST, OWNERS, write_boxes
 from broker.store.sqlite.schema import MIGRATIONS, migrate
-from broker.store.sqlite.waiting import Rows
+from broker.store.sqlite.waiting import WaitingRows
 
 WORLD = (180, -180, 90, -90)
 BEFORE = 9
@@ -24,7 +24,7 @@ def put(connection: apsw.Connection, path: int, *places: tuple[int, int, float |
     """Put boxes of an attribute at (entity, type, longitude); None takes one away."""
     boxes = [None if x is None else (x, x, 0.0, 0.0) for _, _, x in places]
     whose = [(eid, nid, seq) for seq, (eid, nid, _) in enumerate(places, 1)]
-    rows = Rows(boxes, [None] * len(places), whose)
+    rows = WaitingRows(boxes, [None] * len(places), whose)
     cursor = connection.cursor()
     write_boxes(connection.cursor().execute, cursor.executemany, path, rows)
 

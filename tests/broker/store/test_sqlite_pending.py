@@ -20,7 +20,7 @@ from broker.store.sqlite.maintenance import check
 from broker.store.sqlite.moving import write_values
 from broker.store.sqlite.pending import BOXES, NUMBERS, TABLES, Pending
 from broker.store.sqlite.schema import migrate
-from broker.store.sqlite.waiting import Rows
+from broker.store.sqlite.waiting import WaitingRows
 from tests.broker.store.helpers import LEVEL, SHELTER, create, entity, point, prop, replace
 
 TYPE, PATH = 1, 2
@@ -103,7 +103,7 @@ def test_the_last_word_on_a_row_comes_into_the_file(steps: Any, size: int) -> No
         )
         many = connection.cursor().executemany
 
-        def bring(key: pending.Key, rows: Rows) -> None:
+        def bring(key: pending.Key, rows: WaitingRows) -> None:
             write_values(many, TABLES[key[0]], key[1], rows)
 
         kept = waiting(steps)
@@ -174,22 +174,78 @@ async def test_no_row_waits_of_a_work_that_failed_and_all_of_its_neighbours_do(
     assert found == [(0,), (1,)]
 
 
-async def test_rows_are_moved_with_the_writes_they_are_of_though_others_of_the_group_fail(
+async def test_refusals_that_wrote_nothing_look_for_no_rows(
     sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pending, "SLICE", 3)
-    await create(sqlite, *(entity(f"urn:{n}", level=prop(n)) for n in range(4)))
-    await asyncio.gather(
-        replace(sqlite, entity("urn:0", level=prop(10), modified=1)),
-        sqlite._mover.move(),
-        refused(sqlite, entity("urn:1", level=prop(7), modified=1)),
-        sqlite._mover.move(),
-        replace(sqlite, entity("urn:2", level=prop(12), modified=1)),
+    await create(sqlite, entity("urn:0", level=prop(0)))
+    looked: list[int] = []
+    monkeypatch.setattr(Pending, "take_back", lambda _, seq: looked.append(seq))
+    results = await asyncio.gather(
+        *(refused(sqlite) for _ in range(5)), create(sqlite, entity("urn:1", level=prop(1)))
     )
+    assert (results, looked) == ([None] * 6, [])
+
+
+@pytest.mark.parametrize("refusals", [0, 1])
+async def test_rows_of_the_open_transaction_are_moved_with_it_or_not_at_all(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch, refusals: int
+) -> None:
+    monkeypatch.setattr(writer, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "GROUP_SECONDS", 3600.0)
+    await create(sqlite, *(entity(f"urn:{n}", level=prop(n)) for n in range(4)))
+    moved = []
+    bring = sqlite._mover._bring
+
+    def noted(key: pending.Key, rows: WaitingRows) -> None:
+        moved.append((rows.whose[-1][2], sqlite.span()[1]))
+        bring(key, rows)
+
+    monkeypatch.setattr(sqlite._mover, "_bring", noted)
+
+    async def move() -> None:
+        while sqlite.count()["index_rows_waiting"] < 6:
+            await asyncio.sleep(0)
+        await sqlite._mover.move()
+
+    await asyncio.gather(
+        move(),
+        *(replace(sqlite, entity(f"urn:{n}", level=prop(10 + n), modified=1)) for n in (0, 2, 3)),
+        *(refused(sqlite, entity("urn:1", level=prop(7), modified=1)) for _ in range(refusals)),
+        replace(sqlite, entity("urn:0", level=prop(20), modified=2)),
+    )
+    assert moved
+    assert all(newest > committed for newest, committed in moved)
     await sqlite._mover.until(sqlite.span()[1])
-    assert sqlite.count()["index_rows_waiting"] == 0
     found = sqlite._connection.execute("SELECT value FROM anum ORDER BY 1").fetchall()
-    assert found == [(1,), (3,), (10,), (12,)]
+    assert found == [(1,), (12,), (13,), (20,)]
+
+
+async def test_no_row_is_lost_where_one_who_moved_them_was_cancelled_and_another_goes_on(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "SLICE", 10)
+    await create(sqlite, *(entity(f"urn:{n}", level=prop(n)) for n in range(40)))
+    commit, may_commit = sqlite._writer._disk.commit, asyncio.Event()
+
+    async def later() -> None:
+        await may_commit.wait()
+        await commit()
+
+    monkeypatch.setattr(sqlite._writer._disk, "commit", later)
+    writing = asyncio.create_task(create(sqlite, entity("urn:last", level=prop(99))))
+    while not sqlite.count()["queue"]:
+        await asyncio.sleep(0)
+    while sqlite.count()["queue"]:
+        await asyncio.sleep(0)
+    first = asyncio.create_task(sqlite._mover.move())
+    await asyncio.sleep(0)
+    first.cancel()
+    others = asyncio.create_task(sqlite._mover.until(41))
+    while sqlite.count()["queue"] < 2:
+        await asyncio.sleep(0)
+    may_commit.set()
+    await asyncio.gather(writing, others)
+    assert sqlite._connection.execute("SELECT count(*) FROM anum").get == 41
 
 
 async def test_readers_meet_nothing_of_a_group_while_it_is_open(
