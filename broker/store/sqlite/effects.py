@@ -49,7 +49,7 @@ class Effects:
     def take_back(self, mark: Mark = START, *, written: bool = True) -> None:
         """Undo and forget everything from `mark` on, newest first.
 
-        Where nothing was `written` no index rows are looked for.
+        Where nothing was `written` no index rows are looked for: each comes after what it is of.
         """
         for undo in reversed(self.undo[mark[0] :]):
             undo()

@@ -120,14 +120,14 @@ class Pending:
         """
         if not self.paths:
             return newest, self._moved(newest)
-        key = min(self.paths, key=lambda key: self.paths[key].oldest)
+        key = min(self.paths, key=lambda key: self.paths[key].change())
         waiting = self.paths[key]
         most = max(SLICE, self.rows // 8)
         count = min(most // ROWS_OF_BOX if key[0] == BOXES else most, waiting.rows)
         bring(key, waiting.slice(count))
-        oldest = [each.oldest for other, each in self.paths.items() if other != key]
+        oldest = [each.change() for other, each in self.paths.items() if other != key]
         if count < waiting.rows:
-            oldest.append(waiting.parts[count * PARTS + 2][2])
+            oldest.append(waiting.change(count))
         indexed = min(oldest, default=newest + 1) - 1
 
         def forget() -> None:

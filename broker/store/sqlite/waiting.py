@@ -51,10 +51,9 @@ class Waiting:
         """How many rows wait."""
         return len(self.parts) // PARTS
 
-    @property
-    def oldest(self) -> int:
-        """The change of the oldest row."""
-        whose: Whose = self.parts[2]
+    def change(self, place: int = 0) -> int:
+        """Return which change a row is of, the oldest by default."""
+        whose: Whose = self.parts[place * PARTS + 2]
         return whose[2]
 
     def slice(self, count: int | None = None) -> WaitingRows:
